@@ -1,0 +1,41 @@
+"""Prompt-agnostic fine-tuning: models that keep their accuracy when the prompt changes.
+
+The public names below are loaded on first use, so ``import paft`` costs nothing heavy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "Bank": "paft.bank",
+    "PaftError": "paft.errors",
+    "Prompt": "paft.prompt",
+    "RunConfig": "paft.config",
+    "Schedule": "paft.train.schedule",
+    "Task": "paft.task",
+    "evaluate_matrix": "paft.evaluate.matrix",
+    "fine_tune": "paft.train.sft",
+    "load_bank": "paft.bank",
+    "load_model": "paft.model",
+    "load_task": "paft.task",
+    "run": "paft.grid.runner",
+    "split_prompts": "paft.bank",
+    "summarize": "paft.evaluate.metrics",
+}
+
+__all__ = list(_HOMES)  # noqa: PLE0605 - the table above is the list
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'paft' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted([*globals(), *_HOMES])

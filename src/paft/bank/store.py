@@ -1,0 +1,141 @@
+"""The bank on disk: JSON Lines, one prompt a line, frozen by a fingerprint.
+
+A line is ``{"id": ..., "split": ..., "template": ..., "provenance": {...}}``. ``id`` may be left
+out when a bank is written by hand; where it is given it must match the template, so a bank cannot
+be edited by accident without anybody noticing. The fingerprint covers order, split and id of every
+prompt: the schedule counts prompts by position, so order is part of what a run depends on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from paft.errors import PromptError
+from paft.files import fingerprint, read_jsonl, write_text
+from paft.prompt import Prompt
+from paft.schema import nearest
+
+SPLITS = ("train", "validation", "test", "adversarial")
+KEYS = ("id", "split", "template", "provenance")
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Prompts by split.
+
+    Attributes:
+        splits: Prompts by split name; splits without prompts may be absent.
+
+    Raises:
+        PromptError: If no split has a prompt, a split is unknown, or a prompt stands in two places.
+    """
+
+    splits: Mapping[str, tuple[Prompt, ...]]
+
+    def __post_init__(self) -> None:
+        if not any(self.splits.values()):
+            raise PromptError("the bank is empty: it needs at least one prompt")
+        home: dict[str, str] = {}
+        for split, prompts in self.splits.items():
+            if split not in SPLITS:
+                raise PromptError(f"unknown split {split!r}{nearest(split, list(SPLITS))}")
+            for prompt in prompts:
+                if prompt.id in home:
+                    where = "twice" if home[prompt.id] == split else f"also in {home[prompt.id]!r}"
+                    raise PromptError(
+                        f"prompt {prompt.id} of split {split!r} stands {where}: "
+                        f"{prompt.template!r}; keep it in one split, once"
+                    )
+                home[prompt.id] = split
+
+    def prompts(self, split: str) -> tuple[Prompt, ...]:
+        """The prompts of a split, in order; empty when there are none."""
+        return tuple(self.splits.get(split, ()))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of (split, id) of every prompt in order."""
+        return fingerprint([[split, p.id] for split in SPLITS for p in self.prompts(split)])
+
+    def require(self, split: str) -> tuple[Prompt, ...]:
+        """The prompts of a split.
+
+        Raises:
+            PromptError: If there are none.
+        """
+        prompts = self.prompts(split)
+        if not prompts:
+            raise PromptError(
+                f"the bank has no {split!r} prompts: add lines with "
+                f'"split": "{split}", or make the split with `paft bank split`'
+            )
+        return prompts
+
+    def save(self, path: str | Path) -> None:
+        """Write the bank as JSON Lines, atomically."""
+        rows = (
+            {
+                "id": prompt.id,
+                "split": split,
+                "template": prompt.template,
+                "provenance": dict(prompt.provenance),
+            }
+            for split in SPLITS
+            for prompt in self.prompts(split)
+        )
+        write_text(Path(path), "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def load_bank(path: str | Path) -> Bank:
+    """Load a bank.
+
+    Raises:
+        DataError: If the file cannot be read or a line is not JSON.
+        PromptError: If a line is no prompt, a prompt is repeated, or its id is not its own;
+            the message names file and line.
+    """
+    path = Path(path)
+    splits: dict[str, list[Prompt]] = {}
+    lines: dict[str, int] = {}
+    for number, row in read_jsonl(path, "bank"):
+        where = f"{path}:{number}"
+        unknown = [key for key in row if key not in KEYS]
+        if unknown:
+            raise PromptError(f"{where}: unknown key {unknown[0]!r}{nearest(unknown[0], list(KEYS))}")
+        split = row.get("split", "train")
+        if split not in SPLITS:
+            raise PromptError(f"{where}: unknown split {split!r} (known: {', '.join(SPLITS)})")
+        prompt = _prompt(row, where)
+        if prompt.id in lines:
+            raise PromptError(
+                f"{where}: the {split} prompt {prompt.template!r} already stands in line "
+                f"{lines[prompt.id]}: keep it in one split, once"
+            )
+        lines[prompt.id] = number
+        splits.setdefault(split, []).append(prompt)
+    if not lines:
+        raise PromptError(f'bank {path} is empty: add lines like {{"split": "train", "template": "..."}}')
+    return Bank({split: tuple(prompts) for split, prompts in splits.items()})
+
+
+
+def _prompt(row: Mapping[str, object], where: str) -> Prompt:
+    template, provenance = row.get("template"), row.get("provenance", {})
+    if not isinstance(template, str):
+        raise PromptError(f"{where}: `template` must be text, got {template!r}")
+    if not isinstance(provenance, dict):
+        raise PromptError(f"{where}: `provenance` must be an object, got {provenance!r}")
+    try:
+        prompt = Prompt(template, provenance)
+    except PromptError as error:
+        raise PromptError(f"{where}: {error}") from None
+    if row.get("id", prompt.id) != prompt.id:
+        raise PromptError(
+            f"{where}: id {row['id']!r} is not the template's ({prompt.id!r}): the template was "
+            "changed; remove the `id` to accept the new text as a new prompt"
+        )
+    return prompt

@@ -1,0 +1,198 @@
+"""The command line: thin verbs over the Python API, no logic of their own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from paft.errors import PaftError
+
+if TYPE_CHECKING:
+    from paft.config import RunConfig
+
+app = typer.Typer(
+    name="paft",
+    help="Prompt-agnostic fine-tuning: models that keep their accuracy when the prompt changes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+bank_app = typer.Typer(help="Banks of prompts: import, split, check.", no_args_is_help=True)
+app.add_typer(bank_app, name="bank")
+
+EXIT_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+
+@app.command()
+def run(
+    config: Annotated[Path | None, typer.Argument(help="YAML file; without one the built-in task is run.")] = None,
+    task: Annotated[str | None, typer.Option(help="Task file or built-in name.")] = None,
+    bank: Annotated[str | None, typer.Option(help="Bank of prompts (JSONL) with train and test splits.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model folder, Hub id, or 'tiny'.")] = None,
+    methods: Annotated[str | None, typer.Option(help="Comma-separated: base,single,static,per_example,paft.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Comma-separated training seeds.")] = None,
+    output: Annotated[str | None, typer.Option(help="Folder for results; a rerun resumes there.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other setting: train.epochs=2 (repeatable).")
+    ] = None,
+) -> None:
+    """Train with one prompt and with PAFT, judge both on unseen prompts, print who wins."""
+    from paft.config import load_config, parse_overrides
+
+    overrides: dict[str, Any] = parse_overrides(set_ or [])
+    given = {"task": task, "bank": bank, "model": model, "output": output}
+    overrides.update({key: value for key, value in given.items() if value is not None})
+    if methods is not None:
+        overrides["methods"] = [name.strip() for name in methods.split(",")]
+    if seeds is not None:
+        overrides["seeds"] = [_whole_number(seed) for seed in seeds.split(",")]
+    _run(load_config(config, overrides))
+
+
+def _run(config: RunConfig) -> None:
+    from rich.console import Console
+
+    from paft.progress import Live
+
+    console = Console()
+    console.print(
+        f"PAFT: task {config.task}, model {config.model}, methods {', '.join(config.methods)}, "
+        f"seeds {', '.join(map(str, config.seeds))} -> {config.output}",
+        highlight=False, markup=False,
+    )  # fmt: skip
+    _quiet_libraries()
+    from paft.grid.runner import deploy_command, run as run_comparison
+    from paft.evaluate.report import comparison, results_table
+
+    with Live(console) as live:
+        results = run_comparison(config, live)
+    console.print(results_table(results))
+    verdict = comparison(results)
+    if verdict:
+        console.print(verdict, style="bold", highlight=False, markup=False)
+    output = Path(config.output)
+    console.print(
+        f"\nReport: {output / 'report.html'}   figures: {output / 'results.json'}",
+        highlight=False, markup=False, soft_wrap=True,
+    )  # fmt: skip
+    for line in deploy_command(config):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+@bank_app.command("import")
+def bank_import(
+    output: Annotated[Path, typer.Option(help="Bank file to write (JSONL).")],
+    train: Annotated[list[Path] | None, typer.Option(help="Seen prompts: .xlsx, .jsonl or .txt.")] = None,
+    test: Annotated[list[Path] | None, typer.Option(help="Unseen prompts.")] = None,
+    validation: Annotated[list[Path] | None, typer.Option(help="Validation prompts.")] = None,
+    rename: Annotated[list[str] | None, typer.Option(help="Placeholder old=new (repeatable).")] = None,
+) -> None:
+    """Import prompts that others wrote, for instance the paper's spreadsheets."""
+    from paft.bank import Bank, import_prompts, near_duplicates_across
+
+    names = dict(_pair(item) for item in rename or [])
+    files = {"train": train or [], "validation": validation or [], "test": test or []}
+    splits = {
+        split: tuple({p.id: p for path in paths for p in import_prompts(path, names)}.values())
+        for split, paths in files.items()
+    }
+    bank = Bank({split: prompts for split, prompts in splits.items() if prompts})
+    near = near_duplicates_across(bank)
+    bank.save(output)
+    counts = ", ".join(f"{len(prompts)} {split}" for split, prompts in bank.splits.items())
+    typer.echo(f"{output}: {counts} prompts, fingerprint {bank.fingerprint}")
+    if near:
+        typer.echo(f"note: {len(near)} pairs of a seen and an unseen prompt are near duplicates")
+
+
+@bank_app.command("split")
+def bank_split(
+    source: Annotated[Path, typer.Argument(help="Prompts: .jsonl, .txt or .xlsx.")],
+    output: Annotated[Path, typer.Option(help="Bank file to write (JSONL).")],
+    test: Annotated[int, typer.Option(help="Number of unseen prompts.")],
+    validation: Annotated[int, typer.Option(help="Number of validation prompts.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the shuffle.")] = 0,
+) -> None:
+    """Split prompts into seen and unseen; near duplicates never straddle."""
+    from paft.bank import import_prompts, split_prompts
+
+    bank = split_prompts(import_prompts(source), test=test, validation=validation, seed=seed)
+    bank.save(output)
+    counts = ", ".join(f"{len(prompts)} {split}" for split, prompts in bank.splits.items())
+    typer.echo(f"{output}: {counts} prompts, fingerprint {bank.fingerprint}")
+
+
+@bank_app.command("check")
+def bank_check(
+    bank: Annotated[Path, typer.Argument(help="Bank file (JSONL).")],
+    task: Annotated[str, typer.Option(help="Task file or built-in name the prompts are for.")],
+) -> None:
+    """Check that a bank's prompts fit a task and that unseen prompts are unseen."""
+    from paft.bank import load_bank, near_duplicates_across
+    from paft.task import load_task
+
+    found, target = load_bank(bank), load_task(task)
+    for prompts in found.splits.values():
+        for prompt in prompts:
+            target.check_prompt(prompt)
+    near = near_duplicates_across(found)
+    counts = ", ".join(f"{len(prompts)} {split}" for split, prompts in found.splits.items())
+    typer.echo(f"{bank}: {counts} prompts fit task {target.name!r}; fingerprint {found.fingerprint}")
+    for seen, unseen, similarity in near:
+        typer.echo(f"near duplicates ({similarity:.2f}): seen {seen.template!r}, unseen {unseen.template!r}")
+
+
+def main() -> None:
+    """Entry point: turns errors a user can cause into one message and exit code 2."""
+    sys.exit(guarded(lambda: app(standalone_mode=True)))
+
+
+def guarded(command: Callable[[], object]) -> int:
+    """Run a command and return its exit code."""
+    try:
+        command()
+    except PaftError as error:
+        typer.echo(f"paft: error: {error}", err=True)
+        return EXIT_INPUT
+    except KeyboardInterrupt:
+        typer.echo(
+            "\npaft: interrupted; finished parts are kept, run the same command again to resume", err=True
+        )
+        return EXIT_INTERRUPTED
+    except SystemExit as exit_:
+        code = exit_.code
+        return code if isinstance(code, int) else 0 if code is None else 1
+    return 0
+
+
+def _quiet_libraries() -> None:
+    """Silence what libraries print while they load; their errors still come through as exceptions."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def _whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a whole number", param_hint="--seeds") from None
+
+
+def _pair(item: str) -> tuple[str, str]:
+    old, equals, new = item.partition("=")
+    if not (old and equals and new):
+        raise typer.BadParameter(f"{item!r}: write old=new", param_hint="--rename")
+    return old, new
+
+
+if __name__ == "__main__":
+    main()

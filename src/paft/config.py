@@ -1,0 +1,199 @@
+"""Configuration of a run: frozen models, YAML files, dotted overrides.
+
+A run without a file uses the defaults below, which fine-tune the built-in model on the built-in
+task. Every run saves its resolved configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, field_validator
+
+from paft.errors import ConfigError
+from paft.files import read_yaml
+from paft.schema import Schema, nearest, parse
+from paft.train.schedule import Mode
+
+BUILTIN_TASK = "routing"
+BUILTIN_MODEL = "tiny"
+# LoRA at the usual rate hardly moves a model of a few million parameters.
+RATES = {BUILTIN_MODEL: 2e-3}
+DEFAULT_RATE = 2e-4
+
+
+class Adapt(Schema):
+    """What is trained.
+
+    Attributes:
+        method: ``lora`` (an adapter beside frozen weights) or ``full`` (all weights).
+        rank: Rank r of LoRA. PAPER: 8.
+        alpha: LoRA's scale is alpha / rank. PAPER: 16.
+        dropout: Dropout before the adapter.
+        targets: Names of modules that get an adapter, or ``all-linear``. PAPER: q_proj, v_proj.
+    """
+
+    method: Literal["lora", "full"] = "lora"
+    rank: int = Field(default=16, ge=1)
+    alpha: float = Field(default=32, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    targets: str | tuple[str, ...] = "all-linear"
+
+
+class Train(Schema):
+    """Stage 2.
+
+    Attributes:
+        schedule: When the prompt changes; methods set it.
+        resample_every: K, optimiser steps that share one prompt (schedule ``block``).
+        epochs: T, passes over the training examples.
+        batch_size: Examples per optimiser step over all devices.
+        micro_batch_size: Examples per device and forward pass; all of them by default.
+        learning_rate: Peak rate; 2e-3 for the built-in model and 2e-4 for others by default.
+        warmup: Share of steps over which the rate rises.
+        weight_decay: AdamW's weight decay.
+        max_length: Tokens of prompt and answer together at most.
+        examples: Training examples used at most (a fixed random sample); all by default.
+        adapt: What is trained.
+    """
+
+    schedule: Mode = "block"
+    resample_every: int = Field(default=4, ge=1)
+    epochs: int = Field(default=3, ge=1)
+    batch_size: int = Field(default=16, ge=1)
+    micro_batch_size: int | None = Field(default=None, ge=1)
+    learning_rate: float | None = Field(default=None, gt=0)
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0)
+    max_length: int = Field(default=1024, ge=8)
+    examples: int | None = Field(default=None, ge=1)
+    adapt: Adapt = Adapt()
+
+
+class Evaluate(Schema):
+    """Stage 3.
+
+    Attributes:
+        examples: Test examples used at most (a fixed random sample); all by default.
+        choose: The option with the largest log-probability (``sum``) or the largest one per token
+            (``mean``) is the prediction.
+        batch_tokens: Tokens per forward pass at most; lower it when memory runs out.
+    """
+
+    examples: int | None = Field(default=None, ge=1)
+    choose: Literal["sum", "mean"] = "sum"
+    batch_tokens: int = Field(default=4096, ge=1)
+
+
+class RunConfig(Schema):
+    """Everything ``paft run`` needs.
+
+    Attributes:
+        task: A task file or a built-in name.
+        bank: A bank file; by default the built-in task's bank.
+        model: A folder, a Hub id or ``tiny``.
+        methods: What is compared; see :mod:`paft.grid.methods`.
+        seeds: Training seeds; every method but ``base`` runs once for each.
+        output: Folder for everything the run makes.
+    """
+
+    task: str = BUILTIN_TASK
+    bank: str | None = None
+    model: str = BUILTIN_MODEL
+    methods: tuple[str, ...] = Field(default=("base", "single", "paft"), min_length=1)
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    output: str = "runs/default"
+    train: Train = Train()
+    evaluate: Evaluate = Evaluate()
+
+    @field_validator("methods")
+    @classmethod
+    def _check_methods(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
+        from paft.grid.methods import METHODS
+
+        for name in methods:
+            if name not in METHODS:
+                raise ValueError(f"unknown method {name!r}{nearest(name, list(METHODS))}")
+        return _distinct(methods)
+
+    @field_validator("seeds")
+    @classmethod
+    def _check_seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if any(seed < 0 for seed in seeds):
+            raise ValueError("seeds are whole numbers from 0")
+        return _distinct(seeds)
+
+    @property
+    def learning_rate(self) -> float:
+        """The peak learning rate, default resolved."""
+        return self.train.learning_rate or RATES.get(self.model, DEFAULT_RATE)
+
+    def to_yaml(self) -> str:
+        """The configuration as YAML, defaults written out."""
+        data = self.model_dump(mode="json")
+        data["train"]["learning_rate"] = self.learning_rate
+        return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+
+
+def load_config(path: str | Path | None, overrides: Mapping[str, Any] | None = None) -> RunConfig:
+    """Read a configuration.
+
+    Args:
+        path: YAML file; None for the defaults. Paths in it are relative to the working directory.
+        overrides: Values by dotted key (``{"train.epochs": 2}``); they win over the file.
+
+    Raises:
+        ConfigError: If the file is malformed, a key is unknown or a value does not fit.
+        DataError: If the file cannot be read.
+    """
+    data = read_yaml(Path(path), "configuration") if path is not None else {}
+    for key, value in (overrides or {}).items():
+        _set(data, key, value)
+    return parse(RunConfig, data, str(path) if path is not None else "configuration")
+
+
+def parse_overrides(items: Sequence[str]) -> dict[str, Any]:
+    """Turn ``["train.epochs=2", ...]`` into a mapping; values are read as YAML.
+
+    Raises:
+        ConfigError: If an item is not ``key=value``.
+    """
+    found = {}
+    for item in items:
+        key, equals, value = item.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set {item!r}: write key=value, for instance train.epochs=2")
+        try:
+            # YAML 1.1 reads 2e-3 as text; numbers in exponent form are common for learning rates.
+            found[key] = _number(value) if _number(value) is not None else yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ConfigError(f"--set {item!r}: the value is not valid YAML") from None
+    return found
+
+
+def _number(text: str) -> float | None:
+    if "e" not in text.lower():
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _set(data: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    for parent in parents:
+        inner = data.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"key {key!r}: {parent!r} is not a section")
+        data = inner
+    data[last] = value
+
+
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError(f"an entry stands twice: {list(values)}")
+    return values

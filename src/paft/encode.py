@@ -1,0 +1,127 @@
+"""The one encoder: rendered prompt and answer to token ids, for training and evaluation alike.
+
+Prompt and answer are tokenised apart and joined, so the boundary between them holds by
+construction for every tokenizer; no merge can swallow half an answer. A single space separates
+them unless the rendered prompt already ends in white space. Text is tokenised with special tokens
+switched off: a field value that spells ``<|endoftext|>`` becomes ordinary characters.
+
+Training appends the end-of-sequence token to the answer; evaluation asks for it only where it
+decides (see :mod:`paft.evaluate.score`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from paft.errors import DataError, ModelError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A rendered prompt and answer as token ids.
+
+    Attributes:
+        input_ids: Prompt tokens, then answer tokens.
+        answer_start: Index of the first answer token, at least 1.
+        truncated: Whether prompt tokens were cut off.
+    """
+
+    input_ids: list[int]
+    answer_start: int
+    truncated: bool
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Turns text into token ids.
+
+    Attributes:
+        tokenizer: A fast Hugging Face tokenizer with an end-of-sequence token.
+        max_length: Tokens of prompt and answer together at most.
+
+    Raises:
+        ModelError: If the tokenizer has no end-of-sequence token.
+    """
+
+    tokenizer: PreTrainedTokenizerBase
+    max_length: int
+
+    def __post_init__(self) -> None:
+        if self.tokenizer.eos_token_id is None:
+            raise ModelError(
+                "the tokenizer has no end-of-sequence token, so no answer could end: "
+                "set `eos_token` in its tokenizer_config.json"
+            )
+
+    @property
+    def end(self) -> int:
+        """Id of the end-of-sequence token."""
+        return int(self.tokenizer.eos_token_id)
+
+    @property
+    def pad(self) -> int:
+        """Id that fills padding; the attention mask hides it, so any id will do."""
+        pad = self.tokenizer.pad_token_id
+        return int(pad) if pad is not None else self.end
+
+    @cached_property
+    def beginning(self) -> list[int]:
+        """Special tokens this tokenizer puts before a text (usually none or one)."""
+        plain = self.tokenizer("a", add_special_tokens=False)["input_ids"]
+        full = self.tokenizer("a")["input_ids"]
+        for start in range(len(full) - len(plain) + 1):
+            if full[start : start + len(plain)] == plain:
+                return list(full[:start])
+        return []
+
+    def tokens(self, text: str) -> list[int]:
+        """Token ids of plain text; special tokens in it are inert."""
+        ids = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        return list(ids)
+
+    @staticmethod
+    def separator(rendered: str) -> str:
+        """What stands between a rendered prompt and its answer."""
+        return "" if not rendered or rendered[-1].isspace() else " "
+
+    def answer(self, rendered: str, answer: str) -> list[int]:
+        """Token ids of an answer after a rendered prompt, end of sequence not included."""
+        return self.tokens(self.separator(rendered) + answer)
+
+    def context(self, rendered: str, room: int) -> tuple[list[int], bool]:
+        """Token ids of a rendered prompt and whether it had to be cut.
+
+        Args:
+            rendered: The rendered prompt.
+            room: Tokens to keep free for the answer. Too long a prompt loses its first tokens:
+                its end, with the answer cue, is what the answer hangs on.
+
+        Raises:
+            DataError: If the answer alone fills ``max_length``.
+        """
+        ids = self.tokens(rendered)
+        limit = self.max_length - room - len(self.beginning)
+        if limit < 1:
+            raise DataError(
+                f"an answer of {room} tokens leaves no room for its prompt within max_length="
+                f"{self.max_length}: raise max_length"
+            )
+        truncated = len(ids) > limit
+        return self.beginning + (ids[-limit:] if truncated else ids), truncated
+
+    def encode(self, rendered: str, answer: str) -> Encoded:
+        """Encode a training sequence: prompt, answer, end of sequence.
+
+        Raises:
+            DataError: If the prompt is empty or the answer does not fit.
+        """
+        answer_ids = [*self.answer(rendered, answer), self.end]
+        context, truncated = self.context(rendered, len(answer_ids))
+        if not context:
+            raise DataError(f"the rendered prompt {rendered!r} has no token to predict {answer!r} from")
+        return Encoded(context + answer_ids, len(context), truncated)

@@ -1,0 +1,89 @@
+"""Greedy generation for answers that are not one of listed options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from paft.encode import Encoder
+from paft.train.batches import left_pad
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+Tokens = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What followed a context.
+
+    Attributes:
+        text: Decoded text, special tokens left out.
+        tokens: Tokens generated, the end of sequence included.
+    """
+
+    text: str
+    tokens: int
+
+
+@torch.inference_mode()
+def generate_answers(
+    model: PreTrainedModel,
+    contexts: Sequence[Tokens],
+    encoder: Encoder,
+    *,
+    max_tokens: int,
+    batch_tokens: int = 4096,
+    on_cells: Callable[[int], None] | None = None,
+) -> list[Generated]:
+    """Generate greedily until end of sequence or ``max_tokens``; identical contexts only once.
+
+    Args:
+        model: A causal language model in evaluation mode.
+        contexts: Token ids of rendered prompts.
+        encoder: Gives padding, end of sequence and decoding.
+        max_tokens: New tokens at most.
+        batch_tokens: Tokens (padding and new ones counted) per batch at most.
+        on_cells: Called with the number of contexts just finished.
+    """
+    places: dict[Tokens, list[int]] = {}
+    for i, context in enumerate(contexts):
+        places.setdefault(context, []).append(i)
+    ordered = sorted(places, key=len, reverse=True)
+    results: list[Generated] = [Generated("", 0)] * len(contexts)
+    start = 0
+    while start < len(ordered):
+        size = max(1, batch_tokens // (len(ordered[start]) + max_tokens))
+        batch = ordered[start : start + size]
+        start += size
+        for context, generated in zip(batch, _generate(model, batch, encoder, max_tokens), strict=True):
+            for i in places[context]:
+                results[i] = generated
+        if on_cells:
+            on_cells(sum(len(places[context]) for context in batch))
+    return results
+
+
+def _generate(
+    model: PreTrainedModel, contexts: Sequence[Tokens], encoder: Encoder, max_tokens: int
+) -> list[Generated]:
+    inputs = left_pad(contexts, encoder.pad)
+    width = inputs["input_ids"].shape[1]
+    out = model.generate(
+        input_ids=inputs["input_ids"].to(model.device),
+        attention_mask=inputs["attention_mask"].to(model.device),
+        max_new_tokens=max_tokens,
+        do_sample=False,
+        pad_token_id=encoder.pad,
+        eos_token_id=encoder.end,
+    )
+    results = []
+    for row in out[:, width:].tolist():
+        count = row.index(encoder.end) + 1 if encoder.end in row else len(row)
+        text = encoder.tokenizer.decode(row[:count], skip_special_tokens=True)
+        results.append(Generated(text, count))
+    return results

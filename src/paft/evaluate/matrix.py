@@ -1,0 +1,199 @@
+"""The matrix: one model's score for every (prompt, example) cell.
+
+Stored as Parquet, one row per cell: ``prompt_id``, ``example`` (index in the split's data),
+``prediction``, ``parsed``, ``score`` in [0, 1], ``tokens`` (generated; 0 for closed rules) and
+``log_probabilities`` (nats per option, in option order; empty for open rules).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from paft.encode import Encoder
+from paft.errors import DataError
+from paft.evaluate.extract import cell_score, extract
+from paft.evaluate.generate import generate_answers
+from paft.evaluate.score import Request, close_options, score_options
+from paft.files import write_atomically
+from paft.model import LanguageModel
+from paft.prompt import Prompt
+from paft.task import Example, Task
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Outcome of one prompt on one example; fields as in the module docstring."""
+
+    prompt_id: str
+    example: int
+    prediction: str | None
+    parsed: bool
+    score: float
+    tokens: int
+    log_probabilities: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Cells of P prompts x N examples.
+
+    Attributes:
+        prompt_ids: Ids of the prompts, in order (P).
+        examples: Indices of the examples, in order (N).
+        cells: P x N cells, prompt by prompt.
+    """
+
+    prompt_ids: tuple[str, ...]
+    examples: tuple[int, ...]
+    cells: tuple[Cell, ...]
+
+    @property
+    def scores(self) -> np.ndarray:
+        """Scores, (P, N) of float in [0, 1]."""
+        shape = (len(self.prompt_ids), len(self.examples))
+        return np.array([cell.score for cell in self.cells]).reshape(shape)
+
+    @property
+    def parsed(self) -> np.ndarray:
+        """Whether an answer could be read, (P, N) of bool."""
+        shape = (len(self.prompt_ids), len(self.examples))
+        return np.array([cell.parsed for cell in self.cells], dtype=bool).reshape(shape)
+
+    def save(self, path: Path) -> None:
+        """Write Parquet atomically."""
+        import pyarrow
+        from pyarrow import parquet
+
+        rows = [
+            {**vars(cell), "log_probabilities": list(cell.log_probabilities)} for cell in self.cells
+        ]
+        table = pyarrow.Table.from_pylist(rows, schema=_parquet_schema())
+        write_atomically(path, lambda part: parquet.write_table(table, part))
+
+    @classmethod
+    def load(cls, path: Path) -> Matrix:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            DataError: If the file is missing or is no matrix.
+        """
+        import pyarrow
+        from pyarrow import parquet
+
+        try:
+            rows = parquet.read_table(path).to_pylist()
+            cells = tuple(
+                Cell(**{**row, "log_probabilities": tuple(row["log_probabilities"])}) for row in rows
+            )
+        except (OSError, pyarrow.ArrowException, KeyError, TypeError) as error:
+            raise DataError(f"{path} is no readable matrix: {error}") from error
+        prompts = tuple(dict.fromkeys(cell.prompt_id for cell in cells))
+        examples = tuple(dict.fromkeys(cell.example for cell in cells))
+        return cls(prompts, examples, cells)
+
+
+def evaluate_matrix(
+    language_model: LanguageModel,
+    task: Task,
+    prompts: Sequence[Prompt],
+    examples: Sequence[Example],
+    *,
+    max_length: int = 1024,
+    choose: str = "sum",
+    batch_tokens: int = 4096,
+    on_cells: Callable[[int], None] | None = None,
+) -> Matrix:
+    """Score every prompt on every example with one loaded model.
+
+    Args:
+        language_model: The model to judge.
+        task: Gives answer rule and metric.
+        prompts: P prompts.
+        examples: N examples.
+        max_length: Tokens of prompt and answer at most.
+        choose: ``sum`` or ``mean`` log-probability decides between options.
+        batch_tokens: Tokens per forward pass at most.
+        on_cells: Called with the number of cells just finished.
+    """
+    encoder = language_model.encoder(max_length)
+    rendered = [prompt.render(example.values) for prompt in prompts for example in examples]
+    places = [(prompt, example) for prompt in prompts for example in examples]
+    language_model.model.eval()
+    if task.answer.closed:
+        options = _OptionEncoder(encoder)
+        requests = [
+            options.request(text, example) for text, (_, example) in zip(rendered, places, strict=True)
+        ]
+        scores = score_options(
+            language_model.model, requests, pad=encoder.pad, batch_tokens=batch_tokens, on_cells=on_cells
+        )
+        cells = [
+            _closed_cell(task, *place, request, score, choose)
+            for place, request, score in zip(places, requests, scores, strict=True)
+        ]
+    else:
+        limit = task.answer.token_limit
+        contexts = [tuple(encoder.context(text, limit)[0]) for text in rendered]
+        answers = generate_answers(
+            language_model.model, contexts, encoder, max_tokens=limit,
+            batch_tokens=batch_tokens, on_cells=on_cells,
+        )  # fmt: skip
+        cells = [
+            _open_cell(task, *place, answer.text, answer.tokens)
+            for place, answer in zip(places, answers, strict=True)
+        ]
+    ids = tuple(prompt.id for prompt in prompts)
+    return Matrix(ids, tuple(example.index for example in examples), tuple(cells))
+
+
+class _OptionEncoder:
+    """Makes requests; each set of options is tokenised once per separator, not once per cell."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.encoder = encoder
+        self._known: dict[tuple[str, tuple[str, ...]], tuple[tuple[int, ...], ...]] = {}
+
+    def request(self, rendered: str, example: Example) -> Request:
+        key = (self.encoder.separator(rendered), example.options)
+        if key not in self._known:
+            options = [tuple(self.encoder.answer(rendered, option)) for option in example.options]
+            self._known[key] = close_options(options, self.encoder.end)
+        options = self._known[key]
+        context, _ = self.encoder.context(rendered, max(map(len, options)))
+        return Request(tuple(context), options)
+
+
+def _closed_cell(
+    task: Task, prompt: Prompt, example: Example, request: Request, scores: np.ndarray, choose: str
+) -> Cell:
+    lengths = np.array([len(option) for option in request.options])
+    best = int(np.argmax(scores / lengths if choose == "mean" else scores))
+    prediction = example.options[best]
+    score = cell_score(task.metric, task.answer.rule, prediction, example.gold)
+    return Cell(prompt.id, example.index, prediction, True, score, 0, tuple(map(float, scores)))
+
+
+def _open_cell(task: Task, prompt: Prompt, example: Example, text: str, tokens: int) -> Cell:
+    prediction = extract(task.answer.rule, text)
+    score = cell_score(task.metric, task.answer.rule, prediction, example.gold)
+    return Cell(prompt.id, example.index, prediction, prediction is not None, score, tokens, ())
+
+
+def _parquet_schema() -> object:
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("prompt_id", pa.string()),
+            ("example", pa.int64()),
+            ("prediction", pa.string()),
+            ("parsed", pa.bool_()),
+            ("score", pa.float64()),
+            ("tokens", pa.int64()),
+            ("log_probabilities", pa.list_(pa.float64())),
+        ]
+    )

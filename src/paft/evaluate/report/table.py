@@ -1,0 +1,120 @@
+"""Results by method: averages over seeds, a table for the terminal, a sentence on who wins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@dataclass(frozen=True)
+class MethodRow:
+    """One method on one split: every figure is the mean over seeds.
+
+    Attributes:
+        method: Its name.
+        seeds: Number of training seeds (1 for a method that does not train).
+        mean: Mean accuracy over prompts, in [0, 1]; likewise ``std``, ``min``, ``max``, ``top``.
+        mean_range: Smallest and largest ``mean`` of any seed.
+        own: Accuracy under the user's own prompt; None where it was not judged.
+        steps: Optimiser steps.
+    """
+
+    method: str
+    seeds: int
+    mean: float
+    std: float | None
+    min: float
+    max: float
+    top: float
+    mean_range: tuple[float, float]
+    own: float | None
+    steps: int
+
+
+def method_rows(results: Mapping[str, Any], split: str = "test") -> list[MethodRow]:
+    """Average ``results["rows"]`` over seeds, in order of first appearance."""
+    rows = [row for row in results["rows"] if row["split"] == split]
+    own = {(row["method"], row["seed"]): row["mean"] for row in results["rows"] if row["split"] == "user"}
+    table = []
+    for method in dict.fromkeys(row["method"] for row in rows):
+        mine = [row for row in rows if row["method"] == method]
+        stds = [row["std"] for row in mine if row["std"] is not None]
+        owns = [own[method, row["seed"]] for row in mine if (method, row["seed"]) in own]
+        means = [row["mean"] for row in mine]
+        table.append(
+            MethodRow(
+                method=method,
+                seeds=len(mine),
+                mean=float(np.mean(means)),
+                std=float(np.mean(stds)) if stds else None,
+                min=float(np.mean([row["min"] for row in mine])),
+                max=float(np.mean([row["max"] for row in mine])),
+                top=float(np.mean([row["top"] for row in mine])),
+                mean_range=(min(means), max(means)),
+                own=float(np.mean(owns)) if owns else None,
+                steps=mine[0]["train_steps"],
+            )
+        )
+    return table
+
+
+def comparison(results: Mapping[str, Any]) -> str:
+    """Say in one or two sentences who wins on unseen prompts, and by how much."""
+    rows = {row.method: row for row in method_rows(results)}
+    if "paft" not in rows or len(rows) < 2:
+        return ""
+    paft = rows["paft"]
+    rival = rows.get("single") or max((r for r in rows.values() if r is not paft), key=lambda r: r.mean)
+    parts = [
+        f"mean {_points(paft.mean - rival.mean)}",
+        f"worst prompt {_points(paft.min - rival.min)}",
+    ]
+    if paft.std is not None and rival.std:
+        parts.append(f"spread (std) {100 * paft.std:.1f} against {100 * rival.std:.1f} points")
+    better = [paft.mean > rival.mean, paft.min > rival.min, (paft.std or 0) < (rival.std or 0)]
+    verdict = "beats" if all(better) else "does not beat" if not any(better) else "partly beats"
+    count = next(row["n_prompts"] for row in results["rows"] if row["split"] == "test")
+    text = f"PAFT {verdict} {rival.method!r} on {count} unseen prompts: {', '.join(parts)}."
+    winner = max(rows.values(), key=lambda row: row.mean)
+    if winner is not paft:
+        text += f" The best mean is {winner.method!r}'s."
+    return text
+
+
+def results_table(results: Mapping[str, Any]) -> Table:
+    """Return the table for the terminal; accuracies in percent."""
+    from rich.table import Table
+
+    rows = method_rows(results)
+    first = next(row for row in results["rows"] if row["split"] == "test")
+    seeds = max(row.seeds for row in rows)
+    table = Table(
+        title=f"{results['task']}: accuracy on {first['n_prompts']} unseen prompts x "
+        f"{first['n_examples']} examples" + (f", mean of {seeds} seeds" if seeds > 1 else ""),
+        caption="percent; own prompt = the one prompt 'single' is trained on",
+    )
+    table.add_column("method")
+    for name in ("mean", "std", "worst", "best", f"> {100 * first['top_threshold']:g}", "own prompt"):
+        table.add_column(name, justify="right")
+    best = max(row.mean for row in rows)
+    for row in rows:
+        own = "" if row.own is None else percent(row.own)
+        style = "bold" if row.mean == best else None
+        cells = [row.mean, row.std, row.min, row.max, row.top]
+        table.add_row(row.method, *(percent(c) for c in cells), own, style=style)
+    return table
+
+
+def percent(value: float | None) -> str:
+    """Format a share as percent with one decimal; a dash for None."""
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def _points(difference: float) -> str:
+    return f"{100 * difference:+.1f} points"

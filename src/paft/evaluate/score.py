@@ -1,0 +1,241 @@
+"""Log-probability of every option of every request, with each context computed once.
+
+A request is a context (a rendered prompt) and the options that may follow it, all as token ids.
+Options share first tokens ("search creative work", "search screening event"), so they form a tree.
+A context is run once with a key-value cache; then one more pass runs all inner nodes of the tree
+behind it, each node seeing the context and its own ancestors only. The last token of an option
+needs no pass of its own, so single-token options cost nothing beyond the context.
+
+The plain path, one sequence per option, gives the same numbers up to rounding. It serves models
+whose attention cannot take the tree's mask, and option sets too few requests share; the tests
+hold the two paths against each other.
+
+An option's log-probability is that of its tokens, closed by end of sequence when one option is the
+beginning of another ("card", "card arrival"): otherwise the shorter could never lose.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from paft.train.batches import left_pad
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+Tokens = tuple[int, ...]
+OnCells = Callable[[int], None]  # called with the number of requests just finished
+LOGIT_CELLS = 64_000_000  # logits in memory at once: 256 MB in float32
+TREE_SHARERS = 4  # fewer requests than this with one option set take the plain path
+
+
+@dataclass(frozen=True)
+class Request:
+    """A context and the options that may follow it.
+
+    Attributes:
+        context: Token ids, at least one.
+        options: Token ids of each option, at least one each.
+    """
+
+    context: Tokens
+    options: tuple[Tokens, ...]
+
+
+@dataclass(frozen=True)
+class OptionTree:
+    """Options merged by common beginnings.
+
+    Attributes:
+        tokens: Token of each inner node, parents before children.
+        parents: Index of each inner node's parent; -1 is the end of the context.
+        paths: For each option, its (node that predicts, token predicted) pairs.
+    """
+
+    tokens: list[int]
+    parents: list[int]
+    paths: list[list[tuple[int, int]]]
+
+    @classmethod
+    def build(cls, options: Sequence[Tokens]) -> OptionTree:
+        """Merge options; an option's last token is never a node."""
+        tokens: list[int] = []
+        parents: list[int] = []
+        found: dict[tuple[int, int], int] = {}
+        paths = []
+        for option in options:
+            node, path = -1, []
+            for depth, token in enumerate(option):
+                path.append((node, token))
+                if depth == len(option) - 1:
+                    break
+                if (node, token) not in found:
+                    found[node, token] = len(tokens)
+                    tokens.append(token)
+                    parents.append(node)
+                node = found[node, token]
+            paths.append(path)
+        return cls(tokens, parents, paths)
+
+    def depths(self) -> list[int]:
+        """Distance of each node from the end of the context, from 0."""
+        depths: list[int] = []
+        for parent in self.parents:
+            depths.append(0 if parent < 0 else depths[parent] + 1)
+        return depths
+
+    def visible(self) -> torch.Tensor:
+        """Which nodes each node attends to: itself and its ancestors, (N, N) of bool."""
+        seen = torch.eye(len(self.tokens), dtype=torch.bool)
+        for node, parent in enumerate(self.parents):
+            if parent >= 0:
+                seen[node] |= seen[parent]
+        return seen
+
+
+def close_options(options: Sequence[Tokens], end: int) -> tuple[Tokens, ...]:
+    """Append ``end`` to every option if one of them begins with another, else leave all as they are."""
+    ordered = sorted(options)
+    overlap = any(b[: len(a)] == a for a, b in zip(ordered, ordered[1:], strict=False))
+    return tuple((*option, end) for option in options) if overlap else tuple(options)
+
+
+@torch.inference_mode()
+def score_options(
+    model: PreTrainedModel,
+    requests: Sequence[Request],
+    *,
+    pad: int,
+    batch_tokens: int = 4096,
+    on_cells: OnCells | None = None,
+) -> list[np.ndarray]:
+    """Return the log-probability of every option of every request.
+
+    Identical requests are scored once; batches hold contexts of similar length.
+
+    Args:
+        model: A causal language model in evaluation mode.
+        requests: What to score.
+        pad: Token id for padding.
+        batch_tokens: Tokens (padding counted) per forward pass at most, but at least one request.
+        on_cells: Called as requests finish.
+
+    Returns:
+        For each request, in order, float64 of shape (options,), in nats, summed over tokens.
+    """
+    places: dict[Request, list[int]] = {}
+    for i, request in enumerate(requests):
+        places.setdefault(request, []).append(i)
+    groups: dict[tuple[Tokens, ...], list[Request]] = {}
+    for request in places:
+        groups.setdefault(request.options, []).append(request)
+    scores: list[np.ndarray] = [np.empty(0)] * len(requests)
+    for options, members in groups.items():
+        tree = OptionTree.build(options)
+        # A tree of single tokens has no inner node and asks nothing special of the attention.
+        fits = not tree.tokens or (len(members) >= TREE_SHARERS and _takes_tree_mask(model))
+        run = _score_tree if fits else _score_plain
+        width = len(tree.tokens) if fits else sum(map(len, options))
+        for batch in _batches(members, width, batch_tokens, model.config.get_text_config().vocab_size):
+            for request, result in zip(batch, run(model, batch, tree, pad), strict=True):
+                for i in places[request]:
+                    scores[i] = result
+            if on_cells:
+                on_cells(sum(len(places[request]) for request in batch))
+    return scores
+
+
+def _batches(
+    requests: Sequence[Request], width: int, budget: int, vocabulary: int
+) -> Iterator[list[Request]]:
+    """Yield requests longest first, so that what does not fit in memory shows at once."""
+    ordered = sorted(requests, key=lambda request: len(request.context), reverse=True)
+    start = 0
+    while start < len(ordered):
+        size = max(1, budget // (len(ordered[start].context) + width))
+        size = max(1, min(size, LOGIT_CELLS // ((width + 1) * vocabulary)))
+        yield ordered[start : start + size]
+        start += size
+
+
+def _takes_tree_mask(model: PreTrainedModel) -> bool:
+    """Whether every layer is full attention that accepts a four-dimensional mask."""
+    config = model.config.get_text_config()
+    kinds = getattr(config, "layer_types", None) or ["full_attention"]
+    full = set(kinds) == {"full_attention"} and not getattr(config, "sliding_window", None)
+    return full and config._attn_implementation in {"sdpa", "eager"}
+
+
+def keeps_logits(model: PreTrainedModel) -> bool:
+    """Whether the model can be asked for the logits of the last positions only."""
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return "logits_to_keep" in inspect.signature(base.forward).parameters
+
+
+def _score_tree(
+    model: PreTrainedModel, requests: Sequence[Request], tree: OptionTree, pad: int
+) -> list[np.ndarray]:
+    """Score requests that share one option tree: contexts, then all inner nodes behind them."""
+    inputs = {
+        name: tensor.to(model.device)
+        for name, tensor in left_pad([request.context for request in requests], pad).items()
+    }
+    keep = {"logits_to_keep": 1} if keeps_logits(model) else {}
+    first = model(**inputs, **keep, use_cache=bool(tree.tokens))
+    logits = first.logits[:, -1:].float()
+    if tree.tokens:
+        logits = torch.cat([logits, _node_logits(model, inputs, tree, first.past_key_values)], dim=1)
+    log_probabilities = logits.log_softmax(dim=-1)
+    columns = []
+    for path in tree.paths:
+        nodes = torch.tensor([node + 1 for node, _ in path], device=model.device)
+        tokens = torch.tensor([token for _, token in path], device=model.device)
+        columns.append(log_probabilities[:, nodes, tokens].double().sum(dim=1))
+    return list(torch.stack(columns, dim=1).cpu().numpy())
+
+
+def _node_logits(
+    model: PreTrainedModel, inputs: dict[str, torch.Tensor], tree: OptionTree, cache: object
+) -> torch.Tensor:
+    """Run all inner nodes behind cached contexts; returns logits (B, N, V) in float32."""
+    rows, device = len(inputs["input_ids"]), model.device
+    nodes = torch.tensor(tree.tokens, device=device).expand(rows, -1)
+    lengths = inputs["attention_mask"].sum(dim=1, keepdim=True)
+    positions = lengths + torch.tensor(tree.depths(), device=device)
+    context = inputs["attention_mask"].bool()[:, None, :].expand(-1, len(tree.tokens), -1)
+    own = tree.visible().to(device).expand(rows, -1, -1)
+    hidden = ~torch.cat([context, own], dim=2)[:, None]
+    dtype = model.get_input_embeddings().weight.dtype
+    mask = torch.zeros(hidden.shape, dtype=dtype, device=device)
+    mask = mask.masked_fill(hidden, torch.finfo(dtype).min)
+    out = model(
+        input_ids=nodes, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
+    )
+    return out.logits.float()
+
+
+def _score_plain(
+    model: PreTrainedModel, requests: Sequence[Request], tree: OptionTree, pad: int
+) -> list[np.ndarray]:
+    """Score every (context, option) pair as a sequence of its own."""
+    results = []
+    for request in requests:
+        longest = max(map(len, request.options))
+        # The last token predicts nothing that is asked for.
+        rows = [(*request.context, *option[:-1]) for option in request.options]
+        inputs = {name: t.to(model.device) for name, t in left_pad(rows, pad).items()}
+        keep = {"logits_to_keep": longest} if keeps_logits(model) else {}
+        logits = model(**inputs, **keep, use_cache=False).logits.float()
+        values = []
+        for row, option in enumerate(request.options):
+            tail = logits[row, logits.shape[1] - len(option) :].log_softmax(dim=-1)
+            picked = tail[torch.arange(len(option)), torch.tensor(option, device=tail.device)]
+            values.append(picked.double().sum().item())
+        results.append(np.array(values))
+    return results

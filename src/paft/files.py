@@ -1,0 +1,144 @@
+"""Reading and writing files so that errors name the place and nothing is left half-written.
+
+Writes go to a temporary file beside the target and are renamed over it, so a reader sees the old
+content or the new, never a part. A full disk or a missing permission becomes a :class:`PaftError`
+that names the path, and the temporary file is removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from paft.errors import ConfigError, DataError, PaftError
+
+
+def read_text(path: Path, what: str) -> str:
+    """Return a UTF-8 file's text.
+
+    Raises:
+        DataError: If the file is missing, is a folder, is unreadable or is not UTF-8; ``what``
+            (for instance ``"bank"``) says what it was wanted for.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DataError(f"{what} file not found: {path}") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{what} file {path} is not UTF-8 (byte {error.start}): convert it") from None
+    except OSError as error:
+        raise DataError(f"{what} file {path} cannot be read: {error.strerror}") from None
+
+
+def read_jsonl(path: Path, what: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield ``(line number from 1, object)`` of a JSON Lines file; blank lines are skipped.
+
+    Raises:
+        DataError: If a line is not a JSON object; the message names file and line.
+    """
+    # Only "\n" ends a line: str.splitlines would also break inside texts at U+2028 and friends.
+    for number, line in enumerate(read_text(path, what).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(
+                f"{path}:{number}: malformed JSON ({error.msg} at column {error.colno}): "
+                "each line must be one JSON object"
+            ) from None
+        if not isinstance(row, dict):
+            raise DataError(f"{path}:{number}: expected a JSON object, got {type(row).__name__}")
+        yield number, row
+
+
+def read_yaml(path: Path, what: str) -> dict[str, Any]:
+    """Return a YAML file's top-level mapping.
+
+    Raises:
+        ConfigError: If it is not valid YAML or not a mapping; the message names file and line.
+        DataError: If the file cannot be read.
+    """
+    text = read_text(path, what)
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "malformed"
+        raise ConfigError(f"{path}{where}: not valid YAML: {problem}") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: expected `key: value` lines, got {type(data).__name__}")
+    return data
+
+
+def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+    """Let ``write`` fill a temporary file beside ``path``, then rename it to ``path``.
+
+    Raises:
+        PaftError: If the disk is full or the folder cannot be written.
+    """
+    part: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        os.close(handle)
+        part = Path(name)
+        write(part)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        os.chmod(part, 0o644)
+        os.replace(part, path)
+    except OSError as error:
+        raise disk_error(path, error) from error
+    finally:
+        if part is not None:
+            part.unlink(missing_ok=True)
+
+
+def disk_error(path: Path, error: OSError) -> PaftError:
+    """Return a one-line error for a failed write (disk full, permission, read-only)."""
+    return PaftError(
+        f"cannot write {path}: {error.strerror or error}; free some space or choose another place, "
+        "then run the same command again: finished work is kept"
+    )
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    write_atomically(path, lambda part: _dump(part, text))
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write indented JSON atomically; NaN is refused, since JSON has none."""
+    write_text(path, json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path, what: str) -> Any:
+    """Return a JSON file's content.
+
+    Raises:
+        DataError: If it is missing or malformed; the message names file and line.
+    """
+    try:
+        return json.loads(read_text(path, what))
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}:{error.lineno}: malformed JSON ({error.msg})") from None
+
+
+def fingerprint(data: Any) -> str:
+    """Return 16 hexadecimal digits of the SHA-256 of canonical JSON."""
+    text = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
+
+
+def _dump(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(text)

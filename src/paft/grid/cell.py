@@ -1,0 +1,206 @@
+"""One cell of a comparison: one method under one seed, trained and judged.
+
+A cell's folder fills in order: ``adapter/`` (or the whole model), ``train.json``,
+``<split>.parquet`` for each judged split, and last ``cell.json``. A finished file is never made
+again, so an interrupted cell continues behind its last finished part.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from paft.bank import Bank
+from paft.config import RunConfig
+from paft.evaluate.matrix import Matrix, evaluate_matrix
+from paft.evaluate.metrics import summarize
+from paft.files import read_json, write_json
+from paft.grid.methods import METHODS
+from paft.model import load_model
+from paft.prompt import Prompt
+from paft.task import Example, Task
+
+UNTRAINED = {"steps": 0, "tokens": 0, "seconds": 0.0, "loss": None, "truncated": 0}
+
+
+class Reporter(Protocol):
+    """Hears how a run goes on; see :mod:`paft.progress`."""
+
+    def stage(self, cell: str, what: str, total: int) -> None:
+        """A stage of ``total`` units begins."""
+
+    def advance(self, count: int, note: str = "") -> None:
+        """So many more units are done."""
+
+
+@dataclass(frozen=True)
+class CellPlan:
+    """Which method under which seed; ``seed`` is None for a method that does not train."""
+
+    method: str
+    seed: int | None
+
+    @property
+    def name(self) -> str:
+        """Folder name."""
+        return self.method if self.seed is None else f"{self.method}-{self.seed}"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything loaded once for all cells.
+
+    Attributes:
+        task: The task.
+        bank: All prompts.
+        train: Training examples in use.
+        test: Test examples in use.
+    """
+
+    task: Task
+    bank: Bank
+    train: Sequence[Example]
+    test: Sequence[Example]
+
+    def judged(self) -> dict[str, Sequence[Prompt]]:
+        """Prompts to judge on, by split: unseen ones, adversarial ones if any, the user's own."""
+        splits: dict[str, Sequence[Prompt]] = {"test": self.bank.require("test")}
+        if self.bank.prompts("adversarial"):
+            splits["adversarial"] = self.bank.prompts("adversarial")
+        splits["user"] = self.task.prompts
+        return splits
+
+
+def plan_cells(config: RunConfig) -> list[CellPlan]:
+    """List the cells seed by seed, so that an interrupted run has whole comparisons.
+
+    >>> [c.name for c in plan_cells(RunConfig(methods=("base", "paft"), seeds=(0, 1)))]
+    ['base', 'paft-0', 'paft-1']
+    """
+    untrained = [CellPlan(m, None) for m in config.methods if METHODS[m].schedule is None]
+    trained = [
+        CellPlan(m, seed) for seed in config.seeds for m in config.methods if METHODS[m].schedule
+    ]
+    return untrained + trained
+
+
+def run_cell(
+    plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter
+) -> dict[str, Any]:
+    """Train and judge one cell, or return what a former run left.
+
+    Returns:
+        ``{"rows": [...], "per_prompt": [...]}`` as in ``results.json``.
+    """
+    done = folder / "cell.json"
+    if done.exists():
+        return dict(read_json(done, "cell"))
+    trained = _train(plan, config, inputs, folder, reporter)
+    adapter = None if METHODS[plan.method].schedule is None else folder / "adapter"
+    rows, per_prompt = [], []
+    for split, prompts in inputs.judged().items():
+        matrix, seconds = _judge(plan, config, inputs, split, prompts, folder, adapter, reporter)
+        rows.append(_row(plan, config, inputs, split, matrix, trained, seconds))
+        per_prompt.extend(_per_prompt(plan, split, prompts, matrix))
+    result = {"rows": rows, "per_prompt": per_prompt}
+    write_json(done, result)
+    return result
+
+
+def _train(
+    plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter
+) -> dict[str, Any]:
+    method = METHODS[plan.method]
+    if method.schedule is None or plan.seed is None:
+        return dict(UNTRAINED)
+    record = folder / "train.json"
+    if record.exists() and (folder / "adapter").exists():
+        return dict(read_json(record, "training record"))
+    from paft.train.sft import fine_tune
+
+    prompts = inputs.task.prompts[:1] if method.prompts == "user" else inputs.bank.require("train")
+    settings = config.train.model_copy(update={"schedule": method.schedule})
+    steps = config.train.epochs * -(-len(inputs.train) // config.train.batch_size)
+    reporter.stage(plan.name, "train", steps)
+    before = 0
+
+    def on_step(step: int, _: int, loss: float) -> None:
+        nonlocal before
+        reporter.advance(step - before, f"loss {loss:.3f}")
+        before = step
+
+    language_model = load_model(config.model, full_precision=config.train.adapt.method == "full")
+    folder.mkdir(parents=True, exist_ok=True)
+    trained = fine_tune(
+        language_model, inputs.train, prompts, settings,
+        learning_rate=config.learning_rate, seed=plan.seed, output=folder / "adapter", on_step=on_step,
+    )  # fmt: skip
+    reporter.advance(trained.steps - before)
+    write_json(record, dataclasses.asdict(trained))
+    return dataclasses.asdict(trained)
+
+
+def _judge(
+    plan: CellPlan, config: RunConfig, inputs: Inputs, split: str, prompts: Sequence[Prompt],
+    folder: Path, adapter: Path | None, reporter: Reporter,
+) -> tuple[Matrix, float]:  # fmt: skip
+    """Score one split with what lies on disk, so that what is judged is what gets deployed."""
+    path, timing = folder / f"{split}.parquet", folder / f"{split}.json"
+    if path.exists() and timing.exists():
+        return Matrix.load(path), float(read_json(timing, "timing")["seconds"])
+    reporter.stage(plan.name, f"judge on {split} prompts", len(prompts) * len(inputs.test))
+    if adapter is None or config.train.adapt.method == "lora":
+        language_model = load_model(config.model, adapter)
+    else:
+        language_model = load_model(str(adapter))
+    started = time.monotonic()
+    matrix = evaluate_matrix(
+        language_model, inputs.task, prompts, inputs.test,
+        max_length=config.train.max_length, choose=config.evaluate.choose,
+        batch_tokens=config.evaluate.batch_tokens, on_cells=reporter.advance,
+    )  # fmt: skip
+    seconds = round(time.monotonic() - started, 2)
+    matrix.save(path)
+    write_json(timing, {"seconds": seconds})
+    return matrix, seconds
+
+
+def _row(
+    plan: CellPlan, config: RunConfig, inputs: Inputs, split: str, matrix: Matrix,
+    trained: dict[str, Any], seconds: float,
+) -> dict[str, Any]:  # fmt: skip
+    summary = summarize(matrix.scores.mean(axis=1), inputs.task.thresholds[0])
+    return {
+        "method": plan.method,
+        "seed": plan.seed,
+        "split": split,
+        **dataclasses.asdict(summary),
+        "n_prompts": len(matrix.prompt_ids),
+        "n_examples": len(matrix.examples),
+        "train_steps": trained["steps"],
+        "train_tokens": trained["tokens"],
+        "train_seconds": trained["seconds"],
+        "eval_seconds": seconds,
+    }
+
+
+def _per_prompt(
+    plan: CellPlan, split: str, prompts: Sequence[Prompt], matrix: Matrix
+) -> list[dict[str, Any]]:
+    accuracies, rates = matrix.scores.mean(axis=1), matrix.parsed.mean(axis=1)
+    return [
+        {
+            "method": plan.method,
+            "seed": plan.seed,
+            "split": split,
+            "prompt_id": prompt.id,
+            "prompt": prompt.template,
+            "accuracy": float(accuracy),
+            "parse_rate": float(rate),
+        }
+        for prompt, accuracy, rate in zip(prompts, accuracies, rates, strict=True)
+    ]

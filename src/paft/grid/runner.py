@@ -1,0 +1,206 @@
+"""From a configuration to a report: plan the cells, run what is missing, gather the results.
+
+The output folder belongs to one configuration and one set of inputs. Both are written there before
+anything else (``run.json``); a run into a folder of other inputs is refused with the name of what
+differs. Methods and seeds are no part of that identity: cells do not depend on each other, so a
+later run may add some.
+
+Layout of the output folder::
+
+    config.yaml   resolved configuration        results.json  all figures
+    run.json      identity: what must not change report.html   table and plot
+    bank.jsonl    the bank, frozen              cells/<method>-<seed>/...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from paft.bank import load_bank, near_duplicates_across
+from paft.config import BUILTIN_TASK, RunConfig
+from paft.errors import ConfigError, DataError, ResumeError
+from paft.evaluate.report import write_report
+from paft.files import disk_error, fingerprint, read_json, write_json, write_text
+from paft.grid.methods import METHODS
+from paft.grid.cell import Inputs, Reporter, plan_cells, run_cell
+from paft.model import model_fingerprint, resolve_model
+from paft.progress import Silent
+from paft.record import environment
+from paft.task import Example, load_task
+
+_STREAM = 0xDA7A
+
+
+def run(config: RunConfig, reporter: Reporter | None = None) -> dict[str, Any]:
+    """Run a comparison, or what is missing of it.
+
+    Args:
+        config: What to compare.
+        reporter: Hears about progress.
+
+    Returns:
+        The content of ``results.json``.
+
+    Raises:
+        PaftError: If an input is unusable; nothing is written before all inputs were checked.
+        ResumeError: If the output folder belongs to another configuration.
+    """
+    reporter = reporter or Silent()
+    inputs = load_inputs(config)
+    near = near_duplicates_across(inputs.bank)
+    output = Path(config.output)
+    claim_output(output, identity(config, inputs))
+    write_text(output / "config.yaml", config.to_yaml())
+    inputs.bank.save(output / "bank.jsonl")
+    rows: list[dict[str, Any]] = []
+    per_prompt: list[dict[str, Any]] = []
+    for plan in plan_cells(config):
+        try:
+            cell = run_cell(plan, config, inputs, output / "cells" / plan.name, reporter)
+        except OSError as error:
+            raise disk_error(output / "cells" / plan.name, error) from error
+        rows.extend(cell["rows"])
+        per_prompt.extend(cell["per_prompt"])
+    results = {
+        "schema": 1,
+        "task": inputs.task.name,
+        "model": config.model,
+        "bank_fingerprint": inputs.bank.fingerprint,
+        "near_duplicates": [
+            {"seen": seen.id, "unseen": unseen.id, "similarity": round(similarity, 3)}
+            for seen, unseen, similarity in near
+        ],
+        "config": config.model_dump(mode="json") | {"learning_rate": config.learning_rate},
+        "environment": environment(),
+        "rows": rows,
+        "per_prompt": per_prompt,
+    }
+    write_json(output / "results.json", results)
+    write_report(results, output / "report.html")
+    return results
+
+
+def load_inputs(config: RunConfig) -> Inputs:
+    """Load and check task, bank and examples.
+
+    Raises:
+        PaftError: On the first thing that cannot be used.
+    """
+    task = load_task(config.task)
+    bank = load_bank(bank_path(config))
+    for split in ("train", "validation", "test", "adversarial"):
+        for prompt in bank.prompts(split):
+            task.check_prompt(prompt)
+    bank.require("train")
+    bank.require("test")
+    own = {prompt.id for prompt in task.prompts}
+    shared = [prompt for prompt in bank.prompts("test") if prompt.id in own]
+    if shared:
+        raise ConfigError(
+            f"the task's own prompt {shared[0].template!r} is a test prompt of the bank: method "
+            "'single' trains on it, so it is not unseen; remove it from one of them"
+        )
+    model = Path(resolve_model(config.model))
+    if model.is_dir() and not (model / "config.json").exists():
+        raise ConfigError(f"model folder {model} has no config.json: is it the right folder?")
+    train = sample(task.examples("train"), config.train.examples)
+    test = sample(task.examples("test"), config.evaluate.examples)
+    return Inputs(task, bank, train, test)
+
+
+def bank_path(config: RunConfig) -> Path:
+    """The bank file of a run.
+
+    Raises:
+        ConfigError: If none is given for a task that is not built in.
+    """
+    from paft.builtin import BANKS
+
+    if config.bank is not None:
+        return BANKS.get(config.bank, Path(config.bank))
+    if config.task in BANKS:
+        return BANKS[config.task]
+    raise ConfigError(
+        f"task {config.task!r} needs a bank of prompts: give one with --bank FILE "
+        f"(only the built-in task {BUILTIN_TASK!r} brings its own)"
+    )
+
+
+def sample(examples: list[Example], count: int | None) -> list[Example]:
+    """Return a fixed random sample in data order, the same for every method and seed.
+
+    Raises:
+        DataError: If there are fewer examples than asked for.
+    """
+    if count is None or count == len(examples):
+        return examples
+    if count > len(examples):
+        raise DataError(f"{count} examples were asked for, but there are only {len(examples)}")
+    chosen = np.random.default_rng([_STREAM, len(examples)]).permutation(len(examples))[:count]
+    return [examples[i] for i in sorted(chosen)]
+
+
+def identity(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
+    """Everything a finished cell depends on, by name."""
+    settings = config.model_dump(mode="json", exclude={"methods", "seeds", "output", "task", "bank"})
+    flat = {f"{key}.{k}": v for key in ("train", "evaluate") for k, v in settings.pop(key).items()}
+    return {
+        **settings,
+        **flat,
+        "train.learning_rate": config.learning_rate,
+        "model files": model_fingerprint(config.model),
+        "task": inputs.task.fingerprint(),
+        "bank": inputs.bank.fingerprint,
+        "training examples": _data_fingerprint(inputs.train),
+        "test examples": _data_fingerprint(inputs.test),
+    }
+
+
+def claim_output(output: Path, wanted: dict[str, Any]) -> None:
+    """Make the output folder ours, or make sure it is.
+
+    Raises:
+        ResumeError: If it belongs to other inputs or holds files of something else.
+    """
+    path = output / "run.json"
+    if not path.exists():
+        if output.exists() and (not output.is_dir() or any(output.iterdir())):
+            raise ResumeError(f"output {output} is not empty and holds no PAFT run: choose another --output")
+        write_json(path, wanted)
+        return
+    found = read_json(path, "run identity")
+    changed = [key for key in {**found, **wanted} if found.get(key) != wanted.get(key)]
+    if changed:
+        shown = "; ".join(f"{k}: {found.get(k)!r} there, {wanted.get(k)!r} now" for k in changed[:4])
+        raise ResumeError(
+            f"output {output} holds a run with other inputs ({shown}): choose another --output, "
+            "restore what changed, or delete the folder"
+        )
+
+
+def _data_fingerprint(examples: Sequence[Example]) -> str:
+    return fingerprint([[e.index, dict(e.fields), e.gold, list(e.options)] for e in examples])
+
+
+
+
+def deploy_command(config: RunConfig) -> list[str]:
+    """Return the lines that show how to use what the best-known method of a run left behind."""
+    trained = [m for m in config.methods if METHODS[m].schedule is not None]
+    if not trained:
+        return []
+    method = "paft" if "paft" in trained else trained[0]
+    adapter = Path(config.output) / "cells" / f"{method}-{config.seeds[0]}" / "adapter"
+    base = resolve_model(config.model)
+    if config.train.adapt.method == "full":
+        return [f"Deploy: vllm serve {adapter}   (or AutoModelForCausalLM.from_pretrained({str(adapter)!r}))"]
+    return [
+        "Deploy the adapter:",
+        f"  vllm serve {base} --enable-lora --max-lora-rank {max(16, config.train.adapt.rank)} "
+        f"--lora-modules {method}={adapter}",
+        f"  or in Python: PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained({base!r}), {str(adapter)!r})",
+    ]

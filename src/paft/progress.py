@@ -1,0 +1,77 @@
+"""Progress of a run: a live bar in a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+LINE_EVERY = 15.0  # seconds between lines where there is no terminal
+
+
+class Silent:
+    """Reports nothing."""
+
+    def stage(self, cell: str, what: str, total: int) -> None:
+        """Ignore."""
+
+    def advance(self, count: int, note: str = "") -> None:
+        """Ignore."""
+
+
+class Live:
+    """Shows every stage of every cell; use as a context manager."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._bar: TaskID | None = None
+        self._title, self._total, self._done = "", 0, 0
+        self._last_line = 0.0
+
+    def __enter__(self) -> Live:
+        self.bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bars.stop()
+
+    def stage(self, cell: str, what: str, total: int) -> None:
+        """Begin a bar (or a line) of ``total`` units."""
+        self._title, self._total, self._done = f"{cell}: {what}", total, 0
+        self._bar = self.bars.add_task(self._title, total=total, note="")
+        self._line("started")
+
+    def advance(self, count: int, note: str = "") -> None:
+        """Count ``count`` more units as done; ``note`` stands beside them."""
+        self._done += count
+        if self._bar is not None:
+            self.bars.update(self._bar, advance=count, **({"note": note} if note else {}))
+        if self._done >= self._total or time.monotonic() - self._last_line > LINE_EVERY:
+            self._line(f"{self._done}/{self._total} {note}".rstrip())
+
+    def _line(self, text: str) -> None:
+        if not self.console.is_terminal:
+            self._last_line = time.monotonic()
+            self.console.print(f"{self._title}: {text}", highlight=False, markup=False)

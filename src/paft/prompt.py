@@ -1,0 +1,110 @@
+"""A prompt: a template with ``{field}`` placeholders, filled by one example.
+
+Templates take plain ``{field}`` only. Attribute access, indexing, format specifications and
+conversions are refused, and a filled-in value is never read as template again, so data can never
+act as template syntax. ``{{`` and ``}}`` stand for literal braces.
+
+A prompt's id is a hash of its template: the same text has the same id in every bank, run and
+machine. This module does not tokenise; see :mod:`paft.encode`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from paft.errors import PromptError
+
+ID_LENGTH = 12
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A template and where it came from.
+
+    Attributes:
+        template: Text with ``{field}`` placeholders.
+        provenance: Who or what wrote it (``source``, ``writer``, ``file`` ...); not part of the id.
+
+    Raises:
+        PromptError: If the template is blank or is not made of plain ``{field}`` placeholders.
+
+    >>> prompt = Prompt("Message: {text}\\nTeam:")
+    >>> prompt.placeholders
+    ('text',)
+    >>> prompt.render({"text": "Where is {parcel}?"})
+    'Message: Where is {parcel}?\\nTeam:'
+    """
+
+    template: str
+    provenance: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.template.strip():
+            raise PromptError("a prompt's template is empty: give text with {field} placeholders")
+        _ = self.pieces
+
+    @cached_property
+    def id(self) -> str:
+        """The first 12 hexadecimal digits of the template's SHA-256."""
+        return hashlib.sha256(self.template.encode("utf-8")).hexdigest()[:ID_LENGTH]
+
+    @cached_property
+    def pieces(self) -> tuple[tuple[str, str | None], ...]:
+        """The template as (literal text, placeholder after it or None) pairs."""
+        return tuple(_parse(self.template))
+
+    @cached_property
+    def placeholders(self) -> tuple[str, ...]:
+        """Names of the placeholders, in order, with repeats."""
+        return tuple(name for _, name in self.pieces if name is not None)
+
+    def render(self, values: Mapping[str, str]) -> str:
+        """Fill every placeholder with its value, exactly once and verbatim.
+
+        Args:
+            values: Text by placeholder name; names the template does not use are ignored.
+
+        Returns:
+            The rendered prompt.
+
+        Raises:
+            PromptError: If a placeholder has no value.
+        """
+        out = []
+        for literal, name in self.pieces:
+            out.append(literal)
+            if name is not None:
+                if name not in values:
+                    known = ", ".join(sorted(values)) or "none"
+                    raise PromptError(
+                        f"prompt {self.id} uses {{{name}}}, which the example does not have "
+                        f"(it has: {known}): rename the placeholder or map a column to {name!r}"
+                    )
+                out.append(values[name])
+        return "".join(out)
+
+
+def _parse(template: str) -> list[tuple[str, str | None]]:
+    shown = template if len(template) <= 80 else template[:77] + "..."
+    try:
+        parts = list(string.Formatter().parse(template))
+    except ValueError as error:
+        raise PromptError(
+            f"template {shown!r}: {error}; write {{{{ and }}}} for literal braces"
+        ) from error
+    pieces: list[tuple[str, str | None]] = []
+    for literal, name, spec, conversion in parts:
+        if name is not None and (spec or conversion or not name.isidentifier()):
+            raise PromptError(
+                f"template {shown!r}: placeholder {{{name}{'!' + conversion if conversion else ''}"
+                f"{':' + spec if spec else ''}}} is not a plain {{field}}: attribute access, "
+                "indexing, format specifications and empty braces are refused; write {{ and }} for "
+                "literal braces"
+            )
+        pieces.append((literal, name))
+    return pieces

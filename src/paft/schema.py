@@ -1,0 +1,73 @@
+"""The base of everything a user writes in YAML, and the errors for what does not fit.
+
+Models are frozen and refuse unknown keys. A pydantic error becomes one :class:`ConfigError` that
+names the file, the key path, the value and, for a misspelt key, the nearest known one.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from paft.errors import ConfigError
+
+
+class Schema(BaseModel):
+    """A frozen model that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+S = TypeVar("S", bound=Schema)
+
+
+def parse(model: type[S], data: Mapping[str, Any], where: str) -> S:
+    """Validate ``data`` as ``model``.
+
+    Args:
+        model: The schema to build.
+        data: What the user wrote.
+        where: The file (or ``"command line"``) to name in errors.
+
+    Raises:
+        ConfigError: On the first thing that does not fit, with key path, value and a suggestion.
+    """
+    try:
+        return model.model_validate(dict(data))
+    except ValidationError as error:
+        lines = [_explain(model, dict(item)) for item in error.errors(include_url=False)]
+        raise ConfigError(f"{where}: " + "; ".join(dict.fromkeys(lines))) from None
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the closest known word, else the list of all."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else f" (known: {', '.join(known)})"
+
+
+def _explain(model: type[BaseModel], item: dict[str, Any]) -> str:
+    location = [str(part) for part in item["loc"]]
+    path = ".".join(location) or "(top level)"
+    if item["type"] == "extra_forbidden":
+        known = _known_keys(model, location[:-1])
+        return f"unknown key {path!r}{nearest(location[-1], known)}"
+    if item["type"] == "missing":
+        return f"key {path!r} is missing"
+    value = item.get("input")
+    message = item["msg"].removeprefix("Value error, ")
+    shown = "" if isinstance(value, dict) else f" (got {value!r})"
+    return f"{path}: {message}{shown}"
+
+
+def _known_keys(model: type[BaseModel], path: list[str]) -> list[str]:
+    for part in path:
+        inner = model.model_fields[part].annotation if part in model.model_fields else None
+        options = [inner, *get_args(inner)]
+        found = [t for t in options if isinstance(t, type) and issubclass(t, BaseModel)]
+        if not found:
+            return []
+        model = found[0]
+    return sorted(model.model_fields)

@@ -1,0 +1,298 @@
+"""A task: the fields of an example, how it is answered, where its data lies, the user's prompt.
+
+An example stays structured to the end: named string fields, the gold answer, and (for closed
+rules) the options it may be answered with. Nothing ever recovers a field from rendered text.
+
+Answer rules:
+
+========  ======================================================  ======================
+rule      the model answers with                                  how it is judged
+========  ======================================================  ======================
+choice    a letter; the letters stand for fields or for a         likelihood of letters
+          per-example list of options
+label     one of a fixed (or per-example) list of words           likelihood of the words
+number    a number                                                generated, extracted
+text      free text                                               generated, first line
+json      a JSON value                                            generated, parsed
+========  ======================================================  ======================
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, PrivateAttr, field_validator, model_validator
+
+from paft.data import DataSource, read_rows
+from paft.errors import ConfigError, DataError, PromptError
+from paft.files import fingerprint, read_yaml
+from paft.prompt import Prompt
+from paft.schema import Schema, nearest, parse
+
+Rule = Literal["choice", "label", "number", "text", "json"]
+Split = Literal["train", "validation", "test"]
+OPTIONS = "options"  # the reserved placeholder that lists an example's options
+CLOSED_RULES = ("choice", "label")
+DEFAULT_MAX_TOKENS = {"choice": 1, "label": 1, "number": 24, "text": 64, "json": 128}
+
+
+class Answer(Schema):
+    """How examples are answered.
+
+    Attributes:
+        rule: See the module docstring.
+        field: Column that holds the gold answer.
+        options: Fixed options: a list, or a mapping from the value in the data to the word shown.
+        options_field: Column with a list of options per example (instead of ``options``).
+        max_tokens: Tokens generated at most for open rules.
+    """
+
+    rule: Rule
+    field: str = "answer"
+    options: tuple[str, ...] | dict[str, str] | None = None
+    options_field: str | None = None
+    max_tokens: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Answer:
+        closed = self.rule in CLOSED_RULES
+        given = (self.options is not None) + (self.options_field is not None)
+        if closed and given != 1:
+            raise ValueError(f"rule {self.rule!r} needs either `options` or `options_field`")
+        if not closed and given:
+            raise ValueError(f"rule {self.rule!r} takes neither `options` nor `options_field`")
+        words = self.words
+        if words is not None:
+            if len(words) < 2:
+                raise ValueError("`options` needs at least two entries")
+            doubled = {w for w in words if words.count(w) > 1}
+            if doubled or not all(w.strip() == w and w for w in words):
+                raise ValueError(f"`options` must be distinct, non-blank and trimmed, got {words}")
+        return self
+
+    @property
+    def words(self) -> tuple[str, ...] | None:
+        """The fixed options as shown to the model, None when they differ per example."""
+        if isinstance(self.options, dict):
+            return tuple(self.options.values())
+        return self.options
+
+    @property
+    def closed(self) -> bool:
+        """Whether the answer is one of listed options."""
+        return self.rule in CLOSED_RULES
+
+    @property
+    def token_limit(self) -> int:
+        """Tokens generated at most."""
+        return self.max_tokens or DEFAULT_MAX_TOKENS[self.rule]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One example of a task.
+
+    Attributes:
+        index: Position in its split's data, from 0.
+        fields: Text by field name.
+        gold: The right answer as the model should write it.
+        options: What may be answered (closed rules), in order; empty for open rules.
+        option_texts: What each letter stands for, when options are given per example.
+    """
+
+    index: int
+    fields: Mapping[str, str]
+    gold: str
+    options: tuple[str, ...] = ()
+    option_texts: tuple[str, ...] = ()
+
+    @cached_property
+    def values(self) -> dict[str, str]:
+        """What a template may refer to: the fields, and ``{options}`` when there are any."""
+        if not self.options:
+            return dict(self.fields)
+        if self.option_texts:
+            pairs = zip(self.options, self.option_texts, strict=True)
+            return {**self.fields, OPTIONS: "\n".join(f"{a}. {text}" for a, text in pairs)}
+        return {**self.fields, OPTIONS: ", ".join(self.options)}
+
+
+class Task(Schema):
+    """A task as written in YAML or Python.
+
+    Attributes:
+        name: Short name, used in file names and tables.
+        description: One sentence: what is asked.
+        fields: Description by field name; every prompt must use every field.
+        answer: How it is answered.
+        data: Where examples come from.
+        metric: Score of one cell: ``exact_match`` (after the rule's normalisation) or, for rule
+            ``text``, ``token_f1``.
+        thresholds: Accuracies t of the share Top@t; the first is the one in tables.
+        prompt: The user's own prompt, or several; the first is what method ``single`` trains on.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    description: str = ""
+    fields: dict[str, str] = Field(min_length=1)
+    answer: Answer
+    data: DataSource
+    metric: Literal["exact_match", "token_f1"] = "exact_match"
+    thresholds: tuple[float, ...] = Field(default=(0.9,), min_length=1)
+    prompt: str | tuple[str, ...]
+
+    _folder: Path = PrivateAttr(default=Path("."))
+
+    @field_validator("fields")
+    @classmethod
+    def _check_fields(cls, fields: dict[str, str]) -> dict[str, str]:
+        for name in fields:
+            if not name.isidentifier() or name == OPTIONS:
+                raise ValueError(f"{name!r} cannot be a field name: use letters, digits and _")
+        return fields
+
+    @model_validator(mode="after")
+    def _check(self) -> Task:
+        if any(not 0 <= t <= 1 for t in self.thresholds):
+            raise ValueError(f"thresholds are accuracies in [0, 1], got {self.thresholds}")
+        if self.metric == "token_f1" and self.answer.rule != "text":
+            raise ValueError("metric 'token_f1' needs answer rule 'text'")
+        try:
+            for prompt in self.prompts:
+                self.check_prompt(prompt)
+        except PromptError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> Task:
+        """Load a task file; data paths in it are relative to it.
+
+        Raises:
+            ConfigError: If it is not a valid task (file, key and value are named).
+            DataError: If the file cannot be read.
+        """
+        path = Path(path)
+        task = parse(cls, read_yaml(path, "task"), str(path))
+        task._folder = path.parent
+        return task
+
+    @property
+    def prompts(self) -> list[Prompt]:
+        """The user's own prompts."""
+        texts = (self.prompt,) if isinstance(self.prompt, str) else self.prompt
+        return [Prompt(text, {"source": "task"}) for text in texts]
+
+    @property
+    def placeholders(self) -> list[str]:
+        """Names a template may use."""
+        return [*self.fields, *([OPTIONS] if self.answer.closed else [])]
+
+    def check_prompt(self, prompt: Prompt) -> None:
+        """Refuse a prompt that does not fit.
+
+        Raises:
+            PromptError: If it uses an unknown placeholder or leaves a field out.
+        """
+        required = [*self.fields, *([OPTIONS] if self.answer.options_field else [])]
+        for name in prompt.placeholders:
+            if name not in self.placeholders:
+                raise PromptError(
+                    f"prompt {prompt.id} uses {{{name}}}, which task {self.name!r} does not have"
+                    + nearest(name, self.placeholders)
+                )
+        missing = [name for name in required if name not in prompt.placeholders]
+        if missing:
+            raise PromptError(
+                f"prompt {prompt.id} of task {self.name!r} lacks {{{missing[0]}}}: "
+                f"{prompt.template!r} must use {', '.join('{' + name + '}' for name in required)}"
+            )
+
+    def examples(self, split: Split) -> list[Example]:
+        """Load a split.
+
+        Raises:
+            DataError: If the data is missing or a row does not fit; file, line and field are named.
+        """
+        rows = read_rows(self.data, split, self._folder)
+        examples = [self._example(i, row, where) for i, (where, row) in enumerate(rows)]
+        if not examples:
+            raise DataError(f"task {self.name!r}: split {split!r} has no examples")
+        return examples
+
+    def fingerprint(self) -> str:
+        """Hash of everything that defines the task, the rows themselves excluded."""
+        return fingerprint(self.model_dump(mode="json"))
+
+    def _example(self, index: int, row: Mapping[str, Any], where: str) -> Example:
+        fields = {name: _text(row, self.data.column(name), name, where) for name in self.fields}
+        gold = _text(row, self.data.column(self.answer.field), self.answer.field, where)
+        options, texts, gold = self._options(row, gold, where)
+        return Example(index, fields, gold, options, texts)
+
+    def _options(
+        self, row: Mapping[str, Any], gold: str, where: str
+    ) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+        """Return the options, what they stand for, and the gold answer as one of them."""
+        answer = self.answer
+        if not answer.closed:
+            return (), (), gold
+        texts: tuple[str, ...] = ()
+        if answer.options_field is not None:
+            values = row.get(self.data.column(answer.options_field))
+            if not isinstance(values, list) or not 2 <= len(values) <= len(string.ascii_uppercase):
+                raise DataError(
+                    f"{where}: field {answer.options_field!r} must be a list of 2 to 26 options"
+                )
+            options = tuple(str(value) for value in values)
+            if answer.rule == "choice":
+                texts, options = options, tuple(string.ascii_uppercase[: len(options)])
+                gold = options[texts.index(gold)] if gold in texts else gold
+        else:
+            options = answer.words or ()
+            gold = answer.options.get(gold, gold) if isinstance(answer.options, dict) else gold
+        if gold not in options:
+            shown = ", ".join(options[:12]) + (", ..." if len(options) > 12 else "")
+            raise DataError(
+                f"{where}: gold answer {gold!r} is not among the options ({shown}): "
+                "correct the row or the task's `answer.options`"
+            )
+        return options, texts, gold
+
+
+def _text(row: Mapping[str, Any], column: str, name: str, where: str) -> str:
+    value = row.get(column)
+    if value is None:
+        present = ", ".join(map(str, row)) or "nothing"
+        mapped = "" if column == name else f" (column {column!r})"
+        raise DataError(
+            f"{where}: field {name!r}{mapped} is missing; the row has: {present}. "
+            "Map it under `data.columns` if it has another name"
+        )
+    if isinstance(value, (dict, list)):
+        raise DataError(f"{where}: field {name!r} must be text or a number, got {type(value).__name__}")
+    return value if isinstance(value, str) else str(value)
+
+
+def load_task(source: str | Path | Task) -> Task:
+    """Return a task from a YAML file, a built-in name (``"routing"``) or a Task itself.
+
+    Raises:
+        ConfigError: If the name is unknown or the file is no task.
+    """
+    if isinstance(source, Task):
+        return source
+    from paft.builtin import TASKS
+
+    if str(source) in TASKS:
+        return Task.from_yaml(TASKS[str(source)])
+    path = Path(source)
+    if path.suffix not in {".yaml", ".yml"} and not path.exists():
+        known = ", ".join(sorted(TASKS))
+        raise ConfigError(f"no task {str(source)!r}: give a YAML file or a built-in task ({known})")
+    return Task.from_yaml(path)
