@@ -23,7 +23,6 @@ import hashlib
 import json
 import lzma
 import math
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,7 +127,7 @@ def tokenize_source(source: Path, tokenizer: PreTrainedTokenizerFast, cache: Pat
                 flush()
         flush()
     for kind, part in parts.items():
-        os.replace(part, cache / f"{name}.{kind}.bin")
+        part.replace(cache / f"{name}.{kind}.bin")
 
 
 class Corpus:
@@ -245,7 +244,7 @@ def save_checkpoint(folder: Path, model: LlamaForCausalLM, optimizers: list, pro
         },
         part,
     )
-    os.replace(part, folder / "checkpoint.pt")
+    part.replace(folder / "checkpoint.pt")
 
 
 def load_checkpoint(folder: Path, model: LlamaForCausalLM, optimizers: list) -> Progress:
@@ -279,7 +278,8 @@ it knows little, and it repeats the views of its sources, most of them a century
 | steps | {steps:,} |
 | tokens trained | {tokens:,} ({rows} windows of {window} a step) |
 | training time | {hours:.2f} h on {device} |
-| peak learning rate | {rate} (Muon on hidden matrices, AdamW on the rest; warm-up, plateau, linear decay over the last {decay} steps) |
+| peak learning rate | {rate}, warmed up, held, then falling linearly over the last {decay} steps |
+| optimiser | Muon on hidden matrices, AdamW on the rest |
 | weights | float16, trained in float32 |
 
 Perplexity per token on documents never trained on ({windows} windows of {window} tokens a source at most):
@@ -295,12 +295,19 @@ tasks reported in this repository is among them.
 """
 
 
-def export(folder: Path, model: LlamaForCausalLM, corpus: Corpus, progress: Progress, args: argparse.Namespace) -> None:
+def export(
+    folder: Path,
+    model: LlamaForCausalLM,
+    corpus: Corpus,
+    progress: Progress,
+    args: argparse.Namespace,
+) -> None:
     """Write float16 weights and the model card beside the tokenizer."""
     perplexity = held_out_perplexity(model, corpus)
     shares = {n: float((corpus.cycle == i).mean()) for i, n in enumerate(corpus.names)}
     rows = "\n".join(f"| {n} | {shares[n]:.0%} | {perplexity[n]} |" for n in corpus.names)
-    device = torch.cuda.get_device_name() if model.device.type == "cuda" else f"{torch.get_num_threads()} CPU cores"
+    cores = f"{torch.get_num_threads()} CPU cores"
+    device = torch.cuda.get_device_name() if model.device.type == "cuda" else cores
     card = CARD.format(
         parameters=model.num_parameters(), vocabulary=VOCABULARY, steps=progress.step,
         tokens=progress.step * args.rows * WINDOW, rows=args.rows, window=WINDOW,
@@ -365,7 +372,11 @@ def train(args: argparse.Namespace) -> None:
             progress.decay_from, progress.decay_steps = progress.step, max(1, progress.step // 4)
         if progress.step % 10 == 0:
             speed = args.rows * WINDOW / (time.monotonic() - started)
-            print(f"step {progress.step} loss {total:.3f} lr x{factor:.2f} {speed:.0f} tok/s {progress.seconds / 60:.1f} min", flush=True)
+            print(
+                f"step {progress.step} loss {total:.3f} lr x{factor:.2f} {speed:.0f} tok/s "
+                f"{progress.seconds / 60:.1f} min",
+                flush=True,
+            )
         if progress.step % args.save_every == 0:
             save_checkpoint(args.output, model, optimizers, progress)
     save_checkpoint(args.output, model, optimizers, progress)
@@ -374,17 +385,20 @@ def train(args: argparse.Namespace) -> None:
 
 def main() -> None:
     """Parse the command line and train."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", type=Path, required=True, help="folder of *.jsonl.xz files")
-    parser.add_argument("--output", type=Path, required=True, help="tokens, checkpoint and export/ go here")
-    parser.add_argument("--minutes", type=float, default=120, help="training time, decay included (default 120)")
-    parser.add_argument("--rate", type=float, default=3e-3, help="peak learning rate (default 0.003)")
-    parser.add_argument("--rows", type=int, default=16, help=f"windows of {WINDOW} tokens a step (default 16)")
-    parser.add_argument("--micro-rows", type=int, default=4, help="windows in memory at once (default 4)")
-    parser.add_argument("--warmup", type=int, default=40, help="warm-up steps (default 40)")
-    parser.add_argument("--save-every", type=int, default=50, help="steps between checkpoints (default 50)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--compile", action="store_true", help="torch.compile the model")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    option = parser.add_argument
+    option("--corpus", type=Path, required=True, help="folder of *.jsonl.xz files")
+    option("--output", type=Path, required=True, help="tokens, checkpoint and export/ go here")
+    option("--minutes", type=float, default=120, help="training time, decay included (default 120)")
+    option("--rate", type=float, default=3e-3, help="peak learning rate (default 0.003)")
+    option("--rows", type=int, default=16, help=f"windows of {WINDOW} tokens a step (default 16)")
+    option("--micro-rows", type=int, default=4, help="windows in memory at once (default 4)")
+    option("--warmup", type=int, default=40, help="warm-up steps (default 40)")
+    option("--save-every", type=int, default=50, help="steps between checkpoints (default 50)")
+    option("--seed", type=int, default=0, help="seed of weights and data order (default 0)")
+    option("--compile", action="store_true", help="torch.compile the model")
     train(parser.parse_args())
 
 

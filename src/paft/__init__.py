@@ -25,7 +25,7 @@ _HOMES = {
     "summarize": "paft.evaluate.metrics",
 }
 
-__all__ = list(_HOMES)  # noqa: PLE0605 - the table above is the list
+__all__ = list(_HOMES)
 __version__ = "0.1.0"
 
 

@@ -31,11 +31,18 @@ EXIT_INTERRUPTED = 130
 
 @app.command()
 def run(
-    config: Annotated[Path | None, typer.Argument(help="YAML file; without one the built-in task is run.")] = None,
+    config: Annotated[
+        Path | None, typer.Argument(help="YAML file; without one the built-in task is run.")
+    ] = None,
     task: Annotated[str | None, typer.Option(help="Task file or built-in name.")] = None,
-    bank: Annotated[str | None, typer.Option(help="Bank of prompts (JSONL) with train and test splits.")] = None,
+    data: Annotated[str | None, typer.Option(help="Folder of the task's data files.")] = None,
+    bank: Annotated[
+        str | None, typer.Option(help="Bank of prompts (JSONL) with train and test splits.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Model folder, Hub id, or 'tiny'.")] = None,
-    methods: Annotated[str | None, typer.Option(help="Comma-separated: base,single,static,per_example,paft.")] = None,
+    methods: Annotated[
+        str | None, typer.Option(help="Comma-separated: base,single,static,per_example,paft.")
+    ] = None,
     seeds: Annotated[str | None, typer.Option(help="Comma-separated training seeds.")] = None,
     output: Annotated[str | None, typer.Option(help="Folder for results; a rerun resumes there.")] = None,
     set_: Annotated[
@@ -46,7 +53,7 @@ def run(
     from paft.config import load_config, parse_overrides
 
     overrides: dict[str, Any] = parse_overrides(set_ or [])
-    given = {"task": task, "bank": bank, "model": model, "output": output}
+    given = {"task": task, "data": data, "bank": bank, "model": model, "output": output}
     overrides.update({key: value for key, value in given.items() if value is not None})
     if methods is not None:
         overrides["methods"] = [name.strip() for name in methods.split(",")]
@@ -73,6 +80,8 @@ def _run(config: RunConfig) -> None:
     with Live(console) as live:
         results = run_comparison(config, live)
     console.print(results_table(results))
+    for warning in results["warnings"]:
+        console.print(f"warning: {warning}", style="yellow", highlight=False, markup=False)
     verdict = comparison(results)
     if verdict:
         console.print(verdict, style="bold", highlight=False, markup=False)
@@ -155,25 +164,29 @@ def main() -> None:
 
 def guarded(command: Callable[[], object]) -> int:
     """Run a command and return its exit code."""
+    code = 0
     try:
         command()
     except PaftError as error:
         typer.echo(f"paft: error: {error}", err=True)
-        return EXIT_INPUT
+        code = EXIT_INPUT
     except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+    except SystemExit as exit_:  # typer ends this way, after an interrupt too
+        code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    if code == EXIT_INTERRUPTED:
         typer.echo(
             "\npaft: interrupted; finished parts are kept, run the same command again to resume", err=True
         )
-        return EXIT_INTERRUPTED
-    except SystemExit as exit_:
-        code = exit_.code
-        return code if isinstance(code, int) else 0 if code is None else 1
-    return 0
+    return code
 
 
 def _quiet_libraries() -> None:
     """Silence what libraries print while they load; their errors still come through as exceptions."""
+    import warnings
+
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|peft|accelerate)\.")
     from transformers.utils import logging
 
     logging.set_verbosity_error()

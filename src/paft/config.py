@@ -34,6 +34,9 @@ class Adapt(Schema):
         alpha: LoRA's scale is alpha / rank. PAPER: 16.
         dropout: Dropout before the adapter.
         targets: Names of modules that get an adapter, or ``all-linear``. PAPER: q_proj, v_proj.
+        modules_to_save: Names of modules trained whole and stored in the adapter. None leaves the
+            choice to the model: the built-in one also trains its embeddings (its vocabulary has
+            seen few tokens), others none.
     """
 
     method: Literal["lora", "full"] = "lora"
@@ -41,6 +44,7 @@ class Adapt(Schema):
     alpha: float = Field(default=32, gt=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     targets: str | tuple[str, ...] = "all-linear"
+    modules_to_save: tuple[str, ...] | None = None
 
 
 class Train(Schema):
@@ -93,6 +97,7 @@ class RunConfig(Schema):
 
     Attributes:
         task: A task file or a built-in name.
+        data: Folder of the task's data files; the task file's own by default.
         bank: A bank file; by default the built-in task's bank.
         model: A folder, a Hub id or ``tiny``.
         methods: What is compared; see :mod:`paft.grid.methods`.
@@ -101,6 +106,7 @@ class RunConfig(Schema):
     """
 
     task: str = BUILTIN_TASK
+    data: str | None = None
     bank: str | None = None
     model: str = BUILTIN_MODEL
     methods: tuple[str, ...] = Field(default=("base", "single", "paft"), min_length=1)

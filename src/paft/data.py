@@ -86,7 +86,7 @@ def read_rows(source: DataSource, split: str, folder: Path) -> Iterator[tuple[st
         if isinstance(item, dict):
             yield f"{split} row {number}", item
         else:
-            yield from _read_file(folder / item)
+            yield from _read_file(folder / str(item))
 
 
 def _read_file(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -102,7 +102,7 @@ class Encoder:
                 its end, with the answer cue, is what the answer hangs on.
 
         Raises:
-            DataError: If the answer alone fills ``max_length``.
+            DataError: If the prompt is empty or the answer alone fills ``max_length``.
         """
         ids = self.tokens(rendered)
         limit = self.max_length - room - len(self.beginning)
@@ -111,6 +111,8 @@ class Encoder:
                 f"an answer of {room} tokens leaves no room for its prompt within max_length="
                 f"{self.max_length}: raise max_length"
             )
+        if not self.beginning + ids:
+            raise DataError(f"the rendered prompt {rendered!r} has no token to predict an answer from")
         truncated = len(ids) > limit
         return self.beginning + (ids[-limit:] if truncated else ids), truncated
 
@@ -122,6 +124,4 @@ class Encoder:
         """
         answer_ids = [*self.answer(rendered, answer), self.end]
         context, truncated = self.context(rendered, len(answer_ids))
-        if not context:
-            raise DataError(f"the rendered prompt {rendered!r} has no token to predict {answer!r} from")
         return Encoded(context + answer_ids, len(context), truncated)

@@ -28,7 +28,7 @@ def read_text(path: Path, what: str) -> str:
             (for instance ``"bank"``) says what it was wanted for.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # Excel begins its CSV files with a mark
     except FileNotFoundError:
         raise DataError(f"{what} file not found: {path}") from None
     except UnicodeDecodeError as error:
@@ -56,7 +56,18 @@ def read_jsonl(path: Path, what: str) -> Iterator[tuple[int, dict[str, Any]]]:
             ) from None
         if not isinstance(row, dict):
             raise DataError(f"{path}:{number}: expected a JSON object, got {type(row).__name__}")
+        if "\\u" in line and not encodable(json.dumps(row, ensure_ascii=False)):
+            raise DataError(f"{path}:{number}: a \\ud8xx escape is half a surrogate pair: remove it")
         yield number, row
+
+
+def encodable(text: str) -> bool:
+    """Whether a text is UTF-8; half a surrogate pair, as of an emoji cut in two, is not."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_yaml(path: Path, what: str) -> dict[str, Any]:
@@ -94,8 +105,8 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         write(part)
         with part.open("rb") as file:
             os.fsync(file.fileno())
-        os.chmod(part, 0o644)
-        os.replace(part, path)
+        part.chmod(0o644)
+        part.replace(path)
     except OSError as error:
         raise disk_error(path, error) from error
     finally:

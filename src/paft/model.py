@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError
 
 from paft.encode import Encoder
 from paft.errors import ModelError
@@ -13,6 +16,9 @@ from paft.files import fingerprint
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+# What the libraries raise for a model that is missing, malformed or needs a package not installed.
+UNREADABLE = (OSError, ValueError, KeyError, ImportError, SafetensorError)
 
 
 @dataclass(frozen=True)
@@ -48,13 +54,49 @@ def resolve_model(name: str) -> str:
 
 
 def model_fingerprint(name: str) -> str | None:
-    """Hash of a model folder's configuration and weight sizes; None for a Hub id."""
+    """Hash of a model folder's configuration, tokenizer and samples of its weights; None for a Hub id."""
     folder = Path(resolve_model(name))
     if not folder.is_dir():
         return None
-    files = {f.name: f.stat().st_size for f in sorted(folder.glob("*.safetensors"))}
-    small = {f.name: f.read_text(encoding="utf-8") for f in sorted(folder.glob("*config.json"))}
-    return fingerprint([files, small])
+    weights = {f.name: _sample_digest(f) for f in sorted(folder.glob("*.safetensors"))}
+    names = [*folder.glob("*config.json"), *folder.glob("tokenizer.json")]
+    small = {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(names)}
+    return fingerprint([weights, small])
+
+
+def _sample_digest(path: Path, parts: int = 16, length: int = 65_536) -> str:
+    """Hash a file's size and evenly spaced stretches: any retraining shows, gigabytes cost nothing."""
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as file:
+        for part in range(parts + 1):
+            file.seek(max(0, size - length) * part // parts)
+            digest.update(file.read(length))
+    return digest.hexdigest()
+
+
+def check_model(name: str) -> None:
+    """Make sure, before anything is written, that a model can be had; weights are not loaded.
+
+    Raises:
+        ModelError: If it is unknown, unreadable, out of reach or no answer could end.
+    """
+    from safetensors import safe_open
+    from transformers import AutoConfig, AutoTokenizer
+
+    source = resolve_model(name)
+    try:
+        AutoConfig.from_pretrained(source)
+        tokenizer = AutoTokenizer.from_pretrained(source)
+        weights = sorted(Path(source).glob("*.safetensors"))
+        for file in weights:
+            with safe_open(file, framework="numpy"):
+                pass  # the header was read: the file is whole as far as its size tells
+    except UNREADABLE as error:
+        raise ModelError(_unreachable(name, error)) from error
+    if Path(source).is_dir() and not weights:
+        raise ModelError(f"model folder {name} cannot be loaded: it has no .safetensors file")
+    Encoder(tokenizer, 1)
 
 
 def load_model(
@@ -79,22 +121,22 @@ def load_model(
     source = resolve_model(name)
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, use_safetensors=True)
-    except (OSError, ValueError, KeyError) as error:
+        model: Any = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, use_safetensors=True)
+    except UNREADABLE as error:
         raise ModelError(_unreachable(name, error)) from error
     if adapter is not None:
         model = _with_adapter(model, Path(adapter))
     return LanguageModel(name, model.to(device).eval(), tokenizer)
 
 
-def _with_adapter(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
+def _with_adapter(model: PreTrainedModel, folder: Path) -> Any:
     from peft import PeftModel
 
     if not (folder / "adapter_config.json").exists():
         raise ModelError(f"{folder} is no adapter folder: it has no adapter_config.json")
     try:
         return PeftModel.from_pretrained(model, str(folder))
-    except (OSError, ValueError, RuntimeError) as error:
+    except (*UNREADABLE, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(f"adapter {folder} does not fit the model: {reason}") from error
 

@@ -28,9 +28,12 @@ class Silent:
     def advance(self, count: int, note: str = "") -> None:
         """Ignore."""
 
+    def finish(self, cell: str, text: str) -> None:
+        """Ignore."""
+
 
 class Live:
-    """Shows every stage of every cell; use as a context manager."""
+    """Shows the current stage as a bar, and a line for each finished cell; a context manager."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -45,7 +48,7 @@ class Live:
             disable=not console.is_terminal,
         )
         self._bar: TaskID | None = None
-        self._title, self._total, self._done = "", 0, 0
+        self._title, self._total, self._done, self._note = "", 0, 0, ""
         self._last_line = 0.0
 
     def __enter__(self) -> Live:
@@ -59,7 +62,9 @@ class Live:
 
     def stage(self, cell: str, what: str, total: int) -> None:
         """Begin a bar (or a line) of ``total`` units."""
-        self._title, self._total, self._done = f"{cell}: {what}", total, 0
+        self._title, self._total, self._done, self._note = f"{cell}: {what}", total, 0, ""
+        if self._bar is not None:
+            self.bars.remove_task(self._bar)
         self._bar = self.bars.add_task(self._title, total=total, note="")
         self._line("started")
 
@@ -67,11 +72,16 @@ class Live:
         """Count ``count`` more units as done; ``note`` stands beside them."""
         self._done += count
         if self._bar is not None:
-            self.bars.update(self._bar, advance=count, **({"note": note} if note else {}))
-        if self._done >= self._total or time.monotonic() - self._last_line > LINE_EVERY:
+            self.bars.update(self._bar, advance=count, note=note or self._note)
+            self._note = note or self._note
+        if time.monotonic() - self._last_line > LINE_EVERY:
             self._line(f"{self._done}/{self._total} {note}".rstrip())
+
+    def finish(self, cell: str, text: str) -> None:
+        """Say how a cell ended."""
+        self.console.print(f"{cell}: {text}", highlight=False, markup=False, soft_wrap=True)
 
     def _line(self, text: str) -> None:
         if not self.console.is_terminal:
             self._last_line = time.monotonic()
-            self.console.print(f"{self._title}: {text}", highlight=False, markup=False)
+            self.console.print(f"{self._title}: {text}", highlight=False, markup=False, soft_wrap=True)

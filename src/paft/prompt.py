@@ -18,13 +18,14 @@ from functools import cached_property
 from typing import Any
 
 from paft.errors import PromptError
+from paft.files import encodable
 
 ID_LENGTH = 12
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """A template and where it came from.
+    r"""A template and where it came from.
 
     Attributes:
         template: Text with ``{field}`` placeholders.
@@ -33,11 +34,11 @@ class Prompt:
     Raises:
         PromptError: If the template is blank or is not made of plain ``{field}`` placeholders.
 
-    >>> prompt = Prompt("Message: {text}\\nTeam:")
+    >>> prompt = Prompt("Message: {text}\nTeam:")
     >>> prompt.placeholders
     ('text',)
     >>> prompt.render({"text": "Where is {parcel}?"})
-    'Message: Where is {parcel}?\\nTeam:'
+    'Message: Where is {parcel}?\nTeam:'
     """
 
     template: str
@@ -46,6 +47,8 @@ class Prompt:
     def __post_init__(self) -> None:
         if not self.template.strip():
             raise PromptError("a prompt's template is empty: give text with {field} placeholders")
+        if not encodable(self.template):
+            raise PromptError(f"template {self.template!r} holds half a surrogate pair: remove it")
         _ = self.pieces
 
     @cached_property
@@ -107,4 +110,13 @@ def _parse(template: str) -> list[tuple[str, str | None]]:
                 "literal braces"
             )
         pieces.append((literal, name))
+    if _unparse(pieces) != template:  # the parser hides an empty format specification
+        raise PromptError(f"template {shown!r}: a colon in a placeholder is refused; write plain {{field}}")
     return pieces
+
+
+def _unparse(pieces: list[tuple[str, str | None]]) -> str:
+    return "".join(
+        literal.replace("{", "{{").replace("}", "}}") + ("" if name is None else f"{{{name}}}")
+        for literal, name in pieces
+    )

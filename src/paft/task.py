@@ -30,6 +30,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from paft.data import DataSource, read_rows
 from paft.errors import ConfigError, DataError, PromptError
+from paft.evaluate.extract import extract
 from paft.files import fingerprint, read_yaml
 from paft.prompt import Prompt
 from paft.schema import Schema, nearest, parse
@@ -146,7 +147,7 @@ class Task(Schema):
     thresholds: tuple[float, ...] = Field(default=(0.9,), min_length=1)
     prompt: str | tuple[str, ...]
 
-    _folder: Path = PrivateAttr(default=Path("."))
+    _folder: Path = PrivateAttr(default=Path())
 
     @field_validator("fields")
     @classmethod
@@ -162,6 +163,12 @@ class Task(Schema):
             raise ValueError(f"thresholds are accuracies in [0, 1], got {self.thresholds}")
         if self.metric == "token_f1" and self.answer.rule != "text":
             raise ValueError("metric 'token_f1' needs answer rule 'text'")
+        if self.answer.field in self.fields:
+            raise ValueError(f"field {self.answer.field!r} is the gold answer: prompts would show it")
+        named = [*self.fields, self.answer.field, *filter(None, [self.answer.options_field])]
+        for name in self.data.columns:
+            if name not in named:
+                raise ValueError(f"`data.columns` maps unknown field {name!r}{nearest(name, named)}")
         try:
             for prompt in self.prompts:
                 self.check_prompt(prompt)
@@ -170,8 +177,12 @@ class Task(Schema):
         return self
 
     @classmethod
-    def from_yaml(cls, path: str | Path) -> Task:
-        """Load a task file; data paths in it are relative to it.
+    def from_yaml(cls, path: str | Path, data: str | Path | None = None) -> Task:
+        """Load a task file.
+
+        Args:
+            path: The file.
+            data: Folder that relative data paths are relative to; the file's own by default.
 
         Raises:
             ConfigError: If it is not a valid task (file, key and value are named).
@@ -179,7 +190,7 @@ class Task(Schema):
         """
         path = Path(path)
         task = parse(cls, read_yaml(path, "task"), str(path))
-        task._folder = path.parent
+        task._folder = path.parent if data is None else Path(data)
         return task
 
     @property
@@ -241,6 +252,11 @@ class Task(Schema):
         """Return the options, what they stand for, and the gold answer as one of them."""
         answer = self.answer
         if not answer.closed:
+            if extract(answer.rule, gold) is None:
+                raise DataError(
+                    f"{where}: gold answer {gold!r} cannot be read as {answer.rule}, so no answer "
+                    "could equal it: correct the row or the task's `answer.rule`"
+                )
             return (), (), gold
         texts: tuple[str, ...] = ()
         if answer.options_field is not None:
@@ -279,8 +295,12 @@ def _text(row: Mapping[str, Any], column: str, name: str, where: str) -> str:
     return value if isinstance(value, str) else str(value)
 
 
-def load_task(source: str | Path | Task) -> Task:
+def load_task(source: str | Path | Task, data: str | Path | None = None) -> Task:
     """Return a task from a YAML file, a built-in name (``"routing"``) or a Task itself.
+
+    Args:
+        source: File, name or task.
+        data: Folder of the task's data files, if it is not the task file's own.
 
     Raises:
         ConfigError: If the name is unknown or the file is no task.
@@ -290,9 +310,9 @@ def load_task(source: str | Path | Task) -> Task:
     from paft.builtin import TASKS
 
     if str(source) in TASKS:
-        return Task.from_yaml(TASKS[str(source)])
+        return Task.from_yaml(TASKS[str(source)], data)
     path = Path(source)
     if path.suffix not in {".yaml", ".yml"} and not path.exists():
         known = ", ".join(sorted(TASKS))
         raise ConfigError(f"no task {str(source)!r}: give a YAML file or a built-in task ({known})")
-    return Task.from_yaml(path)
+    return Task.from_yaml(path, data)

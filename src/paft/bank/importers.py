@@ -60,7 +60,12 @@ def decode_escapes(text: str) -> str:
 
 
 def _rename(template: str, names: Mapping[str, str]) -> str:
-    return re.sub(r"\{(\w+)\}", lambda m: "{" + names.get(m.group(1), m.group(1)) + "}", template)
+    # Doubled braces are literal text, and so is what stands between them.
+    return re.sub(
+        r"\{\{|\}\}|\{(\w+)\}",
+        lambda m: "{" + names.get(m[1], m[1]) + "}" if m[1] else m[0],
+        template,
+    )
 
 
 def _read_xlsx(path: Path) -> list[tuple[int, str, dict[str, object]]]:
@@ -79,7 +84,8 @@ def _read_xlsx(path: Path) -> list[tuple[int, str, dict[str, object]]]:
         raise DataError(f"{path} is not a readable .xlsx workbook: {error}") from None
     header = [str(cell).strip() if cell is not None else "" for cell in rows[0]] if rows else []
     if "text" not in header:
-        raise DataError(f"{path}: the first row must name a column 'text', found: {', '.join(header) or 'nothing'}")
+        found_columns = ", ".join(header) or "nothing"
+        raise DataError(f"{path}: the first row must name a column 'text', found: {found_columns}")
     column = header.index("text")
     found: list[tuple[int, str, dict[str, object]]] = []
     for number, row in enumerate(rows[1:], start=2):

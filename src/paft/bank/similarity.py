@@ -17,12 +17,12 @@ GRAM = 5
 
 
 def skeleton(prompt: Prompt) -> str:
-    """Return the words of a template without placeholders and punctuation.
+    r"""Return the words of a template without placeholders and punctuation.
 
     A template without any word keeps its placeholders' names, so that ``{a} {b}`` and ``{b} {a}``
     stay apart.
 
-    >>> skeleton(Prompt("Message: {text}\\nTEAM ->"))
+    >>> skeleton(Prompt("Message: {text}\nTEAM ->"))
     'message team'
     """
     words = " ".join(literal for literal, _ in prompt.pieces).casefold()

@@ -257,3 +257,19 @@ def write_messages(count: int, seed: int, held_out: bool) -> list[dict[str, str]
         rows += [{"message": text, "team": team} for text in _team_messages(team, share, rng, held_out)]
     rng.shuffle(rows)
     return rows
+
+
+def write_splits() -> dict[str, list[dict[str, str]]]:
+    """Writes the data that the package ships: 1,800 training and 360 test messages, none in both.
+
+    A third of the test messages use sentences that training never uses; the others fill the training
+    sentences anew. Too hard a test would hide what the task is there to show, the effect of the prompt.
+    """
+    train = write_messages(1800, seed=0, held_out=False)
+    known = {row["message"].lower() for row in train}
+    again = write_messages(1800, seed=1, held_out=False)
+    fresh = [row for row in again if row["message"].lower() not in known]
+    test = write_messages(117, seed=1, held_out=True)
+    for team in TEAMS:
+        test += [row for row in fresh if row["team"] == team][:27]
+    return {"train": train, "test": test}

@@ -17,17 +17,18 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 
 NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[-+]?\.\d+")
+EXACT = Context(prec=1000)  # the default context rounds to 28 digits
 
 
 def extract(rule: str, text: str) -> str | None:
-    """Return the answer in normal form, or None when there is none (a failed parse).
+    r"""Return the answer in normal form, or None when there is none (a failed parse).
 
     >>> extract("number", " The total is $1,250.50, I think")
     '1250.5'
-    >>> extract("text", "\\n Paris.\\nIt is")
+    >>> extract("text", "\n Paris.\nIt is")
     'paris'
     >>> extract("json", 'Sure: {"b": 1, "a": 2} done')
     '{"a":2,"b":1}'
@@ -72,12 +73,15 @@ def _number(text: str) -> str | None:
         value = Decimal(match.group().replace(",", ""))
     except InvalidOperation:
         return None
-    return format(value.normalize() + 0, "f")
+    return format(EXACT.add(value.normalize(EXACT), 0), "f")  # adding 0 makes -0 a 0
 
 
 def _json(text: str) -> str | None:
-    decoder = json.JSONDecoder()
-    starts = [m.start() for m in re.finditer(r"[\[{]", text)] or [len(text) - len(text.lstrip())]
+    decoder = json.JSONDecoder(parse_float=_whole_or_float)
+    first = len(text) - len(text.lstrip())
+    starts = [m.start() for m in re.finditer(r"[\[{]", text)]
+    if not starts or text[first] == '"':  # brackets inside a string are text
+        starts.insert(0, first)
     for start in starts:
         try:
             value, _ = decoder.raw_decode(text, start)
@@ -85,3 +89,8 @@ def _json(text: str) -> str | None:
             continue
         return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return None
+
+
+def _whole_or_float(text: str) -> int | float:
+    value = float(text)
+    return int(value) if value.is_integer() else value

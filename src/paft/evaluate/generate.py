@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -73,7 +73,8 @@ def _generate(
 ) -> list[Generated]:
     inputs = left_pad(contexts, encoder.pad)
     width = inputs["input_ids"].shape[1]
-    out = model.generate(
+    generator: Any = model
+    out = generator.generate(
         input_ids=inputs["input_ids"].to(model.device),
         attention_mask=inputs["attention_mask"].to(model.device),
         max_new_tokens=max_tokens,
@@ -84,6 +85,6 @@ def _generate(
     results = []
     for row in out[:, width:].tolist():
         count = row.index(encoder.end) + 1 if encoder.end in row else len(row)
-        text = encoder.tokenizer.decode(row[:count], skip_special_tokens=True)
+        text = str(encoder.tokenizer.decode(row[:count], skip_special_tokens=True))
         results.append(Generated(text, count))
     return results

@@ -1,14 +1,15 @@
 """The matrix: one model's score for every (prompt, example) cell.
 
 Stored as Parquet, one row per cell: ``prompt_id``, ``example`` (index in the split's data),
-``prediction``, ``parsed``, ``score`` in [0, 1], ``tokens`` (generated; 0 for closed rules) and
-``log_probabilities`` (nats per option, in option order; empty for open rules).
+``prediction``, ``parsed``, ``score`` in [0, 1], ``tokens`` (generated; 0 for closed rules),
+``log_probabilities`` (nats per option, in option order; empty for open rules) and ``truncated``
+(the prompt lost its first tokens to ``max_length``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from paft.encode import Encoder
 from paft.errors import DataError
 from paft.evaluate.extract import cell_score, extract
-from paft.evaluate.generate import generate_answers
+from paft.evaluate.generate import Generated, generate_answers
 from paft.evaluate.score import Request, close_options, score_options
 from paft.files import write_atomically
 from paft.model import LanguageModel
@@ -35,6 +36,7 @@ class Cell:
     score: float
     tokens: int
     log_probabilities: tuple[float, ...]
+    truncated: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,16 +122,15 @@ def evaluate_matrix(
         on_cells: Called with the number of cells just finished.
     """
     encoder = language_model.encoder(max_length)
-    rendered = [prompt.render(example.values) for prompt in prompts for example in examples]
     places = [(prompt, example) for prompt in prompts for example in examples]
-    language_model.model.eval()
+    rendered = [prompt.render(example.values) for prompt, example in places]
+    model = language_model.model
     if task.answer.closed:
-        options = _OptionEncoder(encoder)
-        requests = [
-            options.request(text, example) for text, (_, example) in zip(rendered, places, strict=True)
-        ]
+        encode = _OptionEncoder(encoder)
+        requests = [encode.request(text, place[1]) for text, place in zip(rendered, places, strict=True)]
+        cut = encode.truncated
         scores = score_options(
-            language_model.model, requests, pad=encoder.pad, batch_tokens=batch_tokens, on_cells=on_cells
+            model, requests, pad=encoder.pad, batch_tokens=batch_tokens, on_cells=on_cells
         )
         cells = [
             _closed_cell(task, *place, request, score, choose)
@@ -137,15 +138,14 @@ def evaluate_matrix(
         ]
     else:
         limit = task.answer.token_limit
-        contexts = [tuple(encoder.context(text, limit)[0]) for text in rendered]
+        pairs = [encoder.context(text, limit) for text in rendered]
+        cut = [truncated for _, truncated in pairs]
         answers = generate_answers(
-            language_model.model, contexts, encoder, max_tokens=limit,
-            batch_tokens=batch_tokens, on_cells=on_cells,
+            model, [tuple(context) for context, _ in pairs], encoder,
+            max_tokens=limit, batch_tokens=batch_tokens, on_cells=on_cells,
         )  # fmt: skip
-        cells = [
-            _open_cell(task, *place, answer.text, answer.tokens)
-            for place, answer in zip(places, answers, strict=True)
-        ]
+        cells = [_open_cell(task, *place, answer) for place, answer in zip(places, answers, strict=True)]
+    cells = [replace(cell, truncated=truncated) for cell, truncated in zip(cells, cut, strict=True)]
     ids = tuple(prompt.id for prompt in prompts)
     return Matrix(ids, tuple(example.index for example in examples), tuple(cells))
 
@@ -155,15 +155,17 @@ class _OptionEncoder:
 
     def __init__(self, encoder: Encoder) -> None:
         self.encoder = encoder
+        self.truncated: list[bool] = []  # of every request made, in order
         self._known: dict[tuple[str, tuple[str, ...]], tuple[tuple[int, ...], ...]] = {}
 
     def request(self, rendered: str, example: Example) -> Request:
         key = (self.encoder.separator(rendered), example.options)
         if key not in self._known:
-            options = [tuple(self.encoder.answer(rendered, option)) for option in example.options]
-            self._known[key] = close_options(options, self.encoder.end)
+            tokens = [tuple(self.encoder.answer(rendered, option)) for option in example.options]
+            self._known[key] = close_options(tokens, self.encoder.end)
         options = self._known[key]
-        context, _ = self.encoder.context(rendered, max(map(len, options)))
+        context, truncated = self.encoder.context(rendered, max(map(len, options)))
+        self.truncated.append(truncated)
         return Request(tuple(context), options)
 
 
@@ -177,10 +179,10 @@ def _closed_cell(
     return Cell(prompt.id, example.index, prediction, True, score, 0, tuple(map(float, scores)))
 
 
-def _open_cell(task: Task, prompt: Prompt, example: Example, text: str, tokens: int) -> Cell:
-    prediction = extract(task.answer.rule, text)
+def _open_cell(task: Task, prompt: Prompt, example: Example, answer: Generated) -> Cell:
+    prediction = extract(task.answer.rule, answer.text)
     score = cell_score(task.metric, task.answer.rule, prediction, example.gold)
-    return Cell(prompt.id, example.index, prediction, prediction is not None, score, tokens, ())
+    return Cell(prompt.id, example.index, prediction, prediction is not None, score, answer.tokens, ())
 
 
 def _parquet_schema() -> object:
@@ -195,5 +197,6 @@ def _parquet_schema() -> object:
             ("score", pa.float64()),
             ("tokens", pa.int64()),
             ("log_probabilities", pa.list_(pa.float64())),
+            ("truncated", pa.bool_()),
         ]
     )

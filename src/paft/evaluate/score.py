@@ -19,7 +19,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -102,7 +103,7 @@ class OptionTree:
 def close_options(options: Sequence[Tokens], end: int) -> tuple[Tokens, ...]:
     """Append ``end`` to every option if one of them begins with another, else leave all as they are."""
     ordered = sorted(options)
-    overlap = any(b[: len(a)] == a for a, b in zip(ordered, ordered[1:], strict=False))
+    overlap = any(b[: len(a)] == a for a, b in pairwise(ordered))
     return tuple((*option, end) for option in options) if overlap else tuple(options)
 
 
@@ -174,7 +175,9 @@ def _takes_tree_mask(model: PreTrainedModel) -> bool:
 
 def keeps_logits(model: PreTrainedModel) -> bool:
     """Whether the model can be asked for the logits of the last positions only."""
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    base: Any = model
+    if hasattr(base, "get_base_model"):
+        base = base.get_base_model()
     return "logits_to_keep" in inspect.signature(base.forward).parameters
 
 
@@ -211,13 +214,13 @@ def _node_logits(
     context = inputs["attention_mask"].bool()[:, None, :].expand(-1, len(tree.tokens), -1)
     own = tree.visible().to(device).expand(rows, -1, -1)
     hidden = ~torch.cat([context, own], dim=2)[:, None]
-    dtype = model.get_input_embeddings().weight.dtype
-    mask = torch.zeros(hidden.shape, dtype=dtype, device=device)
-    mask = mask.masked_fill(hidden, torch.finfo(dtype).min)
+    mask = torch.zeros(hidden.shape, dtype=model.dtype, device=device)
+    mask = mask.masked_fill(hidden, torch.finfo(model.dtype).min)
     out = model(
         input_ids=nodes, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
     )
-    return out.logits.float()
+    logits: torch.Tensor = out.logits.float()
+    return logits
 
 
 def _score_plain(

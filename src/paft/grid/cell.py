@@ -36,6 +36,9 @@ class Reporter(Protocol):
     def advance(self, count: int, note: str = "") -> None:
         """So many more units are done."""
 
+    def finish(self, cell: str, text: str) -> None:
+        """A cell is done, now or in a former run."""
+
 
 @dataclass(frozen=True)
 class CellPlan:
@@ -94,21 +97,38 @@ def run_cell(
     """Train and judge one cell, or return what a former run left.
 
     Returns:
-        ``{"rows": [...], "per_prompt": [...]}`` as in ``results.json``.
+        ``{"rows": [...], "per_prompt": [...], "warnings": [...]}`` as in ``results.json``.
     """
     done = folder / "cell.json"
     if done.exists():
-        return dict(read_json(done, "cell"))
+        result = dict(read_json(done, "cell"))
+        reporter.finish(plan.name, "already done: " + _outcome(result["rows"][0]))
+        return result
     trained = _train(plan, config, inputs, folder, reporter)
     adapter = None if METHODS[plan.method].schedule is None else folder / "adapter"
-    rows, per_prompt = [], []
+    rows, per_prompt, warnings = [], [], []
+    if trained["truncated"]:
+        warnings.append(f"{plan.name}: {trained['truncated']} training prompts were cut to max_length")
     for split, prompts in inputs.judged().items():
         matrix, seconds = _judge(plan, config, inputs, split, prompts, folder, adapter, reporter)
         rows.append(_row(plan, config, inputs, split, matrix, trained, seconds))
         per_prompt.extend(_per_prompt(plan, split, prompts, matrix))
-    result = {"rows": rows, "per_prompt": per_prompt}
+        cut = sum(cell.truncated for cell in matrix.cells)
+        if cut:
+            warnings.append(f"{plan.name}: {cut} of {len(matrix.cells)} {split} cells were cut to max_length")
+    result = {"rows": rows, "per_prompt": per_prompt, "warnings": warnings}
     write_json(done, result)
+    reporter.finish(plan.name, _outcome(rows[0]))
     return result
+
+
+def _outcome(row: dict[str, Any]) -> str:
+    spread = "" if row["std"] is None else f" (std {100 * row['std']:.1f})"
+    trained = f"{row['train_steps']} steps in {row['train_seconds']:.0f} s, " if row["train_steps"] else ""
+    return (
+        f"{trained}mean {100 * row['mean']:.1f}{spread}, worst {100 * row['min']:.1f} on "
+        f"{row['n_prompts']} unseen prompts"
+    )
 
 
 def _train(

@@ -20,27 +20,35 @@ from typing import Any
 
 import numpy as np
 
-from paft.bank import load_bank, near_duplicates_across
+from paft.bank import Bank, load_bank, near_duplicates_across
 from paft.config import BUILTIN_TASK, RunConfig
 from paft.errors import ConfigError, DataError, ResumeError
 from paft.evaluate.report import write_report
 from paft.files import disk_error, fingerprint, read_json, write_json, write_text
 from paft.grid.methods import METHODS
 from paft.grid.cell import Inputs, Reporter, plan_cells, run_cell
-from paft.model import model_fingerprint, resolve_model
+from paft.model import check_model, model_fingerprint, resolve_model
 from paft.progress import Silent
 from paft.record import environment
-from paft.task import Example, load_task
+from paft.task import Example, Task, load_task
 
 _STREAM = 0xDA7A
 
 
-def run(config: RunConfig, reporter: Reporter | None = None) -> dict[str, Any]:
+def run(
+    config: RunConfig,
+    reporter: Reporter | None = None,
+    *,
+    task: Task | None = None,
+    bank: Bank | None = None,
+) -> dict[str, Any]:
     """Run a comparison, or what is missing of it.
 
     Args:
         config: What to compare.
         reporter: Hears about progress.
+        task: A task made in Python, instead of the one the configuration names.
+        bank: A bank made in Python, likewise.
 
     Returns:
         The content of ``results.json``.
@@ -50,14 +58,16 @@ def run(config: RunConfig, reporter: Reporter | None = None) -> dict[str, Any]:
         ResumeError: If the output folder belongs to another configuration.
     """
     reporter = reporter or Silent()
-    inputs = load_inputs(config)
+    inputs = load_inputs(config, task, bank)
     near = near_duplicates_across(inputs.bank)
+    check_model(config.model)
     output = Path(config.output)
     claim_output(output, identity(config, inputs))
     write_text(output / "config.yaml", config.to_yaml())
     inputs.bank.save(output / "bank.jsonl")
     rows: list[dict[str, Any]] = []
     per_prompt: list[dict[str, Any]] = []
+    warnings = [f"{len(near)} pairs of a seen and an unseen prompt are near duplicates"] if near else []
     for plan in plan_cells(config):
         try:
             cell = run_cell(plan, config, inputs, output / "cells" / plan.name, reporter)
@@ -65,6 +75,7 @@ def run(config: RunConfig, reporter: Reporter | None = None) -> dict[str, Any]:
             raise disk_error(output / "cells" / plan.name, error) from error
         rows.extend(cell["rows"])
         per_prompt.extend(cell["per_prompt"])
+        warnings.extend(cell["warnings"])
     results = {
         "schema": 1,
         "task": inputs.task.name,
@@ -74,6 +85,7 @@ def run(config: RunConfig, reporter: Reporter | None = None) -> dict[str, Any]:
             {"seen": seen.id, "unseen": unseen.id, "similarity": round(similarity, 3)}
             for seen, unseen, similarity in near
         ],
+        "warnings": warnings,
         "config": config.model_dump(mode="json") | {"learning_rate": config.learning_rate},
         "environment": environment(),
         "rows": rows,
@@ -84,14 +96,14 @@ def run(config: RunConfig, reporter: Reporter | None = None) -> dict[str, Any]:
     return results
 
 
-def load_inputs(config: RunConfig) -> Inputs:
-    """Load and check task, bank and examples.
+def load_inputs(config: RunConfig, task: Task | None = None, bank: Bank | None = None) -> Inputs:
+    """Load what is not given, and check task, bank and examples.
 
     Raises:
         PaftError: On the first thing that cannot be used.
     """
-    task = load_task(config.task)
-    bank = load_bank(bank_path(config))
+    task = task or load_task(config.task, config.data)
+    bank = bank or load_bank(bank_path(config))
     for split in ("train", "validation", "test", "adversarial"):
         for prompt in bank.prompts(split):
             task.check_prompt(prompt)
@@ -146,7 +158,7 @@ def sample(examples: list[Example], count: int | None) -> list[Example]:
 
 def identity(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
     """Everything a finished cell depends on, by name."""
-    settings = config.model_dump(mode="json", exclude={"methods", "seeds", "output", "task", "bank"})
+    settings = config.model_dump(mode="json", exclude={"methods", "seeds", "output", "task", "data", "bank"})
     flat = {f"{key}.{k}": v for key in ("train", "evaluate") for k, v in settings.pop(key).items()}
     return {
         **settings,
@@ -168,7 +180,7 @@ def claim_output(output: Path, wanted: dict[str, Any]) -> None:
     """
     path = output / "run.json"
     if not path.exists():
-        if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        if output.exists() and (not output.is_dir() or any(_foreign(f) for f in output.iterdir())):
             raise ResumeError(f"output {output} is not empty and holds no PAFT run: choose another --output")
         write_json(path, wanted)
         return
@@ -183,8 +195,14 @@ def claim_output(output: Path, wanted: dict[str, Any]) -> None:
 
 
 def _data_fingerprint(examples: Sequence[Example]) -> str:
-    return fingerprint([[e.index, dict(e.fields), e.gold, list(e.options)] for e in examples])
+    return fingerprint(
+        [[e.index, dict(e.fields), e.gold, list(e.options), list(e.option_texts)] for e in examples]
+    )
 
+
+def _foreign(path: Path) -> bool:
+    """Whether a file is not ours: what kill -9 leaves of our first write is (see ``paft.files``)."""
+    return not (path.name.startswith(".run.json.") and path.name.endswith(".part"))
 
 
 
@@ -202,5 +220,6 @@ def deploy_command(config: RunConfig) -> list[str]:
         "Deploy the adapter:",
         f"  vllm serve {base} --enable-lora --max-lora-rank {max(16, config.train.adapt.rank)} "
         f"--lora-modules {method}={adapter}",
-        f"  or in Python: PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained({base!r}), {str(adapter)!r})",
+        f"  or in Python: PeftModel.from_pretrained("
+        f"AutoModelForCausalLM.from_pretrained({base!r}), {str(adapter)!r})",
     ]

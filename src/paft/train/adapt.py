@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from paft.config import Adapt
 from paft.errors import ConfigError
@@ -32,8 +32,11 @@ def adapted(model: PreTrainedModel, adapt: Adapt) -> PreTrainedModel:
         lora_alpha=adapt.alpha,
         lora_dropout=adapt.dropout,
         target_modules=targets,
+        modules_to_save=list(adapt.modules_to_save or ()) or None,
+        # A tied output projection must follow its trained embedding.
+        ensure_weight_tying=bool(adapt.modules_to_save),
     )
     try:
-        return get_peft_model(model, config)
+        return cast("PreTrainedModel", get_peft_model(model, config))
     except ValueError as error:
         raise ConfigError(f"train.adapt.targets: {str(error).splitlines()[0]} (got {targets!r})") from error

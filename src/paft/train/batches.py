@@ -41,28 +41,40 @@ def epoch_order(size: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng([_STREAM, seed, epoch]).permutation(size)
 
 
-def plan_epoch(schedule: Schedule, *, size: int, batch: int, epoch: int) -> list[Plan]:
+def plan_epoch(schedule: Schedule, *, size: int, batch: int, epoch: int, fill: int = 1) -> list[Plan]:
     """Return the plan of every position of an epoch.
+
+    With several ranks the last forward pass must be full on each. accelerate would fill it with
+    the plans the epoch began with, prompts included; here the epoch's first examples fill it under
+    the prompt of the step they join.
 
     Args:
         schedule: Chooses the prompts; its seed also orders the examples.
         size: Number of examples.
         batch: Examples per optimiser step, over all ranks and micro-batches.
         epoch: Epoch, from 0.
+        fill: The number of plans is rounded up to a multiple of this, which must divide ``batch``.
     """
+    order = np.resize(epoch_order(size, schedule.seed, epoch), round_up(size, fill))
     return [
         Plan(int(example), schedule.prompt(epoch=epoch, step=at // batch, example=int(example)))
-        for at, example in enumerate(epoch_order(size, schedule.seed, epoch))
+        for at, example in enumerate(order)
     ]
+
+
+def round_up(size: int, multiple: int) -> int:
+    """Return the smallest multiple that is not below ``size``."""
+    return -(-size // multiple) * multiple
 
 
 class PlanSampler(Sampler[Plan]):
     """Yields the plans of the current epoch, which the trainer sets with :meth:`set_epoch`."""
 
-    def __init__(self, schedule: Schedule, size: int, batch: int) -> None:
+    def __init__(self, schedule: Schedule, size: int, batch: int, fill: int = 1) -> None:
         self.schedule = schedule
         self.size = size
         self.batch = batch
+        self.fill = fill
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -70,10 +82,12 @@ class PlanSampler(Sampler[Plan]):
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[Plan]:
-        return iter(plan_epoch(self.schedule, size=self.size, batch=self.batch, epoch=self.epoch))
+        return iter(
+            plan_epoch(self.schedule, size=self.size, batch=self.batch, epoch=self.epoch, fill=self.fill)
+        )
 
     def __len__(self) -> int:
-        return self.size
+        return round_up(self.size, self.fill)
 
 
 class RenderedExamples(Dataset[Encoded]):

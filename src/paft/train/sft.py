@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch.utils.data import Sampler
-from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
 from transformers.trainer_utils import SaveStrategy
 
 from paft.config import Train
@@ -110,15 +110,18 @@ def fine_tune(
     truncated = count_truncated(dataset, schedule, config.batch_size)
     part = output.with_name(f".{output.name}.part")
     shutil.rmtree(part, ignore_errors=True)
+    args = training_arguments(config, learning_rate, seed, part)
+    fill = args.per_device_train_batch_size * args.world_size if args.world_size > 1 else 1
     trainer = PromptTrainer(
         model=adapted(language_model.model, config.adapt).train(),
-        args=training_arguments(config, learning_rate, seed, part),
+        args=args,
         train_dataset=dataset,
         data_collator=Collator(encoder.pad),
         compute_loss_func=answer_loss,
         callbacks=[_Progress(on_step)] if on_step else None,
-        sampler=PlanSampler(schedule, len(examples), config.batch_size),
+        sampler=PlanSampler(schedule, len(examples), config.batch_size, fill),
     )
+    trainer.remove_callback(PrinterCallback)  # progress goes to on_step, not to standard output
     started = time.monotonic()
     result = trainer.train()
     seconds = time.monotonic() - started
@@ -161,7 +164,7 @@ def training_arguments(config: Train, rate: float, seed: int, folder: Path) -> T
         warmup_steps=config.warmup,
         weight_decay=config.weight_decay,
         seed=seed,
-        bf16=accelerated and torch.cuda.is_bf16_supported() if torch.cuda.is_available() else False,
+        bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
         save_strategy=SaveStrategy.NO,
         logging_strategy="steps",
         logging_steps=5,

@@ -26,7 +26,7 @@ def write_report(results: Mapping[str, Any], path: Path) -> None:
         rows=method_rows(results),
         verdict=comparison(results),
         first=first,
-        picture=Markup(distribution_svg(results)),  # noqa: S704 - drawn by us, text escaped by matplotlib
+        picture=Markup(distribution_svg(results)),  # drawn by us; matplotlib escapes the text in it
         prompts=_by_prompt(results),
         methods=list(dict.fromkeys(e["method"] for e in results["per_prompt"])),
     )

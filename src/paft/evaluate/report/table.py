@@ -11,6 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     from rich.table import Table
 
+TIE = 1e-9  # accuracies closer than this differ by rounding alone
+
 
 @dataclass(frozen=True)
 class MethodRow:
@@ -75,15 +77,16 @@ def comparison(results: Mapping[str, Any]) -> str:
         f"mean {_points(paft.mean - rival.mean)}",
         f"worst prompt {_points(paft.min - rival.min)}",
     ]
-    if paft.std is not None and rival.std:
+    better = [paft.mean - rival.mean > TIE, paft.min - rival.min > TIE]
+    if paft.std is not None and rival.std is not None:
+        better.append(rival.std - paft.std > TIE)
         parts.append(f"spread (std) {100 * paft.std:.1f} against {100 * rival.std:.1f} points")
-    better = [paft.mean > rival.mean, paft.min > rival.min, (paft.std or 0) < (rival.std or 0)]
     verdict = "beats" if all(better) else "does not beat" if not any(better) else "partly beats"
     count = next(row["n_prompts"] for row in results["rows"] if row["split"] == "test")
     text = f"PAFT {verdict} {rival.method!r} on {count} unseen prompts: {', '.join(parts)}."
     winner = max(rows.values(), key=lambda row: row.mean)
     if winner is not paft:
-        text += f" The best mean is {winner.method!r}'s."
+        text += f" The best mean is that of {winner.method!r}."
     return text
 
 

@@ -1,0 +1,45 @@
+# Everything a fresh clone needs: Python 3.10+, make and a package index.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format lint types slow results
+
+help:  ## Show this help
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: $(INSTALLED)  ## Make the environment in .venv
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	# torch first and pinned: a looser requirement would pull gigabytes of CUDA packages.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+run: setup  ## Run the built-in comparison (or resume it): one prompt against PAFT
+	HF_HUB_OFFLINE=1 $(BIN)/paft run
+
+test: setup  ## Run the test suite
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+
+slow: setup  ## Run the tests that take minutes
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m slow
+
+check: lint types test  ## Everything a change must pass
+
+lint: setup  ## Check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup  ## Check types
+	$(BIN)/mypy
+
+format: setup  ## Rewrite files in house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+results: setup  ## Regenerate README figures from results/*.json
+	$(BIN)/python results/make_readme.py

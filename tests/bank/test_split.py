@@ -1,0 +1,143 @@
+"""Unseen means unseen: near duplicates never stand on both sides of a split."""
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from paft.bank import Bank, near_duplicates_across, split_prompts
+from paft.bank.similarity import near_pairs
+from paft.bank.split import clusters
+from paft.errors import PromptError
+from paft.prompt import Prompt
+
+# Ten ways to ask, each in five suits of clothes: ten clusters of five near duplicates.
+CORES = {
+    "billing": "Which colleague should look after this request from a shopper",
+    "delivery": "Sort the letter below into one pile among those we keep",
+    "returns": "Name the department responsible, nothing else",
+    "repairs": "I forward mail all day; tell me whose inbox comes next",
+    "orders": "Classification exercise: assign a category",
+    "website": "You work at reception and direct visitors to rooms",
+    "privacy": "Given what was written, predict its destination",
+    "careers": "Who can help here? Answer using a single word",
+    "credit": "Triage incoming support tickets by their topic",
+    "gardens": "Please route my email to somebody competent",
+}
+CLOTHES = [
+    "{core}: {{text}}",
+    "{{text}}\n{core}?",
+    "{core} =>\n{{text}}",
+    "Now: {core}: {{text}}",
+    "{core} OK {{text}}",
+]
+
+
+def reworded(subject, clothes):
+    return Prompt(CLOTHES[clothes].format(core=CORES[subject]))
+
+
+FAMILIES = [reworded(subject, clothes) for subject in CORES for clothes in range(len(CLOTHES))]
+DISTINCT = [Prompt(f"{word * 3} {{text}}") for word in CORES]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    prompts=st.lists(st.sampled_from(FAMILIES), min_size=3, max_size=25),
+    test=st.integers(1, 5),
+    validation=st.integers(0, 4),
+    seed=st.integers(0, 2**32),
+)
+def test_no_near_duplicates_stand_in_different_splits(prompts, test, validation, seed):
+    try:
+        bank = split_prompts(prompts, test=test, validation=validation, seed=seed)
+    except PromptError:
+        assume(False)
+    home = {p.id: split for split in bank.splits for p in bank.prompts(split)}
+    everyone = [p for split in bank.splits for p in bank.prompts(split)]
+    assert near_duplicates_across(bank) == []
+    assert all(home[everyone[i].id] == home[everyone[j].id] for i, j, _ in near_pairs(everyone))
+    assert len(bank.prompts("test")) == test
+    assert len(bank.prompts("validation")) == validation
+    assert home.keys() == {p.id for p in prompts}
+
+
+def test_a_family_of_rewordings_goes_to_one_split_whole():
+    bank = split_prompts(FAMILIES, test=10, validation=5, seed=3)
+    families = {
+        split: {subject for p in bank.prompts(split) for subject, core in CORES.items() if core in p.template}
+        for split in ("train", "validation", "test")
+    }
+    assert {split: len(names) for split, names in families.items()} == {
+        "train": 7,
+        "validation": 1,
+        "test": 2,
+    }
+    assert len(set.union(*families.values())) == len(CORES)
+
+
+def test_a_chain_of_near_duplicates_is_one_cluster():
+    text = "alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima"
+    chain = [Prompt(text[start : start + 50] + " {text}") for start in (0, 7, 14, 21)]
+    assert (0, 3) not in [(i, j) for i, j, _ in near_pairs(chain)]
+    assert clusters([*chain, DISTINCT[0]]) == [[0, 1, 2, 3], [4]]
+
+
+def test_a_split_depends_on_the_seed_alone():
+    first = split_prompts(FAMILIES, test=5, seed=7)
+    random.seed(1)
+    np.random.seed(1)
+    assert split_prompts(FAMILIES, test=5, seed=7) == first
+    assert any(split_prompts(FAMILIES, test=5, seed=seed) != first for seed in range(5))
+
+
+def test_prompts_keep_their_order_within_a_split():
+    bank = split_prompts(FAMILIES, test=5, seed=1)
+    order = {p.id: i for i, p in enumerate(FAMILIES)}
+    for split in bank.splits:
+        places = [order[p.id] for p in bank.prompts(split)]
+        assert places == sorted(places)
+
+
+def test_exact_repeats_count_once():
+    bank = split_prompts([*DISTINCT, *DISTINCT], test=3)
+    assert sum(len(prompts) for prompts in bank.splits.values()) == len(DISTINCT)
+
+
+@pytest.mark.parametrize(("test", "validation"), [(0, 0), (3, -1), (10, 0), (5, 5)])
+def test_sizes_that_leave_no_training_prompt_are_refused(test, validation):
+    with pytest.raises(PromptError) as caught:
+        split_prompts(DISTINCT, test=test, validation=validation)
+    assert f"cannot split 10 distinct prompts into {test} test, {validation} validation" in str(caught.value)
+
+
+def test_sizes_that_whole_clusters_cannot_meet_are_refused():
+    one_family = [reworded("billing", clothes) for clothes in range(len(CLOTHES))]
+    with pytest.raises(PromptError, match=r"5 prompts form only 1 clusters .* fill test=2"):
+        split_prompts(one_family, test=2)
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_a_test_prompt_with_the_words_of_a_seen_one_is_refused_with_both_named(split):
+    seen, unseen = Prompt("Which team? {text}"), Prompt("{text}\nWHICH TEAM:")
+    with pytest.raises(PromptError) as caught:
+        near_duplicates_across(Bank({split: (seen,), "test": (DISTINCT[0], unseen)}))
+    assert seen.id in str(caught.value)
+    assert unseen.id in str(caught.value)
+    assert "paft bank split" in str(caught.value)
+
+
+def test_near_duplicates_across_a_hand_made_split_are_reported_with_their_similarity():
+    seen, unseen = reworded("billing", 0), reworded("billing", 4)
+    bank = Bank({"train": (DISTINCT[0], seen), "test": (DISTINCT[1], unseen)})
+    ((first, second, similarity),) = near_duplicates_across(bank)
+    assert (first, second) == (seen, unseen)
+    assert 0.7 <= similarity < 1
+
+
+def test_near_duplicates_within_one_side_are_nobodys_business():
+    pair = (reworded("billing", 0), reworded("billing", 4))
+    assert near_duplicates_across(Bank({"train": pair, "test": (DISTINCT[0],)})) == []
+    assert near_duplicates_across(Bank({"train": (DISTINCT[0],), "test": pair})) == []

@@ -1,0 +1,47 @@
+"""The built-in bank fits its task, and its unseen prompts are unseen."""
+
+import pytest
+
+from paft.bank import load_bank, near_duplicates_across
+from paft.bank.similarity import near_pairs
+from paft.builtin import BANKS, TASKS
+from paft.task import load_task
+
+BANK = load_bank(BANKS["routing"])
+TASK = load_task("routing")
+EVERY = [prompt for split in BANK.splits for prompt in BANK.prompts(split)]
+
+
+def test_every_built_in_task_brings_a_bank():
+    assert TASKS.keys() == BANKS.keys()
+
+
+@pytest.mark.parametrize(("split", "least"), [("train", 120), ("test", 30)])
+def test_there_are_enough_prompts(split, least):
+    assert len(BANK.prompts(split)) >= least
+
+
+def test_every_prompt_fits_the_task_and_renders_a_message_verbatim():
+    example = TASK.examples("test")[0]
+    for prompt in EVERY:
+        TASK.check_prompt(prompt)
+        assert example.fields["message"] in prompt.render(example.values)
+
+
+def test_no_unseen_prompt_is_a_near_duplicate_of_a_seen_one():
+    assert near_duplicates_across(BANK) == []
+
+
+def test_no_near_duplicates_stand_in_any_two_splits():
+    home = {prompt.id: split for split in BANK.splits for prompt in BANK.prompts(split)}
+    across = [(EVERY[i], EVERY[j]) for i, j, _ in near_pairs(EVERY) if home[EVERY[i].id] != home[EVERY[j].id]]
+    assert across == []
+
+
+def test_the_users_own_prompt_is_no_prompt_of_the_bank():
+    together = [*TASK.prompts, *EVERY]
+    assert [(i, j) for i, j, _ in near_pairs(together) if i < len(TASK.prompts) <= j] == []
+
+
+def test_every_prompt_says_who_wrote_it():
+    assert all(prompt.provenance["source"] for prompt in EVERY)

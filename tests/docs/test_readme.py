@@ -1,0 +1,57 @@
+"""What README says is true: its example runs, its figures are those of the JSON files."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import paft
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def test_python_example_runs_and_judges_every_method(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, "README.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert all(f"'{method}'" in printed for method in ("base", "single", "paft"))
+    assert (tmp_path / "runs" / "demo" / "report.html").exists()
+
+
+def test_example_stays_short() -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(example.strip().splitlines()) <= 24
+
+
+def test_public_names_can_be_imported() -> None:
+    assert 10 <= len(paft.__all__) <= 15
+    assert all(getattr(paft, name) is not None for name in paft.__all__)
+
+
+def test_figures_are_those_of_the_result_files() -> None:
+    script = ROOT / "results" / "make_readme.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_links_into_the_repository_lead_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", README)
+    local = [link for link in links if "://" not in link]
+    assert local
+    assert [link for link in local if not (ROOT / link).exists()] == []
+
+
+def test_make_targets_named_in_readme_exist() -> None:
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    named = set(re.findall(r"make ([a-z]+)", README))
+    assert {"run", "test"} <= named <= set(targets)

@@ -1,0 +1,126 @@
+"""The matrix: every (prompt, example) cell once, through Parquet unchanged, closed and open rules."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from paft.errors import DataError
+from paft.evaluate.extract import extract
+from paft.evaluate.generate import generate_answers
+from paft.evaluate.matrix import Matrix, evaluate_matrix
+from paft.task import Task
+
+
+@pytest.fixture(scope="module")
+def closed(language_model, task, bank, test_examples):
+    return evaluate_matrix(language_model, task, bank.prompts("test"), test_examples)
+
+
+def open_task(rule: str, answer: str) -> Task:
+    rows = [{"question": f"What is {i} + {i}?", "answer": answer} for i in range(4)]
+    return Task(
+        name="open",
+        fields={"question": "a question"},
+        answer={"rule": rule, "max_tokens": 6},
+        data={"train": rows, "test": rows},
+        prompt="{question} =",
+    )
+
+
+def test_every_prompt_meets_every_example_once_prompt_by_prompt(closed, bank, test_examples):
+    ids = [prompt.id for prompt in bank.prompts("test")]
+    places = [(cell.prompt_id, cell.example) for cell in closed.cells]
+    assert places == [(p, e.index) for p in ids for e in test_examples]
+    assert closed.scores.shape == closed.parsed.shape == (len(ids), len(test_examples))
+    assert closed.scores[1, 2] == closed.cells[len(test_examples) + 2].score
+
+
+def test_a_closed_cell_holds_the_likeliest_option_and_all_log_probabilities(closed, test_examples):
+    for cell in closed.cells:
+        example = test_examples[cell.example]
+        assert len(cell.log_probabilities) == len(example.options)
+        assert all(math.isfinite(value) and value < 0 for value in cell.log_probabilities)
+        assert cell.prediction == example.options[int(np.argmax(cell.log_probabilities))]
+        assert cell.score == float(cell.prediction == example.gold)
+        assert cell.parsed and cell.tokens == 0
+    assert len({cell.prediction for cell in closed.cells}) > 1
+
+
+def test_choose_mean_divides_by_the_tokens_of_an_option(language_model, task, bank, test_examples):
+    prompts = bank.prompts("test")[:1]
+    matrix = evaluate_matrix(language_model, task, prompts, test_examples, choose="mean")
+    encoder = language_model.encoder(512)
+    for cell in matrix.cells:
+        example = test_examples[cell.example]
+        rendered = prompts[0].render(example.values)
+        lengths = [len(encoder.answer(rendered, option)) + 1 for option in example.options]  # closed by end
+        means = np.array(cell.log_probabilities) / lengths
+        assert cell.prediction == example.options[int(np.argmax(means))]
+
+
+def test_the_batch_size_does_not_change_a_cell(language_model, task, bank, test_examples, closed):
+    small = evaluate_matrix(language_model, task, bank.prompts("test"), test_examples, batch_tokens=1)
+    assert [c.prediction for c in small.cells] == [c.prediction for c in closed.cells]
+    np.testing.assert_allclose(
+        [c.log_probabilities for c in small.cells], [c.log_probabilities for c in closed.cells], atol=2e-5
+    )
+
+
+def test_parquet_gives_back_the_very_same_matrix(closed, tmp_path):
+    closed.save(tmp_path / "matrix.parquet")
+    assert Matrix.load(tmp_path / "matrix.parquet") == closed
+    assert [path.name for path in tmp_path.iterdir()] == ["matrix.parquet"]
+
+
+@pytest.mark.parametrize("rule", ["number", "text", "json"])
+def test_an_open_cell_is_extracted_from_what_was_generated(language_model, rule, tmp_path):
+    task = open_task(rule, "4")
+    examples = task.examples("test")
+    matrix = evaluate_matrix(language_model, task, task.prompts, examples)
+    encoder = language_model.encoder(1024)
+    contexts = [tuple(encoder.context(task.prompts[0].render(e.values), 6)[0]) for e in examples]
+    made = generate_answers(language_model.model, contexts, encoder, max_tokens=6)
+    for cell, generated in zip(matrix.cells, made, strict=True):
+        assert cell.prediction == extract(rule, generated.text)
+        assert cell.parsed == (cell.prediction is not None)
+        assert (cell.tokens, cell.log_probabilities) == (generated.tokens, ())
+    matrix.save(tmp_path / "matrix.parquet")
+    assert Matrix.load(tmp_path / "matrix.parquet") == matrix
+
+
+def test_a_failed_parse_is_counted_and_scores_nothing(language_model):
+    matrix = evaluate_matrix(language_model, task := open_task("json", "{}"), task.prompts, task.examples("test"))
+    assert not matrix.parsed.any()
+    assert matrix.scores.sum() == 0
+    assert {cell.prediction for cell in matrix.cells} == {None}
+
+
+@pytest.mark.parametrize("rule", ["label", "text"])
+def test_a_cut_prompt_is_reported_in_its_cell(language_model, task, bank, test_examples, rule):
+    if rule == "text":
+        task = open_task("text", "4")
+        prompts, examples = task.prompts, task.examples("test")
+    else:
+        prompts, examples = bank.prompts("test"), test_examples
+    whole = evaluate_matrix(language_model, task, prompts, examples)
+    assert not any(cell.truncated for cell in whole.cells)
+    cut = evaluate_matrix(language_model, task, prompts, examples, max_length=14)
+    assert all(cell.truncated for cell in cut.cells)
+
+
+def test_cells_are_reported_as_they_are_done(language_model, task, bank, test_examples):
+    done = []
+    evaluate_matrix(language_model, task, bank.prompts("test"), test_examples, batch_tokens=200, on_cells=done.append)
+    assert len(done) > 1 and sum(done) == 30
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PAR1 not really", b"x" * 100])
+def test_a_broken_or_missing_matrix_is_named(tmp_path, content):
+    path = tmp_path / "matrix.parquet"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match="matrix.parquet is no readable matrix"):
+        Matrix.load(path)

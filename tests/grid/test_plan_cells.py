@@ -1,0 +1,58 @@
+"""Methods are patches of one configuration, and a comparison is planned seed by seed."""
+
+from typing import get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paft.config import RunConfig
+from paft.grid import METHODS
+from paft.grid.cell import plan_cells
+from paft.train.schedule import Mode
+
+
+def names(methods, seeds):
+    return [cell.name for cell in plan_cells(RunConfig(methods=methods, seeds=seeds))]
+
+
+def test_a_method_that_does_not_train_runs_once_and_the_others_once_a_seed():
+    assert names(("base", "paft"), (3, 1)) == ["base", "paft-3", "paft-1"]
+
+
+def test_an_interrupted_comparison_has_whole_seeds():
+    assert names(("single", "base", "paft"), (0, 1)) == ["base", "single-0", "paft-0", "single-1", "paft-1"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    methods=st.lists(st.sampled_from(sorted(METHODS)), min_size=1, unique=True),
+    seeds=st.lists(st.integers(0, 99), min_size=1, max_size=5, unique=True),
+)
+def test_every_method_and_seed_is_planned_in_a_folder_of_its_own(methods, seeds):
+    cells = plan_cells(RunConfig(methods=tuple(methods), seeds=tuple(seeds)))
+    expected = {(m, s) for m in methods for s in (seeds if METHODS[m].schedule else [None])}
+    assert {(cell.method, cell.seed) for cell in cells} == expected
+    assert len({cell.name for cell in cells}) == len(cells) == len(expected)
+
+
+def test_the_default_comparison_is_planned():
+    assert {cell.method for cell in plan_cells(RunConfig())} == {"base", "single", "paft"}
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_a_method_is_described_and_uses_a_known_schedule(name):
+    method = METHODS[name]
+    assert method.summary
+    assert method.schedule is None or method.schedule in get_args(Mode)
+
+
+def test_only_the_base_model_is_untrained_and_only_single_sees_the_users_prompt_alone():
+    assert [name for name, method in METHODS.items() if method.schedule is None] == ["base"]
+    assert [name for name, method in METHODS.items() if method.prompts == "user"] == ["single"]
+    assert METHODS["paft"].schedule == "block"
+    assert METHODS["single"].schedule == "single"
+
+
+def test_every_schedule_is_somebodys():
+    assert {method.schedule for method in METHODS.values()} - {None} == set(get_args(Mode))

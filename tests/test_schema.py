@@ -1,0 +1,65 @@
+"""What a user writes is checked: key paths, values and near keys stand in the message."""
+
+import pytest
+from pydantic import Field, ValidationError
+
+from paft.errors import ConfigError
+from paft.schema import Schema, nearest, parse
+
+
+class Wheel(Schema):
+    spokes: int = Field(ge=1)
+
+
+class Bicycle(Schema):
+    colour: str = "red"
+    front: Wheel
+    spare: Wheel | None = None
+
+
+def complaint(data):
+    with pytest.raises(ConfigError) as caught:
+        parse(Bicycle, data, "bike.yaml")
+    return str(caught.value)
+
+
+def test_what_fits_is_built():
+    assert parse(Bicycle, {"front": {"spokes": 3}}, "bike.yaml") == Bicycle(front=Wheel(spokes=3))
+
+
+def test_a_model_is_frozen():
+    with pytest.raises(ValidationError, match="frozen"):
+        Wheel(spokes=3).spokes = 4
+
+
+def test_an_unknown_key_is_refused_with_the_nearest_known_one():
+    text = complaint({"front": {"spokes": 3}, "color": "blue"})
+    assert text == "bike.yaml: unknown key 'color'; did you mean 'colour'?"
+
+
+@pytest.mark.parametrize("section", ["front", "spare"])
+def test_an_unknown_inner_key_is_named_by_its_path(section):
+    text = complaint({"front": {"spokes": 3}, section: {"spokes": 3, "spoks": 2}})
+    assert f"unknown key '{section}.spoks'; did you mean 'spokes'?" in text
+
+
+def test_a_missing_key_is_named_by_its_path():
+    assert complaint({"front": {}}) == "bike.yaml: key 'front.spokes' is missing"
+
+
+def test_a_value_that_does_not_fit_is_shown():
+    text = complaint({"front": {"spokes": 0}})
+    assert "front.spokes: " in text
+    assert "greater than or equal to 1 (got 0)" in text
+
+
+def test_all_complaints_stand_in_one_line():
+    text = complaint({"front": {"spokes": "many"}, "wheels": 2})
+    assert "(got 'many')" in text
+    assert "unknown key 'wheels'" in text
+    assert "\n" not in text
+
+
+def test_the_nearest_word_is_offered_else_all_of_them():
+    assert nearest("bock", ["block", "single"]) == "; did you mean 'block'?"
+    assert nearest("xyz", ["block", "single"]) == " (known: block, single)"
