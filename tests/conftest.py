@@ -58,7 +58,8 @@ def rows(count: int, first: int) -> list[dict[str, str]]:
     return [
         {
             "message": " and ".join(
-                f"{OBJECTS[(i + k) % len(OBJECTS)]} {VERBS[(i + 2 * k) % len(VERBS)]}" for k in range(1 + i % 4)
+                f"{OBJECTS[(i + k) % len(OBJECTS)]} {VERBS[(i + 2 * k) % len(VERBS)]}"
+                for k in range(1 + i % 4)
             )
             + f" ({i})",
             "topic": LABELS[i % len(LABELS)],
@@ -208,7 +209,13 @@ def configure(desk, model_folder):
     from paft.config import RunConfig
 
     def make(output: Path, **changes) -> RunConfig:
-        train = {"epochs": 1, "batch_size": 8, "learning_rate": 1e-2, "resample_every": 2, "adapt": {"rank": 4}}
+        train = {
+            "epochs": 1,
+            "batch_size": 8,
+            "learning_rate": 1e-2,
+            "resample_every": 2,
+            "adapt": {"rank": 4},
+        }
         settings = {
             "task": str(desk / "task.yaml"),
             "bank": str(desk / "bank.jsonl"),

@@ -16,7 +16,7 @@ import pytest
 from paft import cli, files
 from paft.grid import runner
 
-TINY = "--set train.epochs=1 --set train.batch_size=8 --set train.adapt.rank=4".split()
+TINY = ["--set", "train.epochs=1", "--set", "train.batch_size=8", "--set", "train.adapt.rank=4"]
 
 
 @pytest.fixture
@@ -81,17 +81,28 @@ def test_a_run_prints_table_and_places_and_exits_with_zero(run_desk, tmp_path):
 
 SPOILED = {
     "malformed YAML": (
-        lambda d: replace(d / "task.yaml", "description: ", "description: a: "), ["task.yaml:2:", "not valid YAML"]
+        lambda d: replace(d / "task.yaml", "description: ", "description: a: "),
+        ["task.yaml:2:", "not valid YAML"],
     ),
-    "unknown key": (lambda d: append(d / "task.yaml", "descripton: x\n"), ["'descripton'", "did you mean 'description'?"]),
-    "malformed line": (lambda d: append(d / "train.jsonl", "{broken\n"), ["train.jsonl:25:", "malformed JSON"]),
-    "field missing": (lambda d: append(d / "test.jsonl", '{"topic": "card"}\n'), ["test.jsonl:11:", "'message'", "is missing"]),
+    "unknown key": (
+        lambda d: append(d / "task.yaml", "descripton: x\n"),
+        ["'descripton'", "did you mean 'description'?"],
+    ),
+    "malformed line": (
+        lambda d: append(d / "train.jsonl", "{broken\n"),
+        ["train.jsonl:25:", "malformed JSON"],
+    ),
+    "field missing": (
+        lambda d: append(d / "test.jsonl", '{"topic": "card"}\n'),
+        ["test.jsonl:11:", "'message'", "is missing"],
+    ),
     "unknown placeholder": (
         lambda d: append(d / "bank.jsonl", '{"split": "test", "template": "{massage} {message}"}\n'),
         ["{massage}", "did you mean 'message'?"],
     ),
     "gold not among options": (
-        lambda d: append(d / "train.jsonl", '{"message": "x", "topic": "cards"}\n'), ["train.jsonl:25:", "'cards'"]
+        lambda d: append(d / "train.jsonl", '{"message": "x", "topic": "cards"}\n'),
+        ["train.jsonl:25:", "'cards'"],
     ),
     "empty bank": (lambda d: (d / "bank.jsonl").write_text(""), ["bank.jsonl", "is empty"]),
     "test prompt also in train": (
@@ -105,7 +116,7 @@ SPOILED = {
     "data file missing": (lambda d: (d / "train.jsonl").unlink(), ["train.jsonl", "not found"]),
     "bank file missing": (lambda d: (d / "bank.jsonl").unlink(), ["bank.jsonl", "not found"]),
     "task file missing": (lambda d: (d / "task.yaml").unlink(), ["task.yaml", "not found"]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", SPOILED)
@@ -210,10 +221,22 @@ def test_a_defect_of_ours_keeps_its_traceback():
 
 @pytest.mark.slow
 def test_ctrl_c_in_a_real_process_is_no_traceback(desk, model_folder, tmp_path):
-    command = [sys.executable, "-m", "paft.cli", "run", "--task", str(desk / "task.yaml"), "--bank", str(desk / "bank.jsonl")]
+    command = [
+        sys.executable,
+        "-m",
+        "paft.cli",
+        "run",
+        "--task",
+        str(desk / "task.yaml"),
+        "--bank",
+        str(desk / "bank.jsonl"),
+    ]
     command += ["--model", str(model_folder), "--methods", "base,paft", "--set", "train.epochs=5000"]
     process = subprocess.Popen(
-        [*command, "--output", str(tmp_path / "out")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, "--output", str(tmp_path / "out")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         waited_for = tmp_path / "out" / "cells" / "base" / "cell.json"
@@ -231,7 +254,9 @@ def test_ctrl_c_in_a_real_process_is_no_traceback(desk, model_folder, tmp_path):
 
 def test_bank_split_and_check_tell_what_they_made(paft, own_desk, tmp_path):
     lines = tmp_path / "prompts.txt"
-    lines.write_text("".join(f"{{message}} {word}\n" for word in ("which topic", "what is asked", "name its drawer")))
+    lines.write_text(
+        "".join(f"{{message}} {word}\n" for word in ("which topic", "what is asked", "name its drawer"))
+    )
     code, out, _ = paft("bank", "split", lines, "--output", tmp_path / "b.jsonl", "--test", 1)
     assert code == 0 and "2 train, 1 test" in out
     code, out, _ = paft("bank", "check", tmp_path / "b.jsonl", "--task", own_desk / "task.yaml")
@@ -241,8 +266,12 @@ def test_bank_split_and_check_tell_what_they_made(paft, own_desk, tmp_path):
 def test_bank_errors_are_one_message_too(paft, own_desk, tmp_path):
     lines = tmp_path / "prompts.txt"
     lines.write_text("{message} one\n")
-    assert_refused(paft("bank", "split", lines, "--output", tmp_path / "b.jsonl", "--test", 1), "cannot split 1")
-    assert_refused(paft("bank", "import", "--train", tmp_path / "none.txt", "--output", tmp_path / "b.jsonl"), "none.txt")
+    assert_refused(
+        paft("bank", "split", lines, "--output", tmp_path / "b.jsonl", "--test", 1), "cannot split 1"
+    )
+    assert_refused(
+        paft("bank", "import", "--train", tmp_path / "none.txt", "--output", tmp_path / "b.jsonl"), "none.txt"
+    )
     lines.write_text("{massage} one\n")
     code, _, _ = paft("bank", "import", "--train", lines, "--output", tmp_path / "b.jsonl")
     assert code == 0

@@ -25,7 +25,9 @@ def adapter_folder(tmp_path_factory, model_folder):
 
     folder = tmp_path_factory.mktemp("adapter")
     model = load_model(str(model_folder)).model
-    get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", r=2, target_modules="all-linear")).save_pretrained(folder)
+    get_peft_model(
+        model, LoraConfig(task_type="CAUSAL_LM", r=2, target_modules="all-linear")
+    ).save_pretrained(folder)
     return folder
 
 

@@ -74,8 +74,9 @@ def _run(config: RunConfig) -> None:
         highlight=False, markup=False,
     )  # fmt: skip
     _quiet_libraries()
-    from paft.grid.runner import deploy_command, run as run_comparison
     from paft.evaluate.report import comparison, results_table
+    from paft.grid.runner import deploy_command
+    from paft.grid.runner import run as run_comparison
 
     with Live(console) as live:
         results = run_comparison(config, live)

@@ -97,9 +97,7 @@ def _parse(template: str) -> list[tuple[str, str | None]]:
     try:
         parts = list(string.Formatter().parse(template))
     except ValueError as error:
-        raise PromptError(
-            f"template {shown!r}: {error}; write {{{{ and }}}} for literal braces"
-        ) from error
+        raise PromptError(f"template {shown!r}: {error}; write {{{{ and }}}} for literal braces") from error
     pieces: list[tuple[str, str | None]] = []
     for literal, name, spec, conversion in parts:
         if name is not None and (spec or conversion or not name.isidentifier()):

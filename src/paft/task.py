@@ -262,9 +262,7 @@ class Task(Schema):
         if answer.options_field is not None:
             values = row.get(self.data.column(answer.options_field))
             if not isinstance(values, list) or not 2 <= len(values) <= len(string.ascii_uppercase):
-                raise DataError(
-                    f"{where}: field {answer.options_field!r} must be a list of 2 to 26 options"
-                )
+                raise DataError(f"{where}: field {answer.options_field!r} must be a list of 2 to 26 options")
             options = tuple(str(value) for value in values)
             if answer.rule == "choice":
                 texts, options = options, tuple(string.ascii_uppercase[: len(options)])

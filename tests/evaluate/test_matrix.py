@@ -92,7 +92,9 @@ def test_an_open_cell_is_extracted_from_what_was_generated(language_model, rule,
 
 
 def test_a_failed_parse_is_counted_and_scores_nothing(language_model):
-    matrix = evaluate_matrix(language_model, task := open_task("json", "{}"), task.prompts, task.examples("test"))
+    matrix = evaluate_matrix(
+        language_model, task := open_task("json", "{}"), task.prompts, task.examples("test")
+    )
     assert not matrix.parsed.any()
     assert matrix.scores.sum() == 0
     assert {cell.prediction for cell in matrix.cells} == {None}
@@ -113,7 +115,9 @@ def test_a_cut_prompt_is_reported_in_its_cell(language_model, task, bank, test_e
 
 def test_cells_are_reported_as_they_are_done(language_model, task, bank, test_examples):
     done = []
-    evaluate_matrix(language_model, task, bank.prompts("test"), test_examples, batch_tokens=200, on_cells=done.append)
+    evaluate_matrix(
+        language_model, task, bank.prompts("test"), test_examples, batch_tokens=200, on_cells=done.append
+    )
     assert len(done) > 1 and sum(done) == 30
 
 
@@ -122,5 +126,5 @@ def test_a_broken_or_missing_matrix_is_named(tmp_path, content):
     path = tmp_path / "matrix.parquet"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(DataError, match="matrix.parquet is no readable matrix"):
+    with pytest.raises(DataError, match=r"matrix\.parquet is no readable matrix"):
         Matrix.load(path)

@@ -32,7 +32,13 @@ def results(accuracies, *, own=None, prompts=("Q: {text}", "Which? {text}", HOST
             for number, (score, template) in enumerate(zip(scores, templates, strict=True)):
                 entry = {"method": method, "seed": seed, "split": split, "accuracy": score, "parse_rate": 1.0}
                 per_prompt.append({**entry, "prompt_id": f"{split}{number}", "prompt": template})
-    made = {"task": "mail", "model": "tiny", "bank_fingerprint": "abc123", "near_duplicates": []}
+    made = {
+        "task": "mail",
+        "model": "tiny",
+        "bank_fingerprint": "abc123",
+        "near_duplicates": [],
+        "warnings": [],
+    }
     return {**made, "rows": rows, "per_prompt": per_prompt, **changes}
 
 
@@ -178,12 +184,16 @@ def test_the_page_shows_every_unseen_prompt_once_hardest_for_single_first(tmp_pa
     assert cells[place + 1 : place + 3] == ["50.0", "82.0"]
 
 
-def test_the_page_says_who_wins_and_warns_of_near_duplicates(tmp_path):
-    made = results(THREE)
-    assert "near duplicates" not in page(tmp_path, made)
-    assert "PAFT beats" in page(tmp_path, made)
-    made["near_duplicates"] = [{"seen": "a", "unseen": "b", "similarity": 0.9}] * 2
-    assert "2 pairs of a seen and an unseen\nprompt are near duplicates" in page(tmp_path, made)
+def test_the_page_says_who_wins(tmp_path):
+    assert "PAFT beats" in page(tmp_path, results(THREE))
+
+
+def test_the_page_warns_of_near_duplicates_and_shows_the_warnings_of_the_run(tmp_path):
+    assert "near duplicates" not in page(tmp_path, results(THREE))
+    pair = {"seen": "a", "unseen": "b", "similarity": 0.9}
+    text = page(tmp_path, results(THREE, near_duplicates=[pair], warnings=["3 <b> prompts were cut"]))
+    assert "near duplicates" in text
+    assert "3 &lt;b&gt; prompts were cut" in text
 
 
 def test_the_page_needs_nothing_from_outside(tmp_path):
@@ -205,3 +215,9 @@ def test_the_picture_shows_each_prompt_as_a_dot_and_names_the_methods():
     assert picture.startswith("<svg")
     assert ">paft<" in picture
     assert more.count("<use") == picture.count("<use") + 1
+
+
+def test_the_picture_escapes_the_names_it_shows():
+    picture = distribution_svg(results({("<script>$x", 0): [0.8, 0.9, 1.0]}))
+    assert "&lt;script&gt;$x" in picture
+    assert "<script" not in picture

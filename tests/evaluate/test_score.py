@@ -26,15 +26,15 @@ def model(request, fresh_model):
     from peft import LoraConfig, get_peft_model
 
     torch.manual_seed(1)
-    config = LoraConfig(
-        task_type="CAUSAL_LM", r=4, target_modules="all-linear", init_lora_weights=False
-    )
+    config = LoraConfig(task_type="CAUSAL_LM", r=4, target_modules="all-linear", init_lora_weights=False)
     return get_peft_model(fresh_model.model, config).eval()
 
 
 def ragged_contexts(count: int, seed: int = 0) -> list[tuple[int, ...]]:
     draw = random.Random(seed)
-    return [tuple(draw.randrange(3, 500) for _ in range(length)) for length in draw.sample(range(1, 60), count)]
+    return [
+        tuple(draw.randrange(3, 500) for _ in range(length)) for length in draw.sample(range(1, 60), count)
+    ]
 
 
 @torch.inference_mode()
@@ -56,9 +56,7 @@ def test_both_paths_equal_one_naive_pass_per_option(model, options, path, monkey
     used = []
     for name in ("_score_tree", "_score_plain"):
         original = getattr(score_module, name)
-        monkeypatch.setattr(
-            score_module, name, lambda *a, f=original, n=name: (used.append(n), f(*a))[1]
-        )
+        monkeypatch.setattr(score_module, name, lambda *a, f=original, n=name: (used.append(n), f(*a))[1])
     requests = [Request(context, options) for context in ragged_contexts(9)]
     scores = score_options(model, requests, pad=0)
     expected = [naive(model, request) for request in requests]
@@ -87,7 +85,9 @@ def test_the_batch_size_does_not_matter(model):
 def test_the_pad_token_does_not_matter(model):
     requests = [Request(context, OPTIONS["several tokens"]) for context in ragged_contexts(6)]
     np.testing.assert_allclose(
-        np.array(score_options(model, requests, pad=0)), np.array(score_options(model, requests, pad=7)), atol=2e-5
+        np.array(score_options(model, requests, pad=0)),
+        np.array(score_options(model, requests, pad=7)),
+        atol=2e-5,
     )
 
 
@@ -113,7 +113,9 @@ def test_duplicates_are_scored_once_and_counted_each(language_model, monkeypatch
 def test_batches_stay_within_the_budget_of_tokens():
     requests = [Request(context, ((1,),)) for context in ragged_contexts(20)]
     batches = list(score_module._batches(requests, 5, 128, 500))
-    assert sorted(len(r.context) for batch in batches for r in batch) == sorted(len(r.context) for r in requests)
+    assert sorted(len(r.context) for batch in batches for r in batch) == sorted(
+        len(r.context) for r in requests
+    )
     for batch in batches:
         assert len(batch) * (max(len(r.context) for r in batch) + 5) <= 128 or len(batch) == 1
     assert max(map(len, batches)) > 1

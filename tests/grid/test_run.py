@@ -24,8 +24,8 @@ ROW = {
 }  # fmt: skip
 PER_PROMPT = {"method", "seed", "split", "prompt_id", "prompt", "accuracy", "parse_rate"}
 RESULTS = {
-    "schema", "task", "model", "bank_fingerprint", "near_duplicates", "config", "environment", "rows",
-    "per_prompt",
+    "schema", "task", "model", "bank_fingerprint", "near_duplicates", "warnings", "config", "environment",
+    "rows", "per_prompt",
 }  # fmt: skip
 
 
@@ -157,7 +157,12 @@ def test_an_added_seed_runs_the_new_cells_only(own, trained_cells):
     assert trained_cells == ["single-1", "paft-1"]
     kept = [row for row in results["rows"] if row["seed"] != 1]
     assert kept == [row for row in before if row["method"] in {"base", "single", "paft"}]
-    assert [row["method"] for row in results["rows"] if row["seed"] == 1] == ["single", "single", "paft", "paft"]
+    assert [row["method"] for row in results["rows"] if row["seed"] == 1] == [
+        "single",
+        "single",
+        "paft",
+        "paft",
+    ]
 
 
 def test_a_cell_does_not_depend_on_the_others_of_its_run(configure, finished, tmp_path):
@@ -254,7 +259,9 @@ def test_the_adapter_works_without_paft_and_gives_the_same_predictions(finished,
 
     cell = Path(finished.output) / "cells" / "paft-0"
     tokenizer = AutoTokenizer.from_pretrained(cell / "adapter")
-    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(finished.model), cell / "adapter").eval()
+    model = PeftModel.from_pretrained(
+        AutoModelForCausalLM.from_pretrained(finished.model), cell / "adapter"
+    ).eval()
     labels = ["card", "card arrival", "cash", "cash withdrawal", "refund"]
     matrix = Matrix.load(cell / "test.parquet")
     texts = {prompt.id: prompt.template for prompt in bank.prompts("test")}
@@ -262,7 +269,9 @@ def test_the_adapter_works_without_paft_and_gives_the_same_predictions(finished,
     @torch.inference_mode()
     def likelihood(text, label):
         context = tokenizer(text)["input_ids"]
-        answer = tokenizer(label if text[-1].isspace() else " " + label)["input_ids"] + [tokenizer.eos_token_id]
+        answer = tokenizer(label if text[-1].isspace() else " " + label)["input_ids"] + [
+            tokenizer.eos_token_id
+        ]
         logs = model(input_ids=torch.tensor([context + answer])).logits[0].log_softmax(-1)
         return sum(logs[len(context) - 1 + i, token].item() for i, token in enumerate(answer))
 
@@ -272,6 +281,19 @@ def test_the_adapter_works_without_paft_and_gives_the_same_predictions(finished,
         scores = [likelihood(text, label) for label in labels]
         np.testing.assert_allclose(found.log_probabilities, scores, atol=5e-5)
         assert found.prediction == labels[int(np.argmax(scores))]
+
+
+def test_task_and_bank_made_in_python_give_the_same_figures(configure, finished, task, bank, tmp_path):
+    config = configure(tmp_path / "out", methods=("base",), task="unused.yaml", bank=None)
+    rows = [without_seconds(row) for row in paft.run(config, task=task, bank=bank)["rows"]]
+    assert rows == [without_seconds(row) for row in results_of(finished)["rows"] if row["method"] == "base"]
+
+
+def test_cut_prompts_are_reported_for_training_and_evaluation(configure, finished, tmp_path):
+    assert not results_of(finished)["warnings"]
+    results = paft.run(configure(tmp_path / "out", train={"max_length": 20}))
+    for place in ("base: ", "test cells were cut", "user cells were cut", "training prompts were cut"):
+        assert any(place in warning for warning in results["warnings"])
 
 
 def test_full_fine_tuning_runs_through_the_grid(configure, tmp_path):
@@ -286,7 +308,11 @@ BAD = {
     "test data": ("test.jsonl", '"topic": "refund"', '"topic": "nonsense"'),
     "prompt of the bank": ("bank.jsonl", "{message}\\n###", "{massage}\\n###"),
     "unseen is seen": ("bank.jsonl", "{message}\\n###\\n", "{message} Message: topic"),
-    "task's own prompt": ("task.yaml", 'prompt: "What is this about?\\n\\n{message}\\nTopic:"', 'prompt: "{message}\\n###\\n"'),
+    "task's own prompt": (
+        "task.yaml",
+        'prompt: "What is this about?\\n\\n{message}\\nTopic:"',
+        'prompt: "{message}\\n###\\n"',
+    ),
     "no test prompts": ("bank.jsonl", '"split": "test"', '"split": "adversarial"'),
 }
 

@@ -82,11 +82,21 @@ def test_killed_before_and_after_every_file_it_writes_a_run_ends_as_if_nothing_h
         except Killed:
             continue
     names = {Path(target).name for target, _ in died}
-    assert names >= {"run.json", "adapter", "train.json", "test.parquet", "test.json", "cell.json", "results.json"}
+    assert names >= {
+        "run.json",
+        "adapter",
+        "train.json",
+        "test.parquet",
+        "test.json",
+        "cell.json",
+        "results.json",
+    }
     assert_same_run(output, uninterrupted)
 
 
-def test_killed_in_the_middle_of_training_a_cell_is_trained_again(configure, uninterrupted, tmp_path, monkeypatch):
+def test_killed_in_the_middle_of_training_a_cell_is_trained_again(
+    configure, uninterrupted, tmp_path, monkeypatch
+):
     from paft.train.batches import RenderedExamples
 
     output = tmp_path / "out"

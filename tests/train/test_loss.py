@@ -47,7 +47,9 @@ def gradients(model):
 def assert_same_gradients(one, other, tolerance):
     assert one.keys() == other.keys() and one
     for name in one:
-        torch.testing.assert_close(one[name], other[name], rtol=tolerance, atol=tolerance, msg=lambda m, n=name: f"{n}: {m}")
+        torch.testing.assert_close(
+            one[name], other[name], rtol=tolerance, atol=tolerance, msg=lambda m, n=name: f"{n}: {m}"
+        )
 
 
 def answer_tokens(rows):
@@ -84,7 +86,9 @@ def test_micro_batches_add_up_to_the_step_whatever_their_number(model, rows, par
 
 
 def test_without_a_count_the_mean_is_over_the_micro_batch(model, rows):
-    assert loss_of(model, rows).item() == pytest.approx(loss_of(model, rows, answer_tokens(rows)).item(), rel=1e-7)
+    assert loss_of(model, rows).item() == pytest.approx(
+        loss_of(model, rows, answer_tokens(rows)).item(), rel=1e-7
+    )
 
 
 def test_logits_of_the_whole_sequence_give_the_same_loss(model, rows):

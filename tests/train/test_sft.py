@@ -135,7 +135,9 @@ def test_steps_and_tokens_are_counted(train, bank, train_examples, language_mode
     dataset = RenderedExamples(train_examples, bank.prompts("train"), language_model.encoder(1024))
     planned = Schedule("block", 5, resample_every=1, seed=2)
     tokens = sum(
-        len(dataset[plan].input_ids) for epoch in (0, 1) for plan in plan_epoch(planned, size=24, batch=16, epoch=epoch)
+        len(dataset[plan].input_ids)
+        for epoch in (0, 1)
+        for plan in plan_epoch(planned, size=24, batch=16, epoch=epoch)
     )
     assert (trained.steps, trained.tokens, trained.truncated) == (4, tokens, 0)
 
@@ -146,7 +148,7 @@ def test_cut_prompts_are_counted(train):
 
 
 def test_an_answer_that_does_not_fit_is_an_error_before_training(train, tmp_path):
-    with pytest.raises(DataError, match="training examples: .*max_length"):
+    with pytest.raises(DataError, match=r"training examples: .*max_length"):
         train(max_length=8)
     assert not list(tmp_path.iterdir())
 
@@ -157,7 +159,7 @@ def test_a_batch_that_micro_batches_do_not_divide_is_refused(train):
 
 
 def test_adapter_targets_that_name_no_module_are_refused(train):
-    with pytest.raises(ConfigError, match="train.adapt.targets"):
+    with pytest.raises(ConfigError, match=r"train\.adapt\.targets"):
         train(adapt={"targets": ["no_such_projection"]})
 
 

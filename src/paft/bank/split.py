@@ -37,9 +37,7 @@ def clusters(prompts: Sequence[Prompt]) -> list[list[int]]:
     return list(groups.values())
 
 
-def split_prompts(
-    prompts: Sequence[Prompt], *, test: int, validation: int = 0, seed: int = 0
-) -> Bank:
+def split_prompts(prompts: Sequence[Prompt], *, test: int, validation: int = 0, seed: int = 0) -> Bank:
     """Split prompts by cluster of near duplicates.
 
     Clusters are shuffled by ``seed``; each goes to the first of test, validation that still has
@@ -105,8 +103,4 @@ def near_duplicates_across(bank: Bank) -> list[tuple[Prompt, Prompt, float]]:
                 f"{twin.id} {twin.template!r}: remove one of them, or split again with `paft bank split`"
             )
     both = seen + unseen
-    return [
-        (both[i], both[j], similarity)
-        for i, j, similarity in near_pairs(both)
-        if i < len(seen) <= j
-    ]
+    return [(both[i], both[j], similarity) for i, j, similarity in near_pairs(both) if i < len(seen) <= j]

@@ -122,7 +122,6 @@ def load_bank(path: str | Path) -> Bank:
     return Bank({split: tuple(prompts) for split, prompts in splits.items()})
 
 
-
 def _prompt(row: Mapping[str, object], where: str) -> Prompt:
     template, provenance = row.get("template"), row.get("provenance", {})
     if not isinstance(template, str):

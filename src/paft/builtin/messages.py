@@ -22,26 +22,74 @@ MAX_WORDS: Final = 40
 TRIES_PER_ROW: Final = 400
 
 _MACHINES: Final = (
-    "kettle", "toaster", "microwave", "washing machine", "dishwasher", "tumble dryer", "fridge freezer",
-    "vacuum cleaner", "stand mixer", "coffee machine", "slow cooker", "steam mop", "dehumidifier",
-    "bread maker", "food processor", "fan heater",
+    "kettle",
+    "toaster",
+    "microwave",
+    "washing machine",
+    "dishwasher",
+    "tumble dryer",
+    "fridge freezer",
+    "vacuum cleaner",
+    "stand mixer",
+    "coffee machine",
+    "slow cooker",
+    "steam mop",
+    "dehumidifier",
+    "bread maker",
+    "food processor",
+    "fan heater",
 )
 _BIG: Final = ("washing machine", "dishwasher", "tumble dryer", "fridge freezer")
 _FURNITURE: Final = (
-    "bookcase", "sofa bed", "dining table", "garden bench", "bedside cabinet", "wardrobe", "desk",
-    "kitchen stool", "shoe rack", "headboard",
+    "bookcase",
+    "sofa bed",
+    "dining table",
+    "garden bench",
+    "bedside cabinet",
+    "wardrobe",
+    "desk",
+    "kitchen stool",
+    "shoe rack",
+    "headboard",
 )
 _SOFT_GOODS: Final = (
-    "rug", "duvet set", "mattress", "pan set", "curtain set", "wall mirror", "floor lamp", "laundry basket",
-    "bath mat", "blanket",
+    "rug",
+    "duvet set",
+    "mattress",
+    "pan set",
+    "curtain set",
+    "wall mirror",
+    "floor lamp",
+    "laundry basket",
+    "bath mat",
+    "blanket",
 )
 _NAMES: Final = (
-    "J. Marsh", "Priya", "Mrs Okafor", "Tom Beale", "Agnes", "D. Lindqvist", "Mr Hussain", "Carla",
-    "R. Pryce", "Wendy Tan", "Oleg", "Miss Farrow",
+    "J. Marsh",
+    "Priya",
+    "Mrs Okafor",
+    "Tom Beale",
+    "Agnes",
+    "D. Lindqvist",
+    "Mr Hussain",
+    "Carla",
+    "R. Pryce",
+    "Wendy Tan",
+    "Oleg",
+    "Miss Farrow",
 )
 _DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 _AMOUNTS: Final = (
-    "£18.50", "£24.99", "£39", "£62.40", "£79.95", "£104", "£129.99", "£215", "£349", "£480",
+    "£18.50",
+    "£24.99",
+    "£39",
+    "£62.40",
+    "£79.95",
+    "£104",
+    "£129.99",
+    "£215",
+    "£349",
+    "£480",
 )
 _NUMBERS: Final = ("4", "7", "12", "15", "23", "38", "41", "56", "70", "88")
 
@@ -67,26 +115,77 @@ SLOTS: Final[dict[str, tuple[str, ...]]] = {
     "colour": ("grey", "dark green", "white", "navy", "cream", "black", "brown"),
     "place": ("Ashcombe", "Norwell", "Brightmoor", "Kelby", "Upper Dean", "Stanwick", "Port Hale", "Elby"),
     "name": _NAMES,
-    "job": ("warehouse clerk", "customer adviser", "billing assistant", "van driver", "web designer",
-            "credit analyst", "repair technician", "night packer"),
+    "job": (
+        "warehouse clerk",
+        "customer adviser",
+        "billing assistant",
+        "van driver",
+        "web designer",
+        "credit analyst",
+        "repair technician",
+        "night packer",
+    ),
 }
 
 OPENERS: Final = (
-    "Hi,", "Hi,", "Hello,", "Hello,", "Good morning,", "Good evening,", "Hi there,", "Hello team,",
-    "Dear Larkfield,", "Dear Sir or Madam,", "Dear all,", "Excuse me,", "Sorry to bother you,", "Me again,",
-    "{name} here.", "I hope you can help.", "Not sure who deals with this.", "This is my second message.",
-    "I'm rather puzzled.", "I've been on hold for half an hour.", "My customer number is 70{num}31.",
+    "Hi,",
+    "Hi,",
+    "Hello,",
+    "Hello,",
+    "Good morning,",
+    "Good evening,",
+    "Hi there,",
+    "Hello team,",
+    "Dear Larkfield,",
+    "Dear Sir or Madam,",
+    "Dear all,",
+    "Excuse me,",
+    "Sorry to bother you,",
+    "Me again,",
+    "{name} here.",
+    "I hope you can help.",
+    "Not sure who deals with this.",
+    "This is my second message.",
+    "I'm rather puzzled.",
+    "I've been on hold for half an hour.",
+    "My customer number is 70{num}31.",
 )
 CLOSERS: Final = (
-    "Thanks.", "Thanks!", "Thank you.", "Many thanks, {name}", "Regards, {name}", "Kind regards, {name}",
-    "Cheers", "Please help.", "Please let me know.", "Please advise.", "An answer today would be nice.",
-    "I look forward to your reply.", "Can you help?", "It's rather urgent.",
-    "Please pass this to the right people.", "You can ring me after {time}.", "Thanks in advance, {name}",
-    "I'd be grateful for a quick answer.", "Not good enough!", "Hope that's clear.",
+    "Thanks.",
+    "Thanks!",
+    "Thank you.",
+    "Many thanks, {name}",
+    "Regards, {name}",
+    "Kind regards, {name}",
+    "Cheers",
+    "Please help.",
+    "Please let me know.",
+    "Please advise.",
+    "An answer today would be nice.",
+    "I look forward to your reply.",
+    "Can you help?",
+    "It's rather urgent.",
+    "Please pass this to the right people.",
+    "You can ring me after {time}.",
+    "Thanks in advance, {name}",
+    "I'd be grateful for a quick answer.",
+    "Not good enough!",
+    "Hope that's clear.",
 )
 CHAT_WORDS: Final[dict[str, str]] = {
-    "please": "pls", "you": "u", "your": "ur", "thanks": "thx", "because": "cos", "are": "r", "and": "n",
-    "before": "b4", "about": "abt", "with": "w", "tomorrow": "tmrw", "going to": "gonna", "want to": "wanna",
+    "please": "pls",
+    "you": "u",
+    "your": "ur",
+    "thanks": "thx",
+    "because": "cos",
+    "are": "r",
+    "and": "n",
+    "before": "b4",
+    "about": "abt",
+    "with": "w",
+    "tomorrow": "tmrw",
+    "going to": "gonna",
+    "want to": "wanna",
 }
 STYLES: Final = ("plain", "lower", "typo", "chat", "upper")
 STYLE_WEIGHTS: Final = (74, 10, 9, 6, 1)
@@ -158,7 +257,7 @@ def _misspell(text: str, rng: random.Random) -> str:
             break
         match = rng.choice(words)
         spot = rng.randrange(match.start() + 1, match.end() - 2)
-        text = text[:spot] + text[spot + 1] + text[spot] + text[spot + 2:]
+        text = text[:spot] + text[spot + 1] + text[spot] + text[spot + 2 :]
     return text
 
 

@@ -70,9 +70,7 @@ class Matrix:
         import pyarrow
         from pyarrow import parquet
 
-        rows = [
-            {**vars(cell), "log_probabilities": list(cell.log_probabilities)} for cell in self.cells
-        ]
+        rows = [{**vars(cell), "log_probabilities": list(cell.log_probabilities)} for cell in self.cells]
         table = pyarrow.Table.from_pylist(rows, schema=_parquet_schema())
         write_atomically(path, lambda part: parquet.write_table(table, part))
 
@@ -129,9 +127,7 @@ def evaluate_matrix(
         encode = _OptionEncoder(encoder)
         requests = [encode.request(text, place[1]) for text, place in zip(rendered, places, strict=True)]
         cut = encode.truncated
-        scores = score_options(
-            model, requests, pad=encoder.pad, batch_tokens=batch_tokens, on_cells=on_cells
-        )
+        scores = score_options(model, requests, pad=encoder.pad, batch_tokens=batch_tokens, on_cells=on_cells)
         cells = [
             _closed_cell(task, *place, request, score, choose)
             for place, request, score in zip(places, requests, scores, strict=True)

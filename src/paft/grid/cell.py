@@ -85,9 +85,7 @@ def plan_cells(config: RunConfig) -> list[CellPlan]:
     ['base', 'paft-0', 'paft-1']
     """
     untrained = [CellPlan(m, None) for m in config.methods if METHODS[m].schedule is None]
-    trained = [
-        CellPlan(m, seed) for seed in config.seeds for m in config.methods if METHODS[m].schedule
-    ]
+    trained = [CellPlan(m, seed) for seed in config.seeds for m in config.methods if METHODS[m].schedule]
     return untrained + trained
 
 

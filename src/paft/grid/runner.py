@@ -25,8 +25,8 @@ from paft.config import BUILTIN_TASK, RunConfig
 from paft.errors import ConfigError, DataError, ResumeError
 from paft.evaluate.report import write_report
 from paft.files import disk_error, fingerprint, read_json, write_json, write_text
-from paft.grid.methods import METHODS
 from paft.grid.cell import Inputs, Reporter, plan_cells, run_cell
+from paft.grid.methods import METHODS
 from paft.model import check_model, model_fingerprint, resolve_model
 from paft.progress import Silent
 from paft.record import environment
@@ -203,7 +203,6 @@ def _data_fingerprint(examples: Sequence[Example]) -> str:
 def _foreign(path: Path) -> bool:
     """Whether a file is not ours: what kill -9 leaves of our first write is (see ``paft.files``)."""
     return not (path.name.startswith(".run.json.") and path.name.endswith(".part"))
-
 
 
 def deploy_command(config: RunConfig) -> list[str]:

@@ -93,9 +93,7 @@ class PlanSampler(Sampler[Plan]):
 class RenderedExamples(Dataset[Encoded]):
     """Examples under prompts, rendered and tokenised when they are asked for."""
 
-    def __init__(
-        self, examples: Sequence[Example], prompts: Sequence[Prompt], encoder: Encoder
-    ) -> None:
+    def __init__(self, examples: Sequence[Example], prompts: Sequence[Prompt], encoder: Encoder) -> None:
         self.examples = examples
         self.prompts = prompts
         self.encoder = encoder

@@ -144,21 +144,11 @@ def training_arguments(config: Train, rate: float, seed: int, folder: Path) -> T
         ConfigError: If ``batch_size`` is not micro-batch size x devices x a whole number.
     """
     import torch
-    from accelerate import PartialState
 
-    ranks = PartialState().num_processes
-    micro = config.micro_batch_size or max(1, config.batch_size // ranks)
-    if config.batch_size % (micro * ranks):
-        raise ConfigError(
-            f"train.batch_size {config.batch_size} is not a multiple of micro_batch_size {micro} x "
-            f"{ranks} processes: change one of them"
-        )
     accelerated = torch.accelerator.is_available()
-    return TrainingArguments(
+    args = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=config.epochs,
-        per_device_train_batch_size=micro,
-        gradient_accumulation_steps=config.batch_size // (micro * ranks),
         learning_rate=rate,
         lr_scheduler_type="cosine",
         warmup_steps=config.warmup,
@@ -176,6 +166,17 @@ def training_arguments(config: Train, rate: float, seed: int, folder: Path) -> T
         dataloader_pin_memory=accelerated,
         log_level="error",
     )
+    # Only the trainer's own count of devices decides how many examples a step really takes.
+    devices = args.world_size * max(1, args.n_gpu)
+    micro = config.micro_batch_size or max(1, config.batch_size // devices)
+    if config.batch_size % (micro * devices):
+        raise ConfigError(
+            f"train.batch_size {config.batch_size} is not a multiple of micro_batch_size {micro} x "
+            f"{devices} devices: change one of them"
+        )
+    args.per_device_train_batch_size = micro
+    args.gradient_accumulation_steps = config.batch_size // (micro * devices)
+    return args
 
 
 def count_truncated(dataset: RenderedExamples, schedule: Schedule, batch: int) -> int:
