@@ -2,7 +2,7 @@
 
 import pytest
 
-from paft.config import RunConfig, load_config, parse_overrides
+from paft.config import RunConfig, Train, load_config, parse_overrides
 from paft.errors import ConfigError, DataError
 
 
@@ -12,8 +12,8 @@ def complaint(overrides=None, path=None):
     return str(caught.value)
 
 
-def test_without_a_file_the_defaults_stand():
-    assert load_config(None) == RunConfig()
+def test_with_a_task_and_no_file_the_defaults_stand():
+    assert load_config(None, {"task": "routing"}) == RunConfig()
 
 
 def test_a_file_is_read_and_overrides_win_over_it(tmp_path):
@@ -31,15 +31,24 @@ def test_the_saved_copy_gives_the_same_run_again(tmp_path):
     assert load_config(path) == config
 
 
-def test_the_saved_copy_holds_the_learning_rate_that_was_used(tmp_path):
-    path = tmp_path / "config.yaml"
-    path.write_text(RunConfig(model="a/b").to_yaml())
-    assert load_config(path).train.learning_rate == RunConfig(model="a/b").learning_rate
+def test_the_built_in_model_brings_settings_that_anything_given_replaces():
+    assert RunConfig(model="a/b").train == Train()
+    assert RunConfig().train.adapt.method == "full"
+    assert RunConfig().train.learning_rate > Train().learning_rate
+    assert RunConfig(train=Train(learning_rate=0.5)).train.learning_rate == 0.5
+    given = load_config(None, {"task": "routing", "train.adapt.method": "lora"}).train
+    assert (given.adapt.method, given.batch_size) == ("lora", RunConfig().train.batch_size)
 
 
-def test_the_built_in_model_has_its_own_learning_rate_unless_one_is_given():
-    assert RunConfig().learning_rate > RunConfig(model="a/b").learning_rate
-    assert load_config(None, {"train.learning_rate": 0.5}).learning_rate == 0.5
+def test_a_run_without_file_or_task_is_the_built_in_one():
+    assert load_config(None, {}).train.examples is not None
+    assert load_config(None, {"model": "a/b"}).train.adapt.method == "lora"
+    assert load_config(None, {"task": "routing"}).train.examples is None
+
+
+def test_the_output_folder_is_named_after_the_task_unless_one_is_given():
+    assert RunConfig(task="tasks/my.yaml").output == "runs/my"
+    assert RunConfig(task="tasks/my.yaml", output="here").output == "here"
 
 
 @pytest.mark.parametrize(

@@ -300,7 +300,7 @@ def test_full_fine_tuning_runs_through_the_grid(configure, tmp_path):
     config = configure(tmp_path / "out", methods=("paft",), train={"adapt": {"method": "full"}})
     results = paft.run(config)
     assert [row["split"] for row in results["rows"]] == ["test", "user"]
-    assert (tmp_path / "out" / "cells" / "paft-0" / "adapter" / "model.safetensors").exists()
+    assert (tmp_path / "out" / "cells" / "paft-0" / "model" / "model.safetensors").exists()
 
 
 BAD = {

@@ -27,10 +27,10 @@ def train(model_folder, train_examples, bank, tmp_path):
     def run(seed=0, rate=5e-3, on_step=None, **settings):
         output = tmp_path / f"out{len(made)}"
         made.append(output)
-        config = Train(**{**SETTINGS, **settings})
+        config = Train(**{**SETTINGS, "learning_rate": rate, **settings})
         trained = fine_tune(
             load_model(str(model_folder)), train_examples, bank.prompts("train"), config,
-            learning_rate=rate, seed=seed, output=output, on_step=on_step,
+            seed=seed, output=output, on_step=on_step,
         )  # fmt: skip
         return trained, output
 

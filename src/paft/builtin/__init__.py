@@ -12,5 +12,6 @@ from pathlib import Path
 _HERE = Path(__file__).parent
 
 TASKS = {"routing": _HERE / "routing" / "task.yaml"}
+RUNS = {"routing": _HERE / "routing" / "run.yaml"}
 BANKS = {"routing": _HERE / "routing" / "bank.jsonl"}
 MODELS = {"tiny": _HERE / "tiny"}

@@ -1,6 +1,6 @@
 """One cell of a comparison: one method under one seed, trained and judged.
 
-A cell's folder fills in order: ``adapter/`` (or the whole model), ``train.json``,
+A cell's folder fills in order: ``adapter/`` (``model/`` when all weights are trained), ``train.json``,
 ``<split>.parquet`` for each judged split, and last ``cell.json``. A finished file is never made
 again, so an interrupted cell continues behind its last finished part.
 """
@@ -89,6 +89,11 @@ def plan_cells(config: RunConfig) -> list[CellPlan]:
     return untrained + trained
 
 
+def weights_name(config: RunConfig) -> str:
+    """Name of the folder with what a cell trained."""
+    return "adapter" if config.train.adapt.method == "lora" else "model"
+
+
 def run_cell(
     plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter
 ) -> dict[str, Any]:
@@ -103,12 +108,12 @@ def run_cell(
         reporter.finish(plan.name, "already done: " + _outcome(result["rows"][0]))
         return result
     trained = _train(plan, config, inputs, folder, reporter)
-    adapter = None if METHODS[plan.method].schedule is None else folder / "adapter"
+    weights = None if METHODS[plan.method].schedule is None else folder / weights_name(config)
     rows, per_prompt, warnings = [], [], []
     if trained["truncated"]:
         warnings.append(f"{plan.name}: {trained['truncated']} training prompts were cut to max_length")
     for split, prompts in inputs.judged().items():
-        matrix, seconds = _judge(plan, config, inputs, split, prompts, folder, adapter, reporter)
+        matrix, seconds = _judge(plan, config, inputs, split, prompts, folder, weights, reporter)
         rows.append(_row(plan, config, inputs, split, matrix, trained, seconds))
         per_prompt.extend(_per_prompt(plan, split, prompts, matrix))
         cut = sum(cell.truncated for cell in matrix.cells)
@@ -136,7 +141,7 @@ def _train(
     if method.schedule is None or plan.seed is None:
         return dict(UNTRAINED)
     record = folder / "train.json"
-    if record.exists() and (folder / "adapter").exists():
+    if record.exists() and (folder / weights_name(config)).exists():
         return dict(read_json(record, "training record"))
     from paft.train.sft import fine_tune
 
@@ -155,7 +160,7 @@ def _train(
     folder.mkdir(parents=True, exist_ok=True)
     trained = fine_tune(
         language_model, inputs.train, prompts, settings,
-        learning_rate=config.learning_rate, seed=plan.seed, output=folder / "adapter", on_step=on_step,
+        seed=plan.seed, output=folder / weights_name(config), on_step=on_step,
     )  # fmt: skip
     reporter.advance(trained.steps - before)
     write_json(record, dataclasses.asdict(trained))
@@ -164,17 +169,17 @@ def _train(
 
 def _judge(
     plan: CellPlan, config: RunConfig, inputs: Inputs, split: str, prompts: Sequence[Prompt],
-    folder: Path, adapter: Path | None, reporter: Reporter,
+    folder: Path, weights: Path | None, reporter: Reporter,
 ) -> tuple[Matrix, float]:  # fmt: skip
     """Score one split with what lies on disk, so that what is judged is what gets deployed."""
     path, timing = folder / f"{split}.parquet", folder / f"{split}.json"
     if path.exists() and timing.exists():
         return Matrix.load(path), float(read_json(timing, "timing")["seconds"])
     reporter.stage(plan.name, f"judge on {split} prompts", len(prompts) * len(inputs.test))
-    if adapter is None or config.train.adapt.method == "lora":
-        language_model = load_model(config.model, adapter)
+    if weights is None or config.train.adapt.method == "lora":
+        language_model = load_model(config.model, weights)
     else:
-        language_model = load_model(str(adapter))
+        language_model = load_model(str(weights))
     started = time.monotonic()
     matrix = evaluate_matrix(
         language_model, inputs.task, prompts, inputs.test,

@@ -25,7 +25,7 @@ from paft.config import BUILTIN_TASK, RunConfig
 from paft.errors import ConfigError, DataError, ResumeError
 from paft.evaluate.report import write_report
 from paft.files import disk_error, fingerprint, read_json, write_json, write_text
-from paft.grid.cell import Inputs, Reporter, plan_cells, run_cell
+from paft.grid.cell import Inputs, Reporter, plan_cells, run_cell, weights_name
 from paft.grid.methods import METHODS
 from paft.model import check_model, model_fingerprint, resolve_model
 from paft.progress import Silent
@@ -86,7 +86,7 @@ def run(
             for seen, unseen, similarity in near
         ],
         "warnings": warnings,
-        "config": config.model_dump(mode="json") | {"learning_rate": config.learning_rate},
+        "config": config.model_dump(mode="json"),
         "environment": environment(),
         "rows": rows,
         "per_prompt": per_prompt,
@@ -163,7 +163,6 @@ def identity(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
     return {
         **settings,
         **flat,
-        "train.learning_rate": config.learning_rate,
         "model files": model_fingerprint(config.model),
         "task": inputs.task.fingerprint(),
         "bank": inputs.bank.fingerprint,
@@ -211,10 +210,14 @@ def deploy_command(config: RunConfig) -> list[str]:
     if not trained:
         return []
     method = "paft" if "paft" in trained else trained[0]
-    adapter = Path(config.output) / "cells" / f"{method}-{config.seeds[0]}" / "adapter"
+    adapter = Path(config.output) / "cells" / f"{method}-{config.seeds[0]}" / weights_name(config)
     base = resolve_model(config.model)
     if config.train.adapt.method == "full":
-        return [f"Deploy: vllm serve {adapter}   (or AutoModelForCausalLM.from_pretrained({str(adapter)!r}))"]
+        return [
+            "Deploy the model:",
+            f"  vllm serve {adapter}",
+            f"  or in Python: AutoModelForCausalLM.from_pretrained({str(adapter)!r})",
+        ]
     return [
         "Deploy the adapter:",
         f"  vllm serve {base} --enable-lora --max-lora-rank {max(16, config.train.adapt.rank)} "

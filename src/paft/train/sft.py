@@ -82,7 +82,6 @@ def fine_tune(
     prompts: Sequence[Prompt],
     config: Train,
     *,
-    learning_rate: float,
     seed: int,
     output: Path,
     on_step: OnStep | None = None,
@@ -94,7 +93,6 @@ def fine_tune(
         examples: Training examples.
         prompts: The prompts the schedule draws from.
         config: Settings, schedule included.
-        learning_rate: Peak learning rate.
         seed: Seed of schedule, order and adapter initialisation.
         output: Folder for the adapter (LoRA) or the whole model (full); appears when complete.
         on_step: Called with (step, all steps, loss).
@@ -110,7 +108,7 @@ def fine_tune(
     truncated = count_truncated(dataset, schedule, config.batch_size)
     part = output.with_name(f".{output.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    args = training_arguments(config, learning_rate, seed, part)
+    args = training_arguments(config, seed, part)
     fill = args.per_device_train_batch_size * args.world_size if args.world_size > 1 else 1
     trainer = PromptTrainer(
         model=adapted(language_model.model, config.adapt).train(),
@@ -137,7 +135,7 @@ def fine_tune(
     )
 
 
-def training_arguments(config: Train, rate: float, seed: int, folder: Path) -> TrainingArguments:
+def training_arguments(config: Train, seed: int, folder: Path) -> TrainingArguments:
     """Translate our settings to the trainer's.
 
     Raises:
@@ -149,7 +147,7 @@ def training_arguments(config: Train, rate: float, seed: int, folder: Path) -> T
     args = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=config.epochs,
-        learning_rate=rate,
+        learning_rate=config.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=config.warmup,
         weight_decay=config.weight_decay,
