@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check format lint types slow results
@@ -10,16 +10,21 @@ INSTALLED := $(VENV)/.installed
 help:  ## Show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-setup: $(INSTALLED)  ## Make the environment in .venv
+setup: $(VENV)/.dev  ## Make the environment in .venv, development tools included
 
-$(INSTALLED): pyproject.toml constraints.txt
+# torch first and pinned: a looser requirement would pull gigabytes of CUDA packages.
+$(VENV)/.core: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	# torch first and pinned: a looser requirement would pull gigabytes of CUDA packages.
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch==2.13.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@echo "Installing PAFT and what it needs into $(VENV); this takes some minutes"
+	$(PIP) torch==2.13.0
+	$(PIP) --editable .
 	touch $@
 
-run: setup  ## Run the built-in comparison (or resume it): one prompt against PAFT
+$(VENV)/.dev: $(VENV)/.core
+	$(PIP) --editable '.[dev]'
+	touch $@
+
+run: $(VENV)/.core  ## Run the built-in comparison (or resume it): one prompt against PAFT
 	HF_HUB_OFFLINE=1 $(BIN)/paft run
 
 test: setup  ## Run the test suite
