@@ -71,7 +71,7 @@ def _run(config: RunConfig) -> None:
     console.print(
         f"PAFT: task {config.task}, model {config.model}, methods {', '.join(config.methods)}, "
         f"seeds {', '.join(map(str, config.seeds))} -> {config.output}",
-        highlight=False, markup=False,
+        highlight=False, markup=False, soft_wrap=True,
     )  # fmt: skip
     _quiet_libraries()
     from paft.evaluate.report import comparison, results_table
