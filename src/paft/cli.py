@@ -21,8 +21,11 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # its help pages take as long to import as everything else together
 )
-bank_app = typer.Typer(help="Banks of prompts: import, split, check.", no_args_is_help=True)
+bank_app = typer.Typer(
+    help="Banks of prompts: import, split, check.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(bank_app, name="bank")
 
 EXIT_INPUT = 2
