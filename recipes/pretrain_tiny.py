@@ -8,8 +8,8 @@ needs no sampler state: weights and optimiser state alone make it exact.
 
 The learning rate warms up, stays, and decays linearly to zero (WSD). ``--minutes`` only decides
 at which step the decay begins; that step is written to the checkpoint, so a run that was killed
-in its decay continues the same decay. Hidden matrices are trained with Muon (about half the
-tokens AdamW needs for the same loss at this size), embeddings and norms with AdamW.
+in its decay continues the same decay. Hidden matrices are trained with Muon, embeddings and
+norms with AdamW.
 
 Outputs ``model.safetensors`` (float16), tokenizer, generation config and a model card with steps,
 tokens and held-out perplexity per source; plain ``AutoModelForCausalLM.from_pretrained`` loads it.

@@ -34,9 +34,7 @@ class Adapt(Schema):
         alpha: LoRA's scale is alpha / rank. PAPER: 16.
         dropout: Dropout before the adapter.
         targets: Names of modules that get an adapter, or ``all-linear``. PAPER: q_proj, v_proj.
-        modules_to_save: Names of modules trained whole and stored in the adapter. None leaves the
-            choice to the model: the built-in one also trains its embeddings (its vocabulary has
-            seen few tokens), others none.
+        modules_to_save: Names of modules trained whole and stored in the adapter; none by default.
     """
 
     method: Literal["lora", "full"] = "lora"

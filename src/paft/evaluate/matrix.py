@@ -155,6 +155,7 @@ class _OptionEncoder:
         self._known: dict[tuple[str, tuple[str, ...]], tuple[tuple[int, ...], ...]] = {}
 
     def request(self, rendered: str, example: Example) -> Request:
+        """Return the request of one cell and note whether its prompt was cut."""
         key = (self.encoder.separator(rendered), example.options)
         if key not in self._known:
             tokens = [tuple(self.encoder.answer(rendered, option)) for option in example.options]
