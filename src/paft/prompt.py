@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from paft.errors import PromptError
@@ -59,7 +59,7 @@ class Prompt:
     @cached_property
     def pieces(self) -> tuple[tuple[str, str | None], ...]:
         """The template as (literal text, placeholder after it or None) pairs."""
-        return tuple(_parse(self.template))
+        return _parse(self.template)
 
     @cached_property
     def placeholders(self) -> tuple[str, ...]:
@@ -92,7 +92,9 @@ class Prompt:
         return "".join(out)
 
 
-def _parse(template: str) -> list[tuple[str, str | None]]:
+# Screening looks at one template a dozen times.
+@lru_cache(maxsize=1024)
+def _parse(template: str) -> tuple[tuple[str, str | None], ...]:
     shown = template if len(template) <= 80 else template[:77] + "..."
     try:
         parts = list(string.Formatter().parse(template))
@@ -110,10 +112,10 @@ def _parse(template: str) -> list[tuple[str, str | None]]:
         pieces.append((literal, name))
     if unparse(pieces) != template:  # the parser hides an empty format specification
         raise PromptError(f"template {shown!r}: a colon in a placeholder is refused; write plain {{field}}")
-    return pieces
+    return tuple(pieces)
 
 
-def unparse(pieces: list[tuple[str, str | None]]) -> str:
+def unparse(pieces: Sequence[tuple[str, str | None]]) -> str:
     """Return the template of (literal text, placeholder after it or None) pairs."""
     return "".join(
         literal.replace("{", "{{").replace("}", "}}") + ("" if name is None else f"{{{name}}}")

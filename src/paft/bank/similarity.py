@@ -17,10 +17,13 @@ words in a short one. Skeletons too short for a gram are their own gram.
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+from scipy.sparse import csr_matrix
 
 from paft.prompt import Prompt
 
@@ -29,6 +32,7 @@ NEAR_LETTERS = 0.7
 GRAM_WORDS = 3
 GRAM_LETTERS = 5
 ROUNDING = 1e-9
+CHUNK = 512  # sets compared with all others at once
 
 
 def normalised(template: str) -> str:
@@ -90,23 +94,24 @@ def near_pairs(prompts: Sequence[Prompt]) -> list[tuple[int, int, float]]:
 def similar_sets(sets: Sequence[frozenset[str]], threshold: float) -> list[tuple[int, int]]:
     """Return the pairs i < j of non-empty sets with Jaccard similarity of at least ``threshold``.
 
-    Exact, without comparing all pairs (prefix filtering: Chaudhuri et al. 2006, Bayardo et al.
-    2007): two sets that similar must share one of the few rarest members of each, so only sets
-    that do are compared.
+    Exact: the product of the sparse 0/1 matrix of memberships, shape ``(sets, members)``, with its
+    transpose counts what two sets share. It is taken a few rows at a time to bound memory.
     """
-    frequency = Counter(member for members in sets for member in members)
-    index: dict[str, list[int]] = defaultdict(list)
-    pairs = []
-    for j, members in enumerate(sets):
-        ranked = sorted(members, key=lambda member: (frequency[member], member))
-        prefix = ranked[: len(ranked) - math.ceil(threshold * len(ranked) - ROUNDING) + 1]
-        for i in sorted({i for member in prefix for i in index[member]}):
-            small, large = sorted((len(sets[i]), len(members)))
-            if small >= threshold * large - ROUNDING and (jaccard(sets[i], members) >= threshold - ROUNDING):
-                pairs.append((i, j))
-        for member in prefix:
-            index[member].append(j)
-    return pairs
+    columns: dict[str, int] = defaultdict(lambda: len(columns))
+    # Sorted within a row, so that the columns are numbered alike in every run.
+    rows = [[columns[member] for member in sorted(members)] for members in sets]
+    sizes = np.array([len(row) for row in rows], dtype=np.int64)
+    ends = np.concatenate([[0], np.cumsum(sizes)])
+    members = np.fromiter(chain.from_iterable(rows), dtype=np.int64, count=int(ends[-1]))
+    table = csr_matrix((np.ones(len(members), dtype=np.int32), members, ends), shape=(len(sets), len(columns)))
+    pairs: list[tuple[int, int]] = []
+    for start in range(0, len(sets), CHUNK):
+        shared = (table[start : start + CHUNK] @ table[start:].T).tocoo()
+        i, j = shared.row, shared.col
+        union = sizes[start + i] + sizes[start + j] - shared.data
+        alike = (i < j) & (shared.data >= (threshold - ROUNDING) * union)
+        pairs += zip((start + i[alike]).tolist(), (start + j[alike]).tolist(), strict=True)
+    return sorted(pairs)
 
 
 def clusters(prompts: Sequence[Prompt]) -> list[list[int]]:
