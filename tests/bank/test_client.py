@@ -13,13 +13,6 @@ SECRET = "sk-very-secret-0123456789"
 ASK = [{"role": "user", "content": "Each must contain each of these exactly once: {x}. exactly 3 templates."}]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _loopback():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NO_PROXY", "127.0.0.1")
-        yield
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     with ChatServer(tmp_path_factory.mktemp("server") / "log") as running:

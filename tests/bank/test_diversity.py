@@ -20,6 +20,7 @@ from paft.bank.diversity import (
     spread,
 )
 from paft.bank.diversity_report import diversity_of, write_diversity
+from paft.builtin import MODELS
 from paft.errors import PromptError
 from paft.prompt import Prompt
 
@@ -120,6 +121,22 @@ def test_too_large_a_choice_is_refused():
 def test_close_pairs_are_the_pairs_above_the_cosine():
     vectors = unit([[1, 0], [1, 0.01], [0, 1]])
     assert [(i, j) for i, j, _ in close_pairs(vectors, 0.9)] == [(0, 1)]
+
+
+def test_sentence_embeddings_find_what_says_the_same():
+    pytest.importorskip("sentence_transformers", reason="needs the extra: pip install 'paft[embeddings]'")
+    # Any model folder does: without a pooling of its own, the mean of its last states is taken.
+    embed = sentence_embedder(str(MODELS["tiny"]))
+    texts = [
+        "Which team should handle this? {message}",
+        "Which team should handle this message? {message}",
+        "Hi",
+    ]
+    vectors = embed(texts)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
+    assert [(i, j) for i, j, _ in close_pairs(vectors, 0.9)] == [(0, 1)]
+    with pytest.raises(PromptError, match=r"nowhere.* cannot be loaded"):
+        sentence_embedder(str(MODELS["tiny"] / "nowhere"))
 
 
 def test_the_curve_ends_at_all_prompts_and_narrows():

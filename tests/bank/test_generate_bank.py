@@ -25,13 +25,6 @@ pytest.importorskip("openai")
 SECRET = "sk-very-secret-0123456789"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _loopback():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NO_PROXY", "127.0.0.1")
-        yield
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """An endpoint of which a third of the replies hold too little."""

@@ -60,7 +60,8 @@ def sentence_embedder(model: str) -> Embedder:
             f"embedding prompts with {model!r} needs sentence-transformers: pip install 'paft[embeddings]'"
         ) from None
     try:
-        encoder = SentenceTransformer(model)
+        # Half precision on a CPU is slow, and its unit vectors are not of unit length.
+        encoder = SentenceTransformer(model, model_kwargs={"dtype": "float32"})
     except (OSError, ValueError) as error:
         raise PromptError(f"embedding model {model!r} cannot be loaded: {error}") from None
 

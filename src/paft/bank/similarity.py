@@ -103,7 +103,9 @@ def similar_sets(sets: Sequence[frozenset[str]], threshold: float) -> list[tuple
     sizes = np.array([len(row) for row in rows], dtype=np.int64)
     ends = np.concatenate([[0], np.cumsum(sizes)])
     members = np.fromiter(chain.from_iterable(rows), dtype=np.int64, count=int(ends[-1]))
-    table = csr_matrix((np.ones(len(members), dtype=np.int32), members, ends), shape=(len(sets), len(columns)))
+    table = csr_matrix(
+        (np.ones(len(members), dtype=np.int32), members, ends), shape=(len(sets), len(columns))
+    )
     pairs: list[tuple[int, int]] = []
     for start in range(0, len(sets), CHUNK):
         shared = (table[start : start + CHUNK] @ table[start:].T).tocoo()
