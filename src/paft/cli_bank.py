@@ -58,7 +58,9 @@ def bank_generate(
     from paft.bank.generate import dry_run as describe
     from paft.bank.generate import generate
     from paft.bank.generators import Generators
-    from paft.bank.live import LiveCalls, tally_table
+    from paft.bank.journal import journal_path
+    from paft.bank.live import LiveCalls, remarks, tally_table
+    from paft.errors import PromptError
     from paft.task import load_task
 
     wanted, target = Generators.from_yaml(generators), load_task(task)
@@ -72,10 +74,17 @@ def bank_generate(
         )
     screened = _screen(made.candidates, target, embeddings, size)
     console.print(tally_table(made, screened))
+    for remark in remarks(made, screened):
+        typer.echo(remark)
     for name, why in made.failures.items():
         typer.echo(f"generator {name} failed: {why}", err=True)
     if made.stopped:
         typer.echo(f"stopped: {made.stopped}")
+    if not made.candidates:
+        journal = journal_path(output)
+        raise PromptError(
+            f"no reply holds a template, so {output} is not written: the replies are in {journal}"
+        )
     _save_screened(screened, output)
     if not made.complete:
         typer.echo("the plan is not complete; run the same command again to go on")

@@ -6,6 +6,7 @@ import threading
 from collections import Counter, defaultdict
 from types import TracebackType
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -86,27 +87,37 @@ class LiveCalls:
 
 
 def tally_table(made: Generated, screened: Screened) -> Table:
-    """Return a table of what each model asked, wrote, cost, and what screening kept of it."""
+    """Return a table of what each model was asked for, wrote and cost, and what screening kept of it."""
     kept = Counter(str(prompt.provenance.get("generator")) for prompt in screened.kept)
-    why: dict[str, Counter[str]] = defaultdict(Counter)
-    for rejection in screened.rejected:
-        why[str(rejection.provenance.get("generator"))][rejection.reason] += 1
-    table = Table(
-        "model", "asked", "written", "kept", "replies", "broken", "tokens in", "tokens out", "cost $",
-        "rejected because",
-    )  # fmt: skip
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("model", overflow="fold")
+    for column in ("asked", "written", "kept", "replies", "too few", "tokens in", "out", "cost $"):
+        table.add_column(column, justify="right")
     for name, tally in made.tallies.items():
-        reasons = ", ".join(f"{reason} {count}" for reason, count in why[name].most_common(4))
         table.add_row(
             name, str(tally.asked), str(tally.candidates), str(kept[name]), str(tally.replies),
             str(tally.broken), str(tally.input_tokens), str(tally.output_tokens), f"{tally.cost:.4f}",
-            reasons,
         )  # fmt: skip
     tallies = made.tallies.values()
     table.add_row(
         "all", str(sum(t.asked for t in tallies)), str(sum(t.candidates for t in tallies)),
         str(len(screened.kept)), str(sum(t.replies for t in tallies)), str(sum(t.broken for t in tallies)),
         str(sum(t.input_tokens for t in tallies)), str(sum(t.output_tokens for t in tallies)),
-        f"{made.cost:.4f}", "", style="bold",
+        f"{made.cost:.4f}", style="bold",
     )  # fmt: skip
     return table
+
+
+def remarks(made: Generated, screened: Screened) -> list[str]:
+    """Return a line on each model of which something was rejected or whose replies hold no template."""
+    why: dict[str, Counter[str]] = defaultdict(Counter)
+    for rejection in screened.rejected:
+        why[str(rejection.provenance.get("generator"))][rejection.reason] += 1
+    lines = []
+    for name, tally in made.tallies.items():
+        if tally.replies and not tally.candidates:
+            lines.append(f"{name}: none of its {tally.replies} replies holds a template")
+        elif why[name]:
+            reasons = ", ".join(f"{reason} {count}" for reason, count in why[name].most_common())
+            lines.append(f"{name}: {why[name].total()} of {tally.candidates} rejected: {reasons}")
+    return lines
