@@ -54,7 +54,24 @@ def caption(results: dict[str, dict[str, Any]]) -> str:
     return (
         "Accuracy in percent over unseen prompts x test examples (" + "; ".join(parts) + "). Figures are "
         "means over seeds, in brackets the lowest and highest seed; *own prompt* is the one prompt that "
-        "`single` is trained on.\n"
+        "`single` is trained on.\n\n" + lora(results)
+    )
+
+
+def lora(results: dict[str, dict[str, Any]]) -> str:
+    """Return the sentence that compares LoRA with training all weights."""
+    adapter = json.loads((HERE / "snips_lora.json").read_text("utf-8"))
+    row = next(row for row in adapter["rows"] if row["split"] == "test")
+    same = next(
+        other
+        for other in results["snips"]["rows"]
+        if (other["method"], other["seed"], other["split"]) == (row["method"], row["seed"], "test")
+    )
+    rate, steps = adapter["config"]["train"]["learning_rate"], row["train_steps"]
+    return (
+        f"With [LoRA](results/snips_lora.json) (rank {adapter['config']['train']['adapt']['rank']}, learning "
+        f"rate {rate:g}) PAFT reaches {percent(row['mean'])} ± {percent(row['std'])} on SNIPS after the same "
+        f"{steps} steps, with all weights {percent(same['mean'])} ± {percent(same['std'])} (one seed).\n"
     )
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before any import of huggingface_hub: no test may reach out
+os.environ["NO_PROXY"] = "127.0.0.1"  # servers of the tests run on this machine
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["OMP_NUM_THREADS"] = "1"  # also for subprocesses: same sums in the same order
 
