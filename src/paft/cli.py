@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from paft.cli_bank import bank_app
+from paft.cli_report import report
 from paft.errors import PaftError
 
 if TYPE_CHECKING:
     from paft.config import RunConfig
+    from paft.grid.evaluation import EvaluateConfig
 
 app = typer.Typer(
     name="paft",
@@ -25,6 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # its help pages take as long to import as everything else together
 )
 app.add_typer(bank_app, name="bank")
+app.command()(report)
 
 EXIT_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -94,6 +97,59 @@ def _run(config: RunConfig) -> None:
     )  # fmt: skip
     for line in deploy_command(config):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command()
+def evaluate(
+    output: Annotated[str, typer.Option(help="Folder for results; a rerun resumes there.")],
+    task: Annotated[str | None, typer.Option(help="Task file or built-in name.")] = None,
+    data: Annotated[str | None, typer.Option(help="Folder of the task's data files.")] = None,
+    bank: Annotated[str | None, typer.Option(help="Bank of prompts (JSONL).")] = None,
+    split: Annotated[str | None, typer.Option(help="Prompts to judge on: test, validation ...")] = None,
+    model: Annotated[str | None, typer.Option(help="Model folder, Hub id, or 'tiny'.")] = None,
+    adapter: Annotated[str | None, typer.Option(help="Folder of a PEFT adapter on top of it.")] = None,
+    examples: Annotated[int | None, typer.Option(help="Test examples at most.", min=1)] = None,
+    budget: Annotated[
+        float | None, typer.Option(help="Score this share of the cells and estimate the rest, say 0.05.")
+    ] = None,
+    budget_evals: Annotated[int | None, typer.Option(help="The same as a number of cells.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other setting: evaluate.choose=mean (repeatable).")
+    ] = None,
+) -> None:
+    """Judge one model on every prompt of a split."""
+    from paft.config import nested, parse_overrides
+    from paft.grid.evaluation import EvaluateConfig
+    from paft.schema import parse
+
+    given = {
+        "task": task, "data": data, "bank": bank, "split": split, "model": model, "adapter": adapter,
+        "output": output, "evaluate.examples": examples, "budget": budget, "budget_evals": budget_evals,
+    }  # fmt: skip
+    values = parse_overrides(set_ or []) | {key: value for key, value in given.items() if value is not None}
+    _evaluate(parse(EvaluateConfig, nested({}, values), "command line"))
+
+
+def _evaluate(config: EvaluateConfig) -> None:
+    from rich.console import Console
+
+    from paft.evaluate.report import results_table
+    from paft.evaluate.report.budget import budget_table
+    from paft.evaluate.runner import processes
+    from paft.grid.evaluation import evaluate as judge
+    from paft.progress import Live
+
+    _quiet_libraries()
+    console = Console(quiet=processes()[0] > 0)  # the first of several processes speaks for all
+    with Live(console) as live:
+        results = judge(config, live)
+    if "budget" in results:
+        console.print(budget_table(results, config.split))
+    else:
+        console.print(results_table(results, config.split))
+    for warning in results["warnings"]:
+        console.print(f"warning: {warning}", style="yellow", highlight=False, markup=False)
+    console.print(f"\nFigures: {Path(config.output) / 'results.json'}", highlight=False, soft_wrap=True)
 
 
 def main() -> None:

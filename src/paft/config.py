@@ -149,10 +149,6 @@ class RunConfig(Schema):
             raise ValueError("seeds are whole numbers from 0")
         return _distinct(seeds)
 
-    def to_yaml(self) -> str:
-        """The configuration as YAML, defaults written out."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-
 
 def load_config(path: str | Path | None, overrides: Mapping[str, Any] | None = None) -> RunConfig:
     """Read a configuration.
@@ -171,9 +167,18 @@ def load_config(path: str | Path | None, overrides: Mapping[str, Any] | None = N
     if path is None and "task" not in (overrides or {}):
         path = RUNS[BUILTIN_TASK]
     data = read_yaml(Path(path), "configuration") if path is not None else {}
-    for key, value in (overrides or {}).items():
+    return parse(RunConfig, nested(data, overrides or {}), str(path) if path is not None else "configuration")
+
+
+def nested(data: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Put values by dotted key (``{"train.epochs": 2}``) into nested ``data`` and return it.
+
+    Raises:
+        ConfigError: If a key goes through something that is not a section.
+    """
+    for key, value in values.items():
         _set(data, key, value)
-    return parse(RunConfig, data, str(path) if path is not None else "configuration")
+    return data
 
 
 def parse_overrides(items: Sequence[str]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_args
 
+import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from paft.errors import ConfigError
@@ -19,6 +20,10 @@ class Schema(BaseModel):
     """A frozen model that refuses unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    def to_yaml(self) -> str:
+        """The values as YAML, defaults written out."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
 S = TypeVar("S", bound=Schema)

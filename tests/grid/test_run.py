@@ -25,7 +25,7 @@ ROW = {
 PER_PROMPT = {"method", "seed", "split", "prompt_id", "prompt", "accuracy", "parse_rate"}
 RESULTS = {
     "schema", "task", "model", "bank_fingerprint", "near_duplicates", "warnings", "config", "environment",
-    "rows", "per_prompt",
+    "rows", "per_prompt", "robustness",
 }  # fmt: skip
 
 
@@ -74,6 +74,11 @@ def test_the_result_file_has_exactly_the_documented_keys(finished):
     assert results["schema"] == 1
     assert {frozenset(row) for row in results["rows"]} == {frozenset(ROW)}
     assert {frozenset(row) for row in results["per_prompt"]} == {frozenset(PER_PROMPT)}
+    tested = [row for row in results["rows"] if row["split"] == "test"]
+    for row, more in zip(tested, results["robustness"], strict=True):
+        shared = ("method", "seed", "split", "mean", "std", "min", "max", "top")
+        assert [more[key] for key in shared] == [row[key] for key in shared]
+        assert more["flip_rate"] is not None and more["adversarial_mean"] is None
 
 
 def test_every_method_is_judged_on_unseen_prompts_and_the_users_own(finished, bank, task):
@@ -247,7 +252,7 @@ def test_changed_texts_of_per_example_options_are_noticed(tmp_path):
         )  # fmt: skip
         (tmp_path / "t.jsonl").write_text(json.dumps(row) + "\n")
         task._folder = tmp_path
-        return runner._data_fingerprint(task.examples("test"))
+        return runner.data_fingerprint(task.examples("test"))
 
     assert identity_of(["red", "blue"]) != identity_of(["red", "green"])
 

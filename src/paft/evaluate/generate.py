@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from paft.encode import Encoder
+from paft.evaluate.ledger import Ledger, run_batches
+from paft.files import fingerprint
 from paft.train.batches import left_pad
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ def generate_answers(
     max_tokens: int,
     batch_tokens: int = 4096,
     on_cells: Callable[[int], None] | None = None,
+    ledger: Ledger | None = None,
 ) -> list[Generated]:
     """Generate greedily until end of sequence or ``max_tokens``; identical contexts only once.
 
@@ -49,22 +52,35 @@ def generate_answers(
         max_tokens: New tokens at most.
         batch_tokens: Tokens (padding and new ones counted) per batch at most.
         on_cells: Called with the number of contexts just finished.
+        ledger: Keeps what is finished; see :mod:`paft.evaluate.ledger`.
     """
     places: dict[Tokens, list[int]] = {}
     for i, context in enumerate(contexts):
         places.setdefault(context, []).append(i)
     ordered = sorted(places, key=len, reverse=True)
-    results: list[Generated] = [Generated("", 0)] * len(contexts)
+    batches: list[list[Tokens]] = []
     start = 0
     while start < len(ordered):
         size = max(1, batch_tokens // (len(ordered[start]) + max_tokens))
-        batch = ordered[start : start + size]
+        batches.append(ordered[start : start + size])
         start += size
-        for context, generated in zip(batch, _generate(model, batch, encoder, max_tokens), strict=True):
-            for i in places[context]:
-                results[i] = generated
+
+    def tell(number: int) -> None:
         if on_cells:
-            on_cells(sum(len(places[context]) for context in batch))
+            on_cells(sum(len(places[context]) for context in batches[number]))
+
+    found = run_batches(
+        batches,
+        lambda batch: [[made.text, made.tokens] for made in _generate(model, batch, encoder, max_tokens)],
+        plan=lambda: fingerprint([max_tokens, batches]),
+        ledger=ledger,
+        on_batch=tell,
+    )
+    results: list[Generated] = [Generated("", 0)] * len(contexts)
+    for batch, answers in zip(batches, found, strict=True):
+        for context, (text, tokens) in zip(batch, answers, strict=True):
+            for i in places[context]:
+                results[i] = Generated(text, tokens)
     return results
 
 

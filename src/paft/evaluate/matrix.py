@@ -18,6 +18,7 @@ from paft.encode import Encoder
 from paft.errors import DataError
 from paft.evaluate.extract import cell_score, extract
 from paft.evaluate.generate import Generated, generate_answers
+from paft.evaluate.ledger import Ledger
 from paft.evaluate.score import Request, close_options, score_options
 from paft.files import write_atomically
 from paft.model import LanguageModel
@@ -46,7 +47,7 @@ class Matrix:
     Attributes:
         prompt_ids: Ids of the prompts, in order (P).
         examples: Indices of the examples, in order (N).
-        cells: P x N cells, prompt by prompt.
+        cells: The cells that were scored, prompt by prompt; P x N unless only some were chosen.
     """
 
     prompt_ids: tuple[str, ...]
@@ -55,15 +56,26 @@ class Matrix:
 
     @property
     def scores(self) -> np.ndarray:
-        """Scores, (P, N) of float in [0, 1]."""
-        shape = (len(self.prompt_ids), len(self.examples))
-        return np.array([cell.score for cell in self.cells]).reshape(shape)
+        """Scores, (P, N) of float in [0, 1]; NaN where a cell was not scored."""
+        return self._spread([cell.score for cell in self.cells], np.nan)
 
     @property
     def parsed(self) -> np.ndarray:
-        """Whether an answer could be read, (P, N) of bool."""
-        shape = (len(self.prompt_ids), len(self.examples))
-        return np.array([cell.parsed for cell in self.cells], dtype=bool).reshape(shape)
+        """Whether an answer could be read, (P, N) of bool; False where a cell was not scored."""
+        return self._spread([cell.parsed for cell in self.cells], False)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every cell was scored."""
+        return len(self.cells) == len(self.prompt_ids) * len(self.examples)
+
+    def _spread(self, values: Sequence[float | bool], missing: float | bool) -> np.ndarray:
+        rows = {prompt: place for place, prompt in enumerate(self.prompt_ids)}
+        columns = {example: place for place, example in enumerate(self.examples)}
+        table = np.full((len(rows), len(columns)), missing)
+        at = [rows[cell.prompt_id] for cell in self.cells], [columns[cell.example] for cell in self.cells]
+        table[at] = values
+        return table
 
     def save(self, path: Path) -> None:
         """Write Parquet atomically."""
@@ -92,7 +104,7 @@ class Matrix:
         except (OSError, pyarrow.ArrowException, KeyError, TypeError) as error:
             raise DataError(f"{path} is no readable matrix: {error}") from error
         prompts = tuple(dict.fromkeys(cell.prompt_id for cell in cells))
-        examples = tuple(dict.fromkeys(cell.example for cell in cells))
+        examples = tuple(sorted({cell.example for cell in cells}))
         return cls(prompts, examples, cells)
 
 
@@ -106,6 +118,8 @@ def evaluate_matrix(
     choose: str = "sum",
     batch_tokens: int = 4096,
     on_cells: Callable[[int], None] | None = None,
+    ledger: Ledger | None = None,
+    chosen: np.ndarray | None = None,
 ) -> Matrix:
     """Score every prompt on every example with one loaded model.
 
@@ -118,16 +132,25 @@ def evaluate_matrix(
         choose: ``sum`` or ``mean`` log-probability decides between options.
         batch_tokens: Tokens per forward pass at most.
         on_cells: Called with the number of cells just finished.
+        ledger: Keeps finished cells, so that a killed evaluation goes on where it stopped.
+        chosen: Which cells to score, (P, N) of bool; all by default (:mod:`paft.evaluate.budget`).
     """
     encoder = language_model.encoder(max_length)
-    places = [(prompt, example) for prompt in prompts for example in examples]
+    places = [
+        (prompt, example)
+        for p, prompt in enumerate(prompts)
+        for i, example in enumerate(examples)
+        if chosen is None or chosen[p, i]
+    ]
     rendered = [prompt.render(example.values) for prompt, example in places]
     model = language_model.model
     if task.answer.closed:
         encode = _OptionEncoder(encoder)
         requests = [encode.request(text, place[1]) for text, place in zip(rendered, places, strict=True)]
         cut = encode.truncated
-        scores = score_options(model, requests, pad=encoder.pad, batch_tokens=batch_tokens, on_cells=on_cells)
+        scores = score_options(
+            model, requests, pad=encoder.pad, batch_tokens=batch_tokens, on_cells=on_cells, ledger=ledger
+        )
         cells = [
             _closed_cell(task, *place, request, score, choose)
             for place, request, score in zip(places, requests, scores, strict=True)
@@ -138,7 +161,7 @@ def evaluate_matrix(
         cut = [truncated for _, truncated in pairs]
         answers = generate_answers(
             model, [tuple(context) for context, _ in pairs], encoder,
-            max_tokens=limit, batch_tokens=batch_tokens, on_cells=on_cells,
+            max_tokens=limit, batch_tokens=batch_tokens, on_cells=on_cells, ledger=ledger,
         )  # fmt: skip
         cells = [_open_cell(task, *place, answer) for place, answer in zip(places, answers, strict=True)]
     cells = [replace(cell, truncated=truncated) for cell, truncated in zip(cells, cut, strict=True)]

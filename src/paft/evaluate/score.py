@@ -25,12 +25,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from paft.evaluate.ledger import Ledger, run_batches
+from paft.files import fingerprint
 from paft.train.batches import left_pad
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 Tokens = tuple[int, ...]
+Options = tuple[Tokens, ...]
 OnCells = Callable[[int], None]  # called with the number of requests just finished
 LOGIT_CELLS = 64_000_000  # logits in memory at once: 256 MB in float32
 TREE_SHARERS = 4  # fewer requests than this with one option set take the plain path
@@ -46,7 +49,7 @@ class Request:
     """
 
     context: Tokens
-    options: tuple[Tokens, ...]
+    options: Options
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,7 @@ def score_options(
     pad: int,
     batch_tokens: int = 4096,
     on_cells: OnCells | None = None,
+    ledger: Ledger | None = None,
 ) -> list[np.ndarray]:
     """Return the log-probability of every option of every request.
 
@@ -126,6 +130,7 @@ def score_options(
         pad: Token id for padding.
         batch_tokens: Tokens (padding counted) per forward pass at most, but at least one request.
         on_cells: Called as requests finish.
+        ledger: Keeps what is finished; see :mod:`paft.evaluate.ledger`.
 
     Returns:
         For each request, in order, float64 of shape (options,), in nats, summed over tokens.
@@ -133,23 +138,46 @@ def score_options(
     places: dict[Request, list[int]] = {}
     for i, request in enumerate(requests):
         places.setdefault(request, []).append(i)
-    groups: dict[tuple[Tokens, ...], list[Request]] = {}
-    for request in places:
-        groups.setdefault(request.options, []).append(request)
+    batches, paths = _plan(model, list(places), batch_tokens)
+
+    def compute(batch: Sequence[Request]) -> list[list[float]]:
+        run, tree = paths[batch[0].options]
+        return [values.tolist() for values in run(model, batch, tree, pad)]
+
+    def tell(number: int) -> None:
+        if on_cells:
+            on_cells(sum(len(places[request]) for request in batches[number]))
+
+    def plan() -> str:
+        return fingerprint([[[request.context, request.options] for request in batch] for batch in batches])
+
+    results = run_batches(batches, compute, plan=plan, ledger=ledger, on_batch=tell)
     scores: list[np.ndarray] = [np.empty(0)] * len(requests)
+    for batch, values in zip(batches, results, strict=True):
+        for request, row in zip(batch, values, strict=True):
+            for i in places[request]:
+                scores[i] = np.array(row)
+    return scores
+
+
+def _plan(
+    model: PreTrainedModel, requests: Sequence[Request], budget: int
+) -> tuple[list[list[Request]], dict[Options, tuple[Callable[..., list[np.ndarray]], OptionTree]]]:
+    """Return batches of requests with the same options, and by which path each set of options goes."""
+    groups: dict[Options, list[Request]] = {}
+    for request in requests:
+        groups.setdefault(request.options, []).append(request)
+    vocabulary = model.config.get_text_config().vocab_size
+    batches: list[list[Request]] = []
+    paths: dict[Options, tuple[Callable[..., list[np.ndarray]], OptionTree]] = {}
     for options, members in groups.items():
         tree = OptionTree.build(options)
         # A tree of single tokens has no inner node and asks nothing special of the attention.
         fits = not tree.tokens or (len(members) >= TREE_SHARERS and _takes_tree_mask(model))
-        run = _score_tree if fits else _score_plain
+        paths[options] = (_score_tree if fits else _score_plain, tree)
         width = len(tree.tokens) if fits else sum(map(len, options))
-        for batch in _batches(members, width, batch_tokens, model.config.get_text_config().vocab_size):
-            for request, result in zip(batch, run(model, batch, tree, pad), strict=True):
-                for i in places[request]:
-                    scores[i] = result
-            if on_cells:
-                on_cells(sum(len(places[request]) for request in batch))
-    return scores
+        batches += _batches(members, width, budget, vocabulary)
+    return batches, paths
 
 
 def _batches(

@@ -8,7 +8,6 @@ again, so an interrupted cell continues behind its last finished part.
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +15,12 @@ from typing import Any, Protocol
 
 from paft.bank import Bank
 from paft.config import RunConfig
-from paft.evaluate.matrix import Matrix, evaluate_matrix
-from paft.evaluate.metrics import summarize
+from paft.evaluate.matrix import Matrix
+from paft.evaluate.rows import prompt_rows, robustness_row, split_row, truncation_warning
+from paft.evaluate.runner import judge
 from paft.files import read_json, write_json
 from paft.grid.methods import METHODS
-from paft.model import load_model
+from paft.model import LanguageModel, load_model
 from paft.prompt import Prompt
 from paft.task import Example, Task
 
@@ -100,26 +100,28 @@ def run_cell(
     """Train and judge one cell, or return what a former run left.
 
     Returns:
-        ``{"rows": [...], "per_prompt": [...], "warnings": [...]}`` as in ``results.json``.
+        Lists ``rows``, ``per_prompt``, ``robustness`` and ``warnings``, as in ``results.json``.
     """
     done = folder / "cell.json"
-    if done.exists():
-        result = dict(read_json(done, "cell"))
+    # A cell that a former version summarised lacks figures: they follow from its matrices.
+    if done.exists() and "robustness" in (result := dict(read_json(done, "cell"))):
         reporter.finish(plan.name, "already done: " + _outcome(result["rows"][0]))
         return result
     trained = _train(plan, config, inputs, folder, reporter)
+    threshold = inputs.task.thresholds[0]
     weights = None if METHODS[plan.method].schedule is None else folder / weights_name(config)
-    rows, per_prompt, warnings = [], [], []
+    rows, per_prompt, warnings, matrices = [], [], [], {}
     if trained["truncated"]:
         warnings.append(f"{plan.name}: {trained['truncated']} training prompts were cut to max_length")
     for split, prompts in inputs.judged().items():
         matrix, seconds = _judge(plan, config, inputs, split, prompts, folder, weights, reporter)
-        rows.append(_row(plan, config, inputs, split, matrix, trained, seconds))
-        per_prompt.extend(_per_prompt(plan, split, prompts, matrix))
-        cut = sum(cell.truncated for cell in matrix.cells)
-        if cut:
-            warnings.append(f"{plan.name}: {cut} of {len(matrix.cells)} {split} cells were cut to max_length")
-    result = {"rows": rows, "per_prompt": per_prompt, "warnings": warnings}
+        matrices[split] = matrix
+        row = split_row(plan.method, plan.seed, split, matrix, threshold, seconds)
+        rows.append({**row, **{f"train_{key}": trained[key] for key in ("steps", "tokens", "seconds")}})
+        per_prompt.extend(prompt_rows(plan.method, plan.seed, split, prompts, matrix))
+        warnings.extend(truncation_warning(plan.name, split, matrix))
+    summary = robustness_row(plan.method, plan.seed, "test", matrices, threshold)
+    result = {"rows": rows, "per_prompt": per_prompt, "robustness": [summary], "warnings": warnings}
     write_json(done, result)
     reporter.finish(plan.name, _outcome(rows[0]))
     return result
@@ -172,58 +174,15 @@ def _judge(
     folder: Path, weights: Path | None, reporter: Reporter,
 ) -> tuple[Matrix, float]:  # fmt: skip
     """Score one split with what lies on disk, so that what is judged is what gets deployed."""
-    path, timing = folder / f"{split}.parquet", folder / f"{split}.json"
-    if path.exists() and timing.exists():
-        return Matrix.load(path), float(read_json(timing, "timing")["seconds"])
-    reporter.stage(plan.name, f"judge on {split} prompts", len(prompts) * len(inputs.test))
-    if weights is None or config.train.adapt.method == "lora":
-        language_model = load_model(config.model, weights)
-    else:
-        language_model = load_model(str(weights))
-    started = time.monotonic()
-    matrix = evaluate_matrix(
-        language_model, inputs.task, prompts, inputs.test,
-        max_length=config.train.max_length, choose=config.evaluate.choose,
-        batch_tokens=config.evaluate.batch_tokens, on_cells=reporter.advance,
+
+    def load() -> LanguageModel:
+        reporter.stage(plan.name, f"judge on {split} prompts", len(prompts) * len(inputs.test))
+        if weights is None or config.train.adapt.method == "lora":
+            return load_model(config.model, weights)
+        return load_model(str(weights))
+
+    return judge(
+        load, inputs.task, prompts, inputs.test,
+        folder=folder, split=split, settings=config.evaluate, max_length=config.train.max_length,
+        on_cells=reporter.advance,
     )  # fmt: skip
-    seconds = round(time.monotonic() - started, 2)
-    matrix.save(path)
-    write_json(timing, {"seconds": seconds})
-    return matrix, seconds
-
-
-def _row(
-    plan: CellPlan, config: RunConfig, inputs: Inputs, split: str, matrix: Matrix,
-    trained: dict[str, Any], seconds: float,
-) -> dict[str, Any]:  # fmt: skip
-    summary = summarize(matrix.scores.mean(axis=1), inputs.task.thresholds[0])
-    return {
-        "method": plan.method,
-        "seed": plan.seed,
-        "split": split,
-        **dataclasses.asdict(summary),
-        "n_prompts": len(matrix.prompt_ids),
-        "n_examples": len(matrix.examples),
-        "train_steps": trained["steps"],
-        "train_tokens": trained["tokens"],
-        "train_seconds": trained["seconds"],
-        "eval_seconds": seconds,
-    }
-
-
-def _per_prompt(
-    plan: CellPlan, split: str, prompts: Sequence[Prompt], matrix: Matrix
-) -> list[dict[str, Any]]:
-    accuracies, rates = matrix.scores.mean(axis=1), matrix.parsed.mean(axis=1)
-    return [
-        {
-            "method": plan.method,
-            "seed": plan.seed,
-            "split": split,
-            "prompt_id": prompt.id,
-            "prompt": prompt.template,
-            "accuracy": float(accuracy),
-            "parse_rate": float(rate),
-        }
-        for prompt, accuracy, rate in zip(prompts, accuracies, rates, strict=True)
-    ]

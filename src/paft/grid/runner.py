@@ -33,6 +33,7 @@ from paft.record import environment
 from paft.task import Example, Task, load_task
 
 _STREAM = 0xDA7A
+CELL_LISTS = ("rows", "per_prompt", "robustness", "warnings")  # what every cell brings
 
 
 def run(
@@ -65,17 +66,14 @@ def run(
     claim_output(output, identity(config, inputs))
     write_text(output / "config.yaml", config.to_yaml())
     inputs.bank.save(output / "bank.jsonl")
-    rows: list[dict[str, Any]] = []
-    per_prompt: list[dict[str, Any]] = []
-    warnings = [f"{len(near)} pairs of a seen and an unseen prompt are near duplicates"] if near else []
+    cells = []
     for plan in plan_cells(config):
         try:
-            cell = run_cell(plan, config, inputs, output / "cells" / plan.name, reporter)
+            cells.append(run_cell(plan, config, inputs, output / "cells" / plan.name, reporter))
         except OSError as error:
             raise disk_error(output / "cells" / plan.name, error) from error
-        rows.extend(cell["rows"])
-        per_prompt.extend(cell["per_prompt"])
-        warnings.extend(cell["warnings"])
+    gathered = {key: [item for cell in cells for item in cell[key]] for key in CELL_LISTS}
+    warnings = [f"{len(near)} pairs of a seen and an unseen prompt are near duplicates"] if near else []
     results = {
         "schema": 1,
         "task": inputs.task.name,
@@ -85,14 +83,13 @@ def run(
             {"seen": seen.id, "unseen": unseen.id, "similarity": round(similarity, 3)}
             for seen, unseen, similarity in near
         ],
-        "warnings": warnings,
+        "warnings": warnings + gathered.pop("warnings"),
         "config": config.model_dump(mode="json"),
         "environment": environment(),
-        "rows": rows,
-        "per_prompt": per_prompt,
+        **gathered,
     }
     write_json(output / "results.json", results)
-    write_report(results, output / "report.html")
+    write_report(results, output / "report.html", folder=output, examples=inputs.test)
     return results
 
 
@@ -103,7 +100,7 @@ def load_inputs(config: RunConfig, task: Task | None = None, bank: Bank | None =
         PaftError: On the first thing that cannot be used.
     """
     task = task or load_task(config.task, config.data)
-    bank = bank or load_bank(bank_path(config))
+    bank = bank or load_bank(bank_file(config.task, config.bank))
     for split in ("train", "validation", "test", "adversarial"):
         for prompt in bank.prompts(split):
             task.check_prompt(prompt)
@@ -124,20 +121,20 @@ def load_inputs(config: RunConfig, task: Task | None = None, bank: Bank | None =
     return Inputs(task, bank, train, test)
 
 
-def bank_path(config: RunConfig) -> Path:
-    """The bank file of a run.
+def bank_file(task: str, bank: str | None) -> Path:
+    """Return the bank file of a run.
 
     Raises:
         ConfigError: If none is given for a task that is not built in.
     """
     from paft.builtin import BANKS
 
-    if config.bank is not None:
-        return BANKS.get(config.bank, Path(config.bank))
-    if config.task in BANKS:
-        return BANKS[config.task]
+    if bank is not None:
+        return BANKS.get(bank, Path(bank))
+    if task in BANKS:
+        return BANKS[task]
     raise ConfigError(
-        f"task {config.task!r} needs a bank of prompts: give one with --bank FILE "
+        f"task {task!r} needs a bank of prompts: give one with --bank FILE "
         f"(only the built-in task {BUILTIN_TASK!r} brings its own)"
     )
 
@@ -166,8 +163,8 @@ def identity(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
         "model files": model_fingerprint(config.model),
         "task": inputs.task.fingerprint(),
         "bank": inputs.bank.fingerprint,
-        "training examples": _data_fingerprint(inputs.train),
-        "test examples": _data_fingerprint(inputs.test),
+        "training examples": data_fingerprint(inputs.train),
+        "test examples": data_fingerprint(inputs.test),
     }
 
 
@@ -193,7 +190,8 @@ def claim_output(output: Path, wanted: dict[str, Any]) -> None:
         )
 
 
-def _data_fingerprint(examples: Sequence[Example]) -> str:
+def data_fingerprint(examples: Sequence[Example]) -> str:
+    """Hash examples, so that a rerun on other ones is noticed."""
     return fingerprint(
         [[e.index, dict(e.fields), e.gold, list(e.options), list(e.option_texts)] for e in examples]
     )

@@ -1,48 +1,188 @@
-"""The report: one HTML file with table, picture and every prompt; needs nothing else to open."""
+"""The report: one HTML file with table, pictures and every prompt; needs nothing else to open.
+
+All text from data, prompts and configuration is escaped by the template engine; what the page's
+script shows lies in a JSON block and is only ever set as text. The page's policy lets that one
+script run, known by its hash, and loads nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from paft.evaluate.report.plot import distribution_svg
-from paft.evaluate.report.table import comparison, method_rows, percent
+import numpy as np
+
+from paft.evaluate.report.cells import accuracies, easiness
+from paft.evaluate.report.data import INTERVALS, MethodFigures, PromptFigures, Report, gather
+from paft.evaluate.report.folder import read_matrices
+from paft.evaluate.report.plot import colour, distribution_svg, heatmap
+from paft.evaluate.report.table import percent, prompts_name
 from paft.files import write_text
+from paft.task import Example
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+WORST = 5  # prompts a method in the table of worst ones
+LONGEST = 1200  # characters of an example's field
+# Controls of writing direction, which could make text read as other text, and invisible C0 ones.
+CONTROLS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+FURTHER = {
+    "debiased_std": (
+        "std without noise",
+        "what is left of std over prompts without the luck of the examples",
+    ),
+    "consistency": ("consistency", "two prompts give the same answer"),
+    "flip_rate": ("flipped", "answered otherwise than under the user's own prompt"),
+    "all_correct": ("right under all", "examples answered right under every prompt"),
+    "any_correct": ("right under some", "examples answered right under at least one prompt"),
+    "parse_rate": ("readable", "answers that could be read"),
+    "adversarial_mean": ("adversarial, mean", "accuracy over the adversarial prompts"),
+    "adversarial_min": ("adversarial, worst", "accuracy under the worst of them"),
+}
 
 
-def write_report(results: Mapping[str, Any], path: Path) -> None:
-    """Write the report of a ``results.json`` atomically. All text from data and prompts is escaped."""
+def write_report(
+    results: Mapping[str, Any],
+    path: Path,
+    *,
+    folder: Path | None = None,
+    examples: Sequence[Example] = (),
+) -> None:
+    """Write the report of a ``results.json`` atomically.
+
+    Args:
+        results: Its content.
+        path: The HTML file.
+        folder: The run's folder; without it the report lacks what only the cells tell.
+        examples: The test examples, for their texts.
+    """
+    matrices = read_matrices(folder, results) if folder is not None else None
+    write_text(path, page(gather(results, matrices, examples)))
+
+
+def page(report: Report) -> str:
+    """Return the report as one HTML page."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=PackageLoader("paft.evaluate.report", "templates"), autoescape=True, undefined=StrictUndefined
+    loader = PackageLoader("paft.evaluate.report", "templates")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    environment.filters |= {"percent": percent, "visible": visible, "colour": colour}
+    style, script = (loader.get_source(environment, f"report.{kind}")[0] for kind in ("css", "js"))
+    names = [method.row.method for method in report.methods]
+    return environment.get_template("report.html").render(
+        report=report,
+        results=report.results,
+        measured=report.measured,
+        prompts_name=prompts_name(report.measured.split, report.measured.prompts),
+        names=names,
+        intervals=INTERVALS if any(method.estimates for method in report.methods) else "",
+        picture=Markup(_picture(report)),  # drawn by us; matplotlib escapes the text in it
+        maps=_maps(report),
+        worst=_worst_prompts(report),
+        further=_further(report.methods),
+        failures=any(prompt.failures for prompt in report.prompts),
+        record=_record(report),
+        style=Markup(style),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
+        data=_embedded(report),
     )
-    environment.filters["percent"] = percent
-    first = next(row for row in results["rows"] if row["split"] == "test")
-    text = environment.get_template("report.html").render(
-        results=results,
-        rows=method_rows(results),
-        verdict=comparison(results),
-        first=first,
-        picture=Markup(distribution_svg(results)),  # drawn by us; matplotlib escapes the text in it
-        prompts=_by_prompt(results),
-        methods=list(dict.fromkeys(e["method"] for e in results["per_prompt"])),
-    )
-    write_text(path, text)
 
 
-def _by_prompt(results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Unseen prompts with each method's accuracy (mean over seeds), hardest for PAFT's rival first."""
-    entries = [e for e in results["per_prompt"] if e["split"] == "test"]
-    prompts: dict[str, dict[str, Any]] = {}
-    for entry in entries:
-        prompt = prompts.setdefault(
-            entry["prompt_id"], {"id": entry["prompt_id"], "prompt": entry["prompt"], "values": {}}
-        )
-        prompt["values"].setdefault(entry["method"], []).append(entry["accuracy"])
-    for prompt in prompts.values():
-        prompt["values"] = {m: sum(v) / len(v) for m, v in prompt["values"].items()}
-    key = "single" if any(e["method"] == "single" for e in entries) else entries[0]["method"]
-    return sorted(prompts.values(), key=lambda p: p["values"].get(key, 0.0))
+def visible(text: str) -> Markup:
+    """Escape text and spell out its invisible controls, so that what is read is what is there."""
+    from markupsafe import Markup, escape
+
+    parts = (f'<span class="control">U+{ord(found[0]):04X}</span>' for found in CONTROLS.finditer(text))
+    pieces = [escape(piece) for piece in CONTROLS.split(text)]
+    return Markup("").join(Markup(piece) for pair in zip(pieces, [*parts, ""], strict=True) for piece in pair)
+
+
+def _picture(report: Report) -> str:
+    """Return the distribution, without the metadata whose names look like addresses to load."""
+    svg = distribution_svg(report.results, width=5.5, label="accuracy on one prompt, percent")
+    return re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+
+
+def _maps(report: Report) -> list[dict[str, str]]:
+    """Return one picture a method, all with the same order of prompts and examples."""
+    there = [(method.row.method, method.cells) for method in report.methods if method.cells is not None]
+    if not there or len({(cells.prompt_ids, cells.examples) for _, cells in there}) > 1:
+        return []
+    prompts = np.argsort(-np.mean([accuracies(cells) for _, cells in there], axis=0), kind="stable")
+    examples = np.argsort(-np.mean([easiness(cells) for _, cells in there], axis=0), kind="stable")
+    return [
+        {"method": method, "uri": heatmap(cells, colour(method), prompts, examples)}
+        for method, cells in there
+    ]
+
+
+def _worst_prompts(report: Report) -> list[tuple[str, list[PromptFigures]]]:
+    """Return each method's worst prompts, with methods whose cells are there."""
+    found = []
+    for method in report.methods:
+        name = method.row.method
+        known = [prompt for prompt in report.prompts if name in prompt.diagnosis]
+        if known:
+            found.append((name, sorted(known, key=lambda prompt: prompt.accuracy[name])[:WORST]))
+    return found
+
+
+def _further(methods: Sequence[MethodFigures]) -> list[tuple[str, str, list[float | None]]]:
+    rows = [
+        (name, meaning, [method.further(key) for method in methods])
+        for key, (name, meaning) in FURTHER.items()
+    ]
+    return [row for row in rows if any(value is not None for value in row[2])]
+
+
+def _record(report: Report) -> dict[str, Any]:
+    """Return what says where the figures come from, in lines of text."""
+    results = report.results
+    told = {
+        "task": report.measured.task,
+        "model": report.measured.model,
+        "bank": report.measured.bank,
+        "seeds": ", ".join(map(str, report.measured.seeds)) or None,
+        **results.get("environment", {}),
+    }
+    return {
+        "told": {key: str(value) for key, value in told.items() if value is not None},
+        "cells": [row for row in results["rows"] if row["split"] == report.measured.split],
+        "config": json.dumps(results.get("config", {}), indent=2, ensure_ascii=False),
+    }
+
+
+def _embedded(report: Report) -> Markup:
+    """Return the worst examples of every prompt as JSON that no text in it can end or escape."""
+    from markupsafe import Markup
+
+    failures = {
+        prompt.id: {
+            method: [[failure.example, failure.answer] for failure in found]
+            for method, found in prompt.failures.items()
+        }
+        for prompt in report.prompts
+        if prompt.failures
+    }
+    shown = {index for found in failures.values() for pairs in found.values() for index, _ in pairs}
+    examples = {
+        index: {"gold": example.gold, "fields": {key: _cut(text) for key, text in example.fields.items()}}
+        for index, example in report.examples.items()
+        if index in shown
+    }
+    text = json.dumps({"examples": examples, "failures": failures}, ensure_ascii=False, allow_nan=False)
+    for letter in "<>&\u2028\u2029":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return Markup(text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} … ({len(text)} characters)"

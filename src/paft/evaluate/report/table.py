@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,10 +69,10 @@ def method_rows(results: Mapping[str, Any], split: str = "test") -> list[MethodR
 def comparison(results: Mapping[str, Any]) -> str:
     """Say in one or two sentences who wins on unseen prompts, and by how much."""
     rows = {row.method: row for row in method_rows(results)}
-    if "paft" not in rows or len(rows) < 2:
+    rival = rival_of_paft(list(rows.values()))
+    if rival is None:
         return ""
     paft = rows["paft"]
-    rival = rows.get("single") or max((r for r in rows.values() if r is not paft), key=lambda r: r.mean)
     parts = [
         f"mean {_points(paft.mean - rival.mean)}",
         f"worst prompt {_points(paft.min - rival.min)}",
@@ -90,15 +90,39 @@ def comparison(results: Mapping[str, Any]) -> str:
     return text
 
 
-def results_table(results: Mapping[str, Any]) -> Table:
+def rival_of_paft(rows: Sequence[MethodRow]) -> MethodRow | None:
+    """Return what PAFT is compared with: ``single``, else the best other mean; None without either."""
+    others = [row for row in rows if row.method != "paft"]
+    if not others or len(others) == len(rows):
+        return None
+    single = [row for row in others if row.method == "single"]
+    return single[0] if single else max(others, key=lambda row: row.mean)
+
+
+def main_split(results: Mapping[str, Any]) -> str:
+    """Return the split a report is about: the unseen prompts, or what `paft evaluate` judged instead."""
+    splits = [str(row["split"]) for row in results["rows"]]
+    return "test" if "test" in splits else splits[0]
+
+
+def prompts_name(split: str, count: int) -> str:
+    """Name the prompts of a split.
+
+    >>> prompts_name("test", 1), prompts_name("validation", 3)
+    ('1 unseen prompt', '3 validation prompts')
+    """
+    return f"{count} {'unseen' if split == 'test' else split} prompt{'' if count == 1 else 's'}"
+
+
+def results_table(results: Mapping[str, Any], split: str = "test") -> Table:
     """Return the table for the terminal; accuracies in percent."""
     from rich.table import Table
 
-    rows = method_rows(results)
-    first = next(row for row in results["rows"] if row["split"] == "test")
+    rows = method_rows(results, split)
+    first = next(row for row in results["rows"] if row["split"] == split)
     seeds = max(row.seeds for row in rows)
     table = Table(
-        title=f"{results['task']}: accuracy on {first['n_prompts']} unseen prompts x "
+        title=f"{results['task']}: accuracy on {prompts_name(split, first['n_prompts'])} x "
         f"{first['n_examples']} examples" + (f", mean of {seeds} seeds" if seeds > 1 else ""),
         caption="percent; own prompt = the one prompt 'single' is trained on",
     )

@@ -1,0 +1,168 @@
+"""From a variance, or from draws, to an interval that covers as often as it says.
+
+=================  ===============================================================================
+interval of        how, with V and its degrees of freedom from :mod:`paft.evaluate.crossed`
+=================  ===============================================================================
+a mean m           Wilson's with m (1 - m) / V trials and a t quantile: it stays in [0, 1]
+its difference     ``m_1 - m_2 -+ t sqrt(V)``, V of the paired difference
+a standard         on the logarithm of the variance T over prompts that was observed, with the
+deviation          noise B taken off at the end: ``sqrt(T exp(-+ t sqrt(V) / T') - B)``, 0 where
+                   negative. V is a jackknife, so prompts need not be normal.
+                   ``T'^2 = T^2 (P - 1) / (P + 1)`` estimates the squared variance without bias
+its difference     from both intervals and their correlation (method of variance estimates
+                   recovery, Zou and Donner 2008): close to a bound of 0 they are not symmetric
+min, max, cvar,    percentiles of draws of :func:`paft.evaluate.bootstrap.true_accuracies`, widened
+top; differences   by the variance between seeds and by a t quantile
+=================  ===============================================================================
+
+Every function takes one side for an estimate, or two for the first minus the second on the same
+prompts and examples, and returns value and interval.
+
+Legend: S seeds, P prompts, N examples, B draws.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri, stdtrit
+
+from paft.evaluate.crossed import (
+    Variance,
+    crossed_variance,
+    dispersion,
+    dispersion_influence,
+    interaction_variance,
+    mean_influence,
+    satterthwaite,
+)
+
+Floats = NDArray[np.float64]
+LARGEST_STD = 0.5  # of values in [0, 1]
+ROUNDING = 1e-20  # a variance below is none
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval.
+
+    Attributes:
+        low: Lower end.
+        high: Upper end.
+        level: Nominal coverage, in (0, 1).
+    """
+
+    low: float
+    high: float
+    level: float
+
+
+def mean_interval(sides: list[Floats], level: float) -> tuple[float, Interval]:
+    """Return mean and interval; a difference of which all cells agree has an interval of no width.
+
+    Args:
+        sides: Scores in [0, 1], one or two arrays (S, P, N).
+        level: Nominal coverage.
+    """
+    influences = [mean_influence(side) for side in sides]
+    variance = crossed_variance(*influences)
+    t = _t(variance, level)
+    value = float(influences[0].values.mean())
+    if len(sides) == 2:
+        value -= float(influences[1].values.mean())
+        half = t * variance.value**0.5
+        return value, Interval(max(-1.0, value - half), min(1.0, value + half), level)
+    # Without any variation the trials are those of the smaller axis: all 20 prompts right says no
+    # more about further prompts than 20 coins, however many examples each was tried on.
+    _, prompts, examples = sides[0].shape
+    fewest = min(prompts, examples) if prompts > 1 else examples
+    inverse = variance.value / (value * (1 - value)) if variance.value > ROUNDING else 1 / fewest
+    shrink = 1 + t * t * inverse
+    centre = (value + t * t * inverse / 2) / shrink
+    half = t * (value * (1 - value) * inverse + (t * inverse / 2) ** 2) ** 0.5 / shrink
+    return value, Interval(max(0.0, centre - half), min(1.0, centre + half), level)
+
+
+def std_interval(sides: list[Floats], level: float) -> tuple[float, Interval]:
+    """Return standard deviation over prompts, noise removed, and interval.
+
+    Accuracies that are all equal tell nothing about the spread of others: the interval has no width.
+
+    Args:
+        sides: Scores in [0, 1], one or two arrays (S, P, N) with P and N at least 3.
+        level: Nominal coverage.
+    """
+    influences = [dispersion_influence(side) for side in sides]
+    variances = [crossed_variance(influence) for influence in influences]
+    (value, alone), *others = [_one_std(*each, level) for each in zip(sides, variances, strict=True)]
+    if not others:
+        return value, alone
+    subtracted, other = others[0]
+    # Var(x - y) = Var(x) + Var(y) - 2 Cov(x, y), read backwards.
+    joint = crossed_variance(*influences).value
+    scale = 2 * (variances[0].value * variances[1].value) ** 0.5
+    shared = variances[0].value + variances[1].value - joint
+    correlation = float(np.clip(shared / scale, -1, 1)) if scale > 0 else 0.0
+    down = _recovered(value - alone.low, other.high - subtracted, correlation)
+    up = _recovered(alone.high - value, subtracted - other.low, correlation)
+    value -= subtracted
+    return value, Interval(max(-LARGEST_STD, value - down), min(LARGEST_STD, value + up), level)
+
+
+def _one_std(scores: Floats, variance: Variance, level: float) -> tuple[float, Interval]:
+    parts = dispersion(scores)
+    total, noise = float(parts.total.mean()), float(parts.noise.mean())
+    if total <= ROUNDING:
+        return 0.0, Interval(0.0, 0.0, level)
+    prompts = scores.shape[1]
+    error = (variance.value * (prompts + 1) / (prompts - 1)) ** 0.5 / total
+    value, low, high = (
+        float(np.clip(total * np.exp(side) - noise, 0, LARGEST_STD**2) ** 0.5)
+        for side in _t(variance, level) * error * np.array([0, -1, 1])
+    )
+    return value, Interval(low, high, level)
+
+
+def draws_interval(draws: list[Floats], examples: int, level: float) -> tuple[float, Interval]:
+    """Return mean and interval of draws of a statistic.
+
+    The examples' part of the variance is that of the draws; the seeds' part is what the seeds
+    differ by beyond what other examples would make them differ. The percentiles keep their
+    asymmetry and are widened to the sum.
+
+    Args:
+        draws: One or two arrays (S, B), replicate by replicate from the same examples.
+        examples: N.
+        level: Nominal coverage.
+    """
+    averaged = draws[0].mean(axis=0) - (draws[1].mean(axis=0) if len(draws) == 2 else 0.0)
+    drawn = float(averaged.var())
+    by_examples = drawn * examples / (examples - 1)
+    variance, parts = by_examples, [(by_examples, examples - 1)]
+    for side in draws:
+        seeds, replicates = side.shape
+        by_seeds = interaction_variance(side.mean(axis=1))
+        variance += max(0.0, by_seeds - replicates * interaction_variance(side))
+        parts.append((by_seeds, seeds - 1))
+    value = float(averaged.mean())
+    low, high = np.quantile(averaged, [(1 - level) / 2, (1 + level) / 2])
+    t = _t(Variance(variance, satterthwaite(variance, parts)), level)
+    if drawn > 0:
+        widening = t / float(ndtri((1 + level) / 2)) * (variance / drawn) ** 0.5
+        # The mean of draws that are nearly all alike may lie outside their percentiles.
+        down, up = max(0.0, value - low) * widening, max(0.0, high - value) * widening
+    else:
+        down = up = t * variance**0.5
+    least = 0.0 if len(draws) == 1 else -1.0
+    return value, Interval(float(max(least, value - down)), float(min(1.0, value + up)), level)
+
+
+def _recovered(first: float, second: float, correlation: float) -> float:
+    squared = first**2 + second**2 - 2 * correlation * first * second
+    return float(max(0.0, float(squared)) ** 0.5)
+
+
+def _t(variance: Variance, level: float) -> float:
+    return float(stdtrit(variance.freedom, (1 + level) / 2))

@@ -1,0 +1,265 @@
+"""Everything a report shows, gathered once; the formats only lay it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from paft.evaluate.comparison import sentence
+from paft.evaluate.metrics import cvar
+from paft.evaluate.report.cells import Cells, Diagnosis, Failure, diagnose, gather_cells, worst_examples
+from paft.evaluate.report.folder import read_examples, read_matrices, read_results
+from paft.evaluate.report.table import (
+    MethodRow,
+    comparison,
+    main_split,
+    method_rows,
+    prompts_name,
+    rival_of_paft,
+)
+from paft.evaluate.statistics import STATISTICS, Estimate, Name, difference, estimate
+from paft.task import Example
+
+if TYPE_CHECKING:
+    from paft.evaluate.matrix import Matrix
+
+WORST_SHARE = 0.1  # of the prompts, in CVaR
+HEADLINE: tuple[Name, ...] = ("mean", "min", "std")  # what PAFT is said to win or lose by
+INTERVALS = (
+    "Those of mean and std are about further prompts and examples, the others about further examples "
+    "under these prompts. All but the mean's are of the figure on unlimited examples: few examples "
+    "scatter the accuracies, so an observed std, or worst prompt, may lie outside its interval."
+)
+
+Matrices = Mapping[tuple[str, int | None, str], "Matrix"]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the figures are about.
+
+    Attributes:
+        task: Name of the task.
+        model: What was judged, or what training began from.
+        split: The prompts' split.
+        prompts: Number of prompts.
+        examples: Number of examples.
+        seeds: Training seeds; none for models that are not trained.
+        threshold: t of Top@t.
+        bank: Fingerprint of the bank.
+    """
+
+    task: str
+    model: str
+    split: str
+    prompts: int
+    examples: int
+    seeds: tuple[int, ...]
+    threshold: float
+    bank: str
+
+
+@dataclass(frozen=True)
+class MethodFigures:
+    """One method; figures are means over seeds.
+
+    Attributes:
+        row: The figures that every run has.
+        cvar: Mean accuracy of the worst tenth of the prompts.
+        estimates: By statistic, with intervals; empty where the cells are not there or too few.
+        robustness: Further figures, one mapping a seed (:class:`paft.evaluate.robustness.Robustness`).
+        cells: The cells, None where they are not there.
+    """
+
+    row: MethodRow
+    cvar: float
+    estimates: Mapping[str, Estimate]
+    robustness: tuple[Mapping[str, Any], ...]
+    cells: Cells | None
+
+    def further(self, name: str) -> float | None:
+        """Return a robustness figure averaged over seeds; None where it is undefined."""
+        known = [figures[name] for figures in self.robustness if figures.get(name) is not None]
+        return float(np.mean(known)) if known else None
+
+
+@dataclass(frozen=True)
+class PromptFigures:
+    """One prompt under every method.
+
+    Attributes:
+        id: Its content hash.
+        text: The template.
+        accuracy: By method, mean over seeds, in [0, 1].
+        diagnosis: By method, where its cells are there.
+        failures: Its worst examples by method, likewise.
+    """
+
+    id: str
+    text: str
+    accuracy: Mapping[str, float]
+    diagnosis: Mapping[str, Diagnosis]
+    failures: Mapping[str, Sequence[Failure]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything a report shows.
+
+    Attributes:
+        results: The content of ``results.json``, or what there is of it yet.
+        measured: What the figures are about.
+        headline: Who wins, in a sentence; empty where nothing is compared.
+        methods: In order of first appearance.
+        prompts: Hardest first for the method PAFT is compared with.
+        examples: By index; empty where the task's data is out of reach.
+        unfinished: Names of cells that are planned and not finished.
+    """
+
+    results: Mapping[str, Any]
+    measured: Measured
+    headline: str
+    methods: tuple[MethodFigures, ...]
+    prompts: tuple[PromptFigures, ...]
+    examples: Mapping[int, Example]
+    unfinished: tuple[str, ...] = ()
+
+
+def read_report(folder: Path) -> Report:
+    """Gather the report of a run from its folder.
+
+    Raises:
+        DataError: If the folder holds no run, nothing finished, or an unreadable file.
+    """
+    results, unfinished = read_results(folder)
+    matrices = read_matrices(folder, results)
+    judged = {index for key, matrix in matrices.items() if key[2] != "user" for index in matrix.examples}
+    return gather(results, matrices, read_examples(folder, sorted(judged)), unfinished)
+
+
+def gather(
+    results: Mapping[str, Any],
+    matrices: Matrices | None = None,
+    examples: Sequence[Example] = (),
+    unfinished: tuple[str, ...] = (),
+) -> Report:
+    """Gather a report.
+
+    Args:
+        results: The content of ``results.json``.
+        matrices: By (method, seed, split), as far as there are any.
+        examples: The examples behind the cells, if they can be had.
+        unfinished: Names of cells that are planned and not finished.
+    """
+    split = main_split(results)
+    methods = tuple(_method(results, row, split, matrices or {}) for row in method_rows(results, split))
+    return Report(
+        results=results,
+        measured=_measured(results, split),
+        headline=_headline(results, split, methods),
+        methods=methods,
+        prompts=tuple(_prompts(results, split, methods)),
+        examples={example.index: example for example in examples},
+        unfinished=unfinished,
+    )
+
+
+def _measured(results: Mapping[str, Any], split: str) -> Measured:
+    rows = [row for row in results["rows"] if row["split"] == split]
+    return Measured(
+        task=results["task"],
+        model=results["model"],
+        split=split,
+        prompts=rows[0]["n_prompts"],
+        examples=rows[0]["n_examples"],
+        seeds=tuple(dict.fromkeys(row["seed"] for row in rows if row["seed"] is not None)),
+        threshold=rows[0]["top_threshold"],
+        bank=results["bank_fingerprint"],
+    )
+
+
+def _method(results: Mapping[str, Any], row: MethodRow, split: str, matrices: Matrices) -> MethodFigures:
+    by_seed: dict[int | None, list[float]] = {}
+    for entry in results["per_prompt"]:
+        if (entry["method"], entry["split"]) == (row.method, split):
+            by_seed.setdefault(entry["seed"], []).append(entry["accuracy"])
+    threshold = _measured(results, split).threshold
+    figures = [
+        entry
+        for entry in results.get("robustness", [])
+        if (entry["method"], entry["split"]) == (row.method, split)
+    ]
+    worst = float(np.mean([cvar(values, WORST_SHARE) for values in by_seed.values()]))
+    cells = gather_cells(matrices, row.method, split)
+    return MethodFigures(row, worst, _estimates(cells, threshold), tuple(figures), cells)
+
+
+def _estimates(cells: Cells | None, threshold: float) -> Mapping[str, Estimate]:
+    """Return every estimate there are enough judged cells for (see :func:`estimate`)."""
+    names = _estimable(cells)
+    if cells is None or not names:
+        return {}
+    found = estimate(cells.scores, names, threshold=threshold)
+    return {str(name): each for name, each in found.items()}
+
+
+def _estimable(cells: Cells | None) -> list[Name]:
+    if cells is None or len(cells.examples) < 2 or np.isnan(cells.scores).any():
+        return []
+    few = min(cells.scores.shape[1:]) < 3
+    return [name for name in STATISTICS if not (few and name == "std")]
+
+
+def _headline(results: Mapping[str, Any], split: str, methods: Sequence[MethodFigures]) -> str:
+    """Say who wins: what the intervals show where the cells are there, else what was observed."""
+    rows = [method.row for method in methods]
+    rival = rival_of_paft(rows)
+    if split != "test" or rival is None:
+        return ""
+    sides = {method.row.method: method.cells for method in methods}
+    first, second = sides["paft"], sides[rival.method]
+    names = [name for name in HEADLINE if name in _estimable(first) and name in _estimable(second)]
+    if first is None or second is None or not names or first.scores.shape[1:] != second.scores.shape[1:]:
+        return comparison(results)
+    found = difference(first.scores, second.scores, names).values()
+    told = "; ".join(sentence(each, "PAFT", repr(rival.method)) for each in found)
+    best = max(rows, key=lambda row: row.mean).method
+    other = "" if best == "paft" else f" The best mean is that of {best!r}."
+    return f"On {prompts_name(split, len(first.prompt_ids))}: {told}.{other}"
+
+
+def _prompts(results: Mapping[str, Any], split: str, methods: Sequence[MethodFigures]) -> list[PromptFigures]:
+    texts: dict[str, str] = {}
+    accuracies: dict[str, dict[str, list[float]]] = {}
+    for entry in results["per_prompt"]:
+        if entry["split"] == split:
+            texts[entry["prompt_id"]] = entry["prompt"]
+            values = accuracies.setdefault(entry["prompt_id"], {})
+            values.setdefault(entry["method"], []).append(entry["accuracy"])
+    names = [method.row.method for method in methods]
+    key = "single" if "single" in names else names[0]
+    found = [
+        PromptFigures(
+            id=prompt,
+            text=text,
+            accuracy={method: float(np.mean(values)) for method, values in accuracies[prompt].items()},
+            diagnosis=_of_prompt(methods, prompt, diagnose),
+            failures=_of_prompt(methods, prompt, worst_examples),
+        )
+        for prompt, text in texts.items()
+    ]
+    return sorted(found, key=lambda prompt: prompt.accuracy.get(key, 0.0))
+
+
+def _of_prompt(
+    methods: Sequence[MethodFigures], prompt: str, ask: Callable[[Cells, str], Any]
+) -> dict[str, Any]:
+    return {
+        method.row.method: ask(method.cells, prompt)
+        for method in methods
+        if method.cells is not None and prompt in method.cells.prompt_ids
+    }

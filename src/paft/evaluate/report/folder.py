@@ -1,0 +1,140 @@
+"""What a run left in its folder, finished or not: figures, matrices, the texts of the examples.
+
+``results.json`` is written last, so cells that finished after it (or without it) are read from
+their own ``cell.json``. A cell without one is named as unfinished and adds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from paft.errors import DataError, PaftError
+from paft.files import read_json, read_yaml
+from paft.task import Example, load_task
+
+if TYPE_CHECKING:
+    from paft.evaluate.matrix import Matrix
+    from paft.grid.cell import CellPlan
+
+KEYS = {"task", "model", "bank_fingerprint", "warnings", "rows", "per_prompt"}
+
+
+def read_results(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what is known of a run.
+
+    Args:
+        folder: The output folder of ``paft run``.
+
+    Returns:
+        The content of ``results.json``, with the cells finished since, and the names of the cells
+        that are planned and not finished.
+
+    Raises:
+        DataError: If the folder is missing, is no run, or no cell of it is finished.
+    """
+    saved = folder / "results.json"
+    if not saved.exists() and not (folder / "run.json").exists():
+        raise DataError(
+            f"{folder} is no run: it has neither results.json nor run.json; give the folder that "
+            "`paft run` names as its output"
+        )
+    results = read_json(saved, "results") if saved.exists() else _started(folder)
+    lacking = sorted(KEYS - results.keys()) if isinstance(results, dict) else ["everything"]
+    if lacking:
+        raise DataError(f"{saved} was not written by `paft run`: it lacks {', '.join(lacking)}")
+    unfinished = _add_cells(results, folder)
+    if not results["rows"]:
+        raise DataError(f"no cell of the run in {folder} is finished yet: the command that began it goes on")
+    return results, unfinished
+
+
+def read_matrices(folder: Path, results: Mapping[str, Any]) -> dict[tuple[str, int | None, str], Matrix]:
+    """Return the matrices that are there, by (method, seed, split).
+
+    Raises:
+        DataError: If one is there and cannot be read.
+    """
+    from paft.evaluate.matrix import Matrix
+    from paft.grid.cell import CellPlan
+
+    found = {}
+    for row in results["rows"]:
+        plan = CellPlan(row["method"], row["seed"])
+        path = folder / "cells" / plan.name / f"{row['split']}.parquet"
+        if path.exists():
+            found[plan.method, plan.seed, row["split"]] = Matrix.load(path)
+    return found
+
+
+def read_examples(folder: Path, indices: Sequence[int]) -> tuple[Example, ...]:
+    """Return the test examples with these indices, as far as they are still the run's.
+
+    The matrices hold no texts. They are read from where the configuration says the task lies; when
+    that cannot be read from here, or holds other rows by now, there are none.
+    """
+    from paft.grid.runner import data_fingerprint
+
+    try:
+        config = read_yaml(folder / "config.yaml", "configuration")
+        identity = read_json(folder / "run.json", "run identity")
+        rows = load_task(config["task"], config["data"]).examples("test")
+    except PaftError:
+        return ()
+    chosen = tuple(rows[index] for index in indices if index < len(rows))
+    return chosen if identity.get("test examples") == data_fingerprint(chosen) else ()
+
+
+def _started(folder: Path) -> dict[str, Any]:
+    """Return results without a cell, from what a run writes before its first one."""
+    from paft.bank import load_bank, near_duplicates_across
+
+    config = read_yaml(folder / "config.yaml", "configuration")
+    bank = load_bank(folder / "bank.jsonl")
+    return {
+        "schema": 1,
+        "task": _task_name(config),
+        "model": config["model"],
+        "bank_fingerprint": bank.fingerprint,
+        "near_duplicates": [
+            {"seen": seen.id, "unseen": unseen.id, "similarity": round(similarity, 3)}
+            for seen, unseen, similarity in near_duplicates_across(bank)
+        ],
+        "warnings": [],
+        "config": config,
+        "rows": [],
+        "per_prompt": [],
+    }
+
+
+def _task_name(config: Mapping[str, Any]) -> str:
+    """Return the name of a run's task, or what the configuration calls it if it cannot be read."""
+    try:
+        return load_task(config["task"], config["data"]).name
+    except PaftError:
+        return str(config["task"])
+
+
+def _add_cells(results: dict[str, Any], folder: Path) -> tuple[str, ...]:
+    """Add finished cells that the results lack; return the names of unfinished ones."""
+    known = {(row["method"], row["seed"]) for row in results["rows"]}
+    missing = [plan for plan in _plans(folder) if (plan.method, plan.seed) not in known]
+    done = {plan.name: folder / "cells" / plan.name / "cell.json" for plan in missing}
+    for name, path in done.items():
+        if path.exists():
+            cell = read_json(path, f"cell {name}")
+            for key in ("rows", "per_prompt", "robustness", "warnings"):
+                results[key] = [*results.get(key, []), *cell.get(key, [])]
+    return tuple(name for name, path in done.items() if not path.exists())
+
+
+def _plans(folder: Path) -> list[CellPlan]:
+    """Return the cells a comparison plans; none for `paft evaluate`, which has one and no methods."""
+    from paft.config import load_config
+    from paft.grid.cell import plan_cells
+
+    path = folder / "config.yaml"
+    if not path.exists() or "methods" not in read_yaml(path, "configuration"):
+        return []
+    return plan_cells(load_config(path))

@@ -1,0 +1,135 @@
+"""The report as Markdown, LaTeX, CSV and JSON: the paper's table, the headline, what was measured."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from paft.evaluate.report.data import INTERVALS, MethodFigures, Report
+from paft.evaluate.report.table import percent, prompts_name
+from paft.evaluate.statistics import Estimate
+
+CSV_COLUMNS = ("method", "seed", "split", "prompt_id", "prompt", "accuracy", "parse_rate")
+LATEX = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "%": r"\%", "#": r"\#",
+    "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}",
+    ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
+}  # fmt: skip
+
+
+def markdown(report: Report) -> str:
+    """Return headline, table and what was measured as Markdown."""
+    names = ["Method", *_columns(report)]
+    lines = ["| " + " | ".join(names) + " |", "|---|" + "---:|" * (len(names) - 1)]
+    for method in report.methods:
+        lines.append("| " + " | ".join([_markdown(method.row.method), *_figures(method)]) + " |")
+    parts = [_markdown(report.headline), "\n".join(lines), _markdown(_told(report))]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def latex(report: Report) -> str:
+    """Return the table as LaTeX (booktabs) with the headline and what was measured as its caption."""
+    columns = [_latex(name) for name in _columns(report)]
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\begin{{tabular}}{{l{'r' * len(columns)}}}",
+        r"\toprule",
+        " & ".join(["Method", *columns]) + r" \\",
+        r"\midrule",
+        *(" & ".join(map(_latex, [m.row.method, *_figures(m)])) + r" \\" for m in report.methods),
+        r"\bottomrule",
+        r"\end{tabular}",
+        rf"\caption{{{_latex(' '.join(filter(None, [report.headline, _told(report)])))}}}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def csv_rows(report: Report) -> str:
+    """Return one row per (method, seed, split, prompt); accuracies in [0, 1], every cell quoted."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(
+        text, CSV_COLUMNS, quoting=csv.QUOTE_ALL, lineterminator="\n", extrasaction="ignore"
+    )
+    writer.writeheader()
+    writer.writerows(report.results["per_prompt"])
+    return text.getvalue()
+
+
+def json_figures(report: Report) -> str:
+    """Return ``results.json`` with headline, what was measured and every further figure."""
+    figures = {
+        **report.results,
+        "headline": report.headline,
+        "measured": dataclasses.asdict(report.measured),
+        "methods": [_method(method) for method in report.methods],
+        "diagnosis": [
+            {"prompt_id": prompt.id, "method": name, **dataclasses.asdict(diagnosis)}
+            for prompt in report.prompts
+            for name, diagnosis in prompt.diagnosis.items()
+        ],
+        "unfinished": list(report.unfinished),
+    }
+    return json.dumps(figures, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+FORMATS: dict[str, Callable[[Report], str]] = {
+    "md": markdown,
+    "csv": csv_rows,
+    "json": json_figures,
+    "latex": latex,
+}
+
+
+def _columns(report: Report) -> list[str]:
+    return ["Mean", "Std", "Min", f"Top (> {100 * report.measured.threshold:g})", "CVaR10"]
+
+
+def _figures(method: MethodFigures) -> list[str]:
+    row = method.row
+    values = {"mean": row.mean, "std": row.std, "min": row.min, "top": row.top, "cvar": method.cvar}
+    return [percent(value) + _interval(method.estimates.get(name)) for name, value in values.items()]
+
+
+def _interval(found: Estimate | None) -> str:
+    return f" [{percent(found.interval.low)}, {percent(found.interval.high)}]" if found is not None else ""
+
+
+def _told(report: Report) -> str:
+    """Say what was measured, in sentences."""
+    measured = report.measured
+    seeds = ", ".join(map(str, measured.seeds)) or "none"
+    sentences = [
+        f"Task {measured.task}: accuracy in percent over {prompts_name(measured.split, measured.prompts)} "
+        f"x {measured.examples} examples; training seeds: {seeds}.",
+        f"Model {measured.model}, bank {measured.bank}.",
+    ]
+    if any(method.estimates for method in report.methods):
+        sentences.append(f"In brackets 95 % intervals. {INTERVALS}")
+    if report.unfinished:
+        sentences.append(f"Not finished: {', '.join(report.unfinished)}.")
+    return " ".join(sentences)
+
+
+def _method(method: MethodFigures) -> dict[str, Any]:
+    estimates = {name: dataclasses.asdict(found) for name, found in method.estimates.items()}
+    return {
+        **dataclasses.asdict(method.row),
+        "cvar_10": method.cvar,
+        "estimates": estimates,
+        "robustness": further,
+    }
+
+
+def _markdown(text: str) -> str:
+    return re.sub(r"([\\`*_{}\[\]<>|#&~$])", r"\\\1", " ".join(text.split()))
+
+
+def _latex(text: str) -> str:
+    return "".join(LATEX.get(letter, letter) for letter in " ".join(text.split()))

@@ -1,0 +1,91 @@
+"""Judge one model on one split, in as many processes and runs as it takes.
+
+The folder gets ``<split>.parquet`` (the matrix, :mod:`paft.evaluate.matrix`) and ``<split>.json``
+(its seconds); until then it holds the ledger (:mod:`paft.evaluate.ledger`).
+
+Under ``accelerate launch`` every process loads the model onto its own device and takes its share of
+the batches; the first one writes the matrix, which is the one a single process would have written.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from paft.config import Evaluate
+from paft.evaluate.ledger import Ledger
+from paft.evaluate.matrix import Matrix, evaluate_matrix
+from paft.files import read_json, write_json
+from paft.model import LanguageModel
+from paft.prompt import Prompt
+from paft.task import Example, Task
+
+
+def judge(
+    load: Callable[[], LanguageModel],
+    task: Task,
+    prompts: Sequence[Prompt],
+    examples: Sequence[Example],
+    *,
+    folder: Path,
+    split: str,
+    settings: Evaluate,
+    max_length: int,
+    on_cells: Callable[[int], None] | None = None,
+    chosen: np.ndarray | None = None,
+) -> tuple[Matrix, float]:
+    """Score a split, or return what a former run left of it.
+
+    Args:
+        load: Loads the model; called only if there is something to do.
+        task: The task.
+        prompts: P prompts.
+        examples: N examples.
+        folder: Where the matrix goes.
+        split: Its name.
+        settings: Stage 3.
+        max_length: Tokens of prompt and answer at most.
+        on_cells: Called with the number of cells just finished.
+        chosen: Which cells to score, (P, N) of bool; all by default.
+
+    Returns:
+        The matrix, and the seconds its last run took.
+    """
+    path, timing = folder / f"{split}.parquet", folder / f"{split}.json"
+    if path.exists() and timing.exists():
+        # A file of chosen cells does not know of examples that none of them has.
+        ids = tuple(prompt.id for prompt in prompts)
+        places = tuple(example.index for example in examples)
+        matrix = replace(Matrix.load(path), prompt_ids=ids, examples=places)
+        return matrix, float(read_json(timing, "timing")["seconds"])
+    rank, world = processes()
+    ledger = Ledger(folder, split, rank=rank, world=world)
+    language_model = load()
+    started = time.monotonic()
+    matrix = evaluate_matrix(
+        language_model, task, prompts, examples,
+        max_length=max_length, choose=settings.choose, batch_tokens=settings.batch_tokens,
+        on_cells=on_cells, ledger=ledger, chosen=chosen,
+    )  # fmt: skip
+    seconds = round(time.monotonic() - started, 2)
+    if rank == 0:
+        matrix.save(path)
+        write_json(timing, {"seconds": seconds})
+        ledger.remove()
+    ledger.wait()
+    return matrix, seconds
+
+
+def processes() -> tuple[int, int]:
+    """Return this process's number and how many there are, as ``accelerate launch`` or ``torchrun`` say."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return 0, 1
+    from accelerate import PartialState
+
+    state = PartialState()
+    return int(state.process_index), int(state.num_processes)

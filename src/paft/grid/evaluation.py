@@ -1,0 +1,213 @@
+"""``paft evaluate``: one model, with or without an adapter, on the prompts of a split.
+
+A comparison of one: the same folder layout, identity check and results as ``paft run``
+(:mod:`paft.grid.runner`), so that reports and exports read both.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from paft.bank import Bank, load_bank
+from paft.bank.diversity import embed_prompts
+from paft.config import BUILTIN_MODEL, BUILTIN_TASK, Evaluate
+from paft.errors import ConfigError
+from paft.evaluate.budget import estimate_from, parse_budget, sample_cells
+from paft.evaluate.matrix import Matrix
+from paft.evaluate.rows import prompt_rows, robustness_row, split_row, truncation_warning
+from paft.evaluate.runner import judge, processes
+from paft.files import write_json, write_text
+from paft.grid.cell import Reporter
+from paft.grid.runner import bank_file, claim_output, data_fingerprint, sample
+from paft.model import LanguageModel, check_model, load_model, model_fingerprint, resolve_model
+from paft.progress import Silent
+from paft.prompt import Prompt
+from paft.record import environment
+from paft.schema import Schema
+from paft.task import Example, Task, load_task
+
+COMPONENTS = 5  # of the wording, offered to the estimate
+UNTRAINED = {"train_steps": 0, "train_tokens": 0, "train_seconds": 0.0}
+
+
+class EvaluateConfig(Schema):
+    """Everything ``paft evaluate`` needs.
+
+    Attributes:
+        task: A task file or a built-in name.
+        data: Folder of the task's data files; the task file's own by default.
+        bank: A bank file; by default the built-in task's bank.
+        split: Prompts to judge on.
+        model: A folder, a Hub id or ``tiny``.
+        adapter: Folder of a PEFT adapter on top of it.
+        output: Folder for the results.
+        max_length: Tokens of prompt and answer together at most.
+        budget: Share of the cells to score, in (0, 1]; the rest is estimated
+            (:mod:`paft.evaluate.budget`).
+        budget_evals: The same as a number of cells.
+        budget_seed: Seed of the choice of cells.
+        evaluate: Settings of stage 3.
+    """
+
+    task: str = BUILTIN_TASK
+    data: str | None = None
+    bank: str | None = None
+    split: Literal["train", "validation", "test", "adversarial"] = "test"
+    model: str = BUILTIN_MODEL
+    adapter: str | None = None
+    output: str
+    max_length: int = Field(default=1024, ge=8)
+    budget: float | None = Field(default=None, gt=0, le=1)
+    budget_evals: int | None = Field(default=None, ge=1)
+    budget_seed: int = Field(default=0, ge=0)
+    evaluate: Evaluate = Evaluate()
+
+    @model_validator(mode="after")
+    def _check_budget(self) -> EvaluateConfig:
+        if self.budget is not None and self.budget_evals is not None:
+            raise ValueError("budget and budget_evals say the same in two ways: give one of them")
+        return self
+
+    def cells(self, prompts: int, examples: int) -> np.ndarray | None:
+        """Return which cells to score, shape ``(P, N)`` of bool; None for all.
+
+        Raises:
+            ConfigError: If the budget is too small or larger than the matrix.
+        """
+        if self.budget is not None:
+            count = parse_budget(str(self.budget), prompts, examples)
+        elif self.budget_evals is not None:
+            count = self.budget_evals
+        else:
+            return None
+        try:
+            return sample_cells(prompts, examples, count, self.budget_seed)
+        except ValueError as error:
+            raise ConfigError(f"budget: {error}") from error
+
+    @property
+    def name(self) -> str:
+        """What rows and folders call the model."""
+        return Path(self.adapter or self.model).name
+
+
+def evaluate(
+    config: EvaluateConfig,
+    reporter: Reporter | None = None,
+    *,
+    task: Task | None = None,
+    bank: Bank | None = None,
+) -> dict[str, Any]:
+    """Judge a model on every prompt of a split and on the user's own prompt.
+
+    Args:
+        config: What to judge.
+        reporter: Hears about progress.
+        task: A task made in Python, instead of the one the configuration names.
+        bank: A bank made in Python, likewise.
+
+    Returns:
+        The content of ``results.json``.
+
+    Raises:
+        PaftError: If an input is unusable; nothing is written before all inputs were checked.
+        ResumeError: If the output folder belongs to another configuration.
+    """
+    reporter = reporter or Silent()
+    task = task or load_task(config.task, config.data)
+    bank = bank or load_bank(bank_file(config.task, config.bank))
+    examples = _check(config, task, bank)
+    output = Path(config.output)
+    first = processes()[0] == 0
+    if first:
+        claim_output(output, _identity(config, task, bank, data_fingerprint(examples)))
+        write_text(output / "config.yaml", config.to_yaml())
+        bank.save(output / "bank.jsonl")
+    results: dict[str, Any] = {
+        "schema": 1,
+        "task": task.name,
+        "model": config.model,
+        "bank_fingerprint": bank.fingerprint,
+        "config": config.model_dump(mode="json"),
+        "environment": environment(),
+        **_judge_splits(config, task, bank, examples, reporter),
+    }
+    if first:
+        write_json(output / "results.json", results)
+    return results
+
+
+def _check(config: EvaluateConfig, task: Task, bank: Bank) -> list[Example]:
+    """Refuse what cannot be judged; return the examples to judge on."""
+    for prompt in bank.require(config.split):
+        task.check_prompt(prompt)
+    if config.adapter is not None and not (Path(config.adapter) / "adapter_config.json").exists():
+        raise ConfigError(f"{config.adapter} is no adapter folder: it has no adapter_config.json")
+    check_model(config.model)
+    examples = sample(task.examples("test"), config.evaluate.examples)
+    config.cells(len(bank.require(config.split)), len(examples))
+    return examples
+
+
+def _judge_splits(
+    config: EvaluateConfig, task: Task, bank: Bank, examples: list[Example], reporter: Reporter
+) -> dict[str, Any]:
+    """Judge the split and the user's own prompt, or estimate the split from some of its cells."""
+    name, threshold = config.name, task.thresholds[0]
+    splits = {config.split: bank.require(config.split), "user": task.prompts[:1]}
+    chosen = config.cells(len(splits[config.split]), len(examples))
+    if chosen is not None:
+        del splits["user"]
+    matrices: dict[str, Matrix] = {}
+    seconds: dict[str, float] = {}
+    for split, prompts in splits.items():
+        cells = len(prompts) * len(examples) if chosen is None else int(chosen.sum())
+
+        def load(split: str = split, cells: int = cells) -> LanguageModel:
+            reporter.stage(name, f"judge on {split} prompts", cells)
+            return load_model(config.model, config.adapter)
+
+        matrices[split], seconds[split] = judge(
+            load, task, prompts, examples,
+            folder=Path(config.output) / "cells" / name, split=split, settings=config.evaluate,
+            max_length=config.max_length, on_cells=reporter.advance, chosen=chosen,
+        )  # fmt: skip
+    warnings = [text for split in splits for text in truncation_warning(name, split, matrices[split])]
+    if chosen is not None:
+        estimate = estimate_from(matrices[config.split].scores, _covariates(splits[config.split]))
+        return {"warnings": warnings, "rows": [], "per_prompt": [], "budget": dataclasses.asdict(estimate)}
+    rows, per_prompt = [], []
+    for split, prompts in splits.items():
+        row = split_row(name, None, split, matrices[split], threshold, seconds[split])
+        rows.append(row | UNTRAINED)
+        per_prompt += prompt_rows(name, None, split, prompts, matrices[split])
+    summary = robustness_row(name, None, config.split, matrices, threshold)
+    return {"warnings": warnings, "rows": rows, "per_prompt": per_prompt, "robustness": [summary]}
+
+
+def _covariates(prompts: Sequence[Prompt]) -> np.ndarray:
+    """Return the leading principal components of the prompts' wording, shape ``(P, at most 5)``."""
+    vectors = embed_prompts(prompts)
+    left, sizes, _ = np.linalg.svd(vectors - vectors.mean(axis=0), full_matrices=False)
+    return np.asarray(left[:, :COMPONENTS] * sizes[:COMPONENTS])
+
+
+def _identity(config: EvaluateConfig, task: Task, bank: Bank, examples: str) -> dict[str, Any]:
+    """Everything a cell depends on, by name."""
+    settings = config.model_dump(mode="json", exclude={"output", "task", "data", "bank", "evaluate"})
+    adapter = None if config.adapter is None else model_fingerprint(config.adapter)
+    return {
+        **settings,
+        **{f"evaluate.{key}": value for key, value in config.evaluate.model_dump(mode="json").items()},
+        "model files": model_fingerprint(resolve_model(config.model)),
+        "adapter files": adapter,
+        "task": task.fingerprint(),
+        "bank": bank.fingerprint,
+        "test examples": examples,
+    }
