@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lint types slow results
+.PHONY: help setup run test check format lint types slow browser results
 
 help:  ## Show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ test: setup  ## Run the test suite
 
 slow: setup  ## Run the tests that take minutes
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m slow
+
+browser: setup  ## Run the tests of the report in Chromium
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m browser
 
 check: lint types test  ## Everything a change must pass
 

@@ -10,7 +10,7 @@ import numpy as np
 from paft.bank import Bank
 from paft.config import RunConfig
 from paft.evaluate.matrix import Cell, Matrix
-from paft.evaluate.rows import prompt_rows, split_row
+from paft.evaluate.rows import prompt_rows, robustness_row, split_row
 from paft.files import write_json, write_text
 from paft.grid.cell import plan_cells
 from paft.grid.runner import data_fingerprint
@@ -43,11 +43,12 @@ def write_run(
         output=str(folder / "run"),
     )  # fmt: skip
     output = folder / "run"
-    rows, per_prompt = [], []
+    rows, per_prompt, robustness = [], [], []
     for plan in plan_cells(config):
         cell = _write_cell(output / "cells" / plan.name, plan, task, bank)
         rows += cell["rows"]
         per_prompt += cell["per_prompt"]
+        robustness += cell["robustness"]
     bank.save(output / "bank.jsonl")
     write_text(output / "config.yaml", config.to_yaml())
     write_json(output / "run.json", {"test examples": data_fingerprint(task.examples("test"))})
@@ -55,7 +56,7 @@ def write_run(
         "schema": 1, "task": task.name, "model": "tiny", "bank_fingerprint": bank.fingerprint,
         "near_duplicates": [], "warnings": ["a <b>warning</b>"], "config": config.model_dump(mode="json"),
         "environment": {"time": "2026-01-01T00:00:00+00:00", "paft": "0.1.0", "commit": "abc", "cpus": 2},
-        "rows": rows, "per_prompt": per_prompt,
+        "rows": rows, "per_prompt": per_prompt, "robustness": robustness,
     }  # fmt: skip
     write_json(output / "results.json", results)
     return output
@@ -85,17 +86,18 @@ def write_task(folder: Path, examples: int) -> Task:
 
 
 def _write_cell(folder, plan, task, bank):
-    rows, per_prompt = [], []
+    rows, per_prompt, matrices = [], [], {}
     trained = {"steps": 12, "tokens": 345, "seconds": 6.5, "loss": 0.4, "truncated": 0}
     for split, prompts in {"test": bank.prompts("test"), "user": task.prompts[:1]}.items():
-        matrix = _matrix(plan, task, prompts)
+        matrix = matrices[split] = _matrix(plan, task, prompts)
         matrix.save(folder / f"{split}.parquet")
         row = split_row(plan.method, plan.seed, split, matrix, task.thresholds[0], 1.5)
         done = trained if plan.seed is not None else {"steps": 0, "tokens": 0, "seconds": 0.0}
         rows.append(row | {f"train_{key}": done[key] for key in ("steps", "tokens", "seconds")})
         per_prompt += prompt_rows(plan.method, plan.seed, split, prompts, matrix)
     write_json(folder / "train.json", trained)
-    cell = {"rows": rows, "per_prompt": per_prompt, "warnings": []}
+    robustness = [robustness_row(plan.method, plan.seed, "test", matrices, task.thresholds[0])]
+    cell = {"rows": rows, "per_prompt": per_prompt, "robustness": robustness, "warnings": []}
     write_json(folder / "cell.json", cell)
     return cell
 
