@@ -207,6 +207,13 @@ def test_a_folder_that_holds_no_run_is_refused(paft, run, spoil, told):
     assert (code, told in err, "Traceback" in err) == (2, True, False)
 
 
+def test_an_estimate_from_a_budget_is_refused(run):
+    saved = json.loads((run / "results.json").read_text())
+    (run / "results.json").write_text(json.dumps({**saved, "rows": [], "budget": {}}))
+    with pytest.raises(DataError, match="part of the cells"):
+        read_report(run)
+
+
 def test_an_unknown_format_is_refused(paft, finished):
     code, _, err = paft("report", finished, "--format", "pdf")
     assert code == 2 and "pdf" in err

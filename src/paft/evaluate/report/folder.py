@@ -44,6 +44,11 @@ def read_results(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     lacking = sorted(KEYS - results.keys()) if isinstance(results, dict) else ["everything"]
     if lacking:
         raise DataError(f"{saved} was not written by `paft run`: it lacks {', '.join(lacking)}")
+    if "budget" in results:
+        raise DataError(
+            f"{folder} holds an estimate from a part of the cells (--budget); a report needs them all: "
+            "see results.json, or evaluate without a budget into another folder"
+        )
     unfinished = _add_cells(results, folder)
     if not results["rows"]:
         raise DataError(f"no cell of the run in {folder} is finished yet: the command that began it goes on")

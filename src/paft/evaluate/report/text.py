@@ -123,7 +123,6 @@ def _method(method: MethodFigures) -> dict[str, Any]:
         **dataclasses.asdict(method.row),
         "cvar_10": method.cvar,
         "estimates": estimates,
-        "robustness": further,
     }
 
 
