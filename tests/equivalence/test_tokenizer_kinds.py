@@ -35,7 +35,7 @@ OPTIONS = {
 # Most vocabularies lack these characters, and one normaliser drops the first option altogether.
 UNKNOWN_OPTIONS = ("\u200b", "Ω", "Жж", "Ω Ж", "card")
 MARGIN = 1e-4  # nats; closer options may fall either way
-many = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 every_option = pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 
 
@@ -268,13 +268,13 @@ def test_tokens_of_the_chat_template_are_inert_and_other_added_words_are_kept():
     assert tokenizer.decode(ids) == "a<think> COVID-19\n"
 
 
-def test_a_tokenizer_that_cuts_and_pads_by_its_file_does_neither(judged):
-    if not judged.encoder.tokenizer.is_fast:
-        pytest.skip("no tokenizer file")
-    text = " ".join(TEXTS)
-    backend = copy.deepcopy(judged.encoder.tokenizer.backend_tokenizer)
+@pytest.mark.parametrize("kind", ["gpt2", "sentencepiece, first"])
+def test_a_tokenizer_that_cuts_and_pads_by_its_file_does_neither(kind):
+    text, tokenizer = " ".join(TEXTS), KINDS[kind].build()
+    whole = Encoder(tokenizer, LENGTH)
+    backend = copy.deepcopy(tokenizer.backend_tokenizer)
     backend.enable_truncation(3)
     backend.enable_padding(length=200)
     encoder = Encoder(wrap(backend), LENGTH)
-    assert encoder.tokens(text) == judged.encoder.tokens(text)
-    assert encoder.answer("Topic:", text) == judged.encoder.answer("Topic:", text)
+    assert encoder.tokens(text) == whole.tokens(text)
+    assert encoder.answer("Topic:", text) == whole.answer("Topic:", text)

@@ -192,8 +192,10 @@ def _seed_variance(side: Influence) -> tuple[float, list[tuple[float, int]]]:
         interaction_variance, (side.values, side.prompts, side.examples, side.cells)
     )
     added = seeds - prompts - examples + cells
+    if added <= 0:
+        return 0.0, []
     parts = [(seeds, s - 1), (prompts, (s - 1) * (p - 1)), (examples, (s - 1) * (n - 1))]
-    return max(0.0, added), parts
+    return added, parts
 
 
 def _centred(values: Floats, axes: tuple[int, ...]) -> Floats:
