@@ -94,7 +94,7 @@ def _write_cell(folder, plan, task, bank):
         row = split_row(plan.method, plan.seed, split, matrix, task.thresholds[0], 1.5)
         done = trained if plan.seed is not None else {"steps": 0, "tokens": 0, "seconds": 0.0}
         rows.append(row | {f"train_{key}": done[key] for key in ("steps", "tokens", "seconds")})
-        per_prompt += prompt_rows(plan.method, plan.seed, split, prompts, matrix)
+        per_prompt += prompt_rows(plan.method, plan.seed, split, prompts, matrix, 1.5)
     write_json(folder / "train.json", trained)
     robustness = [robustness_row(plan.method, plan.seed, "test", matrices, task.thresholds[0])]
     cell = {"rows": rows, "per_prompt": per_prompt, "robustness": robustness, "warnings": []}

@@ -49,6 +49,10 @@ def run(
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="Comma-separated training seeds.")] = None,
     output: Annotated[str | None, typer.Option(help="Folder for results; a rerun resumes there.")] = None,
+    chat: Annotated[
+        bool | None, typer.Option("--chat/--no-chat", help="Ask in turns of the model's own chat template.")
+    ] = None,
+    system: Annotated[str | None, typer.Option(help="Text of a system turn; needs --chat.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any other setting: train.epochs=2 (repeatable).")
     ] = None,
@@ -57,7 +61,10 @@ def run(
     from paft.config import load_config, parse_overrides
 
     overrides: dict[str, Any] = parse_overrides(set_ or [])
-    given = {"task": task, "data": data, "bank": bank, "model": model, "output": output}
+    given = {
+        "task": task, "data": data, "bank": bank, "model": model, "output": output,
+        "chat.enabled": chat, "chat.system": system,
+    }  # fmt: skip
     overrides.update({key: value for key, value in given.items() if value is not None})
     if methods is not None:
         overrides["methods"] = [name.strip() for name in methods.split(",")]
@@ -108,11 +115,25 @@ def evaluate(
     split: Annotated[str | None, typer.Option(help="Prompts to judge on: test, validation ...")] = None,
     model: Annotated[str | None, typer.Option(help="Model folder, Hub id, or 'tiny'.")] = None,
     adapter: Annotated[str | None, typer.Option(help="Folder of a PEFT adapter on top of it.")] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="hf, vllm, or openai: any OpenAI-compatible server.")
+    ] = None,
+    base_url: Annotated[str | None, typer.Option(help="The server, say http://localhost:8000/v1.")] = None,
+    api_key_env: Annotated[
+        str | None, typer.Option(help="Environment variable that holds the server's key.")
+    ] = None,
+    completions: Annotated[
+        bool | None, typer.Option("--completions", help="Ask the server for plain, not chat completions.")
+    ] = None,
     examples: Annotated[int | None, typer.Option(help="Test examples at most.", min=1)] = None,
     budget: Annotated[
         float | None, typer.Option(help="Score this share of the cells and estimate the rest, say 0.05.")
     ] = None,
     budget_evals: Annotated[int | None, typer.Option(help="The same as a number of cells.")] = None,
+    chat: Annotated[
+        bool | None, typer.Option("--chat/--no-chat", help="Ask in turns of the model's own chat template.")
+    ] = None,
+    system: Annotated[str | None, typer.Option(help="Text of a system turn; needs --chat.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any other setting: evaluate.choose=mean (repeatable).")
     ] = None,
@@ -125,6 +146,8 @@ def evaluate(
     given = {
         "task": task, "data": data, "bank": bank, "split": split, "model": model, "adapter": adapter,
         "output": output, "evaluate.examples": examples, "budget": budget, "budget_evals": budget_evals,
+        "chat.enabled": chat, "chat.system": system, "backend": backend, "server.base_url": base_url,
+        "server.api_key_env": api_key_env, "server.completions": completions,
     }  # fmt: skip
     values = parse_overrides(set_ or []) | {key: value for key, value in given.items() if value is not None}
     _evaluate(parse(EvaluateConfig, nested({}, values), "command line"))
@@ -135,6 +158,7 @@ def _evaluate(config: EvaluateConfig) -> None:
 
     from paft.evaluate.report import results_table
     from paft.evaluate.report.budget import budget_table
+    from paft.evaluate.rows import judging_line
     from paft.evaluate.runner import processes
     from paft.grid.evaluation import evaluate as judge
     from paft.progress import Live
@@ -149,6 +173,7 @@ def _evaluate(config: EvaluateConfig) -> None:
         console.print(results_table(results, config.split))
     for warning in results["warnings"]:
         console.print(f"warning: {warning}", style="yellow", highlight=False, markup=False)
+    console.print(judging_line(results["judging"]), highlight=False, markup=False, soft_wrap=True)
     console.print(f"\nFigures: {Path(config.output) / 'results.json'}", highlight=False, soft_wrap=True)
 
 

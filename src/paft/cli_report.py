@@ -17,6 +17,7 @@ class Format(str, Enum):
     csv = "csv"
     json = "json"
     latex = "latex"
+    lm_eval = "lm-eval"
 
 
 def report(
@@ -25,23 +26,50 @@ def report(
         Format.html
     ),
     output: Annotated[
-        Path | None, typer.Option(help="File to write; DIR/report.html for html, else the terminal.")
+        Path | None,
+        typer.Option(
+            help="File to write, for lm-eval a folder; DIR/report.html, DIR/lm_eval, else the terminal."
+        ),
     ] = None,
 ) -> None:
-    """Show what a run found: a page to read, or its figures as text."""
-    from paft.evaluate.report.data import read_report
-    from paft.evaluate.report.html import page
-    from paft.evaluate.report.text import FORMATS
+    """Show what a run found: a page to read, its figures as text, or lm-evaluation-harness's layout."""
     from paft.files import write_text
 
-    found = read_report(folder)
+    if format is Format.lm_eval:
+        _write_lm_eval(folder, output or folder / "lm_eval")
+        return
+    text = _text(folder, format)
     if format is Format.html:
         output = output or folder / "report.html"
-        text = page(found)
-    else:
-        text = FORMATS[format.value](found)
     if output is None:
         typer.echo(text, nl=False)
     else:
         write_text(output, text)
         typer.echo(f"{output} written")
+
+
+def _text(folder: Path, format: Format) -> str:
+    """Return the report in a format that is one file."""
+    from paft.evaluate.report.budget import read_budget
+    from paft.evaluate.report.budget_text import BUDGET_FORMATS
+    from paft.evaluate.report.data import read_report
+    from paft.evaluate.report.html import budget_page, page
+    from paft.evaluate.report.text import FORMATS
+
+    estimated = read_budget(folder)
+    if estimated is not None:
+        return BUDGET_FORMATS.get(format.value, budget_page)(estimated)
+    return FORMATS.get(format.value, page)(read_report(folder))
+
+
+def _write_lm_eval(folder: Path, output: Path) -> None:
+    from paft.evaluate.report.lm_eval import write_lm_eval
+
+    for path in write_lm_eval(folder, output):
+        samples = len(list(path.parent.glob(f"samples_*{path.stem.removeprefix('results')}.jsonl")))
+        told = (
+            f"{samples} files of samples"
+            if samples
+            else "no samples, which need the cells and the task's data"
+        )
+        typer.echo(f"{path} written, {told}")

@@ -75,6 +75,30 @@ class Train(Schema):
     adapt: Adapt = Adapt()
 
 
+class Chat(Schema):
+    """Whether prompts go to the model as turns of its own chat template; see :mod:`paft.chat`.
+
+    Attributes:
+        enabled: A rendered prompt is the user's turn, its answer the assistant's; else plain text.
+        system: Text of a system turn before the user's; what the template does without by default.
+    """
+
+    enabled: bool = False
+    system: str | None = None
+
+    @model_validator(mode="after")
+    def _check_system(self) -> Chat:
+        if self.system is not None and not self.enabled:
+            raise ValueError("a system turn needs chat: switch it on (--chat) or leave the system text out")
+        if self.system is not None and not self.system.strip():
+            raise ValueError("the system text is empty: leave it out")
+        return self
+
+    def identity(self) -> dict[str, Any] | None:
+        """What a result depends on; None where chat is off."""
+        return self.model_dump(mode="json") if self.enabled else None
+
+
 class Evaluate(Schema):
     """Stage 3.
 
@@ -101,6 +125,7 @@ class RunConfig(Schema):
         methods: What is compared; see :mod:`paft.grid.methods`.
         seeds: Training seeds; every method but ``base`` runs once for each.
         output: Folder for everything the run makes; ``runs/<task>`` by default.
+        chat: Whether prompts are put as turns of the model's chat template.
         train: Settings of stage 2. For the built-in model, ``BUILTIN_TRAIN`` stands in for what is
             not given.
         evaluate: Settings of stage 3.
@@ -113,6 +138,7 @@ class RunConfig(Schema):
     methods: tuple[str, ...] = Field(default=("base", "single", "paft"), min_length=1)
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     output: str
+    chat: Chat = Chat()
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
 

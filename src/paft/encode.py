@@ -68,6 +68,11 @@ class Encoder:
         return int(self.tokenizer.eos_token_id)
 
     @property
+    def stops(self) -> list[int]:
+        """Ids that end a generated answer: those of end of turn, if there are turns, and of sequence."""
+        return list(dict.fromkeys((self.end, int(self.tokenizer.eos_token_id))))
+
+    @property
     def pad(self) -> int:
         """Id that fills padding; the attention mask hides it, so any id will do."""
         pad = self.tokenizer.pad_token_id

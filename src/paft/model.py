@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 
+from paft.chat import make_encoder
+from paft.config import Chat
 from paft.encode import Encoder
 from paft.errors import ModelError
 from paft.files import fingerprint
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 # What the libraries raise for a model that is missing, malformed or needs a package not installed.
 UNREADABLE = (OSError, ValueError, KeyError, ImportError, SafetensorError)
+PLAIN = Chat()  # no chat
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,13 @@ class LanguageModel:
         name: What the user called it.
         model: A causal language model in evaluation mode, on its device.
         tokenizer: Its tokenizer.
+        chat: Whether it is asked in turns of its chat template.
     """
 
     name: str
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
+    chat: Chat = PLAIN
 
     @property
     def device(self) -> torch.device:
@@ -43,7 +48,7 @@ class LanguageModel:
     def encoder(self, max_length: int) -> Encoder:
         """The encoder for this model, at most as long as its positions allow."""
         positions = getattr(self.model.config, "max_position_embeddings", None) or max_length
-        return Encoder(self.tokenizer, min(max_length, int(positions)))
+        return make_encoder(self.tokenizer, min(max_length, int(positions)), self.chat)
 
 
 def resolve_model(name: str) -> str:
@@ -59,7 +64,7 @@ def model_fingerprint(name: str) -> str | None:
     if not folder.is_dir():
         return None
     weights = {f.name: _sample_digest(f) for f in sorted(folder.glob("*.safetensors"))}
-    names = [*folder.glob("*config.json"), *folder.glob("tokenizer.json")]
+    names = [file for name in ("*config.json", "tokenizer.json", "*.jinja") for file in folder.glob(name)]
     small = {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(names)}
     return fingerprint([weights, small])
 
@@ -75,11 +80,12 @@ def _sample_digest(path: Path, parts: int = 16, length: int = 65_536) -> str:
     return digest.hexdigest()
 
 
-def check_model(name: str) -> None:
+def check_model(name: str, chat: Chat = PLAIN) -> None:
     """Make sure, before anything is written, that a model can be had; weights are not loaded.
 
     Raises:
-        ModelError: If it is unknown, unreadable, out of reach or no answer could end.
+        ModelError: If it is unknown, unreadable, out of reach, no answer could end, or it cannot chat.
+        ConfigError: If its chat template does not take the system turn.
     """
     from safetensors import safe_open
     from transformers import AutoConfig, AutoTokenizer
@@ -96,11 +102,11 @@ def check_model(name: str) -> None:
         raise ModelError(_unreachable(name, error)) from error
     if Path(source).is_dir() and not weights:
         raise ModelError(f"model folder {name} cannot be loaded: it has no .safetensors file")
-    Encoder(tokenizer, 1)
+    make_encoder(tokenizer, 1, chat)
 
 
 def load_model(
-    name: str, adapter: str | Path | None = None, *, full_precision: bool = False
+    name: str, adapter: str | Path | None = None, *, full_precision: bool = False, chat: Chat = PLAIN
 ) -> LanguageModel:
     """Load weights onto the best device: float32 on CPU, bfloat16 on an accelerator.
 
@@ -108,6 +114,7 @@ def load_model(
         name: ``"tiny"`` (built in), a folder or a Hub id.
         adapter: Folder of a PEFT adapter to put on top.
         full_precision: Keep float32 on an accelerator too, as training all weights needs.
+        chat: Whether it is asked in turns of its chat template.
 
     Raises:
         ModelError: If the model or adapter is unknown, unreadable or out of reach.
@@ -126,7 +133,7 @@ def load_model(
         raise ModelError(_unreachable(name, error)) from error
     if adapter is not None:
         model = _with_adapter(model, Path(adapter))
-    return LanguageModel(name, model.to(device).eval(), tokenizer)
+    return LanguageModel(name, model.to(device).eval(), tokenizer, chat)
 
 
 def _with_adapter(model: PreTrainedModel, folder: Path) -> Any:

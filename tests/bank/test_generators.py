@@ -25,7 +25,7 @@ def test_a_minimal_file_has_the_papers_numbers(tmp_path):
     assert [found.wanted(generator, strategy) for strategy in ("few-shot", "zero-shot")] == [20, 20]
     assert (found.per_call, found.concurrency, found.retries, found.timeout) == (10, 4, 6, 120)
     assert generator.parameters == {"temperature": 1.0, "top_p": None, "max_tokens": 2048, "seed": None}
-    assert generator.url == "https://api.openai.com/v1"
+    assert generator.endpoint.url == "https://api.openai.com/v1"
 
 
 def test_a_generator_may_have_its_own_numbers(tmp_path):
@@ -87,17 +87,17 @@ def test_a_key_comes_from_the_environment_variable_that_is_named(monkeypatch):
     )
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.setenv("MY_KEY", f" {SECRET}\n")
-    assert own.key() == SECRET
+    assert own.endpoint.key() == SECRET
     with pytest.raises(ConfigError, match="'a' needs its key in the environment variable OPENAI_API_KEY"):
-        default.key()
-    assert local.key() == "none"
+        default.endpoint.key()
+    assert local.endpoint.key() == "none"
     assert SECRET not in repr(own)
 
 
 def test_the_key_for_openai_is_not_sent_elsewhere(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     (generator,) = parse(Generators, one(base_url="http://127.0.0.1:1/v1"), "G.yaml").generators
-    assert generator.key() == "none"
+    assert generator.endpoint.key() == "none"
 
 
 @pytest.mark.parametrize("value", ["two\nlines", "k\u00e9y"])
@@ -105,7 +105,7 @@ def test_an_unusable_key_is_refused_and_not_shown(monkeypatch, value):
     monkeypatch.setenv("MY_KEY", value)
     (generator,) = parse(Generators, one(api_key_env="MY_KEY"), "G.yaml").generators
     with pytest.raises(ConfigError, match="MY_KEY") as error:
-        generator.key()
+        generator.endpoint.key()
     assert value not in str(error.value)
 
 

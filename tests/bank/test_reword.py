@@ -6,8 +6,8 @@ import pytest
 from screening import TASKS
 
 from paft.bank import reword as rewording
-from paft.bank.client import Reply
 from paft.bank.generators import Generators
+from paft.endpoint import Reply
 from paft.prompt import Prompt
 
 ROUTING = TASKS["routing"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paft.evaluate.extract import cell_score, extract
+from paft.evaluate.extract import cell_score, extract, extract_option
 
 JSON = st.recursive(
     st.none()
@@ -132,3 +132,57 @@ def test_a_failed_parse_scores_nothing(metric):
 )
 def test_token_f1_counts_shared_words_with_their_number(prediction, gold, score):
     assert cell_score("token_f1", "text", prediction, gold) == pytest.approx(score)
+
+
+LETTERS = ("A", "B", "C", "D")
+TOPICS = ("card", "card arrival", "cash", "not spam", "spam")
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "named"),
+    [
+        ("B", LETTERS, "B"),
+        (" b.\n", LETTERS, "B"),
+        ("(B) Paris", LETTERS, "B"),
+        ("**C**: because", LETTERS, "C"),
+        ("A: it is, and B is not", LETTERS, "A"),
+        ("The answer is D", LETTERS, "D"),
+        ("A is right", LETTERS, "A"),
+        ("A good choice is B", LETTERS, "B"),
+        ("I think it's C", ("A", "C", "I"), "C"),
+        ("a dog", LETTERS, None),
+        ("A or B", LETTERS, None),
+        ("E", LETTERS, None),
+        ("Cards", TOPICS, None),
+        ("Card Arrival", TOPICS, "card arrival"),
+        ("card\narrival", TOPICS, "card arrival"),
+        ("card arrival, not cash", TOPICS, "card arrival"),
+        ("It is about a card.", TOPICS, "card"),
+        ("It is about a card or its card arrival", TOPICS, None),
+        ("This is not spam", TOPICS, "not spam"),
+        ("cash and spam", ("spam", "cash"), "cash"),
+        ("either cash or spam", TOPICS, None),
+        ("", TOPICS, None),
+        ("1", ("1", "10"), "1"),
+        ("10!", ("1", "10"), "10"),
+        ("C#", ("C", "C#"), "C#"),
+        ("Yes", ("yes", "Yes"), "Yes"),
+        ("YES", ("yes", "Yes"), None),
+    ],
+)
+def test_an_option_is_found_in_a_reply_if_it_alone_is_named(text, options, named):
+    assert extract_option(text, options) == named
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.sampled_from(TOPICS), st.sampled_from(["{}", " {} ", "**{}**", '"{}".', "`{}`\n"]), st.booleans())
+def test_an_option_that_stands_alone_is_found_in_any_dress(option, dress, capitals):
+    text = dress.format(option.upper() if capitals else option)
+    assert extract_option(text, TOPICS) == option
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.text(max_size=30))
+def test_what_is_found_is_an_option_and_stands_in_the_text(text):
+    found = extract_option(text, TOPICS)
+    assert found is None or (found in TOPICS and found in " ".join(text.casefold().split()))

@@ -49,8 +49,8 @@ def files(output):
         if path.suffix in {".parquet", ".jsonl"}:
             found[str(path.relative_to(output))] = path.read_bytes()
     results = json.loads((output / "results.json").read_text())
-    found["rows"] = [{k: v for k, v in row.items() if not k.endswith("seconds")} for row in results["rows"]]
-    found["per_prompt"] = results["per_prompt"]
+    for key in ("rows", "per_prompt"):
+        found[key] = [{k: v for k, v in row.items() if not k.endswith("seconds")} for row in results[key]]
     return found
 
 

@@ -20,12 +20,16 @@ from paft.train import sft
 METHODS = ("base", "single", "static", "per_example", "paft")
 ROW = {
     "method", "seed", "split", "mean", "std", "min", "max", "top", "top_threshold", "n_prompts",
-    "n_examples", "train_steps", "train_tokens", "train_seconds", "eval_seconds",
+    "n_examples", "train_steps", "train_tokens", "train_seconds", "eval_seconds", "parse_rate",
+    "context_tokens", "tokens",
 }  # fmt: skip
-PER_PROMPT = {"method", "seed", "split", "prompt_id", "prompt", "accuracy", "parse_rate"}
+PER_PROMPT = {
+    "method", "seed", "split", "prompt_id", "prompt", "accuracy", "parse_rate", "context_tokens", "tokens",
+    "seconds",
+}  # fmt: skip
 RESULTS = {
     "schema", "task", "model", "bank_fingerprint", "near_duplicates", "warnings", "config", "environment",
-    "rows", "per_prompt", "robustness",
+    "rows", "per_prompt", "robustness", "judging",
 }  # fmt: skip
 
 

@@ -34,8 +34,11 @@ def uninterrupted(tmp_path_factory, configure):
 def figures(output: Path):
     """All figures of a run but the seconds."""
     results = json.loads((output / "results.json").read_text(encoding="utf-8"))
-    rows = [{k: v for k, v in row.items() if not k.endswith("seconds")} for row in results["rows"]]
-    return rows, results["per_prompt"], results["bank_fingerprint"]
+    rows, per_prompt = (
+        [{k: v for k, v in row.items() if not k.endswith("seconds")} for row in results[key]]
+        for key in ("rows", "per_prompt")
+    )
+    return rows, per_prompt, results["bank_fingerprint"]
 
 
 def cells_of(output: Path):

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from paft.bank.client import CHARACTERS_PER_TOKEN
 from paft.bank.generators import Generator, Generators
-from paft.bank.instructions import STRATEGIES, Message, Strategy, meta_prompt, style_at
+from paft.bank.instructions import STRATEGIES, Strategy, meta_prompt, style_at
+from paft.endpoint import CHARACTERS_PER_TOKEN, Message
 from paft.files import fingerprint
 from paft.task import Task
 

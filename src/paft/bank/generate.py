@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Protocol
 
 from paft.bank.calls import Call, dry_run, plan
-from paft.bank.client import Client, EndpointClient, Reply
 from paft.bank.generators import Generator, Generators
 from paft.bank.instructions import instructions_fingerprint
 from paft.bank.journal import Journal, Record, journal_path
 from paft.bank.local import LocalClient
 from paft.bank.outcome import Generated, Tally, done, gather, tally, templates
+from paft.endpoint import Client, EndpointClient, Reply
 from paft.errors import ConfigError, ModelError, ResumeError
 from paft.files import fingerprint
 from paft.task import Task
@@ -157,7 +157,7 @@ class _Run:
     def _client(self, generator: Generator) -> Client:
         if generator.local:
             return LocalClient(generator)
-        return EndpointClient(generator, self.settings, self._pause)
+        return EndpointClient(generator.endpoint, self.settings, self._pause)
 
     def _wait_for(self, futures: Sequence[Future[None]]) -> None:
         """Wait for all; on the first error (or Ctrl-C) start nothing more and let the error out."""

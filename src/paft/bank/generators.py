@@ -17,22 +17,16 @@ only the name of the environment variable that holds it.
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
 from paft.bank.instructions import Strategy
-from paft.errors import ConfigError
+from paft.endpoint import Endpoint, Patience, check_address
 from paft.files import read_yaml
 from paft.schema import Schema, parse
 
 LOCAL = "hf:"
-OPENAI_URL = "https://api.openai.com/v1"
-OPENAI_KEY = "OPENAI_API_KEY"
-NO_KEY = "none"  # sent to servers without authentication, which want some key all the same
 
 
 class Generator(Schema):
@@ -72,21 +66,11 @@ class Generator(Schema):
     # put in the wrong place stays out of them.
     @model_validator(mode="after")
     def _check(self) -> Generator:
-        if self.api_key_env is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", self.api_key_env):
-            raise ValueError(
-                "`api_key_env` must be the name of an environment variable (capitals, digits and _), "
-                "such as OPENAI_API_KEY; never put a key itself in a file"
-            )
         if self.local and (self.base_url is not None or self.api_key_env is not None):
             raise ValueError(f"a local model ({LOCAL}...) takes neither `base_url` nor `api_key_env`")
         if self.local and not self.model.removeprefix(LOCAL):
             raise ValueError(f"`model: {LOCAL}` lacks the model's id or folder")
-        if self.base_url is not None:
-            parts = urlsplit(self.base_url)
-            if parts.scheme not in ("http", "https") or not parts.netloc:
-                raise ValueError("`base_url` must begin with http:// or https://")
-            if "@" in parts.netloc or parts.query:
-                raise ValueError("`base_url` must hold no password or query: name a key in `api_key_env`")
+        check_address(self.base_url, self.api_key_env)
         return self
 
     @property
@@ -105,36 +89,24 @@ class Generator(Schema):
         }
 
     @property
-    def url(self) -> str:
-        """The endpoint's address."""
-        return self.base_url or OPENAI_URL
-
-    def key(self) -> str:
-        """Return the key from the environment.
-
-        Raises:
-            ConfigError: If the variable is not set or holds no usable key; the variable is named,
-                its value never shown.
-        """
-        variable = self.api_key_env or (OPENAI_KEY if self.base_url is None else None)
-        if variable is None:
-            return NO_KEY
-        key = os.environ.get(variable, "").strip()
-        if not key:
-            raise ConfigError(
-                f"generator {self.name!r} needs its key in the environment variable {variable}, which is "
-                f"not set: export {variable}=..., or name another variable as `api_key_env`"
-            )
-        if not key.isascii() or not key.isprintable():
-            raise ConfigError(f"the environment variable {variable} of generator {self.name!r} holds no key")
-        return key
+    def endpoint(self) -> Endpoint:
+        """How it is asked, if it does not run in this process."""
+        return Endpoint(
+            title=f"generator {self.name!r}",
+            model=self.model,
+            base_url=self.base_url,
+            api_key_env=self.api_key_env,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            max_tokens=self.max_tokens,
+        )
 
     def cost(self, input_tokens: int, output_tokens: int) -> float:
         """US dollars for so many tokens."""
         return (input_tokens * self.price_input + output_tokens * self.price_output) / 1e6
 
 
-class Generators(Schema):
+class Generators(Patience):
     """The generators file.
 
     Attributes:
@@ -142,20 +114,14 @@ class Generators(Schema):
         few_shot: Prompts wanted per model by the few-shot strategy.
         zero_shot: Prompts wanted per model by the zero-shot strategy.
         per_call: Prompts asked for in one call.
-        concurrency: Calls in flight at once, over all endpoints.
-        retries: Further tries after a failed request, and further replies after a broken one.
-        retry_wait: Seconds before the first retry of a request; doubled each time.
-        timeout: Seconds an endpoint may stay silent.
+
+    ``retries`` (:class:`paft.endpoint.Patience`) also counts further replies after a broken one.
     """
 
     generators: tuple[Generator, ...]
     few_shot: int = Field(default=20, ge=0)
     zero_shot: int = Field(default=20, ge=0)
     per_call: int = Field(default=10, ge=1)
-    concurrency: int = Field(default=4, ge=1)
-    retries: int = Field(default=6, ge=0)
-    retry_wait: float = Field(default=1.0, ge=0)
-    timeout: float = Field(default=120.0, gt=0)
 
     @model_validator(mode="after")
     def _check(self) -> Generators:

@@ -15,13 +15,13 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Literal
 
+from paft.endpoint import Message
 from paft.files import fingerprint
 from paft.prompt import Prompt
 from paft.task import OPTIONS, Task
 
 Strategy = Literal["few-shot", "zero-shot"]
 STRATEGIES: tuple[Strategy, ...] = ("few-shot", "zero-shot")
-Message = dict[str, str]
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import TemplateError
 
-from paft.bank.client import Reply, Retried
 from paft.bank.generators import LOCAL, Generator
-from paft.bank.instructions import Message
+from paft.endpoint import Message, Reply, Retried
 from paft.errors import ModelError
 from paft.files import fingerprint
 
@@ -33,7 +32,7 @@ class LocalClient:
         self._loaded: LanguageModel | None = None
 
     def ask(self, messages: Sequence[Message], name: str, seed: int | None, retried: Retried) -> Reply:
-        """See :class:`paft.bank.client.Client`; without a seed the request's name is the seed."""
+        """See :class:`paft.endpoint.Client`; without a seed the request's name is the seed."""
         from paft.model import load_model
 
         if self._loaded is None:

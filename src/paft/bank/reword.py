@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from paft.bank.client import Client, EndpointClient
 from paft.bank.generators import Generator, Generators
 from paft.bank.local import LocalClient
 from paft.bank.replies import candidates
 from paft.bank.screen import screen
+from paft.endpoint import Client, EndpointClient
 from paft.prompt import Prompt
 from paft.task import Task
 
@@ -91,4 +91,4 @@ def _ask(
 
 
 def _client(generator: Generator, settings: Generators) -> Client:
-    return LocalClient(generator) if generator.local else EndpointClient(generator, settings)
+    return LocalClient(generator) if generator.local else EndpointClient(generator.endpoint, settings)

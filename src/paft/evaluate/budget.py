@@ -8,24 +8,30 @@ with all cells observed every estimate is that value, with error 0.
 
 ============  ==================================================================================
 mean          mean of the prompts' observed accuracies; error by moments, no model
-std           by moments, no model: the variance of observed accuracies less that of sampling
+std           by moments, no model: the variance of accuracies less what sampling adds to it
 quantiles,    draws of an item-response model (:mod:`paft.evaluate.item_response`)
 minimum
 ============  ==================================================================================
 
-Moments. Let ``s_p²`` be the variance (ddof 1) of prompt p's ``n_p`` observed scores, ``S²`` its mean
-over prompts and C the mean covariance of two prompts' scores on one example, from pairs of cells in
-one column (0 where there are none). ``S² - C`` is the variance left when prompts and examples are
-taken out. With weight ``w = 1 / (P n_p)`` a cell the mean has the variance
+Moments. Let ``s²`` be the mean over prompts of the variance (ddof 1) of a prompt's observed scores,
+C the mean covariance of two prompts' scores on one example, from pairs of cells in one column (0 where
+there are none). ``s² - C`` is the variance left when prompts and examples are taken out. With weight
+``w = 1 / (P n_p)`` a cell, n_p the observed cells of prompt p, the mean has the variance
 
-    ``V = C [sum_i w_i² - 1/N] + (S² - C) [sum w² - 1/(P N)]``,  ``w_i`` the sum over column i,
+    ``V = C [sum_i w_i² - 1/N] + (s² - C) [sum w² - 1/(P N)]``,  ``w_i`` the sum over column i.
 
-and the variance of accuracies over prompts (ddof 1) is estimated without bias by
+Most of the noise in differences between prompts is that some drew easier examples, which other
+prompts' scores on them tell in part. Let ``h_pi`` be how much better than on average the m other
+prompts that were scored on example i did there, shrunk: ``C / (s² + (m - 1) C)`` times the sum of
+their deviations from their own accuracies. The adjusted accuracy and the variance of its error are
 
-    ``Var(observed accuracies) - P/(P-1) [mean_p s_p² (1/n_p - 1/N) - V]``.
+    ``a_p = mean over observed i of (Y_pi - h_pi) + mean over all i of h_pi``,
+    ``v_p = (variance of Y_pi - h_pi over observed i, ddof 1) (1/n_p - 1/N)``,
 
-For right and wrong answers ``s_p² / n_p = a(1-a) / (n_p - 1)``. The terms ``-1/N`` are the correction
-for a finite population. The estimate may fall below zero; the standard deviation is then 0.
+a difference estimator of survey sampling: as h_pi never uses the cell (p, i), it is nearly unbiased
+however poor h is. The variance over prompts is estimated by ``Var(a_p) - mean v_p``; where
+that is negative the standard deviation is 0. The terms ``-1/N`` are the correction for a
+finite population. ``benchmarks/budget.json`` holds the errors in a simulation.
 """
 
 from __future__ import annotations
@@ -195,14 +201,13 @@ def estimate_from(scores: Floats, covariates: Floats | None = None, *, seed: int
     draws = model.draws(DRAWS, seed)
     ordered = np.sort(draws, axis=1)
     minimum, refused = _minimum(ordered[:, 0], float((~np.isnan(scores)).mean()))
-    mean, std, naive = _moments(scores)
     return BudgetEstimate(
         prompts=scores.shape[0],
         examples=scores.shape[1],
         cells=int((~np.isnan(scores)).sum()),
-        mean=mean,
-        std=std,
-        naive_std=naive,
+        mean=_mean(scores),
+        std=_std(scores),
+        naive_std=float(np.nanmean(scores, axis=1).std(ddof=1)),
         quantiles={share: _of_draws(ordered[:, _rank(share, len(scores))]) for share in QUANTILES},
         distribution=tuple(ordered.mean(axis=0).tolist()),
         scores=tuple(draws.mean(axis=0).tolist()),
@@ -233,50 +238,68 @@ def _check(scores: Floats, covariates: Floats | None) -> None:
         raise ValueError(f"covariates must be finite, one row for each of the {len(scores)} prompts")
 
 
-def _moments(scores: Floats) -> tuple[Estimate, Estimate, float]:
-    """Mean, corrected standard deviation and naive standard deviation; see the module docstring."""
+def _mean(scores: Floats) -> Estimate:
+    """Mean of the observed accuracies, with V of the module docstring."""
     prompts, examples = scores.shape
     observed = ~np.isnan(scores)
-    counts = observed.sum(axis=1)
-    accuracies = np.nanmean(scores, axis=1)
-    variances = np.nanvar(scores, axis=1, ddof=1)
-    within = float(variances.mean())
-    common = min(within, max(0.0, _covariance(scores, observed, accuracies)))
-    weights = observed / (prompts * counts[:, None])
+    within, common = _components(scores)
+    weights = observed / (prompts * observed.sum(axis=1, keepdims=True))
     by_example = float((weights.sum(axis=0) ** 2).sum() - 1 / examples)
     by_cell = float((weights**2).sum() - 1 / (prompts * examples))
-    of_mean = max(0.0, common * by_example + (within - common) * by_cell)
-    sampling = float((variances * (1 / counts - 1 / examples)).mean())
-    noise = max(0.0, prompts / (prompts - 1) * (sampling - of_mean))
-    total = float(accuracies.var(ddof=1))
-    mean, error = float(accuracies.mean()), of_mean**0.5
+    error = max(0.0, common * by_example + (within - common) * by_cell) ** 0.5
+    mean = float(np.nanmean(scores, axis=1).mean())
     low, high = max(0.0, mean - NORMAL_95 * error), min(1.0, mean + NORMAL_95 * error)
-    return Estimate(mean, error, low, high), _deviation(total, noise, prompts), total**0.5
+    return Estimate(mean, error, low, high)
 
 
-def _covariance(scores: Floats, observed: NDArray[np.bool_], accuracies: Floats) -> float:
-    """Mean covariance of two prompts' scores on one example; 0 if no example has two prompts.
+def _components(scores: Floats) -> tuple[float, float]:
+    """s² and C of the module docstring, C from 0 to s².
 
     A residual from a mean of n observed scores is too small by (n - 1) / n.
     """
-    counts, examples = observed.sum(axis=1)[:, None], scores.shape[1]
-    residuals = np.where(observed, (scores - accuracies[:, None]) * counts / (counts - 1), 0.0)
-    column = observed.sum(axis=0)
+    observed, examples = ~np.isnan(scores), scores.shape[1]
+    within = float(np.nanvar(scores, axis=1, ddof=1).mean())
+    counts, column = observed.sum(axis=1)[:, None], observed.sum(axis=0)
+    residuals = _residuals(scores) * counts / (counts - 1)
     pairs = int((column * (column - 1)).sum())
     products = float((residuals.sum(axis=0) ** 2 - (residuals**2).sum(axis=0)).sum())
-    return products / pairs * (examples - 1) / examples if pairs else 0.0
+    common = products / pairs * (examples - 1) / examples if pairs else 0.0
+    return within, min(within, max(0.0, common))
 
 
-def _deviation(total: float, noise: float, prompts: int) -> Estimate:
-    """Standard deviation whose variance is ``total`` less ``noise``, with a score interval.
+def _residuals(scores: Floats) -> Floats:
+    """Observed scores less the accuracy of their prompt, 0 elsewhere."""
+    return np.where(np.isnan(scores), 0.0, scores - np.nanmean(scores, axis=1, keepdims=True))
 
-    The variance T of P values with noise of variance v has mean ``t + v`` and variance ``(4 t v +
-    2 v²) / (P - 1)``. The interval holds each t for which T is no further than 1.96 standard
-    deviations off: as Wilson's, it solves a quadratic equation and stays sensible at 0.
+
+def _adjusted(scores: Floats) -> tuple[Floats, Floats]:
+    """a_p and v_p of the module docstring, each of shape (P)."""
+    observed, residuals = ~np.isnan(scores), _residuals(scores)
+    within, common = _components(scores)
+    others = observed.sum(axis=0) - observed  # m, (P, N)
+    told = (others > 0) & (common > 0)
+    share = np.divide(common, within + (others - 1) * common, out=np.zeros(scores.shape), where=told)
+    ease = share * (residuals.sum(axis=0) - residuals)
+    left = scores - ease
+    finite = 1 / observed.sum(axis=1) - 1 / scores.shape[1]
+    return np.nanmean(left, axis=1) + ease.mean(axis=1), np.nanvar(left, axis=1, ddof=1) * finite
+
+
+def _std(scores: Floats) -> Estimate:
+    """Standard deviation of accuracies over prompts, with a score interval.
+
+    The variance T of the a_p has mean ``t + mean v_p`` and variance about ``(4 t u + 2 mean v_p²) / (P
+    - 1)``, u the mean of the v_p weighted by squared deviation from the mean: the noise of the
+    prompts far out counts most. The interval holds each t for which T is no further than 1.96
+    standard deviations off: as Wilson's, it solves a quadratic equation and stays sensible at 0.
     """
-    excess, scale = max(0.0, total - noise), NORMAL_95**2 / (prompts - 1)
-    middle = excess + 2 * scale * noise
-    root = (middle**2 - excess**2 + 2 * scale * noise**2) ** 0.5
+    accuracies, noise = _adjusted(scores)
+    squares = (accuracies - accuracies.mean()) ** 2
+    weighted = float(squares @ noise / squares.sum()) if squares.any() else float(noise.mean())
+    excess = max(0.0, float(accuracies.var(ddof=1) - noise.mean()))
+    scale = NORMAL_95**2 / (len(scores) - 1)
+    middle = excess + 2 * scale * weighted
+    root = float(max(0.0, middle**2 - excess**2 + 2 * scale * (noise**2).mean()) ** 0.5)
     low, high = max(0.0, middle - root) ** 0.5, (middle + root) ** 0.5
     return Estimate(excess**0.5, (high - low) / (2 * NORMAL_95), low, high)
 

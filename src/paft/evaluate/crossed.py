@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+ROUNDING = 1e-12  # of the parts of a variance: less than this share of them is none
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ def _seed_variance(side: Influence) -> tuple[float, list[tuple[float, int]]]:
         interaction_variance, (side.values, side.prompts, side.examples, side.cells)
     )
     added = seeds - prompts - examples + cells
-    if added <= 0:
+    if added <= ROUNDING * (seeds + prompts + examples + cells):
         return 0.0, []
     parts = [(seeds, s - 1), (prompts, (s - 1) * (p - 1)), (examples, (s - 1) * (n - 1))]
     return added, parts

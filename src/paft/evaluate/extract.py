@@ -7,9 +7,11 @@ number            the first number                            equal as decimal n
 text              the first non-blank line                    equal without case, outer
                                                               punctuation, repeated spaces
 json              the first JSON object, list or value        equal as parsed values
+choice, label     the option in the reply                     the same option
 ================  ==========================================  =============================
 
-Closed rules (``choice``, ``label``) are judged by likelihood and need no extraction.
+Closed rules (``choice``, ``label``) are read from text only where a model gives no likelihoods
+(:mod:`paft.evaluate.server`).
 """
 
 from __future__ import annotations
@@ -17,8 +19,12 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Sequence
 from decimal import Context, Decimal, InvalidOperation
 
+EDGES = " \t\r\n.,;:!?\"'`*_()[]{}<>#-"  # around an answer: punctuation, quotes, Markdown
+LETTER_END = r"(?!['\u2019]\w)"  # "I'm" names no option
+NO_ENGLISH = r"(?!\s+(?!(?:is|or|and|because|since)\b)[a-z])"  # the article and the pronoun
 NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[-+]?\.\d+")
 EXACT = Context(prec=1000)  # the default context rounds to 28 digits
 
@@ -39,6 +45,42 @@ def extract(rule: str, text: str) -> str | None:
         return _json(text)
     line = next((line for line in text.splitlines() if line.strip()), "")
     return " ".join(line.casefold().split()).strip(" .,;:!?\"'`") or None
+
+
+def extract_option(text: str, options: Sequence[str]) -> str | None:
+    """Return the option a reply names, or None where it names none or several.
+
+    In this order: the reply is an option; without case and outer punctuation it is one; it begins
+    with one; it contains just one. An option inside of a longer one ("card" in "card arrival") is not
+    named. Letters are told from words: they must be capitals, "A" and "I" before most words are
+    English, and a reply begins with a letter only if no word follows it.
+
+    Args:
+        text: The reply.
+        options: What may be answered, at least one.
+
+    >>> extract_option("**Card arrival.**", ["card", "card arrival"])
+    'card arrival'
+    >>> extract_option("The answer is (B).", ["A", "B"])
+    'B'
+    >>> extract_option("ham or spam", ["spam", "sham"])
+    'spam'
+    """
+    if text.strip() in options:
+        return text.strip()
+    whole = [option for option in options if _bare(option) == _bare(text)]
+    if len(whole) == 1:
+        return whole[0]
+    named = _named(text, options)
+    if not named:
+        return None
+    first = min(start for _, start, _ in named)
+    if not any(character.isalnum() for character in text[:first]):
+        opening = {option for option, start, end in named if start == first and _opens(option, text[end:])}
+        if opening:
+            return opening.pop() if len(opening) == 1 else None
+    found = {option for option, _, _ in named}
+    return found.pop() if len(found) == 1 else None
 
 
 def cell_score(metric: str, rule: str, prediction: str | None, gold: str) -> float:
@@ -63,6 +105,30 @@ def cell_score(metric: str, rule: str, prediction: str | None, gold: str) -> flo
     got, want = Counter(prediction.split()), Counter(target.split())
     shared = sum((got & want).values())
     return 2 * shared / (sum(got.values()) + sum(want.values()))
+
+
+def _bare(text: str) -> str:
+    return " ".join(text.casefold().split()).strip(EDGES)
+
+
+def _named(text: str, options: Sequence[str]) -> list[tuple[str, int, int]]:
+    """Return (option, start, end) wherever an option stands in a text and in no longer one."""
+    found = []
+    for option in options:
+        words = r"\s+".join(map(re.escape, option.split()))
+        letter = len(option) == 1 and option.isalpha()
+        after = LETTER_END + (NO_ENGLISH if option in ("A", "I") else "") if letter else ""
+        pattern = re.compile(rf"(?<!\w){words}(?!\w){after}", 0 if letter else re.IGNORECASE)
+        found += [(option, match.start(), match.end()) for match in pattern.finditer(text)]
+    return [
+        (option, start, end)
+        for option, start, end in found
+        if not any(s <= start and end <= e and e - s > end - start for _, s, e in found)
+    ]
+
+
+def _opens(option: str, rest: str) -> bool:
+    return len(option) > 1 or re.match(r"[ \t]*\w", rest) is None
 
 
 def _number(text: str) -> str | None:

@@ -25,7 +25,7 @@ class Generated:
 
     Attributes:
         text: Decoded text, special tokens left out.
-        tokens: Tokens generated, the end of sequence included.
+        tokens: Tokens generated, the end of turn or sequence included.
     """
 
     text: str
@@ -43,7 +43,7 @@ def generate_answers(
     on_cells: Callable[[int], None] | None = None,
     ledger: Ledger | None = None,
 ) -> list[Generated]:
-    """Generate greedily until end of sequence or ``max_tokens``; identical contexts only once.
+    """Generate greedily until end of turn or sequence or ``max_tokens``; identical contexts only once.
 
     Args:
         model: A causal language model in evaluation mode.
@@ -96,11 +96,14 @@ def _generate(
         max_new_tokens=max_tokens,
         do_sample=False,
         pad_token_id=encoder.pad,
-        eos_token_id=encoder.end,
+        eos_token_id=encoder.stops,
     )
-    results = []
-    for row in out[:, width:].tolist():
-        count = row.index(encoder.end) + 1 if encoder.end in row else len(row)
-        text = str(encoder.tokenizer.decode(row[:count], skip_special_tokens=True))
-        results.append(Generated(text, count))
-    return results
+    return [read_generated(row, encoder) for row in out[:, width:].tolist()]
+
+
+def read_generated(row: list[int], encoder: Encoder) -> Generated:
+    """Decode generated tokens up to the first that ends an answer; what follows is padding."""
+    stop = next((at for at, token in enumerate(row) if token in encoder.stops), None)
+    # Not every tokenizer calls its end of turn special, so it is left out here.
+    text = str(encoder.tokenizer.decode(row[:stop], skip_special_tokens=True))
+    return Generated(text, len(row) if stop is None else stop + 1)

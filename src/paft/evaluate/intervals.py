@@ -129,8 +129,10 @@ def draws_interval(draws: list[Floats], examples: int, level: float) -> tuple[fl
     """Return mean and interval of draws of a statistic.
 
     The examples' part of the variance is that of the draws; the seeds' part is what the seeds
-    differ by beyond what other examples would make them differ. The percentiles keep their
-    asymmetry and are widened to the sum.
+    differ by beyond what other examples would make them differ. The half-width is the mean of two: a t
+    quantile by Satterthwaite times the root of the sum, which is too narrow where few seeds vary
+    much (92 % instead of 95 with three), and the root of the sum of both parts' squared
+    half-widths, which is too wide. The percentiles keep their asymmetry and are widened to it.
 
     Args:
         draws: One or two arrays (S, B), replicate by replicate from the same examples.
@@ -141,20 +143,25 @@ def draws_interval(draws: list[Floats], examples: int, level: float) -> tuple[fl
     drawn = float(averaged.var())
     by_examples = drawn * examples / (examples - 1)
     variance, parts = by_examples, [(by_examples, examples - 1)]
+    apart = _t(Variance(by_examples, examples - 1), level) ** 2 * by_examples
     for side in draws:
         seeds, replicates = side.shape
         by_seeds = interaction_variance(side.mean(axis=1))
-        variance += max(0.0, by_seeds - replicates * interaction_variance(side))
+        added = max(0.0, by_seeds - replicates * interaction_variance(side))
+        variance += added
         parts.append((by_seeds, seeds - 1))
+        if added > 0:
+            apart += _t(Variance(added, seeds - 1), level) ** 2 * added
     value = float(averaged.mean())
     low, high = np.quantile(averaged, [(1 - level) / 2, (1 + level) / 2])
-    t = _t(Variance(variance, satterthwaite(variance, parts)), level)
+    together = _t(Variance(variance, satterthwaite(variance, parts)), level) * variance**0.5
+    half = (together + apart**0.5) / 2
     if drawn > 0:
-        widening = t / float(ndtri((1 + level) / 2)) * (variance / drawn) ** 0.5
+        widening = half / (float(ndtri((1 + level) / 2)) * drawn**0.5)
         # The mean of draws that are nearly all alike may lie outside their percentiles.
         down, up = max(0.0, value - low) * widening, max(0.0, high - value) * widening
     else:
-        down = up = t * variance**0.5
+        down = up = half
     least = 0.0 if len(draws) == 1 else -1.0
     return value, Interval(float(max(least, value - down)), float(min(1.0, value + up)), level)
 

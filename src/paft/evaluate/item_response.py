@@ -195,20 +195,29 @@ def _slope(cells: _Cells, theta: Floats, width: float) -> _Slope:
     difficulties = width * NODES
     logits = theta[:, None] - difficulties
     curves = expit(logits)  # (P, nodes)
-    joint = cells.scores.T @ logits - observed.T @ np.logaddexp(0.0, logits)
-    joint = weight * joint + LOG_MASSES  # (N, nodes)
-    posterior = softmax(joint, axis=1)
+    # In place, and by products of matrices: new arrays of N x nodes would cost more than the arithmetic.
+    joint = cells.scores.T @ logits  # (N, nodes)
+    joint -= observed.T @ np.logaddexp(0.0, logits)
+    joint *= weight
+    joint += LOG_MASSES
+    top = joint.max(axis=1, keepdims=True)
+    joint -= top
+    posterior = np.exp(joint, out=joint)
+    total = posterior.sum(axis=1, keepdims=True)
+    value = float((top + np.log(total)).sum())
+    posterior /= total
     mass = observed @ posterior  # (P, nodes)
     gradient = weight * (cells.scores.sum(axis=1) - (mass * curves).sum(axis=1))
     complete = weight * (mass * curves * (1 - curves)).sum(axis=1)
     # Louis (1982): what is lost because difficulties are unknown is the covariance of the scores
     # given the data. Between two prompts it is taken along the difficulty, its only source.
     means = curves @ posterior.T  # (P, N)
-    lost = weight**2 * ((mass * curves**2).sum(axis=1) - (observed * means**2).sum(axis=1))
-    along = observed * _along(curves, posterior, difficulties)
+    lost = weight**2 * ((mass * curves**2).sum(axis=1) - np.einsum("pi,pi,pi->p", observed, means, means))
+    along = _along(curves, posterior, difficulties)
+    along *= observed
     information = -(weight**2) * (along @ along.T)
     np.fill_diagonal(information, complete - lost)
-    return _Slope(float(logsumexp(joint, axis=1).sum()), gradient, information, posterior)
+    return _Slope(value, gradient, information, posterior)
 
 
 def _mode(cells: _Cells, widths: Widths, kernel: Floats | None, start: Floats, tolerance: float) -> _Mode:
@@ -322,7 +331,8 @@ def _along(curves: Floats, posterior: Floats, difficulties: Floats) -> Floats:
     """Change of the expected score by one standard deviation of the difficulty, shape ``(P, N)``."""
     centre = posterior @ difficulties
     spread = np.sqrt(np.maximum(posterior @ difficulties**2 - centre**2, 1e-12))
-    return np.asarray(((curves * difficulties) @ posterior.T - (curves @ posterior.T) * centre) / spread)
+    standardised = (difficulties - centre[:, None]) / spread[:, None]
+    return np.asarray(curves @ (posterior * standardised).T)
 
 
 def _folds(observed: NDArray[np.bool_], seed: int) -> NDArray[np.int64]:

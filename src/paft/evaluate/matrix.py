@@ -1,25 +1,32 @@
 """The matrix: one model's score for every (prompt, example) cell.
 
 Stored as Parquet, one row per cell: ``prompt_id``, ``example`` (index in the split's data),
-``prediction``, ``parsed``, ``score`` in [0, 1], ``tokens`` (generated; 0 for closed rules),
-``log_probabilities`` (nats per option, in option order; empty for open rules) and ``truncated``
-(the prompt lost its first tokens to ``max_length``).
+``prediction``, ``parsed``, ``score`` in [0, 1], ``tokens`` (generated; 0 where options were compared),
+``log_probabilities`` (nats per option, in option order; empty where the answer was generated),
+``truncated`` (the prompt lost its first tokens to ``max_length``) and ``context_tokens`` (of the
+rendered prompt). Behind a server every answer is generated, those of closed rules too, and the
+server counts the tokens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from paft.encode import Encoder
 from paft.errors import DataError
-from paft.evaluate.extract import cell_score, extract
+from paft.evaluate.extract import cell_score, extract, extract_option
 from paft.evaluate.generate import Generated, generate_answers
 from paft.evaluate.ledger import Ledger
-from paft.evaluate.score import Request, close_options, score_options
+from paft.evaluate.option_tree import close_options
+from paft.evaluate.plan import Request, share_beginnings
+from paft.evaluate.score import score_options
+from paft.evaluate.server import CLOSED_TOKENS, ServedModel
+from paft.evaluate.vllm import VllmModel
 from paft.files import write_atomically
 from paft.model import LanguageModel
 from paft.prompt import Prompt
@@ -38,6 +45,7 @@ class Cell:
     tokens: int
     log_probabilities: tuple[float, ...]
     truncated: bool = False
+    context_tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -109,7 +117,7 @@ class Matrix:
 
 
 def evaluate_matrix(
-    language_model: LanguageModel,
+    language_model: LanguageModel | VllmModel | ServedModel,
     task: Task,
     prompts: Sequence[Prompt],
     examples: Sequence[Example],
@@ -128,45 +136,107 @@ def evaluate_matrix(
         task: Gives answer rule and metric.
         prompts: P prompts.
         examples: N examples.
-        max_length: Tokens of prompt and answer at most.
+        max_length: Tokens of prompt and answer at most; a server has limits of its own.
         choose: ``sum`` or ``mean`` log-probability decides between options.
         batch_tokens: Tokens per forward pass at most.
         on_cells: Called with the number of cells just finished.
         ledger: Keeps finished cells, so that a killed evaluation goes on where it stopped.
         chosen: Which cells to score, (P, N) of bool; all by default (:mod:`paft.evaluate.budget`).
     """
-    encoder = language_model.encoder(max_length)
     places = [
         (prompt, example)
         for p, prompt in enumerate(prompts)
         for i, example in enumerate(examples)
         if chosen is None or chosen[p, i]
     ]
-    rendered = [prompt.render(example.values) for prompt, example in places]
-    model = language_model.model
-    if task.answer.closed:
-        encode = _OptionEncoder(encoder)
-        requests = [encode.request(text, place[1]) for text, place in zip(rendered, places, strict=True)]
-        cut = encode.truncated
-        scores = score_options(
-            model, requests, pad=encoder.pad, batch_tokens=batch_tokens, on_cells=on_cells, ledger=ledger
-        )
-        cells = [
-            _closed_cell(task, *place, request, score, choose)
-            for place, request, score in zip(places, requests, scores, strict=True)
-        ]
+    work = _Work(task, places, choose, batch_tokens, on_cells, ledger)
+    if isinstance(language_model, ServedModel):
+        cells = work.ask(language_model)
+    elif task.answer.closed:
+        cells = work.compare_options(language_model, language_model.encoder(max_length))
     else:
-        limit = task.answer.token_limit
-        pairs = [encoder.context(text, limit) for text in rendered]
-        cut = [truncated for _, truncated in pairs]
-        answers = generate_answers(
-            model, [tuple(context) for context, _ in pairs], encoder,
-            max_tokens=limit, batch_tokens=batch_tokens, on_cells=on_cells, ledger=ledger,
-        )  # fmt: skip
-        cells = [_open_cell(task, *place, answer) for place, answer in zip(places, answers, strict=True)]
-    cells = [replace(cell, truncated=truncated) for cell, truncated in zip(cells, cut, strict=True)]
+        cells = work.generate(language_model, language_model.encoder(max_length))
     ids = tuple(prompt.id for prompt in prompts)
     return Matrix(ids, tuple(example.index for example in examples), tuple(cells))
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Cells to fill, and the three ways to fill them; fields as in :func:`evaluate_matrix`."""
+
+    task: Task
+    places: Sequence[tuple[Prompt, Example]]
+    choose: str
+    batch_tokens: int
+    on_cells: Callable[[int], None] | None
+    ledger: Ledger | None
+
+    @cached_property
+    def rendered(self) -> list[str]:
+        return [prompt.render(example.values) for prompt, example in self.places]
+
+    def ask(self, served: ServedModel) -> list[Cell]:
+        """Let a server answer; rules of every kind are read from the reply."""
+        limit = self.task.answer.token_limit
+        if self.task.answer.closed:
+            limit = self.task.answer.max_tokens or CLOSED_TOKENS
+        names = [f"prompt {prompt.id} on example {example.index}" for prompt, example in self.places]
+        replies = served.replies(
+            self.rendered, names, max_tokens=limit, on_cells=self.on_cells, ledger=self.ledger
+        )
+        return [
+            replace(
+                _open_cell(self.task, *place, Generated(reply.text, reply.output_tokens)),
+                context_tokens=reply.input_tokens,
+            )
+            for place, reply in zip(self.places, replies, strict=True)
+        ]
+
+    def compare_options(self, judged: LanguageModel | VllmModel, encoder: Encoder) -> list[Cell]:
+        """Take the likeliest option."""
+        encode = _OptionEncoder(encoder)
+        texts = zip(self.rendered, self.places, strict=True)
+        requests = [encode.request(text, example) for text, (_, example) in texts]
+        if isinstance(judged, VllmModel):
+            scores = judged.score_options(requests, on_cells=self.on_cells, ledger=self.ledger)
+        else:
+            whole = [
+                None if cut else prompt.id
+                for (prompt, _), cut in zip(self.places, encode.truncated, strict=True)
+            ]
+            scores = score_options(
+                judged.model, share_beginnings(requests, whole), pad=encoder.pad,
+                batch_tokens=self.batch_tokens, on_cells=self.on_cells, ledger=self.ledger,
+            )  # fmt: skip
+        return [
+            replace(
+                _closed_cell(self.task, *place, request, score, self.choose),
+                truncated=cut,
+                context_tokens=len(request.context),
+            )
+            for place, request, score, cut in zip(
+                self.places, requests, scores, encode.truncated, strict=True
+            )
+        ]
+
+    def generate(self, judged: LanguageModel | VllmModel, encoder: Encoder) -> list[Cell]:
+        """Generate an answer and read it."""
+        limit = self.task.answer.token_limit
+        pairs = [encoder.context(text, limit) for text in self.rendered]
+        contexts = [tuple(context) for context, _ in pairs]
+        if isinstance(judged, VllmModel):
+            answers = judged.generate_answers(
+                contexts, encoder, max_tokens=limit, on_cells=self.on_cells, ledger=self.ledger
+            )
+        else:
+            answers = generate_answers(
+                judged.model, contexts, encoder,
+                max_tokens=limit, batch_tokens=self.batch_tokens, on_cells=self.on_cells, ledger=self.ledger,
+            )  # fmt: skip
+        return [
+            replace(_open_cell(self.task, *place, answer), truncated=cut, context_tokens=len(context))
+            for place, answer, (context, cut) in zip(self.places, answers, pairs, strict=True)
+        ]
 
 
 class _OptionEncoder:
@@ -200,7 +270,10 @@ def _closed_cell(
 
 
 def _open_cell(task: Task, prompt: Prompt, example: Example, answer: Generated) -> Cell:
-    prediction = extract(task.answer.rule, answer.text)
+    if task.answer.closed:
+        prediction = extract_option(answer.text, example.options)
+    else:
+        prediction = extract(task.answer.rule, answer.text)
     score = cell_score(task.metric, task.answer.rule, prediction, example.gold)
     return Cell(prompt.id, example.index, prediction, prediction is not None, score, answer.tokens, ())
 
@@ -218,5 +291,6 @@ def _parquet_schema() -> object:
             ("tokens", pa.int64()),
             ("log_probabilities", pa.list_(pa.float64())),
             ("truncated", pa.bool_()),
+            ("context_tokens", pa.int64()),
         ]
     )

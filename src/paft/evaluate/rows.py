@@ -6,10 +6,14 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from paft.evaluate.agreement import accuracy_given_parsed, parse_rate
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.metrics import summarize
 from paft.evaluate.robustness import robustness
 from paft.prompt import Prompt
+from paft.task import Task
 
 
 def split_row(
@@ -30,6 +34,9 @@ def split_row(
         "seed": seed,
         "split": split,
         **dataclasses.asdict(summarize(matrix.scores.mean(axis=1), threshold)),
+        "parse_rate": float(matrix.parsed.mean()),
+        "context_tokens": sum(cell.context_tokens for cell in matrix.cells),
+        "tokens": sum(cell.tokens for cell in matrix.cells),
         "n_prompts": len(matrix.prompt_ids),
         "n_examples": len(matrix.examples),
         "eval_seconds": seconds,
@@ -37,10 +44,29 @@ def split_row(
 
 
 def prompt_rows(
-    method: str, seed: int | None, split: str, prompts: Sequence[Prompt], matrix: Matrix
+    method: str, seed: int | None, split: str, prompts: Sequence[Prompt], matrix: Matrix, seconds: float
 ) -> list[dict[str, Any]]:
-    """Return accuracy and parse rate of every prompt, in order."""
+    """Return accuracy, parse rate and cost of every prompt, in order.
+
+    ``context_tokens`` and ``tokens`` (generated) are means over examples. ``seconds`` is the prompt's
+    share of the split's by tokens: prompts share batches, so no clock could tell them apart.
+
+    Args:
+        method: What was judged.
+        seed: Its training seed; None if it was not trained here.
+        split: Which prompts it was judged on.
+        prompts: The prompts (P), in the matrix's order.
+        matrix: Every cell.
+        seconds: What judging the split took.
+    """
     accuracies, rates = matrix.scores.mean(axis=1), matrix.parsed.mean(axis=1)
+    shape = len(prompts), len(matrix.examples)
+    contexts, tokens = (
+        np.array(counts).reshape(shape).mean(axis=1)
+        for counts in zip(*((cell.context_tokens, cell.tokens) for cell in matrix.cells), strict=True)
+    )
+    used = contexts + tokens
+    shares = used / used.sum() if used.any() else np.full(len(prompts), 1 / len(prompts))
     return [
         {
             "method": method,
@@ -50,8 +76,13 @@ def prompt_rows(
             "prompt": prompt.template,
             "accuracy": float(accuracy),
             "parse_rate": float(rate),
+            "context_tokens": float(context),
+            "tokens": float(count),
+            "seconds": round(float(seconds * share), 4),
         }
-        for prompt, accuracy, rate in zip(prompts, accuracies, rates, strict=True)
+        for prompt, accuracy, rate, context, count, share in zip(
+            prompts, accuracies, rates, contexts, tokens, shares, strict=True
+        )
     ]
 
 
@@ -71,6 +102,53 @@ def robustness_row(
         matrices[split], threshold, user=matrices.get("user"), adversarial=matrices.get("adversarial")
     )
     return {"method": method, "seed": seed, "split": split, **dataclasses.asdict(numbers)}
+
+
+def judging(task: Task, backend: str = "hf") -> dict[str, Any]:
+    """Return how answers are told: figures that were judged in different ways are not comparable.
+
+    Args:
+        task: Gives the answer rule.
+        backend: ``hf``, ``vllm`` or ``openai``; a server gives no likelihood of an option.
+
+    Returns:
+        ``backend``; ``by``: ``likelihood`` of the options or ``generation``; ``rule``: what is read
+        from the text, or the kind of options.
+    """
+    likelihood = task.answer.closed and backend != "openai"
+    return {
+        "backend": backend,
+        "by": "likelihood" if likelihood else "generation",
+        "rule": task.answer.rule,
+    }
+
+
+def answer_figures(matrix: Matrix) -> dict[str, Any]:
+    """Return parse rate, accuracy of what was read, and mean generated tokens, over all cells scored."""
+    cells = matrix.cells
+    scores, parsed = np.array([[c.score for c in cells]]), np.array([[c.parsed for c in cells]])
+    return {
+        "parse_rate": parse_rate(parsed),
+        "accuracy_given_parsed": accuracy_given_parsed(scores, parsed),
+        "tokens_per_answer": sum(cell.tokens for cell in cells) / len(cells),
+    }
+
+
+def judging_line(told: Mapping[str, Any]) -> str:
+    """Say in a line what :func:`judging` and :func:`answer_figures` found.
+
+    >>> judging_line({"by": "generation", "rule": "label", "parse_rate": 0.5, "tokens_per_answer": 3.0,
+    ...               "accuracy_given_parsed": 1.0})
+    'Judged by generation (rule label): 50.0 % of answers readable, 100.0 % of them right, 3.0 tokens each'
+    """
+    if told["by"] == "likelihood":
+        return f"Judged by likelihood of the options (rule {told['rule']})"
+    right = told["accuracy_given_parsed"]
+    return (
+        f"Judged by generation (rule {told['rule']}): {100 * told['parse_rate']:.1f} % of answers readable, "
+        + ("" if right is None else f"{100 * right:.1f} % of them right, ")
+        + f"{told['tokens_per_answer']:.1f} tokens each"
+    )
 
 
 def truncation_warning(name: str, split: str, matrix: Matrix) -> list[str]:

@@ -20,6 +20,8 @@ import numpy as np
 from paft.config import Evaluate
 from paft.evaluate.ledger import Ledger
 from paft.evaluate.matrix import Matrix, evaluate_matrix
+from paft.evaluate.server import ServedModel
+from paft.evaluate.vllm import VllmModel
 from paft.files import read_json, write_json
 from paft.model import LanguageModel
 from paft.prompt import Prompt
@@ -27,7 +29,7 @@ from paft.task import Example, Task
 
 
 def judge(
-    load: Callable[[], LanguageModel],
+    load: Callable[[], LanguageModel | VllmModel | ServedModel],
     task: Task,
     prompts: Sequence[Prompt],
     examples: Sequence[Example],

@@ -22,7 +22,7 @@ interval is about that trained model.
 
 How the intervals are made is in :mod:`paft.evaluate.intervals`. ``benchmarks/intervals.json`` holds how
 often they cover the truth in a simulation, and where they fall short: chiefly the standard
-deviation when a few prompts are far worse than the rest.
+deviation when a few prompts are far worse than the rest, and then, less so, a difference of means.
 
 Legend: S seeds, P prompts, N examples.
 """

@@ -1,8 +1,8 @@
 """One cell of a comparison: one method under one seed, trained and judged.
 
 A cell's folder fills in order: ``adapter/`` (``model/`` when all weights are trained), ``train.json``,
-``<split>.parquet`` for each judged split, and last ``cell.json``. A finished file is never made
-again, so an interrupted cell continues behind its last finished part.
+``<split>.parquet`` for each judged split, ``cell.json``, and last the weights' model card. A finished
+file is never made again, so an interrupted cell continues behind its last finished part.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from paft.evaluate.matrix import Matrix
 from paft.evaluate.rows import prompt_rows, robustness_row, split_row, truncation_warning
 from paft.evaluate.runner import judge
 from paft.files import read_json, write_json
+from paft.grid.card import write_card
 from paft.grid.methods import METHODS
 from paft.model import LanguageModel, load_model
 from paft.prompt import Prompt
@@ -105,6 +106,7 @@ def run_cell(
     done = folder / "cell.json"
     # A cell that a former version summarised lacks figures: they follow from its matrices.
     if done.exists() and "robustness" in (result := dict(read_json(done, "cell"))):
+        write_card(plan, config, inputs, folder, folder / weights_name(config))
         reporter.finish(plan.name, "already done: " + _outcome(result["rows"][0]))
         return result
     trained = _train(plan, config, inputs, folder, reporter)
@@ -118,11 +120,12 @@ def run_cell(
         matrices[split] = matrix
         row = split_row(plan.method, plan.seed, split, matrix, threshold, seconds)
         rows.append({**row, **{f"train_{key}": trained[key] for key in ("steps", "tokens", "seconds")}})
-        per_prompt.extend(prompt_rows(plan.method, plan.seed, split, prompts, matrix))
+        per_prompt.extend(prompt_rows(plan.method, plan.seed, split, prompts, matrix, seconds))
         warnings.extend(truncation_warning(plan.name, split, matrix))
     summary = robustness_row(plan.method, plan.seed, "test", matrices, threshold)
     result = {"rows": rows, "per_prompt": per_prompt, "robustness": [summary], "warnings": warnings}
     write_json(done, result)
+    write_card(plan, config, inputs, folder, folder / weights_name(config))
     reporter.finish(plan.name, _outcome(rows[0]))
     return result
 
@@ -158,7 +161,8 @@ def _train(
         reporter.advance(step - before, f"loss {loss:.3f}")
         before = step
 
-    language_model = load_model(config.model, full_precision=config.train.adapt.method == "full")
+    full = config.train.adapt.method == "full"
+    language_model = load_model(config.model, full_precision=full, chat=config.chat)
     folder.mkdir(parents=True, exist_ok=True)
     trained = fine_tune(
         language_model, inputs.train, prompts, settings,
@@ -178,8 +182,8 @@ def _judge(
     def load() -> LanguageModel:
         reporter.stage(plan.name, f"judge on {split} prompts", len(prompts) * len(inputs.test))
         if weights is None or config.train.adapt.method == "lora":
-            return load_model(config.model, weights)
-        return load_model(str(weights))
+            return load_model(config.model, weights, chat=config.chat)
+        return load_model(str(weights), chat=config.chat)
 
     return judge(
         load, inputs.task, prompts, inputs.test,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,12 +17,22 @@ from pydantic import Field, model_validator
 
 from paft.bank import Bank, load_bank
 from paft.bank.diversity import embed_prompts
-from paft.config import BUILTIN_MODEL, BUILTIN_TASK, Evaluate
+from paft.chat import check_chat
+from paft.config import BUILTIN_MODEL, BUILTIN_TASK, Chat, Evaluate
 from paft.errors import ConfigError
 from paft.evaluate.budget import estimate_from, parse_budget, sample_cells
 from paft.evaluate.matrix import Matrix
-from paft.evaluate.rows import prompt_rows, robustness_row, split_row, truncation_warning
+from paft.evaluate.rows import (
+    answer_figures,
+    judging,
+    prompt_rows,
+    robustness_row,
+    split_row,
+    truncation_warning,
+)
 from paft.evaluate.runner import judge, processes
+from paft.evaluate.server import ServedModel, Server
+from paft.evaluate.vllm import VllmModel, import_vllm, load_vllm
 from paft.files import write_json, write_text
 from paft.grid.cell import Reporter
 from paft.grid.runner import bank_file, claim_output, data_fingerprint, sample
@@ -33,6 +44,7 @@ from paft.schema import Schema
 from paft.task import Example, Task, load_task
 
 COMPONENTS = 5  # of the wording, offered to the estimate
+SERVER_IDENTITY = ("base_url", "completions", "max_tokens")  # what replies depend on
 UNTRAINED = {"train_steps": 0, "train_tokens": 0, "train_seconds": 0.0}
 
 
@@ -46,12 +58,17 @@ class EvaluateConfig(Schema):
         split: Prompts to judge on.
         model: A folder, a Hub id or ``tiny``.
         adapter: Folder of a PEFT adapter on top of it.
+        backend: What runs the model: ``hf`` (Transformers in this process), ``vllm``
+            (:mod:`paft.evaluate.vllm`) or ``openai``, any OpenAI-compatible server, whose models are
+            judged by what they write (:mod:`paft.evaluate.server`).
+        server: Where that server is.
         output: Folder for the results.
         max_length: Tokens of prompt and answer together at most.
         budget: Share of the cells to score, in (0, 1]; the rest is estimated
             (:mod:`paft.evaluate.budget`).
         budget_evals: The same as a number of cells.
         budget_seed: Seed of the choice of cells.
+        chat: Whether prompts are put as turns of the model's chat template; as it was trained.
         evaluate: Settings of stage 3.
     """
 
@@ -61,11 +78,14 @@ class EvaluateConfig(Schema):
     split: Literal["train", "validation", "test", "adversarial"] = "test"
     model: str = BUILTIN_MODEL
     adapter: str | None = None
+    backend: Literal["hf", "vllm", "openai"] = "hf"
+    server: Server = Server()
     output: str
     max_length: int = Field(default=1024, ge=8)
     budget: float | None = Field(default=None, gt=0, le=1)
     budget_evals: int | None = Field(default=None, ge=1)
     budget_seed: int = Field(default=0, ge=0)
+    chat: Chat = Chat()
     evaluate: Evaluate = Evaluate()
 
     @model_validator(mode="after")
@@ -73,6 +93,25 @@ class EvaluateConfig(Schema):
         if self.budget is not None and self.budget_evals is not None:
             raise ValueError("budget and budget_evals say the same in two ways: give one of them")
         return self
+
+    @model_validator(mode="after")
+    def _check_backend(self) -> EvaluateConfig:
+        if self.backend != "openai":
+            if self.server != Server():
+                raise ValueError("a server (--base-url, server.*) needs --backend openai")
+            return self
+        if self.adapter is not None:
+            raise ValueError("a server loads its adapters itself: give what it calls the adapter as --model")
+        if self.model == BUILTIN_MODEL and "model" not in self.model_fields_set:
+            raise ValueError("a server has models of its own: name one with --model")
+        if self.chat.enabled and self.server.completions:
+            raise ValueError("--chat and --completions exclude each other: give one of them")
+        return self
+
+    @property
+    def served(self) -> ServedModel:
+        """The model behind the server."""
+        return ServedModel(self.model, self.server, self.chat.system)
 
     def cells(self, prompts: int, examples: int) -> np.ndarray | None:
         """Return which cells to score, shape ``(P, N)`` of bool; None for all.
@@ -149,10 +188,34 @@ def _check(config: EvaluateConfig, task: Task, bank: Bank) -> list[Example]:
         task.check_prompt(prompt)
     if config.adapter is not None and not (Path(config.adapter) / "adapter_config.json").exists():
         raise ConfigError(f"{config.adapter} is no adapter folder: it has no adapter_config.json")
-    check_model(config.model)
+    _check_judged(config)
     examples = sample(task.examples("test"), config.evaluate.examples)
     config.cells(len(bank.require(config.split)), len(examples))
     return examples
+
+
+def _check_judged(config: EvaluateConfig) -> None:
+    """Refuse a model that cannot be had, or not in the way it is to be asked."""
+    if config.backend != "hf" and processes()[1] > 1:
+        raise ConfigError(
+            f"--backend {config.backend} brings its own parallelism: start a single process of paft"
+        )
+    if config.backend == "openai":
+        config.served.check()
+        return
+    if config.backend == "vllm":
+        import_vllm()
+    for weights in filter(None, (config.adapter, resolve_model(config.model))):
+        check_chat(Path(weights), config.chat)
+    check_model(config.model, config.chat)
+
+
+def _load(config: EvaluateConfig) -> LanguageModel | VllmModel | ServedModel:
+    if config.backend == "openai":
+        return config.served
+    if config.backend == "vllm":
+        return load_vllm(config.model, config.adapter, max_length=config.max_length, chat=config.chat)
+    return load_model(config.model, config.adapter, chat=config.chat)
 
 
 def _judge_splits(
@@ -164,31 +227,35 @@ def _judge_splits(
     chosen = config.cells(len(splits[config.split]), len(examples))
     if chosen is not None:
         del splits["user"]
+    loaded = cache(lambda: _load(config))  # a second engine would find the accelerator's memory taken
     matrices: dict[str, Matrix] = {}
     seconds: dict[str, float] = {}
     for split, prompts in splits.items():
         cells = len(prompts) * len(examples) if chosen is None else int(chosen.sum())
 
-        def load(split: str = split, cells: int = cells) -> LanguageModel:
+        def load(split: str = split, cells: int = cells) -> LanguageModel | VllmModel | ServedModel:
             reporter.stage(name, f"judge on {split} prompts", cells)
-            return load_model(config.model, config.adapter)
+            return loaded()
 
         matrices[split], seconds[split] = judge(
             load, task, prompts, examples,
             folder=Path(config.output) / "cells" / name, split=split, settings=config.evaluate,
             max_length=config.max_length, on_cells=reporter.advance, chosen=chosen,
         )  # fmt: skip
-    warnings = [text for split in splits for text in truncation_warning(name, split, matrices[split])]
+    about = {
+        "warnings": [t for split in splits for t in truncation_warning(name, split, matrices[split])],
+        "judging": judging(task, config.backend) | answer_figures(matrices[config.split]),
+    }
     if chosen is not None:
         estimate = estimate_from(matrices[config.split].scores, _covariates(splits[config.split]))
-        return {"warnings": warnings, "rows": [], "per_prompt": [], "budget": dataclasses.asdict(estimate)}
+        return {**about, "rows": [], "per_prompt": [], "budget": dataclasses.asdict(estimate)}
     rows, per_prompt = [], []
     for split, prompts in splits.items():
         row = split_row(name, None, split, matrices[split], threshold, seconds[split])
         rows.append(row | UNTRAINED)
-        per_prompt += prompt_rows(name, None, split, prompts, matrices[split])
+        per_prompt += prompt_rows(name, None, split, prompts, matrices[split], seconds[split])
     summary = robustness_row(name, None, config.split, matrices, threshold)
-    return {"warnings": warnings, "rows": rows, "per_prompt": per_prompt, "robustness": [summary]}
+    return {**about, "rows": rows, "per_prompt": per_prompt, "robustness": [summary]}
 
 
 def _covariates(prompts: Sequence[Prompt]) -> np.ndarray:
@@ -200,12 +267,18 @@ def _covariates(prompts: Sequence[Prompt]) -> np.ndarray:
 
 def _identity(config: EvaluateConfig, task: Task, bank: Bank, examples: str) -> dict[str, Any]:
     """Everything a cell depends on, by name."""
-    settings = config.model_dump(mode="json", exclude={"output", "task", "data", "bank", "evaluate"})
+    others = {"output", "task", "data", "bank", "evaluate", "server"}
+    settings = config.model_dump(mode="json", exclude=others)
     adapter = None if config.adapter is None else model_fingerprint(config.adapter)
+    served = config.backend == "openai"
+    asked = {key: getattr(config.server, key) for key in SERVER_IDENTITY} if served else {}
     return {
         **settings,
         **{f"evaluate.{key}": value for key, value in config.evaluate.model_dump(mode="json").items()},
-        "model files": model_fingerprint(resolve_model(config.model)),
+        **{f"server.{key}": value for key, value in asked.items()},
+        "judged by": judging(task, config.backend)["by"],
+        "chat": config.chat.identity(),
+        "model files": None if served else model_fingerprint(resolve_model(config.model)),
         "adapter files": adapter,
         "task": task.fingerprint(),
         "bank": bank.fingerprint,

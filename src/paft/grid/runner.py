@@ -24,6 +24,7 @@ from paft.bank import Bank, load_bank, near_duplicates_across
 from paft.config import BUILTIN_TASK, RunConfig
 from paft.errors import ConfigError, DataError, ResumeError
 from paft.evaluate.report import write_report
+from paft.evaluate.rows import judging
 from paft.files import disk_error, fingerprint, read_json, write_json, write_text
 from paft.grid.cell import Inputs, Reporter, plan_cells, run_cell, weights_name
 from paft.grid.methods import METHODS
@@ -61,7 +62,7 @@ def run(
     reporter = reporter or Silent()
     inputs = load_inputs(config, task, bank)
     near = near_duplicates_across(inputs.bank)
-    check_model(config.model)
+    check_model(config.model, config.chat)
     output = Path(config.output)
     claim_output(output, identity(config, inputs))
     write_text(output / "config.yaml", config.to_yaml())
@@ -84,6 +85,7 @@ def run(
             for seen, unseen, similarity in near
         ],
         "warnings": warnings + gathered.pop("warnings"),
+        "judging": judging(inputs.task),
         "config": config.model_dump(mode="json"),
         "environment": environment(),
         **gathered,
@@ -160,6 +162,7 @@ def identity(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
     return {
         **settings,
         **flat,
+        "chat": config.chat.identity(),
         "model files": model_fingerprint(config.model),
         "task": inputs.task.fingerprint(),
         "bank": inputs.bank.fingerprint,

@@ -17,6 +17,7 @@ from torch.utils.data import Sampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
 from transformers.trainer_utils import SaveStrategy
 
+from paft.chat import save_chat
 from paft.config import Train
 from paft.errors import ConfigError, DataError
 from paft.files import disk_error
@@ -44,6 +45,7 @@ class Trained:
         seconds: Wall-clock seconds of the loop.
         loss: Mean loss over the run, nats per answer token.
         truncated: Training examples whose prompt was cut to ``max_length`` in the first epoch.
+        curve: (step, mean loss of the steps since the former entry), every few steps.
     """
 
     steps: int
@@ -51,6 +53,7 @@ class Trained:
     seconds: float
     loss: float
     truncated: int
+    curve: tuple[tuple[int, float], ...]
 
 
 class PromptTrainer(Trainer):
@@ -124,7 +127,7 @@ def fine_tune(
     result = trainer.train()
     seconds = time.monotonic() - started
     if trainer.is_world_process_zero():
-        save(trainer.accelerator.unwrap_model(trainer.model), language_model.tokenizer, part, output)
+        save(trainer.accelerator.unwrap_model(trainer.model), language_model, part, output)
     trainer.accelerator.wait_for_everyone()
     return Trained(
         steps=trainer.state.global_step,
@@ -132,6 +135,7 @@ def fine_tune(
         seconds=round(seconds, 2),
         loss=float(result.training_loss),
         truncated=truncated,
+        curve=tuple((int(log["step"]), log["loss"]) for log in trainer.state.log_history if "loss" in log),
     )
 
 
@@ -186,12 +190,16 @@ def count_truncated(dataset: RenderedExamples, schedule: Schedule, batch: int) -
         raise DataError(f"training examples: {error}") from None
 
 
-def save(model: PreTrainedModel, tokenizer: Any, part: Path, output: Path) -> None:
-    """Write adapter or model with its tokenizer as safetensors; the folder appears when complete."""
+def save(model: PreTrainedModel, source: LanguageModel, part: Path, output: Path) -> None:
+    """Write adapter or model as safetensors, with the tokenizer and the chat setting of its source.
+
+    The folder appears when complete.
+    """
     try:
         part.mkdir(parents=True, exist_ok=True)
         model.save_pretrained(part)
-        tokenizer.save_pretrained(part)
+        source.tokenizer.save_pretrained(part)
+        save_chat(part, source.chat)
         shutil.rmtree(output, ignore_errors=True)
         part.rename(output)
     except OSError as error:

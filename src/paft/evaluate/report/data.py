@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +12,13 @@ import numpy as np
 from paft.evaluate.comparison import sentence
 from paft.evaluate.metrics import cvar
 from paft.evaluate.report.cells import Cells, Diagnosis, Failure, diagnose, gather_cells, worst_examples
-from paft.evaluate.report.folder import read_examples, read_matrices, read_results
+from paft.evaluate.report.folder import read_curves, read_examples, read_matrices, read_results
 from paft.evaluate.report.table import (
     MethodRow,
     comparison,
     main_split,
     method_rows,
+    percent,
     prompts_name,
     rival_of_paft,
 )
@@ -27,6 +28,7 @@ from paft.task import Example
 if TYPE_CHECKING:
     from paft.evaluate.matrix import Matrix
 
+WORST = 5  # prompts a method in a table of worst ones
 WORST_SHARE = 0.1  # of the prompts, in CVaR
 HEADLINE: tuple[Name, ...] = ("mean", "min", "std")  # what PAFT is said to win or lose by
 INTERVALS = (
@@ -35,6 +37,7 @@ INTERVALS = (
     "scatter the accuracies, so an observed std, or worst prompt, may lie outside its interval."
 )
 
+Curves = Mapping[str, Sequence[Sequence[tuple[int, float]]]]
 Matrices = Mapping[tuple[str, int | None, str], "Matrix"]
 
 
@@ -113,11 +116,12 @@ class Report:
     Attributes:
         results: The content of ``results.json``, or what there is of it yet.
         measured: What the figures are about.
-        headline: Who wins, in a sentence; empty where nothing is compared.
+        headline: Who wins, in a sentence; where PAFT is not compared, how the best method does.
         methods: In order of first appearance.
         prompts: Hardest first for the method PAFT is compared with.
         examples: By index; empty where the task's data is out of reach.
         unfinished: Names of cells that are planned and not finished.
+        curves: (Optimiser step, loss) over training by method, a list a seed; empty where not recorded.
     """
 
     results: Mapping[str, Any]
@@ -127,6 +131,7 @@ class Report:
     prompts: tuple[PromptFigures, ...]
     examples: Mapping[int, Example]
     unfinished: tuple[str, ...] = ()
+    curves: Curves = field(default_factory=dict)
 
 
 def read_report(folder: Path) -> Report:
@@ -138,7 +143,8 @@ def read_report(folder: Path) -> Report:
     results, unfinished = read_results(folder)
     matrices = read_matrices(folder, results)
     judged = {index for key, matrix in matrices.items() if key[2] != "user" for index in matrix.examples}
-    return gather(results, matrices, read_examples(folder, sorted(judged)), unfinished)
+    curves = read_curves(folder, results)
+    return gather(results, matrices, read_examples(folder, sorted(judged)), unfinished, curves)
 
 
 def gather(
@@ -146,6 +152,7 @@ def gather(
     matrices: Matrices | None = None,
     examples: Sequence[Example] = (),
     unfinished: tuple[str, ...] = (),
+    curves: Curves | None = None,
 ) -> Report:
     """Gather a report.
 
@@ -154,6 +161,7 @@ def gather(
         matrices: By (method, seed, split), as far as there are any.
         examples: The examples behind the cells, if they can be had.
         unfinished: Names of cells that are planned and not finished.
+        curves: (Optimiser step, loss) over training by method, a list a seed.
     """
     split = main_split(results)
     methods = tuple(_method(results, row, split, matrices or {}) for row in method_rows(results, split))
@@ -165,7 +173,19 @@ def gather(
         prompts=tuple(_prompts(results, split, methods)),
         examples={example.index: example for example in examples},
         unfinished=unfinished,
+        curves=curves or {},
     )
+
+
+def worst_prompts(report: Report, limit: int = WORST) -> list[tuple[str, list[PromptFigures]]]:
+    """Return each method's worst prompts, for the methods whose cells are there."""
+    found = []
+    for method in report.methods:
+        name = method.row.method
+        known = [prompt for prompt in report.prompts if name in prompt.diagnosis]
+        if known:
+            found.append((name, sorted(known, key=lambda prompt: prompt.accuracy[name])[:limit]))
+    return found
 
 
 def _measured(results: Mapping[str, Any], split: str) -> Measured:
@@ -219,7 +239,7 @@ def _headline(results: Mapping[str, Any], split: str, methods: Sequence[MethodFi
     rows = [method.row for method in methods]
     rival = rival_of_paft(rows)
     if split != "test" or rival is None:
-        return ""
+        return _alone(results, split, methods)
     sides = {method.row.method: method.cells for method in methods}
     first, second = sides["paft"], sides[rival.method]
     names = [name for name in HEADLINE if name in _estimable(first) and name in _estimable(second)]
@@ -230,6 +250,24 @@ def _headline(results: Mapping[str, Any], split: str, methods: Sequence[MethodFi
     best = max(rows, key=lambda row: row.mean).method
     other = "" if best == "paft" else f" The best mean is that of {best!r}."
     return f"On {prompts_name(split, len(first.prompt_ids))}: {told}.{other}"
+
+
+def _alone(results: Mapping[str, Any], split: str, methods: Sequence[MethodFigures]) -> str:
+    """Say how the method with the best mean does; of the only one, without the word best."""
+    best = max(methods, key=lambda method: method.row.mean)
+    row, told = best.row, _measured(results, split)
+    who = row.method if len(methods) == 1 else f"{row.method!r} has the best mean"
+    parts = [f"mean {percent(row.mean)} %{_interval(best.estimates.get('mean'))}"]
+    if row.std is not None:
+        parts.append(f"std {percent(row.std)} points")
+    parts.append(f"worst prompt {percent(row.min)} %")
+    if row.own is not None:
+        parts.append(f"your own prompt {percent(row.own)} %")
+    return f"{who} on {prompts_name(split, told.prompts)}: {', '.join(parts)}."
+
+
+def _interval(found: Estimate | None) -> str:
+    return "" if found is None else f" [{percent(found.interval.low)}, {percent(found.interval.high)}]"
 
 
 def _prompts(results: Mapping[str, Any], split: str, methods: Sequence[MethodFigures]) -> list[PromptFigures]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from paft.errors import DataError, PaftError
 from paft.files import read_json, read_yaml
-from paft.task import Example, load_task
+from paft.task import Example, Task, load_task
 
 if TYPE_CHECKING:
     from paft.evaluate.matrix import Matrix
@@ -46,8 +46,8 @@ def read_results(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
         raise DataError(f"{saved} was not written by `paft run`: it lacks {', '.join(lacking)}")
     if "budget" in results:
         raise DataError(
-            f"{folder} holds an estimate from a part of the cells (--budget); a report needs them all: "
-            "see results.json, or evaluate without a budget into another folder"
+            f"{folder} holds an estimate from a part of the cells (--budget) and this needs them all: "
+            "evaluate without a budget into another folder"
         )
     unfinished = _add_cells(results, folder)
     if not results["rows"]:
@@ -73,6 +73,32 @@ def read_matrices(folder: Path, results: Mapping[str, Any]) -> dict[tuple[str, i
     return found
 
 
+def read_curves(folder: Path, results: Mapping[str, Any]) -> dict[str, list[list[tuple[int, float]]]]:
+    """Return (step, loss) over training by method, a list a seed; methods without a record are left out.
+
+    Raises:
+        DataError: If a record is there and cannot be read.
+    """
+    from paft.grid.cell import CellPlan
+
+    found: dict[str, list[list[tuple[int, float]]]] = {}
+    for method, seed in dict.fromkeys((row["method"], row["seed"]) for row in results["rows"]):
+        path = folder / "cells" / CellPlan(method, seed).name / "train.json"
+        curve = read_json(path, "training record").get("curve", []) if path.exists() else []
+        if curve:
+            found.setdefault(method, []).append([(int(step), float(loss)) for step, loss in curve])
+    return found
+
+
+def read_task(folder: Path) -> Task | None:
+    """Return the task a run's configuration names; None where it cannot be read from here."""
+    try:
+        config = read_yaml(folder / "config.yaml", "configuration")
+        return load_task(config["task"], config["data"])
+    except PaftError:
+        return None
+
+
 def read_examples(folder: Path, indices: Sequence[int]) -> tuple[Example, ...]:
     """Return the test examples with these indices, as far as they are still the run's.
 
@@ -81,10 +107,10 @@ def read_examples(folder: Path, indices: Sequence[int]) -> tuple[Example, ...]:
     """
     from paft.grid.runner import data_fingerprint
 
+    task = read_task(folder)
     try:
-        config = read_yaml(folder / "config.yaml", "configuration")
         identity = read_json(folder / "run.json", "run identity")
-        rows = load_task(config["task"], config["data"]).examples("test")
+        rows = [] if task is None else task.examples("test")
     except PaftError:
         return ()
     chosen = tuple(rows[index] for index in indices if index < len(rows))

@@ -17,10 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from paft.evaluate.report.budget import BudgetReport, budget_rows
 from paft.evaluate.report.cells import accuracies, easiness
-from paft.evaluate.report.data import INTERVALS, MethodFigures, PromptFigures, Report, gather
-from paft.evaluate.report.folder import read_matrices
-from paft.evaluate.report.plot import colour, distribution_svg, heatmap
+from paft.evaluate.report.data import INTERVALS, MethodFigures, Report, gather, worst_prompts
+from paft.evaluate.report.folder import read_curves, read_matrices
+from paft.evaluate.report.plot import (
+    Dots,
+    colour,
+    curves_svg,
+    distribution_svg,
+    dots_svg,
+    heatmap,
+)
 from paft.evaluate.report.table import percent, prompts_name
 from paft.files import write_text
 from paft.task import Example
@@ -28,7 +36,8 @@ from paft.task import Example
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-WORST = 5  # prompts a method in the table of worst ones
+WIDTH = 5.5  # inches of a picture
+AXIS = "accuracy on one prompt, percent"
 LONGEST = 1200  # characters of an example's field
 # Controls of writing direction, which could make text read as other text, and invisible C0 ones.
 CONTROLS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -63,11 +72,55 @@ def write_report(
         examples: The test examples, for their texts.
     """
     matrices = read_matrices(folder, results) if folder is not None else None
-    write_text(path, page(gather(results, matrices, examples)))
+    curves = read_curves(folder, results) if folder is not None else None
+    write_text(path, page(gather(results, matrices, examples, curves=curves)))
 
 
 def page(report: Report) -> str:
     """Return the report as one HTML page."""
+    from markupsafe import Markup
+
+    names = [method.row.method for method in report.methods]
+    return _rendered(
+        "report.html",
+        report=report,
+        results=report.results,
+        measured=report.measured,
+        prompts_name=prompts_name(report.measured.split, report.measured.prompts),
+        names=names,
+        intervals=INTERVALS if any(method.estimates for method in report.methods) else "",
+        picture=_embeddable(distribution_svg(report.results, width=WIDTH, label=AXIS)),
+        training=_embeddable(curves_svg(report.curves, width=WIDTH)) if report.curves else "",
+        maps=_maps(report),
+        worst=worst_prompts(report),
+        further=_further(report.methods),
+        failures=any(prompt.failures for prompt in report.prompts),
+        record=_record(report),
+        data=Markup(_safe_json(_worst_examples(report))),
+    )
+
+
+def budget_page(report: BudgetReport) -> str:
+    """Return the report of a budget of cells as one HTML page."""
+    from markupsafe import Markup
+
+    made = report.budget
+    line = Dots(report.name, made["distribution"])
+    label = "expected accuracy, lowest prompt to highest, percent"
+    return _rendered(
+        "budget.html",
+        report=report,
+        results=report.results,
+        rows=budget_rows(made),
+        picture=_embeddable(dots_svg([line], width=WIDTH, label=label)),
+        told=_told(report.results),
+        config=_config(report.results),
+        data=Markup(_safe_json({})),
+    )
+
+
+def _rendered(template: str, **values: Any) -> str:
+    """Fill a template that has style and script of all our pages."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -75,24 +128,11 @@ def page(report: Report) -> str:
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
     environment.filters |= {"percent": percent, "visible": visible, "colour": colour}
     style, script = (loader.get_source(environment, f"report.{kind}")[0] for kind in ("css", "js"))
-    names = [method.row.method for method in report.methods]
-    return environment.get_template("report.html").render(
-        report=report,
-        results=report.results,
-        measured=report.measured,
-        prompts_name=prompts_name(report.measured.split, report.measured.prompts),
-        names=names,
-        intervals=INTERVALS if any(method.estimates for method in report.methods) else "",
-        picture=Markup(_picture(report)),  # drawn by us; matplotlib escapes the text in it
-        maps=_maps(report),
-        worst=_worst_prompts(report),
-        further=_further(report.methods),
-        failures=any(prompt.failures for prompt in report.prompts),
-        record=_record(report),
+    return environment.get_template(template).render(
         style=Markup(style),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
-        data=_embedded(report),
+        **values,
     )
 
 
@@ -105,10 +145,12 @@ def visible(text: str) -> Markup:
     return Markup("").join(Markup(piece) for pair in zip(pieces, [*parts, ""], strict=True) for piece in pair)
 
 
-def _picture(report: Report) -> str:
-    """Return the distribution, without the metadata whose names look like addresses to load."""
-    svg = distribution_svg(report.results, width=5.5, label="accuracy on one prompt, percent")
-    return re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+def _embeddable(svg: str) -> Markup:
+    """Return a picture of ours without the metadata whose names look like addresses to load."""
+    from markupsafe import Markup
+
+    # Drawn by us, and matplotlib escapes the text in it.
+    return Markup(re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL))
 
 
 def _maps(report: Report) -> list[dict[str, str]]:
@@ -124,17 +166,6 @@ def _maps(report: Report) -> list[dict[str, str]]:
     ]
 
 
-def _worst_prompts(report: Report) -> list[tuple[str, list[PromptFigures]]]:
-    """Return each method's worst prompts, with methods whose cells are there."""
-    found = []
-    for method in report.methods:
-        name = method.row.method
-        known = [prompt for prompt in report.prompts if name in prompt.diagnosis]
-        if known:
-            found.append((name, sorted(known, key=lambda prompt: prompt.accuracy[name])[:WORST]))
-    return found
-
-
 def _further(methods: Sequence[MethodFigures]) -> list[tuple[str, str, list[float | None]]]:
     rows = [
         (name, meaning, [method.further(key) for method in methods])
@@ -145,25 +176,30 @@ def _further(methods: Sequence[MethodFigures]) -> list[tuple[str, str, list[floa
 
 def _record(report: Report) -> dict[str, Any]:
     """Return what says where the figures come from, in lines of text."""
-    results = report.results
-    told = {
-        "task": report.measured.task,
-        "model": report.measured.model,
-        "bank": report.measured.bank,
-        "seeds": ", ".join(map(str, report.measured.seeds)) or None,
-        **results.get("environment", {}),
-    }
+    seeds = ", ".join(map(str, report.measured.seeds))
     return {
-        "told": {key: str(value) for key, value in told.items() if value is not None},
-        "cells": [row for row in results["rows"] if row["split"] == report.measured.split],
-        "config": json.dumps(results.get("config", {}), indent=2, ensure_ascii=False),
+        "told": _told(report.results) | ({"seeds": seeds} if seeds else {}),
+        "cells": [row for row in report.results["rows"] if row["split"] == report.measured.split],
+        "config": _config(report.results),
     }
 
 
-def _embedded(report: Report) -> Markup:
-    """Return the worst examples of every prompt as JSON that no text in it can end or escape."""
-    from markupsafe import Markup
+def _told(results: Mapping[str, Any]) -> dict[str, str]:
+    names = {"task": "task", "model": "model", "bank_fingerprint": "bank"}
+    told = {name: results[key] for key, name in names.items()}
+    judging = results.get("judging")
+    if judging is not None:
+        told["judged by"] = f"{judging['by']}, rule {judging['rule']}, backend {judging['backend']}"
+    told |= results.get("environment", {})
+    return {key: str(value) for key, value in told.items() if value is not None}
 
+
+def _config(results: Mapping[str, Any]) -> str:
+    return json.dumps(results.get("config", {}), indent=2, ensure_ascii=False)
+
+
+def _worst_examples(report: Report) -> dict[str, Any]:
+    """Return what the page's script shows: the worst examples of every prompt."""
     failures = {
         prompt.id: {
             method: [[failure.example, failure.answer] for failure in found]
@@ -178,10 +214,15 @@ def _embedded(report: Report) -> Markup:
         for index, example in report.examples.items()
         if index in shown
     }
-    text = json.dumps({"examples": examples, "failures": failures}, ensure_ascii=False, allow_nan=False)
+    return {"examples": examples, "failures": failures}
+
+
+def _safe_json(data: Any) -> str:
+    """Return JSON that no text in it can end or escape when it stands in a script element."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False)
     for letter in "<>&\u2028\u2029":
         text = text.replace(letter, f"\\u{ord(letter):04x}")
-    return Markup(text)
+    return text
 
 
 def _cut(text: str) -> str:

@@ -1,10 +1,11 @@
-"""Pictures of a comparison: accuracies by prompt as dots, cells as a map of colours."""
+"""Pictures of a comparison: accuracies by prompt as dots, losses as lines, cells as a map of colours."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,14 +13,19 @@ import numpy as np
 from paft.evaluate.report.table import main_split
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from paft.evaluate.report.cells import Cells
 
-COLOURS = {"base": "#8a8f98", "single": "#d1603d", "paft": "#1f6f8b"}
+COLOURS = {
+    "base": "#8a8f98", "single": "#d1603d", "static": "#a8862a", "per_example": "#4e8a4a", "paft": "#1f6f8b",
+}  # fmt: skip
 OTHER = "#6b5b95"
 WRONG = "#ece8e1"
 UNPARSED = "#2b2d33"
 LEGEND = "accuracy on one prompt, percent (bar: mean; diamond: the user's own prompt)"
 LARGEST = 1000  # pixels a side of a map; beyond that neighbours are averaged
+POINTS = 200  # of a training curve, likewise
 
 
 def colour(method: str) -> str:
@@ -27,44 +33,103 @@ def colour(method: str) -> str:
     return COLOURS.get(method, OTHER)
 
 
-def distribution_svg(results: Mapping[str, Any], *, width: float = 8, label: str = LEGEND) -> str:
-    """Draw accuracies over unseen prompts as an SVG element.
+@dataclass(frozen=True)
+class Dots:
+    """One line of dots.
 
-    Each dot is one prompt under one seed; the bar marks the mean, the diamond the user's own
-    prompt. Dots are spread vertically by rank, which hides nothing and needs no random numbers.
+    Attributes:
+        name: What stands before it.
+        values: Accuracies in [0, 1], a dot each; the bar is their mean.
+        own: Accuracies under the user's own prompt, a diamond each.
+    """
+
+    name: str
+    values: Sequence[float]
+    own: Sequence[float] = ()
+
+
+def distribution_svg(results: Mapping[str, Any], *, width: float = 8, label: str = LEGEND) -> str:
+    """Draw one dot per prompt and seed for every method, as SVG.
 
     Args:
         results: The content of ``results.json``.
-        width: Inches; a narrow picture has large letters on a small screen.
-        label: What stands under the axis.
+        width: In inches; text keeps its size, so a small picture has relatively larger text.
+        label: Below the axis.
     """
-    import matplotlib
+    split = main_split(results)
+    entries = [e for e in results["per_prompt"] if e["split"] in (split, "user")]
+    lines = [
+        Dots(
+            method,
+            [e["accuracy"] for e in entries if (e["method"], e["split"]) == (method, split)],
+            [e["accuracy"] for e in entries if (e["method"], e["split"]) == (method, "user")],
+        )
+        for method in dict.fromkeys(e["method"] for e in entries if e["split"] == split)
+    ]
+    return dots_svg(lines, width=width, label=label)
+
+
+def dots_svg(lines: Sequence[Dots], *, width: float, label: str) -> str:
+    """Draw lines of dots, the first on top, as SVG; arguments as of :func:`distribution_svg`."""
     from matplotlib.figure import Figure
 
-    split = main_split(results)
-    entries = [e for e in results["per_prompt"] if e["split"] == split]
-    methods = list(dict.fromkeys(e["method"] for e in entries))
-    figure = Figure(figsize=(width, 0.9 + 0.8 * len(methods)), layout="constrained")
+    figure = Figure(figsize=(width, 0.9 + 0.8 * len(lines)), layout="constrained")
     axes = figure.subplots()
-    for position, method in enumerate(methods):
-        values = np.sort([100 * e["accuracy"] for e in entries if e["method"] == method])
-        shade = colour(method)
+    for position, line in enumerate(lines):
+        values = 100 * np.sort(line.values)
+        shade = colour(line.name)
         offsets = 0.28 * np.sin(np.arange(len(values)) * 2.4)
         axes.scatter(values, position + offsets, s=16, color=shade, alpha=0.55, linewidths=0)
         axes.plot([values.mean()] * 2, [position - 0.38, position + 0.38], color=shade, linewidth=2.5)
-        own = [
-            100 * e["accuracy"]
-            for e in results["per_prompt"]
-            if e["split"] == "user" and e["method"] == method
-        ]
+        own = [100 * value for value in line.own]
         axes.scatter(own, [position] * len(own), marker="D", s=34, facecolor="white", edgecolor=shade)
-    axes.set_yticks(range(len(methods)), methods)
-    axes.set_ylim(len(methods) - 0.5, -0.5)
+    axes.set_yticks(range(len(lines)), [_plain(line.name) for line in lines])
+    axes.set_ylim(len(lines) - 0.5, -0.5)
     axes.set_xlim(-2, 102)
     axes.set_xlabel(label)
     axes.grid(axis="x", color="#e3e5e8")
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
+    return _svg(figure)
+
+
+def curves_svg(curves: Mapping[str, Sequence[Sequence[tuple[int, float]]]], *, width: float) -> str:
+    """Draw the loss of every training run over its steps, as SVG.
+
+    Args:
+        curves: By method, one list of (optimiser step, loss) a seed.
+        width: In inches.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, 2.6), layout="constrained")
+    axes = figure.subplots()
+    for method, runs in curves.items():
+        for place, run in enumerate(runs):
+            parts = np.array_split(np.array(run, float), min(len(run), POINTS))
+            steps, losses = np.array([part.mean(axis=0) for part in parts]).T
+            axes.plot(
+                steps, losses, color=colour(method), linewidth=1.6, alpha=0.85, marker="o", markersize=2,
+                label=_plain(method) if place == 0 else None,
+            )  # fmt: skip
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("optimiser step")
+    axes.set_ylabel("loss")
+    axes.grid(axis="y", color="#e3e5e8")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    return _svg(figure)
+
+
+def _plain(name: str) -> str:
+    """Escape what matplotlib would read as mathematics."""
+    return name.replace("$", r"\$")
+
+
+def _svg(figure: Figure) -> str:
+    import matplotlib
+
     buffer = io.StringIO()
     # A fixed salt and no date: the same results give the same file.
     with matplotlib.rc_context({"svg.hashsalt": "paft", "svg.fonttype": "none"}):

@@ -124,9 +124,10 @@ def results_table(results: Mapping[str, Any], split: str = "test") -> Table:
     table = Table(
         title=f"{results['task']}: accuracy on {prompts_name(split, first['n_prompts'])} x "
         f"{first['n_examples']} examples" + (f", mean of {seeds} seeds" if seeds > 1 else ""),
-        caption="percent; own prompt = the one prompt 'single' is trained on",
+        caption="percent; own prompt = the task's"
+        + (", on which 'single' is trained" if any(row.method == "single" for row in rows) else ""),
     )
-    table.add_column("method")
+    table.add_column("method" if len(rows) > 1 else "")
     for name in ("mean", "std", "worst", "best", f"> {100 * first['top_threshold']:g}", "own prompt"):
         table.add_column(name, justify="right")
     best = max(row.mean for row in rows)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from paft.evaluate.report.data import INTERVALS, MethodFigures, Report
+from paft.evaluate.report.data import INTERVALS, MethodFigures, Report, worst_prompts
 from paft.evaluate.report.table import percent, prompts_name
 from paft.evaluate.statistics import Estimate
 
@@ -23,18 +23,19 @@ LATEX = {
 
 
 def markdown(report: Report) -> str:
-    """Return headline, table and what was measured as Markdown."""
+    """Return headline, table, what was measured, and the worst prompts as Markdown."""
     names = ["Method", *_columns(report)]
     lines = ["| " + " | ".join(names) + " |", "|---|" + "---:|" * (len(names) - 1)]
     for method in report.methods:
-        lines.append("| " + " | ".join([_markdown(method.row.method), *_figures(method)]) + " |")
-    parts = [_markdown(report.headline), "\n".join(lines), _markdown(_told(report))]
+        lines.append("| " + " | ".join([escape_markdown(method.row.method), *_figures(method)]) + " |")
+    parts = [escape_markdown(report.headline), "\n".join(lines), escape_markdown(_told(report))]
+    parts += ["\n".join(_worst(report)), escape_markdown(_record(report))]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def latex(report: Report) -> str:
     """Return the table as LaTeX (booktabs) with the headline and what was measured as its caption."""
-    columns = [_latex(name) for name in _columns(report)]
+    columns = [escape_latex(name) for name in _columns(report)]
     lines = [
         r"\begin{table}",
         r"\centering",
@@ -42,10 +43,10 @@ def latex(report: Report) -> str:
         r"\toprule",
         " & ".join(["Method", *columns]) + r" \\",
         r"\midrule",
-        *(" & ".join(map(_latex, [m.row.method, *_figures(m)])) + r" \\" for m in report.methods),
+        *(" & ".join(map(escape_latex, [m.row.method, *_figures(m)])) + r" \\" for m in report.methods),
         r"\bottomrule",
         r"\end{tabular}",
-        rf"\caption{{{_latex(' '.join(filter(None, [report.headline, _told(report)])))}}}",
+        rf"\caption{{{escape_latex(' '.join(filter(None, [report.headline, _told(report)])))}}}",
         r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
@@ -74,6 +75,12 @@ def json_figures(report: Report) -> str:
             for prompt in report.prompts
             for name, diagnosis in prompt.diagnosis.items()
         ],
+        "worst_examples": [
+            {"prompt_id": prompt.id, "method": name, "examples": [dataclasses.asdict(each) for each in found]}
+            for prompt in report.prompts
+            for name, found in prompt.failures.items()
+        ],
+        "curves": report.curves,
         "unfinished": list(report.unfinished),
     }
     return json.dumps(figures, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -101,6 +108,27 @@ def _interval(found: Estimate | None) -> str:
     return f" [{percent(found.interval.low)}, {percent(found.interval.high)}]" if found is not None else ""
 
 
+def _worst(report: Report) -> list[str]:
+    """Return lines of a Markdown table of each method's worst prompts; none where cells lack."""
+    names = ["Worst prompts", "Method", "Accuracy", "Unreadable", "Flipped", "Most frequent wrong answer"]
+    lines = []
+    for method, prompts in worst_prompts(report):
+        for prompt in prompts:
+            found = prompt.diagnosis[method]
+            figures = map(percent, (prompt.accuracy[method], found.unparsed, found.flipped))
+            cells = [prompt.text, method, *figures, "-" if found.wrong_answer is None else found.wrong_answer]
+            lines.append("| " + " | ".join(map(escape_markdown, cells)) + " |")
+    head = ["| " + " | ".join(names) + " |", "|---|---|---:|---:|---:|---|"]
+    return [*head, *lines] if lines else []
+
+
+def _record(report: Report) -> str:
+    """Say with what the figures were made."""
+    record = report.results.get("environment", {})
+    told = ", ".join(f"{name} {value}" for name, value in record.items() if value is not None)
+    return f"Made with: {told}." if told else ""
+
+
 def _told(report: Report) -> str:
     """Say what was measured, in sentences."""
     measured = report.measured
@@ -126,9 +154,11 @@ def _method(method: MethodFigures) -> dict[str, Any]:
     }
 
 
-def _markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    """Return text on one line, with what Markdown or a table would take for markup escaped."""
     return re.sub(r"([\\`*_{}\[\]<>|#&~$])", r"\\\1", " ".join(text.split()))
 
 
-def _latex(text: str) -> str:
+def escape_latex(text: str) -> str:
+    """Return text on one line, with what LaTeX gives a meaning escaped."""
     return "".join(LATEX.get(letter, letter) for letter in " ".join(text.split()))

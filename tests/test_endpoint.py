@@ -1,11 +1,11 @@
 """One request against a wayward endpoint: what passes is tried again, what does not is said."""
 
 import pytest
-from chat_server import ChatServer
 
-from paft.bank import client as client_module
-from paft.bank.client import EndpointClient, _retry_after
+from chat_server import ChatServer
+from paft import endpoint as endpoint_module
 from paft.bank.generators import Generators
+from paft.endpoint import EndpointClient, _retry_after
 from paft.errors import ConfigError, ModelError, PaftError
 
 pytest.importorskip("openai")
@@ -28,7 +28,7 @@ def client_for(server, model, *, retries=2, timeout=10.0, **keys):
             "timeout": timeout,
         }
     )
-    return EndpointClient(settings.generators[0], settings, pause=waits.append)
+    return EndpointClient(settings.generators[0].endpoint, settings, pause=waits.append)
 
 
 waits: list[float] = []
@@ -128,8 +128,8 @@ def test_waits_double_up_to_a_limit_and_differ_between_requests():
     settings = Generators.model_validate(
         {"generators": [{"name": "a", "model": "m", "base_url": "http://127.0.0.1:1/v1"}], "retry_wait": 1}
     )
-    client = EndpointClient(settings.generators[0], settings)
-    failure = client_module._Passing("why")
+    client = EndpointClient(settings.generators[0].endpoint, settings)
+    failure = endpoint_module._Passing("why")
     series = [client._wait(failure, "a/few-shot/0/1", attempt) for attempt in range(9)]
     assert all(0.5 * 2**i <= wait <= 2**i for i, wait in enumerate(series[:6]))
     assert all(30 <= wait <= 60 for wait in series[6:])

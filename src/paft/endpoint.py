@@ -1,34 +1,130 @@
-"""Asking a model at an OpenAI-compatible endpoint, through everything that goes wrong on the way.
+"""A model at an OpenAI-compatible endpoint, asked through everything that goes wrong on the way.
 
-What passes by itself (429, 5xx, timeouts, broken connections, replies that are no JSON) is tried
-again after a wait that doubles each time; what does not (a wrong key, an unknown model) ends the
-generator with a :class:`ModelError`. The jitter on a wait is a hash of the request's name, so no
-random state exists. Errors never show a key: nothing of an authentication failure's body is
-quoted, and the key is struck out of every other one.
+Whoever writes prompts (:mod:`paft.bank.generate`) and whoever is judged
+(:mod:`paft.evaluate.server`) is asked from here. What passes by itself (429, 5xx, timeouts, broken
+connections, replies that are no JSON) is tried again after a wait that doubles each time; what does
+not (a wrong key, an unknown model) ends it with a :class:`ModelError`. The jitter on a wait is a
+hash of the request's name, so no random state exists. Errors never show a key: nothing of an
+authentication failure's body is quoted, and the key is struck out of every other one.
 """
 
 from __future__ import annotations
 
 import email.utils
+import os
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
-from paft.bank.generators import NO_KEY, Generator, Generators
-from paft.bank.instructions import Message
-from paft.errors import ModelError, PaftError
+from pydantic import Field
+
+from paft.errors import ConfigError, ModelError, PaftError
 from paft.files import fingerprint
+from paft.schema import Schema
 
 if TYPE_CHECKING:
     import openai
 
+OPENAI_URL = "https://api.openai.com/v1"
+OPENAI_KEY = "OPENAI_API_KEY"
+NO_KEY = "none"  # sent to servers without authentication, which want some key all the same
 LONGEST_WAIT = 60.0  # seconds between two tries, unless the endpoint asks for more
 PATIENCE = 600.0  # an endpoint that asks for a longer wait is left for another run
 CHARACTERS_PER_TOKEN = 4  # rule of thumb, where an endpoint does not count
 PASSING = (408, 409, 425, 429)  # client errors that another try may cure
 
+Message = dict[str, str]  # role and content
 Retried = Callable[[str, float], None]  # why, seconds to wait
+
+
+class Patience(Schema):
+    """How hard endpoints are tried.
+
+    Attributes:
+        concurrency: Requests in flight at once, over all endpoints.
+        retries: Further tries after a failed request.
+        retry_wait: Seconds before the first retry of a request; doubled each time.
+        timeout: Seconds an endpoint may stay silent.
+    """
+
+    concurrency: int = Field(default=4, ge=1)
+    retries: int = Field(default=6, ge=0)
+    retry_wait: float = Field(default=1.0, ge=0)
+    timeout: float = Field(default=120.0, gt=0)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A model behind an HTTP address, and how it is asked.
+
+    Attributes:
+        title: What errors call it.
+        model: Its id there.
+        base_url: The address; OpenAI's own by default.
+        api_key_env: Environment variable with the key; ``OPENAI_API_KEY`` for OpenAI's own address,
+            none for another one.
+        temperature: Sampling temperature, 0 for greedy.
+        top_p: Share of probability sampled from; the endpoint's default where left out.
+        max_tokens: Tokens of one reply at most.
+        chat: Chat completions; else plain ones, of the messages' text alone.
+    """
+
+    title: str
+    model: str
+    base_url: str | None = None
+    api_key_env: str | None = None
+    temperature: float = 0.0
+    top_p: float | None = None
+    max_tokens: int = 2048
+    chat: bool = True
+
+    @property
+    def url(self) -> str:
+        """The address."""
+        return self.base_url or OPENAI_URL
+
+    def key(self) -> str:
+        """Return the key from the environment.
+
+        Raises:
+            ConfigError: If the variable is not set or holds no usable key; the variable is named,
+                its value never shown.
+        """
+        variable = self.api_key_env or (OPENAI_KEY if self.base_url is None else None)
+        if variable is None:
+            return NO_KEY
+        key = os.environ.get(variable, "").strip()
+        if not key:
+            raise ConfigError(
+                f"{self.title} needs its key in the environment variable {variable}, which is "
+                f"not set: export {variable}=..., or name another variable as `api_key_env`"
+            )
+        if not key.isascii() or not key.isprintable():
+            raise ConfigError(f"the environment variable {variable} of {self.title} holds no key")
+        return key
+
+
+def check_address(base_url: str | None, api_key_env: str | None) -> None:
+    """Refuse an address that is none or holds a secret, and a key where its variable's name belongs.
+
+    Raises:
+        ValueError: With a message that shows neither.
+    """
+    if api_key_env is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", api_key_env):
+        raise ValueError(
+            "`api_key_env` must be the name of an environment variable (capitals, digits and _), "
+            "such as OPENAI_API_KEY; never put a key itself in a file"
+        )
+    if base_url is None:
+        return
+    parts = urlsplit(base_url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError("`base_url` must begin with http:// or https://")
+    if "@" in parts.netloc or parts.query:
+        raise ValueError("`base_url` must hold no password or query: name a key in `api_key_env`")
 
 
 @dataclass(frozen=True)
@@ -47,7 +143,7 @@ class Reply:
 
 
 class Client(Protocol):
-    """What can be asked for prompts."""
+    """What can be asked: an endpoint, or a model in this process."""
 
     def ask(self, messages: Sequence[Message], name: str, seed: int | None, retried: Retried) -> Reply:
         """Return the reply to ``messages``.
@@ -75,16 +171,16 @@ class _Passing(Exception):  # noqa: N818 - a signal between two methods, no erro
 
 
 class EndpointClient:
-    """A model behind an OpenAI-compatible HTTP endpoint."""
+    """Asks an endpoint; several threads may share one."""
 
     def __init__(
-        self, generator: Generator, settings: Generators, pause: Callable[[float], Any] = time.sleep
+        self, endpoint: Endpoint, settings: Patience, pause: Callable[[float], Any] = time.sleep
     ) -> None:
         """Prepare; nothing is sent.
 
         Args:
-            generator: The model.
-            settings: The file it stands in: retries, waits, timeout.
+            endpoint: The model.
+            settings: Retries, waits, timeout.
             pause: Called with the seconds to wait; may raise to give up.
 
         Raises:
@@ -95,14 +191,14 @@ class EndpointClient:
             import openai
         except ImportError:
             raise PaftError("asking an endpoint needs the openai package: pip install 'paft[llm]'") from None
-        self._generator, self._settings, self._pause = generator, settings, pause
-        self._key = generator.key()
+        self._endpoint, self._settings, self._pause = endpoint, settings, pause
+        self._key = endpoint.key()
         self._limit_name = "max_tokens"
         self._openai = openai
         # Explicit address and key: the package would else take both from the environment and could
         # send OpenAI's key to somebody else's server.
         self._client: openai.OpenAI = openai.OpenAI(
-            api_key=self._key, base_url=generator.url, timeout=settings.timeout, max_retries=0
+            api_key=self._key, base_url=endpoint.url, timeout=settings.timeout, max_retries=0
         )
 
     def ask(self, messages: Sequence[Message], name: str, seed: int | None, retried: Retried) -> Reply:
@@ -137,16 +233,15 @@ class EndpointClient:
     def _request(self, messages: Sequence[Message], seed: int | None) -> Reply:
         """Send one request; a passing failure is raised as :class:`_Passing`."""
         options: dict[str, Any] = {
-            "model": self._generator.model,
-            "messages": list(messages),
-            "temperature": self._generator.temperature,
-            "top_p": self._generator.top_p,
-            self._limit_name: self._generator.max_tokens,
+            "model": self._endpoint.model,
+            "temperature": self._endpoint.temperature,
+            "top_p": self._endpoint.top_p,
+            self._limit_name: self._endpoint.max_tokens,
             "seed": seed,
         }
         options = {key: value for key, value in options.items() if value is not None}
         try:
-            completion: Any = self._client.chat.completions.create(**options)
+            completion = self._complete(messages, options)
         except self._openai.APITimeoutError:
             raise _Passing(f"no answer within {self._settings.timeout:g} s") from None
         except self._openai.APIConnectionError as error:
@@ -160,6 +255,13 @@ class EndpointClient:
             raise _Passing("its reply is not readable JSON") from None
         return _reply(completion, messages)
 
+    def _complete(self, messages: Sequence[Message], options: dict[str, Any]) -> Any:
+        if self._endpoint.chat:
+            chat: Any = self._client.chat.completions
+            return chat.create(messages=list(messages), **options)
+        plain: Any = self._client.completions
+        return plain.create(prompt="".join(message["content"] for message in messages), **options)
+
     def _judge(self, error: openai.APIStatusError) -> Exception:
         """Return the exception for an HTTP error status."""
         status = error.status_code
@@ -169,7 +271,7 @@ class EndpointClient:
         if status >= 500 or status in PASSING:
             return _Passing(f"HTTP status {status}", _retry_after(error.response.headers.get("retry-after")))
         if status in (401, 403):
-            variable = self._generator.api_key_env or ("OPENAI_API_KEY" if self._key != NO_KEY else None)
+            variable = self._endpoint.api_key_env or ("OPENAI_API_KEY" if self._key != NO_KEY else None)
             advice = (
                 f"check the key in {variable}" if variable else "name its key's variable as `api_key_env`"
             )
@@ -185,17 +287,17 @@ class EndpointClient:
         return " ".join(text.split())[:200]
 
     def _failure(self, what: str) -> ModelError:
-        generator = self._generator
+        endpoint = self._endpoint
         return ModelError(
-            f"generator {generator.name!r} (model {generator.model!r} at {generator.url}) cannot be used: "
-            + what
+            f"{endpoint.title} (model {endpoint.model!r} at {endpoint.url}) cannot be used: {what}"
         )
 
 
 def _reply(completion: Any, messages: Sequence[Message]) -> Reply:
     """Take the text and the token counts out of a completion of any shape."""
     try:
-        content = completion.choices[0].message.content
+        choice = completion.choices[0]
+        content = choice.message.content if hasattr(choice, "message") else choice.text
     except (AttributeError, IndexError, TypeError):
         raise _Passing("its reply has no `choices`") from None
     # Half a surrogate pair could not be written to any file.

@@ -1,0 +1,270 @@
+"""The model card of what a cell trained: a ``README.md`` beside its weights.
+
+Only facts of the run, and no times: the same cell gives the same card. It replaces the empty card
+that peft writes. A card of ours is left alone, since its reader may have added to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from paft.config import RunConfig
+from paft.evaluate.report.data import INTERVALS
+from paft.evaluate.report.table import percent
+from paft.evaluate.report.text import escape_markdown
+from paft.evaluate.statistics import STATISTICS, Estimate, estimate
+from paft.files import read_json, read_text, write_text
+from paft.grid.methods import METHODS
+from paft.model import model_fingerprint
+from paft.record import PACKAGES, environment
+
+if TYPE_CHECKING:
+    from huggingface_hub import EvalResult
+
+    from paft.grid.cell import CellPlan, Inputs
+    from paft.task import Task
+
+MARK = "<!-- Written by PAFT from the record of the run. -->"
+FIGURES = {
+    "mean": "mean over prompts",
+    "std": "standard deviation over prompts",
+    "min": "worst prompt",
+    "max": "best prompt",
+    "cvar_10": "mean of the worst tenth of the prompts",
+    "top": "share of prompts above the threshold",
+    "debiased_std": "standard deviation without the noise of the examples",
+    "consistency": "pairs of prompts with the same answer",
+    "user_accuracy": "under the task's own prompt",
+    "flip_rate": "answers that differ from those under the task's own prompt",
+    "adversarial_mean": "mean over adversarial prompts",
+    "adversarial_min": "worst adversarial prompt",
+}
+INTERVAL_OF = {"cvar_10": "cvar"}  # names that statistics and robustness spell differently
+PIPELINES = {"label": "text-classification", "choice": "multiple-choice"}
+
+
+def write_card(plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, weights: Path) -> None:
+    """Write the card of a judged cell, unless one of ours is there.
+
+    Args:
+        plan: Which method under which seed.
+        config: The run's configuration.
+        inputs: What it was trained and judged on.
+        folder: The cell's folder, with ``cell.json``, ``train.json`` and ``test.parquet``.
+        weights: The folder with adapter or model; nothing is done where it is not there.
+
+    Raises:
+        DataError: If a file of the cell cannot be read.
+    """
+    path = weights / "README.md"
+    if not weights.is_dir() or (path.exists() and MARK in read_text(path, "model card")):
+        return
+    from huggingface_hub import ModelCard
+
+    cell = read_json(folder / "cell.json", "cell")
+    figures = next(row for row in cell["robustness"] if row["split"] == "test")
+    trained = read_json(folder / "train.json", "training record")
+    parts = [
+        f"---\n{_metadata(plan, config, inputs.task, figures)}\n---",
+        MARK,
+        f"# {inputs.task.name}: {plan.name}",
+        _training(plan, config, inputs, trained),
+        _robustness(figures, _estimates(folder, figures)),
+        _usage(config, inputs.task),
+        _unknown(inputs, figures),
+    ]
+    card = ModelCard("\n\n".join(parts) + "\n")  # refuses front matter that is no valid YAML
+    write_text(path, str(card))
+
+
+def _metadata(plan: CellPlan, config: RunConfig, task: Task, figures: Mapping[str, Any]) -> str:
+    from huggingface_hub import ModelCardData
+
+    lora = config.train.adapt.method == "lora"
+    data = ModelCardData(
+        # A folder's or built-in model's name would point to somebody else's model on the Hub.
+        base_model=config.model if _on_hub(config.model) else None,
+        library_name="peft" if lora else "transformers",
+        pipeline_tag="text-generation",
+        tags=["paft", "lora"] if lora else ["paft"],
+        model_name=f"{task.name}-{plan.name}",
+        eval_results=_eval_results(task, figures),
+    )
+    return str(data.to_yaml())
+
+
+def _eval_results(task: Task, figures: Mapping[str, Any]) -> list[EvalResult]:
+    from huggingface_hub import EvalResult
+
+    score = "f1" if task.metric == "token_f1" else "accuracy"
+    return [
+        EvalResult(
+            task_type=PIPELINES.get(task.answer.rule, "text-generation"),
+            dataset_type=task.name,
+            dataset_name=task.name,
+            dataset_split="test",
+            metric_type=score if name == "mean" else name,
+            metric_name=f"{_figure_name(name, figures)} ({figures['prompts']} unseen prompts)",
+            metric_value=figures[name],
+        )
+        for name in _known(figures)
+    ]
+
+
+def _training(plan: CellPlan, config: RunConfig, inputs: Inputs, trained: Mapping[str, Any]) -> str:
+    train, task, method = config.train, inputs.task, METHODS[plan.method]
+    own = method.prompts == "user"
+    seen = "the task's own prompt" if own else f"{len(inputs.bank.prompts('train'))} prompts of the bank"
+    told = {
+        "Base model": _base(config),
+        "Task": f"{task.name}. {task.description}",
+        "Method": f"{plan.method}: {method.summary}",
+        "Prompts in training": seen,
+        "K (steps that share a prompt)": train.resample_every if method.schedule == "block" else None,
+        "Optimiser steps": trained["steps"],
+        "Examples": len(inputs.train),
+        "Epochs": train.epochs,
+        "Examples in a step": train.batch_size,
+        "Tokens": trained["tokens"],
+        "Peak learning rate": train.learning_rate,
+        "Seed": plan.seed,
+        "Weights": _weights(config),
+        "Bank": inputs.bank.fingerprint,
+        "Versions": ", ".join(f"{name} {environment()[name]}" for name in PACKAGES),
+    }
+    lines = [f"- {name}: {escape_markdown(str(value))}" for name, value in told.items() if value is not None]
+    return "## Training\n\n" + "\n".join(lines)
+
+
+def _weights(config: RunConfig) -> str:
+    adapt = config.train.adapt
+    if adapt.method == "full":
+        return "all, trained whole"
+    targets = adapt.targets if isinstance(adapt.targets, str) else ", ".join(adapt.targets)
+    return f"LoRA adapter of rank {adapt.rank}, alpha {adapt.alpha:g}, on {targets}"
+
+
+def _robustness(figures: Mapping[str, Any], estimates: Mapping[str, Estimate]) -> str:
+    lines = ["| Accuracy, percent | | 95 % interval |", "|---|---:|---:|"]
+    for name in _known(figures):
+        found = estimates.get(INTERVAL_OF.get(name, name))
+        between = "" if found is None else f"{percent(found.interval.low)} to {percent(found.interval.high)}"
+        lines.append(
+            f"| {escape_markdown(_figure_name(name, figures))} | {percent(figures[name])} | {between} |"
+        )
+    told = (
+        f"Judged on {figures['prompts']} prompts that no method of the run was trained on, with "
+        f"{figures['examples']} test examples under each."
+        + (f" Intervals: {INTERVALS[0].lower()}{INTERVALS[1:]}" if estimates else "")
+    )
+    return "\n\n".join(["## Accuracy over unseen prompts", told, "\n".join(lines)])
+
+
+def _usage(config: RunConfig, task: Task) -> str:
+    lora = config.train.adapt.method == "lora"
+    load = (
+        ['model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(BASE), "FOLDER")']
+        if lora
+        else ['model = AutoModelForCausalLM.from_pretrained("FOLDER")']
+    )
+    base = config.model if _on_hub(config.model) else f"path/to/{Path(config.model).name}"
+    values = ", ".join(f"{name!r}: '...'" for name in dict.fromkeys(task.prompts[0].placeholders))
+    code = [
+        *(["from peft import PeftModel"] if lora else []),
+        "from transformers import AutoModelForCausalLM, AutoTokenizer",
+        "",
+        *([f"BASE = {base!r}"] if lora else []),
+        'tokenizer = AutoTokenizer.from_pretrained("FOLDER")  # this folder',
+        *load,
+        f"prompt = {task.prompts[0].template!r}.format(**{{{values}}})",
+        *_encoding(config),
+        f"output = model.generate(**inputs, max_new_tokens={max(16, task.answer.token_limit)})",
+        'print(tokenizer.decode(output[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))',
+    ]
+    told = [
+        "## Use",
+        "Any wording that uses the task's fields may stand in the place of the prompt below.",
+        _fenced("\n".join(code)),
+        _rendering(config),
+    ]
+    if task.answer.closed:
+        told.append("The figures above compare the log-probabilities of the options, without generating.")
+    return "\n\n".join(told)
+
+
+def _encoding(config: RunConfig) -> list[str]:
+    if not config.chat.enabled:
+        return ['inputs = tokenizer(prompt, return_tensors="pt")']
+    turns = [{"role": "system", "content": config.chat.system}] if config.chat.system is not None else []
+    listed = "".join(f"{turn!r}, " for turn in turns) + '{"role": "user", "content": prompt}'
+    return [
+        "inputs = tokenizer.apply_chat_template(",
+        f"    [{listed}], add_generation_prompt=True, enable_thinking=False,",
+        '    return_tensors="pt", return_dict=True,',
+        ")",
+    ]
+
+
+def _rendering(config: RunConfig) -> str:
+    if config.chat.enabled:
+        return (
+            "The prompt is the user's turn of the model's own chat template, the answer the assistant's: "
+            "training and judging did it so. As plain text, or with another system turn, it was not judged."
+        )
+    return (
+        "The prompt is plain text, without a chat template: training and judging did it so. The answer "
+        "follows behind one space (behind none if the prompt ends in white space) and ends with the "
+        "end-of-sequence token."
+    )
+
+
+def _unknown(inputs: Inputs, figures: Mapping[str, Any]) -> str:
+    lines = [
+        f"Prompts unlike those of the bank (fingerprint {inputs.bank.fingerprint}): other languages, other "
+        "lengths, several examples in the prompt.",
+        f"Other tasks, and examples unlike the {figures['examples']} it was judged on. What the base model "
+        "could do besides may have been lost.",
+        "Other training seeds: this is one of them.",
+        "Harmful output, bias and privacy: not measured.",
+        "The licence: see those of the base model and of the data.",
+    ]
+    return "## Not known\n\n" + "\n".join(f"- {line}" for line in lines)
+
+
+def _estimates(folder: Path, figures: Mapping[str, Any]) -> Mapping[str, Estimate]:
+    """Return the estimates with intervals that the cells are enough for, by statistic."""
+    from paft.evaluate.matrix import Matrix
+
+    scores = Matrix.load(folder / "test.parquet").scores
+    if scores.shape[1] < 2:
+        return {}
+    names = [name for name in STATISTICS if name != "std" or min(scores.shape) >= 3]
+    return {str(k): v for k, v in estimate(scores[None], names, threshold=figures["threshold"]).items()}
+
+
+def _known(figures: Mapping[str, Any]) -> list[str]:
+    return [name for name in FIGURES if figures.get(name) is not None]
+
+
+def _figure_name(name: str, figures: Mapping[str, Any]) -> str:
+    return f"share of prompts above {100 * figures['threshold']:g} %" if name == "top" else FIGURES[name]
+
+
+def _base(config: RunConfig) -> str:
+    if _on_hub(config.model):
+        return config.model
+    return f"{Path(config.model).name} (a folder or built in, not from the Hub)"
+
+
+def _on_hub(model: str) -> bool:
+    return model_fingerprint(model) is None
+
+
+def _fenced(code: str) -> str:
+    """Return a code block that no run of backticks in the code can end."""
+    longest = max((len(run) for run in re.findall("`+", code)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}python\n{code}\n{fence}"
