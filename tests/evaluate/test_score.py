@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from paft.evaluate import passes, plan
 from paft.evaluate import score as score_module
-from paft.evaluate.score import OptionTree, Request, close_options, score_options
+from paft.evaluate.option_tree import close_options
+from paft.evaluate.passes import Scorer, Way, find_way, takes_tree_mask
+from paft.evaluate.plan import Request, share_beginnings
+from paft.evaluate.score import score_options
 
 OPTIONS = {
     "single tokens": ((10,), (11,), (12,)),
@@ -50,19 +54,57 @@ def naive(model, request: Request) -> list[float]:
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-@pytest.mark.parametrize("path", ["tree", "plain"])
-def test_both_paths_equal_one_naive_pass_per_option(model, options, path, monkeypatch):
-    monkeypatch.setattr(score_module, "_takes_tree_mask", lambda _: path == "tree")
-    used = []
-    for name in ("_score_tree", "_score_plain"):
-        original = getattr(score_module, name)
-        monkeypatch.setattr(score_module, name, lambda *a, f=original, n=name: (used.append(n), f(*a))[1])
+@pytest.mark.parametrize("way", Way)
+def test_every_way_equals_one_naive_pass_per_option(model, options, way):
     requests = [Request(context, options) for context in ragged_contexts(9)]
-    scores = score_options(model, requests, pad=0)
+    with torch.inference_mode():
+        scores = Scorer(model, 0).score(way, requests)
     expected = [naive(model, request) for request in requests]
     np.testing.assert_allclose(np.array(scores), np.array(expected), atol=2e-5)
-    single = all(len(option) == 1 for option in options)  # no inner node: the tree is the plain path
-    assert set(used) == {"_score_tree" if path == "tree" or single else "_score_plain"}
+
+
+@torch.inference_mode()
+def test_one_batch_may_hold_trees_of_every_size(model):
+    contexts = ragged_contexts(8, seed=1)
+    sets = [*OPTIONS.values()]
+    requests = [Request(context, sets[i % len(sets)]) for i, context in enumerate(contexts)]
+    for way in Way:
+        scores = Scorer(model, 0).score(way, requests)
+        for request, found in zip(requests, scores, strict=True):
+            np.testing.assert_allclose(found, naive(model, request), atol=2e-5)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_a_shared_beginning_changes_nothing(model, options):
+    beginnings = [tuple(range(20, 20 + length)) for length in (1, 13)]
+    scorer = Scorer(model, 0)
+    for beginning in [*beginnings, beginnings[0]]:  # the scorer keeps the last one only
+        requests = [Request(beginning + context, options) for context in ragged_contexts(6)]
+        scores = scorer.score(Way.TREE, requests, beginning)
+        expected = [naive(model, request) for request in requests]
+        np.testing.assert_allclose(np.array(scores), np.array(expected), atol=2e-5)
+
+
+def test_beginnings_are_shared_where_it_pays_and_scores_stay(model, monkeypatch):
+    seen = []
+    original = Scorer.score
+
+    def spy(self, way, batch, prefix=()):
+        seen.append(len(prefix))
+        return original(self, way, batch, prefix)
+
+    prompts = {name: tuple(range(at, at + 40)) for name, at in (("p", 20), ("q", 100))}
+    pairs = [(name, start + tail) for name, start in prompts.items() for tail in ragged_contexts(12)]
+    requests = [Request(context, OPTIONS["several tokens"]) for _, context in pairs]
+    alone = score_options(model, requests, pad=0)
+    monkeypatch.setattr(Scorer, "score", spy)
+    shared = share_beginnings(requests, [name for name, _ in pairs])
+    np.testing.assert_allclose(score_options(model, shared, pad=0), alone, atol=2e-5)
+    assert seen[-2:] == [40, 40]
+    monkeypatch.setattr(plan, "SHARING_GATE", 0.1)
+    np.testing.assert_allclose(score_options(model, shared, pad=0), alone, atol=2e-5)
+    assert seen[-1] == 0
 
 
 def test_few_requests_per_option_set_and_mixed_option_sets_keep_their_order(model):
@@ -93,13 +135,14 @@ def test_the_pad_token_does_not_matter(model):
 
 def test_duplicates_are_scored_once_and_counted_each(language_model, monkeypatch):
     rows = []
-    original = score_module._score_tree
+    monkeypatch.setattr(score_module, "find_way", lambda *_: (Way.TREE, False))
+    original = Scorer.score
 
-    def spy(model, batch, *rest):
+    def spy(self, way, batch, prefix=()):
         rows.extend(batch)
-        return original(model, batch, *rest)
+        return original(self, way, batch, prefix)
 
-    monkeypatch.setattr(score_module, "_score_tree", spy)
+    monkeypatch.setattr(Scorer, "score", spy)
     distinct = [Request(context, OPTIONS["single tokens"]) for context in ragged_contexts(3)]
     requests = [distinct[i] for i in (0, 1, 0, 2, 1, 0)]
     done = []
@@ -110,32 +153,81 @@ def test_duplicates_are_scored_once_and_counted_each(language_model, monkeypatch
     assert scores[1].tolist() == scores[4].tolist() != scores[0].tolist()
 
 
-def test_batches_stay_within_the_budget_of_tokens():
-    requests = [Request(context, ((1,),)) for context in ragged_contexts(20)]
-    batches = list(score_module._batches(requests, 5, 128, 500))
-    assert sorted(len(r.context) for batch in batches for r in batch) == sorted(
-        len(r.context) for r in requests
+REQUESTS = [Request(context, OPTIONS["shared beginnings"]) for context in ragged_contexts(9)]
+
+
+@torch.inference_mode()
+def test_a_model_as_it_should_be_takes_the_tree_and_shares(model):
+    assert find_way(Scorer(model, 0), REQUESTS) == (Way.TREE, True)
+
+
+@torch.inference_mode()
+def test_a_window_shorter_than_a_request_does_not_take_the_tree(language_model, monkeypatch):
+    scorer = Scorer(language_model.model, 0)
+    longest = max(len(request.context) + scorer.nodes(request.options) for request in REQUESTS)
+    for window, fits in ((longest, False), (longest + 1, True)):
+        monkeypatch.setattr(language_model.model.config, "sliding_window", window, raising=False)
+        assert takes_tree_mask(scorer, REQUESTS) is fits
+    monkeypatch.setattr(language_model.model.config, "layer_types", ["linear_attention"], raising=False)
+    assert not takes_tree_mask(scorer, REQUESTS)
+
+
+@torch.inference_mode()
+def test_a_way_that_is_wrong_or_fails_on_the_model_is_not_taken(language_model, monkeypatch):
+    original = Scorer._node_logits
+    monkeypatch.setattr(Scorer, "_node_logits", lambda *a: original(*a).roll(1, dims=1))
+    assert find_way(Scorer(language_model.model, 0), REQUESTS) == (Way.ROWS, False)
+
+    def fails(*_):
+        raise AttributeError("no past_key_values")
+
+    monkeypatch.setattr(Scorer, "_node_logits", fails)
+    assert find_way(Scorer(language_model.model, 0), REQUESTS) == (Way.ROWS, False)
+    # Positions that start with the padding, as in a model that knows of none.
+    monkeypatch.setattr(
+        passes, "left_pad", lambda rows, pad, f=passes.left_pad: {**f(rows, pad), "position_ids": wrong(rows)}
     )
-    for batch in batches:
-        assert len(batch) * (max(len(r.context) for r in batch) + 5) <= 128 or len(batch) == 1
-    assert max(map(len, batches)) > 1
+    assert find_way(Scorer(language_model.model, 0), REQUESTS) == (Way.SINGLE, False)
 
 
-def test_a_window_of_attention_takes_the_plain_path(language_model, monkeypatch):
-    config = language_model.model.config
-    assert score_module._takes_tree_mask(language_model.model)
-    monkeypatch.setattr(config, "sliding_window", 16, raising=False)
-    assert not score_module._takes_tree_mask(language_model.model)
+def wrong(rows) -> torch.Tensor:
+    width = max(map(len, rows))
+    return torch.arange(width).repeat(len(rows), 1) * (1 if len(rows) == 1 else 3)
 
 
-def test_options_are_closed_only_when_one_begins_with_another():
-    assert close_options([(5,), (5, 6), (7,)], end=2) == ((5, 2), (5, 6, 2), (7, 2))
-    assert close_options([(5, 6), (5, 7), (7,)], end=2) == ((5, 6), (5, 7), (7,))
-    assert close_options([(5, 6), (7,), (5, 6)], end=2)[0] == (5, 6, 2)
+@torch.inference_mode()
+def test_a_cache_that_cannot_be_shared_leaves_the_tree(language_model, monkeypatch):
+    monkeypatch.setattr(Scorer, "_cache", lambda *_: None)
+    assert find_way(Scorer(language_model.model, 0), REQUESTS) == (Way.TREE, False)
 
 
-def test_closing_is_found_when_other_options_sort_between():
-    assert close_options([(5,), (5, 6), (5, 6, 7), (5, 9)], end=2)[0] == (5, 2)
+@pytest.mark.parametrize("kind", ["bloom", "mpt", "mamba", "gemma3_text", "gpt2", "mistral"])
+def test_other_architectures_score_like_one_naive_pass_per_option(kind):
+    model = other_model(kind)
+    options = OPTIONS["prefixes, closed"]
+    start = tuple(range(30, 60))
+    requests = [Request(start + context, options) for context in ragged_contexts(5)]
+    shared = share_beginnings(requests, ["p"] * len(requests))
+    scores = score_options(model, shared, pad=0)
+    np.testing.assert_allclose(scores, [naive(model, request) for request in requests], atol=1e-4)
+
+
+def other_model(kind: str):
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    sizes = {
+        "bloom": {"hidden_size": 32, "n_layer": 2, "n_head": 4},
+        "mpt": {"d_model": 32, "n_layers": 2, "n_heads": 4, "max_seq_len": 256},
+        "mamba": {"hidden_size": 32, "num_hidden_layers": 2, "state_size": 4},
+        "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 4},
+    }
+    llama_like = {
+        "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "head_dim": 8, "sliding_window": 32,
+    }  # fmt: skip
+    torch.manual_seed(0)
+    config = AutoConfig.for_model(kind, vocab_size=500, pad_token_id=0, **sizes.get(kind, llama_like))
+    return AutoModelForCausalLM.from_config(config).eval()
 
 
 def test_the_shorter_of_two_overlapping_options_can_lose_once_closed(fresh_model):
@@ -150,11 +242,3 @@ def test_the_shorter_of_two_overlapping_options_can_lose_once_closed(fresh_model
 
     assert winners(options) == {0}
     assert winners(close_options(options, end=2)) == {0, 1}
-
-
-def test_the_tree_merges_beginnings_and_leaves_last_tokens_out():
-    tree = OptionTree.build([(1, 2, 3), (1, 2, 4), (1, 5), (6,)])
-    assert (tree.tokens, tree.parents) == ([1, 2], [-1, 0])
-    assert tree.paths == [[(-1, 1), (0, 2), (1, 3)], [(-1, 1), (0, 2), (1, 4)], [(-1, 1), (0, 5)], [(-1, 6)]]
-    assert tree.depths() == [0, 1]
-    assert tree.visible().tolist() == [[True, False], [True, True]]

@@ -41,7 +41,7 @@ class Way(Enum):
 
 
 # Nats by which an option's token may differ between two ways: rounding, and far below any mistake.
-TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-3}
+TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-4}
 ROUGH = 0.25  # in half precision
 
 
@@ -51,6 +51,9 @@ class Scorer:
     Args:
         model: A causal language model in evaluation mode.
         pad: Token id for padding.
+
+    Attributes:
+        accepted: Names of the inputs its forward pass takes.
     """
 
     def __init__(self, model: PreTrainedModel, pad: int) -> None:
@@ -61,7 +64,7 @@ class Scorer:
         base: Any = self.model
         if hasattr(base, "get_base_model"):  # an adapter's own signature takes anything
             base = base.get_base_model()
-        self._known = set(inspect.signature(base.forward).parameters)
+        self.accepted = set(inspect.signature(base.forward).parameters)
 
     def tree(self, options: Options) -> OptionTree:
         """The options' tree."""
@@ -162,8 +165,8 @@ class Scorer:
         return {name: tensor.to(self.model.device) for name, tensor in inputs.items()}
 
     def _forward(self, inputs: dict[str, torch.Tensor], keep: int, **options: Any) -> Any:
-        known: dict[str, Any] = {name: value for name, value in inputs.items() if name in self._known}
-        if "logits_to_keep" in self._known:
+        known: dict[str, Any] = {name: value for name, value in inputs.items() if name in self.accepted}
+        if "logits_to_keep" in self.accepted:
             known["logits_to_keep"] = keep
         return self.model(**known, **options)
 
@@ -221,14 +224,15 @@ def find_way(scorer: Scorer, requests: Sequence[Request]) -> tuple[Way, bool]:
 
 
 def takes_tree_mask(scorer: Scorer, requests: Sequence[Request]) -> bool:
-    """Whether attention accepts a four-dimensional mask, and no window of it is shorter than a request."""
+    """Whether the model takes positions and a four-dimensional mask, and no window cuts a request."""
     config = scorer.model.config.get_text_config()
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     windows = [getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size")]
     narrowest = min((window for window in windows if window), default=None)
     longest = max(len(request.context) + scorer.nodes(request.options) for request in requests)
     return (
-        kinds <= {"full_attention", "sliding_attention", "chunked_attention"}
+        "position_ids" in scorer.accepted
+        and kinds <= {"full_attention", "sliding_attention", "chunked_attention"}
         and (narrowest is None or longest < narrowest)
         and config._attn_implementation in {"sdpa", "eager"}
     )
