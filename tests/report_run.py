@@ -13,9 +13,8 @@ from paft.evaluate.matrix import Cell, Matrix
 from paft.evaluate.rows import prompt_rows, robustness_row, split_row
 from paft.files import write_json, write_text
 from paft.grid.cell import plan_cells
-from paft.grid.runner import data_fingerprint
 from paft.prompt import Prompt
-from paft.task import Task
+from paft.task import Task, data_fingerprint
 
 HOSTILE_PROMPT = (
     "<script>document.title = 'obeyed'</script></style><img src=x onerror=\"document.title='obeyed'\"> "

@@ -230,9 +230,10 @@ def make_encoder(tokenizer: PreTrainedTokenizerBase, max_length: int, chat: Chat
     return Encoder(tokenizer, max_length)
 
 
-def save_chat(folder: Path, chat: Chat) -> None:
-    """Write beside trained weights how they were asked."""
-    write_json(folder / RECORD, {"schema": 1, "chat": chat.model_dump(mode="json")})
+def save_chat(folder: Path, chat: Chat, *, quantised: bool = False) -> None:
+    """Write beside trained weights how they were asked, and whether those under an adapter were in 4 bit."""
+    record = {"schema": 1, "chat": chat.model_dump(mode="json")}
+    write_json(folder / RECORD, record | ({"quantised": True} if quantised else {}))
 
 
 def check_chat(folder: Path, chat: Chat) -> None:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from paft.cli_bank import bank_app
+from paft.cli_export import export
 from paft.cli_report import report
+from paft.cli_show import show_app
 from paft.errors import PaftError
 
 if TYPE_CHECKING:
@@ -27,7 +29,9 @@ app = typer.Typer(
     rich_markup_mode=None,  # its help pages take as long to import as everything else together
 )
 app.add_typer(bank_app, name="bank")
+app.add_typer(show_app, name="show")
 app.command()(report)
+app.command()(export)
 
 EXIT_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -45,7 +49,7 @@ def run(
     ] = None,
     model: Annotated[str | None, typer.Option(help="Model folder, Hub id, or 'tiny'.")] = None,
     methods: Annotated[
-        str | None, typer.Option(help="Comma-separated: base,single,static,per_example,paft.")
+        str | None, typer.Option(help="Comma-separated: base,single,static,per_example,per_step,paft.")
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="Comma-separated training seeds.")] = None,
     output: Annotated[str | None, typer.Option(help="Folder for results; a rerun resumes there.")] = None,

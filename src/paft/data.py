@@ -1,21 +1,35 @@
-"""Where a task's rows come from: local JSONL, CSV or Parquet files, rows in Python, or the Hub."""
+"""Where a task's rows come from: local JSONL, CSV or Parquet files, rows in Python, or the Hub.
+
+Rows are read when they are asked for: JSONL and CSV by byte offset (:mod:`paft.records`), large
+Parquet files and the Hub's from Arrow files that the ``datasets`` library maps into memory.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+import json
+from abc import abstractmethod
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
 
 from paft.errors import DataError
-from paft.files import read_jsonl, read_text
+from paft.files import encodable, fingerprint
+from paft.records import Records, find_csv, find_lines
 from paft.schema import Schema
 
+if TYPE_CHECKING:
+    from datasets import Dataset
+
 Files = str | tuple[str, ...] | tuple[dict[str, Any], ...]
+Located = tuple[str, dict[str, Any]]  # ("file:line", row)
 FORMATS = (".jsonl", ".csv", ".parquet")
+IN_MEMORY = 10_000  # rows of a Parquet file that are simply held
 
 
 class HubDataset(Schema):
@@ -64,8 +78,147 @@ class DataSource(Schema):
         return self.columns.get(field, field)
 
 
-def read_rows(source: DataSource, split: str, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield ``("file:line", row)`` of a split.
+class Rows(Sequence[Located]):
+    """Rows of a split with the place of each."""
+
+    @abstractmethod
+    def digest(self) -> str:
+        """Hash of all rows; any change of any row shows."""
+
+    @abstractmethod
+    def at(self, number: int) -> Located:
+        """Return a row, numbered from 0, and where it stands."""
+
+    def __getitem__(self, number: Any) -> Any:
+        if not 0 <= number < len(self):
+            raise IndexError(f"row {number} of {len(self)}")
+        return self.at(number)
+
+
+class HeldRows(Rows):
+    """Rows in memory."""
+
+    def __init__(self, rows: Sequence[Located]) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def at(self, number: int) -> Located:
+        """Return a row and where it stands."""
+        return self.rows[number]
+
+    def digest(self) -> str:
+        """Hash of all rows."""
+        return fingerprint([[where, repr(row)] for where, row in self.rows])
+
+
+class JsonRows(Rows):
+    """Lines of a JSON Lines file, one object each."""
+
+    def __init__(self, records: Records) -> None:
+        self.records = records
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def at(self, number: int) -> Located:
+        """Read a line.
+
+        Raises:
+            DataError: If it is no JSON object; file and line are named.
+        """
+        where, line = self.records.where(number), self.records.text(number)
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(
+                f"{where}: malformed JSON ({error.msg} at column {error.colno}): "
+                "each line must be one JSON object"
+            ) from None
+        if not isinstance(row, dict):
+            raise DataError(f"{where}: expected a JSON object, got {type(row).__name__}")
+        if "\\u" in line and not encodable(json.dumps(row, ensure_ascii=False)):
+            raise DataError(f"{where}: a \\ud8xx escape is half a surrogate pair: remove it")
+        return where, row
+
+    def digest(self) -> str:
+        """Hash of the file."""
+        return self.records.digest
+
+
+class CsvRows(Rows):
+    """Rows of a CSV file."""
+
+    def __init__(self, names: Sequence[str], records: Records) -> None:
+        self.names = names
+        self.records = records
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def at(self, number: int) -> Located:
+        """Read a row."""
+        lines = io.StringIO(self.records.text(number), newline="")
+        values = next(csv.reader(lines, strict=True))
+        return self.records.where(number), dict(zip(self.names, values, strict=True))
+
+    def digest(self) -> str:
+        """Hash of the file."""
+        return self.records.digest
+
+
+class MappedRows(Rows):
+    """Rows of a data set that the ``datasets`` library maps into memory."""
+
+    def __init__(self, dataset: Dataset, name: str, first: int) -> None:
+        self.dataset = dataset
+        self.name = name
+        self.first = first
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def at(self, number: int) -> Located:
+        """Read a row."""
+        return f"{self.name}{number + self.first}", self.dataset[number]
+
+    def digest(self) -> str:
+        """Hash of all rows, some thousands at a time."""
+        from pyarrow import BufferOutputStream, ipc
+        from xxhash import xxh3_128
+
+        found = xxh3_128()
+        for table in self.dataset.with_format("arrow").iter(IN_MEMORY):
+            buffer = BufferOutputStream()
+            with ipc.new_stream(buffer, table.schema) as stream:
+                stream.write_table(table.combine_chunks())
+            found.update(buffer.getvalue())
+        return found.hexdigest()
+
+
+class JoinedRows(Rows):
+    """Rows of several files, one file behind the other."""
+
+    def __init__(self, parts: Sequence[Rows]) -> None:
+        self.parts = parts
+        self.ends = list(accumulate(map(len, parts)))
+
+    def __len__(self) -> int:
+        return self.ends[-1]
+
+    def at(self, number: int) -> Located:
+        """Return a row and where it stands."""
+        part = bisect_right(self.ends, number)
+        return self.parts[part].at(number - (self.ends[part - 1] if part else 0))
+
+    def digest(self) -> str:
+        """Hash of all files in their order."""
+        return fingerprint([part.digest() for part in self.parts])
+
+
+def read_rows(source: DataSource, split: str, folder: Path) -> Rows:
+    """Return the rows of a split, each as ``("file:line", row)``.
 
     Args:
         source: Where the data lies.
@@ -73,55 +226,47 @@ def read_rows(source: DataSource, split: str, folder: Path) -> Iterator[tuple[st
         folder: What relative paths are relative to.
 
     Raises:
-        DataError: If the split is not defined, or a file or the Hub dataset cannot be read.
+        DataError: If the split is not defined, or a file or the Hub dataset cannot be read. A single
+            row that cannot be read is an error when it is asked for.
     """
     value: Files | None = getattr(source, split)
     if value is None:
         raise DataError(f"the task's data has no {split!r} split: add `data.{split}`")
     if source.hub is not None:
-        yield from _read_hub(source.hub, str(value))
-        return
+        return _hub_rows(source.hub, str(value))
     items = (value,) if isinstance(value, str) else value
-    for number, item in enumerate(items):
-        if isinstance(item, dict):
-            yield f"{split} row {number}", item
-        else:
-            yield from _read_file(folder / str(item))
+    if all(isinstance(item, dict) for item in items):
+        return HeldRows([(f"{split} row {i}", dict(item)) for i, item in enumerate(items)])
+    parts = [_file_rows(folder / str(item)) for item in items]
+    return parts[0] if len(parts) == 1 else JoinedRows(parts)
 
 
-def _read_file(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _file_rows(path: Path) -> Rows:
     if path.suffix not in FORMATS:
         raise DataError(f"data file {path}: unknown format {path.suffix!r} (known: {', '.join(FORMATS)})")
     if path.suffix == ".jsonl":
-        for line, row in read_jsonl(path, "data"):
-            yield f"{path}:{line}", row
-    elif path.suffix == ".csv":
-        reader = csv.DictReader(io.StringIO(read_text(path, "data"), newline=""), strict=True)
-        try:
-            for row in reader:
-                if None in row or None in row.values():
-                    raise DataError(f"{path}:{reader.line_num}: a row with too many or too few columns")
-                yield f"{path}:{reader.line_num}", row
-        except csv.Error as error:
-            raise DataError(f"{path}:{reader.line_num}: malformed CSV: {error}") from None
-    else:
-        yield from _read_parquet(path)
+        return JsonRows(find_lines(path))
+    return CsvRows(*find_csv(path)) if path.suffix == ".csv" else _parquet_rows(path)
 
 
-def _read_parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _parquet_rows(path: Path) -> Rows:
     from pyarrow import ArrowException, parquet
 
     try:
-        rows = parquet.read_table(path).to_pylist()
+        with parquet.ParquetFile(path) as file:
+            if file.metadata.num_rows <= IN_MEMORY:
+                rows = enumerate(file.read().to_pylist(), start=1)
+                return HeldRows([(f"{path}:row {number}", row) for number, row in rows])
+        from datasets import Dataset
+
+        return MappedRows(Dataset.from_parquet(str(path)), f"{path}:row ", 1)
     except FileNotFoundError:
         raise DataError(f"data file not found: {path}") from None
     except (ArrowException, OSError) as error:
         raise DataError(f"data file {path} is not readable Parquet: {error}") from None
-    for number, row in enumerate(rows, start=1):
-        yield f"{path}:row {number}", row
 
 
-def _read_hub(hub: HubDataset, split: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _hub_rows(hub: HubDataset, split: str) -> Rows:
     from datasets import load_dataset
 
     try:
@@ -132,5 +277,4 @@ def _read_hub(hub: HubDataset, split: str) -> Iterator[tuple[str, dict[str, Any]
             f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no detail'}): "
             "check the id, the split and the network, or give local files"
         ) from error
-    for number, row in enumerate(rows):
-        yield f"{hub.id}[{split}] row {number}", row
+    return MappedRows(rows, f"{hub.id}[{split}] row ", 0)

@@ -92,6 +92,10 @@ class Encoder:
         """Token ids of plain text; special tokens in it are inert."""
         return self._inert(self._plain(text))
 
+    def is_control(self, token: int) -> bool:
+        """Whether a token id is a control token, which no data ever becomes."""
+        return token in self._control
+
     @staticmethod
     def separator(rendered: str) -> str:
         """What stands between a rendered prompt and its answer."""

@@ -14,6 +14,7 @@ from paft.config import Chat
 from paft.encode import Encoder
 from paft.errors import ModelError
 from paft.files import fingerprint
+from paft.quantised import four_bit, own_device, trained_quantised
 
 if TYPE_CHECKING:
     import torch
@@ -45,10 +46,14 @@ class LanguageModel:
         """Where the weights are."""
         return self.model.device
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the weights."""
+        return self.model.dtype
+
     def encoder(self, max_length: int) -> Encoder:
         """The encoder for this model, at most as long as its positions allow."""
-        positions = getattr(self.model.config, "max_position_embeddings", None) or max_length
-        return make_encoder(self.tokenizer, min(max_length, int(positions)), self.chat)
+        return make_encoder(self.tokenizer, _fitting(self.model.config, max_length), self.chat)
 
 
 def resolve_model(name: str) -> str:
@@ -106,18 +111,26 @@ def check_model(name: str, chat: Chat = PLAIN) -> None:
 
 
 def load_model(
-    name: str, adapter: str | Path | None = None, *, full_precision: bool = False, chat: Chat = PLAIN
+    name: str,
+    adapter: str | Path | None = None,
+    *,
+    full_precision: bool = False,
+    quantised: bool = False,
+    chat: Chat = PLAIN,
 ) -> LanguageModel:
     """Load weights onto the best device: float32 on CPU, bfloat16 on an accelerator.
 
     Args:
         name: ``"tiny"`` (built in), a folder or a Hub id.
-        adapter: Folder of a PEFT adapter to put on top.
+        adapter: Folder of a PEFT adapter to put on top; under one that was trained beside weights in
+            4 bit, the weights are held so.
         full_precision: Keep float32 on an accelerator too, as training all weights needs.
+        quantised: Hold the weights in 4 bit (:mod:`paft.quantised`).
         chat: Whether it is asked in turns of its chat template.
 
     Raises:
-        ModelError: If the model or adapter is unknown, unreadable or out of reach.
+        ModelError: If the model or adapter is unknown, unreadable or out of reach, or weights in 4
+            bit cannot be had here.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -126,14 +139,42 @@ def load_model(
     device = accelerator or torch.device("cpu")
     dtype = torch.float32 if full_precision or device.type == "cpu" else torch.bfloat16
     source = resolve_model(name)
+    how: dict[str, Any] = {"dtype": dtype, "use_safetensors": True}
+    if quantised or (adapter is not None and trained_quantised(Path(adapter))):
+        how |= {"quantization_config": four_bit(), "device_map": own_device()}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
-        model: Any = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, use_safetensors=True)
+        model: Any = AutoModelForCausalLM.from_pretrained(source, **how)
     except UNREADABLE as error:
         raise ModelError(_unreachable(name, error)) from error
     if adapter is not None:
         model = _with_adapter(model, Path(adapter))
-    return LanguageModel(name, model.to(device).eval(), tokenizer, chat)
+    if "device_map" not in how:
+        model = model.to(device)
+    return LanguageModel(name, model.eval(), tokenizer, chat)
+
+
+def load_encoder(name: str, max_length: int, chat: Chat = PLAIN) -> Encoder:
+    """Load the encoder of a model, that of :meth:`LanguageModel.encoder`, without any weights.
+
+    Raises:
+        ModelError: If the model is unknown, unreadable or out of reach, or it cannot chat.
+        ConfigError: If its chat template does not take the system turn.
+    """
+    from transformers import AutoConfig, AutoTokenizer
+
+    source = resolve_model(name)
+    try:
+        config = AutoConfig.from_pretrained(source)
+        tokenizer = AutoTokenizer.from_pretrained(source)
+    except UNREADABLE as error:
+        raise ModelError(_unreachable(name, error)) from error
+    return make_encoder(tokenizer, _fitting(config, max_length), chat)
+
+
+def _fitting(config: Any, max_length: int) -> int:
+    """Tokens at most that a model has positions for."""
+    return min(max_length, int(getattr(config, "max_position_embeddings", None) or max_length))
 
 
 def _with_adapter(model: PreTrainedModel, folder: Path) -> Any:

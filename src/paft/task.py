@@ -20,17 +20,19 @@ json      a JSON value                                            generated, par
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from paft.data import DataSource, read_rows
+from paft.data import DataSource, Rows, read_rows
 from paft.errors import ConfigError, DataError, PromptError
 from paft.evaluate.extract import extract
+from paft.examples import Examples
 from paft.files import fingerprint, read_yaml
 from paft.prompt import Prompt
 from paft.schema import Schema, nearest, parse
@@ -39,6 +41,7 @@ Rule = Literal["choice", "label", "number", "text", "json"]
 Split = Literal["train", "validation", "test"]
 OPTIONS = "options"  # the reserved placeholder that lists an example's options
 CLOSED_RULES = ("choice", "label")
+CHECKED = 10_000  # examples that are read and checked when a split is loaded
 DEFAULT_MAX_TOKENS = {"choice": 1, "label": 1, "number": 24, "text": 64, "json": 128}
 
 
@@ -121,6 +124,15 @@ class Example:
             pairs = zip(self.options, self.option_texts, strict=True)
             return {**self.fields, OPTIONS: "\n".join(f"{a}. {text}" for a, text in pairs)}
         return {**self.fields, OPTIONS: ", ".join(self.options)}
+
+
+def data_fingerprint(examples: Sequence[Example]) -> str:
+    """Hash examples, so that a rerun on other ones is noticed."""
+    if isinstance(examples, Examples):
+        return examples.fingerprint
+    return fingerprint(
+        [[e.index, dict(e.fields), e.gold, list(e.options), list(e.option_texts)] for e in examples]
+    )
 
 
 class Task(Schema):
@@ -225,21 +237,32 @@ class Task(Schema):
                 f"{prompt.template!r} must use {', '.join('{' + name + '}' for name in required)}"
             )
 
-    def examples(self, split: Split) -> list[Example]:
+    def examples(self, split: Split) -> Sequence[Example]:
         """Load a split.
+
+        Up to ``CHECKED`` examples are held in memory. Of a larger split the first ``CHECKED`` are
+        checked at once; each is read from disk, and checked, whenever it is asked for.
 
         Raises:
             DataError: If the data is missing or a row does not fit; file, line and field are named.
         """
         rows = read_rows(self.data, split, self._folder)
-        examples = [self._example(i, row, where) for i, (where, row) in enumerate(rows)]
-        if not examples:
+        if not len(rows):
             raise DataError(f"task {self.name!r}: split {split!r} has no examples")
-        return examples
+        first = [self._read(rows, i) for i in range(min(CHECKED, len(rows)))]
+        if len(rows) <= CHECKED:
+            return first
+        settings = self.model_dump(mode="json", include={"fields", "answer"})
+        digest = fingerprint([rows.digest(), settings, self.data.columns])
+        return Examples(partial(self._read, rows), np.arange(len(rows)), digest)
 
     def fingerprint(self) -> str:
         """Hash of everything that defines the task, the rows themselves excluded."""
         return fingerprint(self.model_dump(mode="json"))
+
+    def _read(self, rows: Rows, number: int) -> Example:
+        where, row = rows[number]
+        return self._example(number, row, where)
 
     def _example(self, index: int, row: Mapping[str, Any], where: str) -> Example:
         fields = {name: _text(row, self.data.column(name), name, where) for name in self.fields}

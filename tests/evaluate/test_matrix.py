@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
+import torch
 
 from paft.errors import DataError
 from paft.evaluate.extract import extract
 from paft.evaluate.generate import generate_answers
 from paft.evaluate.matrix import Matrix, evaluate_matrix
+from paft.evaluate.score import rounding
 from paft.task import Task
 
 
@@ -128,3 +131,24 @@ def test_a_broken_or_missing_matrix_is_named(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(DataError, match=r"matrix\.parquet is no readable matrix"):
         Matrix.load(path)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("choose", ["sum", "mean"])
+def test_predictions_do_not_depend_on_the_batch_size_unless_the_call_is_close(
+    fresh_model, task, bank, test_examples, dtype, choose
+):
+    model = dataclasses.replace(fresh_model, model=fresh_model.model.to(dtype))
+    prompts, examples = bank.prompts("train"), test_examples
+    one, many = (
+        evaluate_matrix(model, task, prompts, examples, choose=choose, batch_tokens=tokens).cells
+        for tokens in (1, 64 * 60)
+    )
+    assert any(a.log_probabilities != b.log_probabilities for a, b in zip(one, many, strict=True))
+    for a, b in zip(one, many, strict=True):
+        assert a.prediction == b.prediction or a.close
+        values = np.array(a.log_probabilities)
+        if choose == "sum":
+            first, second = np.sort(values)[-2:][::-1]
+            assert a.close == (first - second < rounding(dtype))
+    assert rounding(torch.float32) == 1e-4 < rounding(torch.bfloat16) == 0.25

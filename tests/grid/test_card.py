@@ -168,3 +168,23 @@ def test_under_chat_the_card_says_so(configure, tmp_path, task):
     assert "user's turn of the model's own chat template" in text
     assert "plain text, without" not in text
     assert Path(tmp_path).name not in text
+
+
+def test_the_card_of_a_merged_model_loads_it_without_peft(finished):
+    from paft.grid.card import merged_card
+
+    before = card_of(finished)
+    after = ModelCard(merged_card(str(before)))
+    assert (after.data.library_name, after.data.tags) == ("transformers", ["paft"])
+    code = after.text[after.text.index("```python") :]
+    assert 'AutoModelForCausalLM.from_pretrained("FOLDER")' in code
+    assert "peft" not in code and "BASE" not in code
+    assert "merged into the base: LoRA adapter of rank 4" in after.text
+    assert merged_card("---\nlibrary_name: peft\n---\n# Mine\n") is None
+
+
+def test_the_card_of_a_whole_model_stays_as_it_is(nasty):
+    from paft.grid.card import merged_card
+
+    text = str(card_of(nasty, weights="model"))
+    assert merged_card(text) == text

@@ -1,16 +1,25 @@
 """The schedule is a pure function: K steps share a prompt, and nothing else decides it."""
 
+import itertools
 import random
+from collections import Counter
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import chisquare
 
+from paft.config import Train
+from paft.errors import ConfigError
+from paft.prompt import Prompt
+from paft.schema import parse
 from paft.train import Schedule
+from paft.train.schedule import make_schedule
 
-MODES = ["single", "static", "example", "block"]
+MODES = ["single", "static", "example", "step", "block"]
+CHANGING = [mode for mode in MODES if mode != "single"]
 COUNT = st.integers(0, 10_000)
 CALL = st.fixed_dictionaries({"epoch": COUNT, "step": COUNT, "example": COUNT})
 SCHEDULE = st.builds(
@@ -20,6 +29,35 @@ SCHEDULE = st.builds(
     resample_every=st.integers(1, 50),
     seed=st.integers(0, 2**63),
 )
+STEPS, EXAMPLES = 37, 150  # of an epoch
+BANK = [Prompt(f"Prompt {i}: {{x}}") for i in range(6)]
+
+
+def counted(modes=tuple(CHANGING), draws=("replacement", "cycle"), ratios=(0.0, 0.05, 1 / 3, 0.5, 0.9, 1.0)):
+    """Schedules that know how long an epoch is."""
+    return st.builds(
+        Schedule,
+        mode=st.sampled_from(modes),
+        bank_size=st.integers(2, 60),
+        resample_every=st.integers(1, 9),
+        seed=st.integers(0, 99),
+        draws=st.sampled_from(draws),
+        canonical_ratio=st.sampled_from(ratios),
+        steps=st.just(STEPS),
+        examples=st.just(EXAMPLES),
+    )
+
+
+def draws(schedule, epochs):
+    """Every draw of a training in order: one a block, a step or an example."""
+    if schedule.mode == "static":
+        return [schedule.prompt(epoch=0, step=0, example=i) for i in range(EXAMPLES)]
+    if schedule.mode == "example":
+        places = [(0, example) for example in range(EXAMPLES)]
+    else:
+        places = [(step, 0) for step in range(0, STEPS, schedule.resample_every)]
+        places = places if schedule.mode == "block" else [(step, 0) for step in range(STEPS)]
+    return [schedule.prompt(epoch=t, step=s, example=e) for t in range(epochs) for s, e in places]
 
 
 def prompts(schedule, epoch=0, steps=range(200), example=0):
@@ -95,7 +133,7 @@ def test_example_redraws_for_every_example_and_epoch_whatever_the_step():
     assert len(set.union(*drawn.values())) == len(drawn)
 
 
-@pytest.mark.parametrize("mode", ["static", "example", "block"])
+@pytest.mark.parametrize("mode", CHANGING)
 def test_draws_are_spread_evenly_over_the_bank(mode):
     schedule = Schedule(mode, bank_size=10, resample_every=1)
     drawn = [schedule.prompt(epoch=0, step=i, example=i) for i in range(2000)]
@@ -104,7 +142,7 @@ def test_draws_are_spread_evenly_over_the_bank(mode):
     assert counts.max() < 250
 
 
-@pytest.mark.parametrize("mode", ["static", "example", "block"])
+@pytest.mark.parametrize("mode", CHANGING)
 def test_another_seed_gives_other_prompts(mode):
     draws = {
         tuple(Schedule(mode, 1000, 4, seed).prompt(epoch=0, step=i, example=i) for i in range(20))
@@ -123,3 +161,173 @@ def test_numbers_out_of_range_are_refused_and_shown(wrong):
     ((name, value),) = wrong.items()
     with pytest.raises(ValueError, match=f"at least 1.*{name}={value}"):
         Schedule(**{"mode": "block", "bank_size": 5, **wrong})
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_a_step_is_a_block_of_one(seed):
+    settings = {"bank_size": 50, "seed": seed, "draws": "cycle", "canonical_ratio": 0.3, "steps": STEPS}
+    by_step = draws(Schedule("step", resample_every=4, **settings), 3)
+    assert by_step == draws(Schedule("block", resample_every=1, **settings), 3)
+    assert len(by_step) == 3 * STEPS
+
+
+@settings(max_examples=25, deadline=None)
+@given(schedule=counted(), order=st.randoms(use_true_random=False))
+def test_counted_draws_do_not_depend_on_what_was_asked_before(schedule, order):
+    calls = [(epoch, step) for epoch in range(3) for step in range(STEPS)]
+    first = {(t, i): schedule.prompt(epoch=t, step=i, example=i) for t, i in calls}
+    order.shuffle(calls)
+    assert {(t, i): schedule.prompt(epoch=t, step=i, example=i) for t, i in calls} == first
+    assert set(first.values()) <= set(range(schedule.bank_size))
+
+
+@settings(max_examples=25, deadline=None)
+@given(schedule=counted(modes=["block"]))
+def test_the_k_steps_of_a_block_share_a_prompt_in_cycles_and_beside_the_users_own_too(schedule):
+    found, k = prompts(schedule, epoch=1, steps=range(STEPS)), schedule.resample_every
+    assert all(len(set(found[start : start + k])) == 1 for start in range(0, STEPS, k))
+
+
+@settings(max_examples=25, deadline=None)
+@given(schedule=counted(draws=["cycle"], ratios=[0.0, 0.05, 1 / 3, 0.9]))
+def test_a_cycle_holds_every_prompt_once_and_goes_on_over_epochs(schedule):
+    own = schedule.canonical_ratio > 0
+    drawn = [prompt for prompt in draws(schedule, 4) if not own or prompt != 0]
+    size = schedule.bank_size - own
+    for start in range(0, len(drawn) - size + 1, size):
+        assert sorted(drawn[start : start + size]) == list(range(own, schedule.bank_size))
+    rest = drawn[len(drawn) // size * size :]
+    assert len(set(rest)) == len(rest)
+
+
+def test_cycles_are_in_different_orders():
+    schedule = Schedule("step", bank_size=30, draws="cycle", steps=30)
+    assert len({tuple(prompts(schedule, epoch, range(30))) for epoch in range(20)}) == 20
+
+
+def test_an_epoch_begins_with_a_new_draw_of_the_cycle():
+    # 10 steps in blocks of 4: 3 draws an epoch, the last for 2 steps.
+    schedule = Schedule("block", bank_size=12, resample_every=4, draws="cycle", steps=10)
+    by_epoch = [prompts(schedule, epoch, (0, 4, 8)) for epoch in range(4)]
+    assert sorted(itertools.chain(*by_epoch)) == list(range(12))
+
+
+@settings(max_examples=25, deadline=None)
+@given(schedule=counted(ratios=[0.05, 1 / 3, 0.5, 0.9, 1.0]))
+def test_the_users_own_prompt_has_its_share_in_every_stretch_of_twenty_draws(schedule):
+    found = draws(schedule, 3)
+    for start in range(0, len(found) - 19, 20):
+        share = 20 * schedule.canonical_ratio
+        assert abs(found[start : start + 20].count(0) - share) < 1 + 1e-9
+
+
+def test_the_users_own_prompt_comes_at_random_places():
+    # Were it every fourth draw, the same examples of a task in regular order would always have it.
+    schedule = Schedule("example", 10, canonical_ratio=0.25, examples=20 * 200)
+    found = np.array([schedule.prompt(epoch=0, step=0, example=i) == 0 for i in range(20 * 200)])
+    by_place = found.reshape(-1, 20).sum(axis=0)
+    assert by_place.sum() == 1000
+    assert chisquare(by_place).pvalue > 0.01
+
+
+@pytest.mark.parametrize("mode", CHANGING)
+@pytest.mark.parametrize("weights", [None, (1, 2, 3, 4), (0.5, 0, 0, 1.5)])
+def test_draws_follow_the_weights(mode, weights):
+    schedule = Schedule(mode, 4, resample_every=1, seed=3, weights=weights)
+    counts = Counter(schedule.prompt(epoch=0, step=i, example=i) for i in range(2000))
+    expected = 2000 * np.array(weights or (1, 1, 1, 1)) / sum(weights or (1, 1, 1, 1))
+    drawn = expected > 0
+    assert [i for i in range(4) if counts[i]] == list(np.flatnonzero(drawn))
+    assert chisquare([counts[i] for i in np.flatnonzero(drawn)], expected[drawn]).pvalue > 0.01
+
+
+def test_weights_share_out_what_the_users_own_prompt_leaves():
+    schedule = Schedule("step", 3, weights=(1, 3), canonical_ratio=0.2, steps=4000)
+    counts = Counter(prompts(schedule, steps=range(4000)))
+    assert counts[0] == 800
+    assert chisquare([counts[1], counts[2]], [800, 2400]).pvalue > 0.01
+
+
+def test_a_ratio_of_one_is_the_users_own_prompt_alone():
+    assert set(draws(Schedule("step", 1, canonical_ratio=1, steps=STEPS), 2)) == {0}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"weights": (1, 1)}, "3 prompts are drawn from, got 2 weights"),
+        ({"weights": (1, -1, 1)}, "at least 0"),
+        ({"weights": (0, 0, 0)}, "not all 0"),
+        ({"weights": (1, float("nan"), 1)}, "finite"),
+        ({"weights": (1, 1, 1), "draws": "cycle", "steps": 5}, "do not go with cycles"),
+        ({"weights": (1, 1, 1), "canonical_ratio": 0.5, "steps": 5}, "2 prompts are drawn from, got 3"),
+        ({"canonical_ratio": 1.1, "steps": 5}, r"in \[0, 1\], got 1.1"),
+        ({"canonical_ratio": 0.5, "steps": 5, "bank_size": 1}, "needs a second prompt"),
+        ({"draws": "cycle"}, "need steps"),
+        ({"draws": "cycle", "mode": "example", "steps": 5}, "need examples"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Schedule(**{"mode": "block", "bank_size": 3, **wrong})
+
+
+def test_a_step_past_the_end_of_the_epoch_is_refused_where_it_would_repeat_the_next_epochs_draws():
+    schedule = Schedule("step", 5, draws="cycle", steps=10)
+    schedule.prompt(epoch=0, step=9, example=0)
+    with pytest.raises(ValueError, match="lies past its end: it has 10"):
+        schedule.prompt(epoch=0, step=10, example=0)
+
+
+def test_the_default_settings_make_the_schedule_of_the_paper():
+    train = Train(batch_size=4)
+    assert make_schedule(train, BANK, seed=3, examples=10) == Schedule(
+        "block", 6, resample_every=4, seed=3, steps=3, examples=10
+    )
+
+
+def test_prompts_without_a_weight_have_weight_one():
+    train = Train(weights={BANK[1].id: 0.5, BANK[4].id: 0})
+    assert make_schedule(train, BANK, seed=0, examples=9).weights == (1, 0.5, 1, 1, 0, 1)
+    train = Train(weights={BANK[1].id: 0.5}, canonical_ratio=0.5)
+    assert make_schedule(train, BANK, seed=0, examples=9).weights == (0.5, 1, 1, 1, 1)
+
+
+def test_training_on_one_prompt_takes_no_notice_of_how_others_are_drawn():
+    train = Train(schedule="single", weights={"absent": 1}, canonical_ratio=0.5)
+    assert make_schedule(train, BANK[:1], seed=1, examples=9) == Schedule("single", 1, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "prompts", "message"),
+    [
+        (
+            {"weights": {"0123456789ab": 2}},
+            BANK,
+            "no training prompt has the id '0123456789ab'.*show schedule",
+        ),
+        ({"weights": {p.id: 0 for p in BANK}}, BANK, "all prompts have weight 0"),
+        ({"weights": {BANK[0].id: 2}, "canonical_ratio": 0.1}, BANK, "the user's own prompt"),
+        ({"canonical_ratio": 0.1}, BANK[:1], "no training prompt besides the user's own"),
+    ],
+)
+def test_weights_that_do_not_fit_the_bank_are_refused(settings, prompts, message):
+    with pytest.raises(ConfigError, match=message):
+        make_schedule(Train(**settings), prompts, seed=0, examples=9)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"weights": {"ab": -1}}, r"weights.ab: .*greater than or equal to 0 \(got -1\)"),
+        ({"weights": {"ab": float("inf")}}, "weights.ab: .*finite"),
+        ({"weights": {123456789012: 2}}, "123456789012 was read as a number: put it in quotes"),
+        ({"weights": {}}, "weights: .*at least 1"),
+        ({"weights": {"ab": 1}, "draws": "cycle"}, "weights do not go with draws 'cycle'"),
+        ({"canonical_ratio": 1.5}, "canonical_ratio: .*less than or equal to 1"),
+        ({"draws": "cycles"}, "draws: .*'replacement' or 'cycle'"),
+    ],
+)
+def test_settings_out_of_range_are_refused_by_name(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        parse(Train, settings, "here")

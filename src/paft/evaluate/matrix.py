@@ -3,9 +3,9 @@
 Stored as Parquet, one row per cell: ``prompt_id``, ``example`` (index in the split's data),
 ``prediction``, ``parsed``, ``score`` in [0, 1], ``tokens`` (generated; 0 where options were compared),
 ``log_probabilities`` (nats per option, in option order; empty where the answer was generated),
-``truncated`` (the prompt lost its first tokens to ``max_length``) and ``context_tokens`` (of the
-rendered prompt). Behind a server every answer is generated, those of closed rules too, and the
-server counts the tokens.
+``truncated`` (the prompt lost its first tokens to ``max_length``), ``close`` (the two likeliest
+options are within rounding of each other) and ``context_tokens`` (of the rendered prompt). Behind a
+server every answer is generated, those of closed rules too, and the server counts the tokens.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from paft.evaluate.generate import Generated, generate_answers
 from paft.evaluate.ledger import Ledger
 from paft.evaluate.option_tree import close_options
 from paft.evaluate.plan import Request, share_beginnings
-from paft.evaluate.score import score_options
+from paft.evaluate.score import rounding, score_options
 from paft.evaluate.server import CLOSED_TOKENS, ServedModel
 from paft.evaluate.vllm import VllmModel
 from paft.files import write_atomically
@@ -45,6 +45,7 @@ class Cell:
     tokens: int
     log_probabilities: tuple[float, ...]
     truncated: bool = False
+    close: bool = False
     context_tokens: int = 0
 
 
@@ -208,9 +209,10 @@ class _Work:
                 judged.model, share_beginnings(requests, whole), pad=encoder.pad,
                 batch_tokens=self.batch_tokens, on_cells=self.on_cells, ledger=self.ledger,
             )  # fmt: skip
+        epsilon = rounding(judged.dtype)
         return [
             replace(
-                _closed_cell(self.task, *place, request, score, self.choose),
+                _closed_cell(self.task, *place, request, score, self.choose, epsilon),
                 truncated=cut,
                 context_tokens=len(request.context),
             )
@@ -260,13 +262,16 @@ class _OptionEncoder:
 
 
 def _closed_cell(
-    task: Task, prompt: Prompt, example: Example, request: Request, scores: np.ndarray, choose: str
-) -> Cell:
+    task: Task, prompt: Prompt, example: Example, request: Request, scores: np.ndarray, choose: str,
+    epsilon: float,
+) -> Cell:  # fmt: skip
     lengths = np.array([len(option) for option in request.options])
-    best = int(np.argmax(scores / lengths if choose == "mean" else scores))
+    judged = scores / lengths if choose == "mean" else scores
+    best = int(np.argmax(judged))
     prediction = example.options[best]
     score = cell_score(task.metric, task.answer.rule, prediction, example.gold)
-    return Cell(prompt.id, example.index, prediction, True, score, 0, tuple(map(float, scores)))
+    cell = Cell(prompt.id, example.index, prediction, True, score, 0, tuple(map(float, scores)))
+    return replace(cell, close=bool((judged > judged[best] - epsilon).sum() > 1))
 
 
 def _open_cell(task: Task, prompt: Prompt, example: Example, answer: Generated) -> Cell:
@@ -291,6 +296,7 @@ def _parquet_schema() -> object:
             ("tokens", pa.int64()),
             ("log_probabilities", pa.list_(pa.float64())),
             ("truncated", pa.bool_()),
+            ("close", pa.bool_()),
             ("context_tokens", pa.int64()),
         ]
     )

@@ -21,6 +21,9 @@ def split_row(
 ) -> dict[str, Any]:
     """Summarise a matrix in one flat row; accuracies in [0, 1].
 
+    ``close_calls`` counts cells whose two likeliest options are within rounding of each other
+    (:func:`paft.evaluate.score.rounding`): another batch size or device may answer otherwise.
+
     Args:
         method: What was judged.
         seed: Its training seed; None if it was not trained here.
@@ -35,6 +38,7 @@ def split_row(
         "split": split,
         **dataclasses.asdict(summarize(matrix.scores.mean(axis=1), threshold)),
         "parse_rate": float(matrix.parsed.mean()),
+        "close_calls": sum(cell.close for cell in matrix.cells),
         "context_tokens": sum(cell.context_tokens for cell in matrix.cells),
         "tokens": sum(cell.tokens for cell in matrix.cells),
         "n_prompts": len(matrix.prompt_ids),

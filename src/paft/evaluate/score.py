@@ -25,6 +25,15 @@ OnCells = Callable[[int], None]  # called with the number of requests just finis
 # Logits in memory at once, in float32: 128 MB on a CPU, 1 GB on an accelerator.
 LOGITS_CPU, LOGITS_ACCELERATOR = 32_000_000, 256_000_000
 
+# Nats by which rounding may move an option: sums come out differently in batches of other sizes and
+# on other devices. Predictions of options further apart do not depend on either.
+EPSILON, EPSILON_HALF = 1e-4, 0.25
+
+
+def rounding(dtype: torch.dtype) -> float:
+    """Return the nats within which two options count as equally likely."""
+    return EPSILON if dtype in (torch.float32, torch.float64) else EPSILON_HALF
+
 
 @torch.inference_mode()
 def score_options(

@@ -33,6 +33,7 @@ from paft.files import fingerprint, read_json
 from paft.model import PLAIN, resolve_model
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedTokenizerBase
 
 LEDGER_SEQUENCES = 2048  # a kill loses one batch; the engine wants hundreds of sequences at once
@@ -60,6 +61,13 @@ class VllmModel:
     max_length: int
     chat: Chat = PLAIN
     lora: Any = None
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the weights, as :func:`load_vllm` asks for."""
+        import torch
+
+        return torch.bfloat16
 
     def encoder(self, max_length: int) -> Encoder:
         """The encoder for this model, at most as long as the engine was built for."""

@@ -24,7 +24,8 @@ from paft.record import PACKAGES, environment
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
 
-    from paft.grid.cell import CellPlan, Inputs
+    from paft.grid.cell import CellPlan
+    from paft.grid.inputs import Inputs
     from paft.task import Task
 
 MARK = "<!-- Written by PAFT from the record of the run. -->"
@@ -43,6 +44,14 @@ FIGURES = {
     "adversarial_min": "worst adversarial prompt",
 }
 INTERVAL_OF = {"cvar_10": "cvar"}  # names that statistics and robustness spell differently
+TOKENIZER = 'tokenizer = AutoTokenizer.from_pretrained("FOLDER")  # this folder'
+WHOLE_IMPORT = "from transformers import AutoModelForCausalLM, AutoTokenizer"
+ADAPTER_IMPORT = "from peft import PeftModel"
+ADAPTER = 'model = PeftModel.from_pretrained(base, "FOLDER")'
+FOUR_BIT = (
+    'FOUR_BIT = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", '
+    'bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype="bfloat16")'
+)
 PIPELINES = {"label": "text-classification", "choice": "multiple-choice"}
 
 
@@ -83,7 +92,7 @@ def write_card(plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, 
 def _metadata(plan: CellPlan, config: RunConfig, task: Task, figures: Mapping[str, Any]) -> str:
     from huggingface_hub import ModelCardData
 
-    lora = config.train.adapt.method == "lora"
+    lora = config.train.adapt.method != "full"
     data = ModelCardData(
         # A folder's or built-in model's name would point to somebody else's model on the Hub.
         base_model=config.model if _on_hub(config.model) else None,
@@ -144,7 +153,10 @@ def _weights(config: RunConfig) -> str:
     if adapt.method == "full":
         return "all, trained whole"
     targets = adapt.targets if isinstance(adapt.targets, str) else ", ".join(adapt.targets)
-    return f"LoRA adapter of rank {adapt.rank}, alpha {adapt.alpha:g}, on {targets}"
+    kind = "DoRA" if adapt.dora else "LoRA"
+    scale = f"alpha {adapt.alpha:g}" + (" over the square root of the rank" if adapt.rslora else "")
+    beside = ", beside weights in 4 bit (QLoRA)" if adapt.quantised else ""
+    return f"{kind} adapter of rank {adapt.rank}, {scale}, on {targets}{beside}"
 
 
 def _robustness(figures: Mapping[str, Any], estimates: Mapping[str, Estimate]) -> str:
@@ -164,21 +176,9 @@ def _robustness(figures: Mapping[str, Any], estimates: Mapping[str, Estimate]) -
 
 
 def _usage(config: RunConfig, task: Task) -> str:
-    lora = config.train.adapt.method == "lora"
-    load = (
-        ['model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(BASE), "FOLDER")']
-        if lora
-        else ['model = AutoModelForCausalLM.from_pretrained("FOLDER")']
-    )
-    base = config.model if _on_hub(config.model) else f"path/to/{Path(config.model).name}"
     values = ", ".join(f"{name!r}: '...'" for name in dict.fromkeys(task.prompts[0].placeholders))
     code = [
-        *(["from peft import PeftModel"] if lora else []),
-        "from transformers import AutoModelForCausalLM, AutoTokenizer",
-        "",
-        *([f"BASE = {base!r}"] if lora else []),
-        'tokenizer = AutoTokenizer.from_pretrained("FOLDER")  # this folder',
-        *load,
+        *_loading(config),
         f"prompt = {task.prompts[0].template!r}.format(**{{{values}}})",
         *_encoding(config),
         f"output = model.generate(**inputs, max_new_tokens={max(16, task.answer.token_limit)})",
@@ -193,6 +193,49 @@ def _usage(config: RunConfig, task: Task) -> str:
     if task.answer.closed:
         told.append("The figures above compare the log-probabilities of the options, without generating.")
     return "\n\n".join(told)
+
+
+def _loading(config: RunConfig) -> list[str]:
+    adapt = config.train.adapt
+    if adapt.method == "full":
+        return _loading_whole()
+    base = config.model if _on_hub(config.model) else f"path/to/{Path(config.model).name}"
+    four_bit = ", quantization_config=FOUR_BIT" if adapt.quantised else ""
+    return [
+        ADAPTER_IMPORT,
+        WHOLE_IMPORT + (", BitsAndBytesConfig" if adapt.quantised else ""),
+        "",
+        *([FOUR_BIT] if adapt.quantised else []),
+        f"BASE = {base!r}",
+        TOKENIZER,
+        f"base = AutoModelForCausalLM.from_pretrained(BASE{four_bit})",
+        ADAPTER,
+    ]
+
+
+def merged_card(text: str) -> str | None:
+    """Return an adapter's card as that of the model it was merged into; None for a card that is not ours.
+
+    The card of a whole model stays as it is.
+    """
+    from huggingface_hub import ModelCard
+
+    if MARK not in text:
+        return None  # peft's own, for instance, says that peft loads it
+    card: Any = ModelCard(text)
+    if card.data.library_name != "peft":
+        return text
+    card.data.library_name = "transformers"
+    card.data.tags = [tag for tag in card.data.tags or [] if tag != "lora"]
+    loading = re.escape(ADAPTER_IMPORT) + ".*?" + re.escape(ADAPTER) + "\n"
+    whole = "\n".join(_loading_whole()) + "\n"
+    card.text = re.sub(loading, lambda _: whole, card.text, count=1, flags=re.DOTALL)
+    card.text = card.text.replace("- Weights: ", "- Weights: merged into the base: ", 1)
+    return str(card)
+
+
+def _loading_whole() -> list[str]:
+    return [WHOLE_IMPORT, "", TOKENIZER, 'model = AutoModelForCausalLM.from_pretrained("FOLDER")']
 
 
 def _encoding(config: RunConfig) -> list[str]:

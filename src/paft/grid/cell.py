@@ -2,7 +2,8 @@
 
 A cell's folder fills in order: ``adapter/`` (``model/`` when all weights are trained), ``train.json``,
 ``<split>.parquet`` for each judged split, ``cell.json``, and last the weights' model card. A finished
-file is never made again, so an interrupted cell continues behind its last finished part.
+file is never made again, so an interrupted cell continues behind its last finished part. While it
+trains, ``adapter-checkpoints/`` (``model-checkpoints/``) holds what it goes on from when killed.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from paft.bank import Bank
 from paft.config import RunConfig
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.rows import prompt_rows, robustness_row, split_row, truncation_warning
 from paft.evaluate.runner import judge
 from paft.files import read_json, write_json
 from paft.grid.card import write_card
+from paft.grid.inputs import Inputs
 from paft.grid.methods import METHODS
 from paft.model import LanguageModel, load_model
 from paft.prompt import Prompt
-from paft.task import Example, Task
+from paft.train.checkpoint import remove_checkpoints
 
 UNTRAINED = {"steps": 0, "tokens": 0, "seconds": 0.0, "loss": None, "truncated": 0}
 
@@ -54,31 +55,6 @@ class CellPlan:
         return self.method if self.seed is None else f"{self.method}-{self.seed}"
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """Everything loaded once for all cells.
-
-    Attributes:
-        task: The task.
-        bank: All prompts.
-        train: Training examples in use.
-        test: Test examples in use.
-    """
-
-    task: Task
-    bank: Bank
-    train: Sequence[Example]
-    test: Sequence[Example]
-
-    def judged(self) -> dict[str, Sequence[Prompt]]:
-        """Prompts to judge on, by split: unseen ones, adversarial ones if any, the user's own."""
-        splits: dict[str, Sequence[Prompt]] = {"test": self.bank.require("test")}
-        if self.bank.prompts("adversarial"):
-            splits["adversarial"] = self.bank.prompts("adversarial")
-        splits["user"] = self.task.prompts[:1]  # the others are examples for those who write prompts
-        return splits
-
-
 def plan_cells(config: RunConfig) -> list[CellPlan]:
     """List the cells seed by seed, so that an interrupted run has whole comparisons.
 
@@ -92,7 +68,7 @@ def plan_cells(config: RunConfig) -> list[CellPlan]:
 
 def weights_name(config: RunConfig) -> str:
     """Name of the folder with what a cell trained."""
-    return "adapter" if config.train.adapt.method == "lora" else "model"
+    return "model" if config.train.adapt.method == "full" else "adapter"
 
 
 def run_cell(
@@ -146,12 +122,14 @@ def _train(
     if method.schedule is None or plan.seed is None:
         return dict(UNTRAINED)
     record = folder / "train.json"
-    if record.exists() and (folder / weights_name(config)).exists():
+    output = folder / weights_name(config)
+    if record.exists() and output.exists():
+        remove_checkpoints(output)  # a kill may have come between the record and this
         return dict(read_json(record, "training record"))
     from paft.train.sft import fine_tune
 
-    prompts = inputs.task.prompts[:1] if method.prompts == "user" else inputs.bank.require("train")
-    settings = config.train.model_copy(update={"schedule": method.schedule})
+    settings = method.settings(config.train)
+    prompts = inputs.training_prompts(method, settings)
     steps = config.train.epochs * -(-len(inputs.train) // config.train.batch_size)
     reporter.stage(plan.name, "train", steps)
     before = 0
@@ -161,15 +139,19 @@ def _train(
         reporter.advance(step - before, f"loss {loss:.3f}")
         before = step
 
-    full = config.train.adapt.method == "full"
-    language_model = load_model(config.model, full_precision=full, chat=config.chat)
+    adapt = config.train.adapt
+    full_precision = adapt.method == "full" or config.train.precision == "float32"
+    language_model = load_model(
+        config.model, full_precision=full_precision, quantised=adapt.quantised, chat=config.chat
+    )
     folder.mkdir(parents=True, exist_ok=True)
     trained = fine_tune(
         language_model, inputs.train, prompts, settings,
-        seed=plan.seed, output=folder / weights_name(config), on_step=on_step,
+        seed=plan.seed, output=output, on_step=on_step, keep_checkpoints=True,
     )  # fmt: skip
     reporter.advance(trained.steps - before)
     write_json(record, dataclasses.asdict(trained))
+    remove_checkpoints(output)
     return dataclasses.asdict(trained)
 
 
@@ -181,7 +163,7 @@ def _judge(
 
     def load() -> LanguageModel:
         reporter.stage(plan.name, f"judge on {split} prompts", len(prompts) * len(inputs.test))
-        if weights is None or config.train.adapt.method == "lora":
+        if weights is None or config.train.adapt.method != "full":
             return load_model(config.model, weights, chat=config.chat)
         return load_model(str(weights), chat=config.chat)
 

@@ -35,13 +35,15 @@ from paft.evaluate.server import ServedModel, Server
 from paft.evaluate.vllm import VllmModel, import_vllm, load_vllm
 from paft.files import write_json, write_text
 from paft.grid.cell import Reporter
-from paft.grid.runner import bank_file, claim_output, data_fingerprint, sample
+from paft.grid.inputs import bank_file, sample
+from paft.grid.runner import claim_output
 from paft.model import LanguageModel, check_model, load_model, model_fingerprint, resolve_model
 from paft.progress import Silent
 from paft.prompt import Prompt
+from paft.quantised import four_bit, trained_quantised
 from paft.record import environment
 from paft.schema import Schema
-from paft.task import Example, Task, load_task
+from paft.task import Example, Task, data_fingerprint, load_task
 
 COMPONENTS = 5  # of the wording, offered to the estimate
 SERVER_IDENTITY = ("base_url", "completions", "max_tokens")  # what replies depend on
@@ -182,7 +184,7 @@ def evaluate(
     return results
 
 
-def _check(config: EvaluateConfig, task: Task, bank: Bank) -> list[Example]:
+def _check(config: EvaluateConfig, task: Task, bank: Bank) -> Sequence[Example]:
     """Refuse what cannot be judged; return the examples to judge on."""
     for prompt in bank.require(config.split):
         task.check_prompt(prompt)
@@ -203,6 +205,13 @@ def _check_judged(config: EvaluateConfig) -> None:
     if config.backend == "openai":
         config.served.check()
         return
+    if config.adapter is not None and trained_quantised(Path(config.adapter)):
+        if config.backend == "vllm":
+            raise ConfigError(
+                f"{config.adapter} was trained beside weights in 4 bit, which --backend vllm does not load: "
+                "judge it with --backend hf, or the model that `paft export --merge` makes of it"
+            )
+        four_bit()
     if config.backend == "vllm":
         import_vllm()
     for weights in filter(None, (config.adapter, resolve_model(config.model))):
@@ -219,7 +228,7 @@ def _load(config: EvaluateConfig) -> LanguageModel | VllmModel | ServedModel:
 
 
 def _judge_splits(
-    config: EvaluateConfig, task: Task, bank: Bank, examples: list[Example], reporter: Reporter
+    config: EvaluateConfig, task: Task, bank: Bank, examples: Sequence[Example], reporter: Reporter
 ) -> dict[str, Any]:
     """Judge the split and the user's own prompt, or estimate the split from some of its cells."""
     name, threshold = config.name, task.thresholds[0]

@@ -7,9 +7,12 @@ trains on; all methods take the same number of optimiser steps over the same exa
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from paft.train.schedule import Mode
+
+if TYPE_CHECKING:
+    from paft.config import Train
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,16 @@ class Method:
     schedule: Mode | None
     prompts: Literal["user", "bank"] = "bank"
 
+    def settings(self, train: Train) -> Train:
+        """The training settings as this method has them."""
+        return train.model_copy(update={"schedule": self.schedule or train.schedule})
+
 
 METHODS = {
     "base": Method("the model as it is, without training", None),
     "single": Method("fine-tuned on the user's own prompt", "single", "user"),
     "static": Method("every example keeps one prompt of the bank", "static"),
     "per_example": Method("a new prompt for every example and epoch", "example"),
+    "per_step": Method("a new prompt at every optimiser step", "step"),
     "paft": Method("a new prompt every K optimiser steps", "block"),
 }

@@ -14,26 +14,24 @@ Layout of the output folder::
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from paft.bank import Bank, load_bank, near_duplicates_across
-from paft.config import BUILTIN_TASK, RunConfig
-from paft.errors import ConfigError, DataError, ResumeError
+from paft.bank import Bank, near_duplicates_across
+from paft.config import RunConfig
+from paft.errors import ResumeError
 from paft.evaluate.report import write_report
 from paft.evaluate.rows import judging
-from paft.files import disk_error, fingerprint, read_json, write_json, write_text
-from paft.grid.cell import Inputs, Reporter, plan_cells, run_cell, weights_name
+from paft.files import disk_error, read_json, write_json, write_text
+from paft.grid.cell import Reporter, plan_cells, run_cell, weights_name
+from paft.grid.inputs import Inputs, load_inputs
 from paft.grid.methods import METHODS
 from paft.model import check_model, model_fingerprint, resolve_model
 from paft.progress import Silent
+from paft.quantised import four_bit
 from paft.record import environment
-from paft.task import Example, Task, load_task
+from paft.task import Task, data_fingerprint
 
-_STREAM = 0xDA7A
 CELL_LISTS = ("rows", "per_prompt", "robustness", "warnings")  # what every cell brings
 
 
@@ -63,6 +61,8 @@ def run(
     inputs = load_inputs(config, task, bank)
     near = near_duplicates_across(inputs.bank)
     check_model(config.model, config.chat)
+    if config.train.adapt.quantised:
+        four_bit()  # refuses before anything is written
     output = Path(config.output)
     claim_output(output, identity(config, inputs))
     write_text(output / "config.yaml", config.to_yaml())
@@ -93,66 +93,6 @@ def run(
     write_json(output / "results.json", results)
     write_report(results, output / "report.html", folder=output, examples=inputs.test)
     return results
-
-
-def load_inputs(config: RunConfig, task: Task | None = None, bank: Bank | None = None) -> Inputs:
-    """Load what is not given, and check task, bank and examples.
-
-    Raises:
-        PaftError: On the first thing that cannot be used.
-    """
-    task = task or load_task(config.task, config.data)
-    bank = bank or load_bank(bank_file(config.task, config.bank))
-    for split in ("train", "validation", "test", "adversarial"):
-        for prompt in bank.prompts(split):
-            task.check_prompt(prompt)
-    bank.require("train")
-    bank.require("test")
-    own = {prompt.id for prompt in task.prompts}
-    shared = [prompt for prompt in bank.prompts("test") if prompt.id in own]
-    if shared:
-        raise ConfigError(
-            f"the task's own prompt {shared[0].template!r} is a test prompt of the bank: method "
-            "'single' trains on it, so it is not unseen; remove it from one of them"
-        )
-    model = Path(resolve_model(config.model))
-    if model.is_dir() and not (model / "config.json").exists():
-        raise ConfigError(f"model folder {model} has no config.json: is it the right folder?")
-    train = sample(task.examples("train"), config.train.examples)
-    test = sample(task.examples("test"), config.evaluate.examples)
-    return Inputs(task, bank, train, test)
-
-
-def bank_file(task: str, bank: str | None) -> Path:
-    """Return the bank file of a run.
-
-    Raises:
-        ConfigError: If none is given for a task that is not built in.
-    """
-    from paft.builtin import BANKS
-
-    if bank is not None:
-        return BANKS.get(bank, Path(bank))
-    if task in BANKS:
-        return BANKS[task]
-    raise ConfigError(
-        f"task {task!r} needs a bank of prompts: give one with --bank FILE "
-        f"(only the built-in task {BUILTIN_TASK!r} brings its own)"
-    )
-
-
-def sample(examples: list[Example], count: int | None) -> list[Example]:
-    """Return a fixed random sample in data order, the same for every method and seed.
-
-    Raises:
-        DataError: If there are fewer examples than asked for.
-    """
-    if count is None or count == len(examples):
-        return examples
-    if count > len(examples):
-        raise DataError(f"{count} examples were asked for, but there are only {len(examples)}")
-    chosen = np.random.default_rng([_STREAM, len(examples)]).permutation(len(examples))[:count]
-    return [examples[i] for i in sorted(chosen)]
 
 
 def identity(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
@@ -193,13 +133,6 @@ def claim_output(output: Path, wanted: dict[str, Any]) -> None:
         )
 
 
-def data_fingerprint(examples: Sequence[Example]) -> str:
-    """Hash examples, so that a rerun on other ones is noticed."""
-    return fingerprint(
-        [[e.index, dict(e.fields), e.gold, list(e.options), list(e.option_texts)] for e in examples]
-    )
-
-
 def _foreign(path: Path) -> bool:
     """Whether a file is not ours: what kill -9 leaves of our first write is (see ``paft.files``)."""
     return not (path.name.startswith(".run.json.") and path.name.endswith(".part"))
@@ -218,6 +151,12 @@ def deploy_command(config: RunConfig) -> list[str]:
             "Deploy the model:",
             f"  vllm serve {adapter}",
             f"  or in Python: AutoModelForCausalLM.from_pretrained({str(adapter)!r})",
+        ]
+    if config.train.adapt.quantised:
+        return [
+            "Deploy the model, its weights out of their 4 bit and the adapter merged into them:",
+            f"  paft export {adapter} --merge --output merged",
+            "  vllm serve merged",
         ]
     return [
         "Deploy the adapter:",

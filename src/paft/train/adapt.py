@@ -1,4 +1,4 @@
-"""What is trained: a LoRA adapter beside frozen weights, or all weights."""
+"""What is trained: an adapter beside frozen weights (LoRA, rsLoRA, DoRA, QLoRA), or all weights."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, cast
 
 from paft.config import Adapt
 from paft.errors import ConfigError
+from paft.quantised import is_quantised
 
 if TYPE_CHECKING:
+    from peft import LoraConfig
     from transformers import PreTrainedModel
 
 
@@ -19,24 +21,47 @@ def adapted(model: PreTrainedModel, adapt: Adapt) -> PreTrainedModel:
         adapt: What to train.
 
     Raises:
-        ConfigError: If ``adapt.targets`` names no module of the model.
+        ConfigError: If ``adapt.targets`` or ``adapt.modules_to_save`` names no module of the model,
+            or the weights are in 4 bit although the method is not ``qlora``, or the reverse.
     """
+    if is_quantised(model) != adapt.quantised:
+        held = "in 4 bit" if is_quantised(model) else "not in 4 bit"
+        raise ConfigError(
+            f"train.adapt.method {adapt.method!r} got weights that are {held}: load them with "
+            f"load_model(..., quantised={adapt.quantised})"
+        )
     if adapt.method == "full":
         return model
-    from peft import LoraConfig, TaskType, get_peft_model
+    from peft import get_peft_model, prepare_model_for_kbit_training
 
-    targets = adapt.targets if isinstance(adapt.targets, str) else list(adapt.targets)
-    config = LoraConfig(
+    for name in adapt.modules_to_save or ():
+        if not any(f".{module}".endswith(f".{name}") for module, _ in model.named_modules()):
+            raise ConfigError(f"train.adapt.modules_to_save: the model has no module named {name!r}")
+    if adapt.quantised:
+        # Layers that stay whole, such as norms, get float32; checkpointing is the trainer's matter.
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    config = lora_config(adapt)
+    try:
+        return cast("PreTrainedModel", get_peft_model(model, config))
+    except ValueError as error:
+        raise ConfigError(
+            f"train.adapt.targets: {str(error).splitlines()[0]} (got {config.target_modules!r})"
+        ) from error
+
+
+def lora_config(adapt: Adapt) -> LoraConfig:
+    """Return the settings of the adapter in peft's terms."""
+    from peft import LoraConfig, TaskType
+
+    return LoraConfig(
         task_type=TaskType.CAUSAL_LM,
         r=adapt.rank,
         lora_alpha=adapt.alpha,
         lora_dropout=adapt.dropout,
-        target_modules=targets,
+        target_modules=adapt.targets if isinstance(adapt.targets, str) else list(adapt.targets),
+        use_rslora=adapt.rslora,
+        use_dora=adapt.dora,
         modules_to_save=list(adapt.modules_to_save or ()) or None,
         # A tied output projection must follow its trained embedding.
         ensure_weight_tying=bool(adapt.modules_to_save),
     )
-    try:
-        return cast("PreTrainedModel", get_peft_model(model, config))
-    except ValueError as error:
-        raise ConfigError(f"train.adapt.targets: {str(error).splitlines()[0]} (got {targets!r})") from error

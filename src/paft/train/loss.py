@@ -1,19 +1,90 @@
-"""Cross entropy of the answer tokens, averaged over all answer tokens of an optimiser step."""
+"""Cross entropy of the answer tokens, and of no other: only their positions see the vocabulary.
+
+``train.loss`` says what an optimiser step averages over, on all devices and micro-batches together:
+
+=======  =============================================================================================
+token    all answer tokens: sum over tokens / number of tokens. A long answer weighs more
+example  all examples: sum over examples of the mean over their tokens / number of examples
+=======  =============================================================================================
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import Any, Literal
 
 import torch
 from torch.nn.functional import cross_entropy
 
 from paft.train.batches import IGNORE
+from paft.train.tally import Tally
+
+Per = Literal["token", "example"]
+
+
+class StepLoss:
+    """The loss of an optimiser step, one micro-batch at a time.
+
+    Attributes:
+        per: What a step averages over; see the module docstring.
+        head: The model's projection to the vocabulary, with whatever adapter it has. Only hidden
+            states that predict an answer token reach it. None where the projection runs in several
+            copies at once: then the logits of all kept positions are computed and the rest dropped.
+        tally: Counts loss and accuracy by prompt.
+    """
+
+    def __init__(self, per: Per, head: torch.nn.Module | None, tally: Tally) -> None:
+        self.per = per
+        self.head = head
+        self.tally = tally
+
+    def items(self, batch: Mapping[str, Any]) -> int:
+        """Return how many tokens or examples a micro-batch adds to what its step averages over."""
+        return len(batch["answers"]["ids" if self.per == "token" else "prompts"])
+
+    def __call__(self, model: torch.nn.Module, batch: Mapping[str, Any], items: torch.Tensor) -> torch.Tensor:
+        """Return a micro-batch's part of the loss of its optimiser step.
+
+        Args:
+            model: Takes the batch; may be wrapped.
+            batch: As of :class:`~paft.train.batches.StepCollator`.
+            items: :meth:`items` of all micro-batches of the step, on all devices together.
+
+        Returns:
+            A scalar. The sum over the step's micro-batches and devices is the step's loss, in nats.
+        """
+        inputs = dict(batch)
+        answers = inputs.pop("answers")
+        logits = self._logits(model, inputs, answers["at"]).float()
+        losses = cross_entropy(logits, answers["ids"], reduction="none")
+        self.tally.add(answers, losses, logits.detach().argmax(-1) == answers["ids"])
+        weighted = losses if self.per == "token" else losses * answers["shares"]
+        return weighted.sum() / items
+
+    def _logits(self, model: torch.nn.Module, inputs: Mapping[str, Any], at: torch.Tensor) -> torch.Tensor:
+        """Logits (N, V) of the kept positions ``at``."""
+        inputs = {key: value for key, value in inputs.items() if key != "labels"}
+        with _only(self.head, at) if self.head is not None else nullcontext():
+            # With a cache the library would not look for examples that share a row.
+            logits: torch.Tensor = model(**inputs, use_cache=False)["logits"]
+        return logits if self.head is not None else logits.flatten(0, -2).index_select(0, at)
+
+
+@contextmanager
+def _only(head: torch.nn.Module, at: torch.Tensor) -> Iterator[None]:
+    """Let only the positions ``at`` of the flattened hidden states reach the projection."""
+    handle = head.register_forward_pre_hook(lambda _, args: args[0].flatten(0, -2).index_select(0, at))
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def answer_loss(
     outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
 ) -> torch.Tensor:
-    """Return the loss of a micro-batch, in the form ``Trainer(compute_loss_func=...)`` takes.
+    """Return the token mean for trainers of other makes: ``Trainer(compute_loss_func=answer_loss)``.
 
     Args:
         outputs: Model output whose ``logits`` (B, L, V) are those of the last L positions of the

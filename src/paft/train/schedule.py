@@ -2,7 +2,7 @@
 
 No generator is advanced and no state is kept. The prompt is a function of (seed, epoch, step,
 example) alone, so every rank, data-loader worker and resumed run agrees without exchanging
-anything, and the schedule can be printed before training.
+anything, and the schedule can be printed before training (``paft show schedule``).
 
 =========  ==================================================================================
 mode       the prompt changes
@@ -11,22 +11,41 @@ single     never: the first prompt of the list. Ordinary fine-tuning, the main b
 static     never for an example: each example keeps one prompt for all epochs. What the paper's
            published code does
 example    for every example, anew in every epoch
+step       every optimiser step: mode block with K = 1
 block      every K optimiser steps, and at the start of every epoch: the paper's Algorithm 1
 =========  ==================================================================================
 
-Draws are uniform with replacement, as in the paper.
+Draws are uniform with replacement, as in the paper, unless weights say otherwise. In cycles
+instead, a random permutation of all prompts is gone through before the next one; the draws of a run
+are numbered in closed form (epoch x draws per epoch + place in the epoch), and the number tells
+cycle and place. A share of all draws may be kept for the user's own prompt.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-Mode = Literal["single", "static", "example", "block"]
+from paft.errors import ConfigError
+
+if TYPE_CHECKING:
+    from paft.config import Train
+    from paft.prompt import Prompt
+
+Mode = Literal["single", "static", "example", "step", "block"]
+Draws = Literal["replacement", "cycle"]
 # Keeps these draws apart from other uses of the same seed, such as the order of examples.
 _STREAM = 0x5EED
+# First number of a draw's key, by mode; a step is a block of one. The others keep what is drawn
+# beside the prompts apart from them.
+_MODES = {"static": 1, "example": 2, "step": 3, "block": 3}
+_CYCLE, _PLACES, _OFFSET = 4, 5, 6
+_STRETCH = 20  # draws in a row of which the user's own prompt has its share, to one draw
 
 
 @dataclass(frozen=True)
@@ -41,9 +60,18 @@ class Schedule:
         bank_size: Number M of training prompts, at least 1.
         resample_every: K, the optimiser steps that share a prompt, at least 1 (mode ``block``).
         seed: Seed of the draws, at least 0.
+        draws: ``replacement``: every draw is independent of the others; ``cycle``: all prompts come
+            once before one comes again.
+        weights: How often each prompt is drawn, relative to the others; all equally by default. Not
+            with ``cycle``. With a ``canonical_ratio`` the first prompt, which is not drawn, has none.
+        canonical_ratio: Share in [0, 1] of draws that give the first prompt, the user's own; the
+            others never give it. Of any ``_STRETCH`` draws in a row from a multiple of it on, the
+            share holds to one draw, at random places.
+        steps: Optimiser steps of an epoch; cycles and a ratio need it in modes ``step``, ``block``.
+        examples: Number of examples; cycles and a ratio need it in mode ``example``.
 
     Raises:
-        ValueError: If a number is out of range.
+        ValueError: If a number is out of range or lacks, or weights do not fit.
 
     >>> schedule = Schedule("block", bank_size=100, resample_every=2, seed=0)
     >>> [schedule.prompt(epoch=0, step=step, example=0) for step in range(4)]
@@ -54,12 +82,25 @@ class Schedule:
     bank_size: int
     resample_every: int = 4
     seed: int = 0
+    draws: Draws = "replacement"
+    weights: tuple[float, ...] | None = None
+    canonical_ratio: float = 0.0
+    steps: int | None = None
+    examples: int | None = None
 
     def __post_init__(self) -> None:
         if self.bank_size < 1 or self.resample_every < 1 or self.seed < 0:
             raise ValueError(
                 f"bank_size and resample_every must be at least 1 and seed at least 0, got {self}"
             )
+        if not 0 <= self.canonical_ratio <= 1:
+            raise ValueError(f"canonical_ratio must lie in [0, 1], got {self.canonical_ratio}")
+        if not self._drawn and self.canonical_ratio < 1:
+            raise ValueError("a canonical_ratio below 1 needs a second prompt, got bank_size=1")
+        if self._numbered and self.mode in ("example", "step", "block") and not self._per_epoch:
+            needed = "examples" if self.mode == "example" else "steps"
+            raise ValueError(f"cycles and canonical_ratio in mode {self.mode!r} need {needed}, at least 1")
+        self._check_weights()
 
     def prompt(self, *, epoch: int, step: int, example: int) -> int:
         """Return the index of the prompt to use.
@@ -71,14 +112,170 @@ class Schedule:
 
         Returns:
             An index in ``[0, bank_size)``.
+
+        Raises:
+            ValueError: If step or example lies past the end of the epoch that cycles or the
+                canonical ratio count on.
         """
         if self.mode == "single":
             return 0
-        if self.mode == "static":
-            return self._draw(1, example)
-        if self.mode == "example":
-            return self._draw(2, epoch, example)
-        return self._draw(3, epoch, step // self.resample_every)
+        key = self._key(epoch, step, example)
+        if not self._numbered:
+            return self._random(key)
+        number = self._number(key)
+        canonical, before = self._canonical(number)
+        if canonical:
+            return 0
+        drawn = self._random(key) if self.draws == "replacement" else self._cycled(number - before)
+        return self._first + drawn
 
-    def _draw(self, *key: int) -> int:
-        return int(np.random.default_rng([_STREAM, self.seed, *key]).integers(self.bank_size))
+    def _check_weights(self) -> None:
+        weights = self.weights
+        if weights is None:
+            return
+        if self.draws == "cycle":
+            raise ValueError("weights do not go with cycles, in which every prompt comes equally often")
+        if len(weights) != self._drawn:
+            raise ValueError(f"{self._drawn} prompts are drawn from, got {len(weights)} weights")
+        if not all(math.isfinite(weight) and weight >= 0 for weight in weights) or not any(weights):
+            raise ValueError(f"weights must be finite, at least 0, and not all 0, got {weights}")
+
+    @property
+    def _first(self) -> int:
+        """Index of the first prompt that is drawn."""
+        return int(self.canonical_ratio > 0)
+
+    @property
+    def _drawn(self) -> int:
+        """How many prompts are drawn from."""
+        return self.bank_size - self._first
+
+    @property
+    def _numbered(self) -> bool:
+        """Whether a prompt depends on the number of its draw in the run."""
+        return self.draws == "cycle" or self.canonical_ratio > 0
+
+    @property
+    def _per_epoch(self) -> int:
+        """Draws of an epoch; 0 if not known."""
+        if self.mode == "example":
+            return self.examples or 0
+        return -(-(self.steps or 0) // (self.resample_every if self.mode == "block" else 1))
+
+    def _key(self, epoch: int, step: int, example: int) -> tuple[int, ...]:
+        """What names a draw: the mode, the epoch (not in mode static), the place in the epoch."""
+        mode = _MODES[self.mode]
+        if self.mode == "static":
+            return mode, example
+        if self.mode == "example":
+            return mode, epoch, example
+        return mode, epoch, step // self.resample_every if self.mode == "block" else step
+
+    def _number(self, key: tuple[int, ...]) -> int:
+        """Return the number of a draw in the run, from 0."""
+        if self.mode == "static":
+            return key[1]
+        _, epoch, place = key
+        if place >= self._per_epoch:
+            raise ValueError(f"draw {place} of an epoch lies past its end: it has {self._per_epoch} ({self})")
+        return epoch * self._per_epoch + place
+
+    def _random(self, key: tuple[int, ...]) -> int:
+        generator = np.random.default_rng([_STREAM, self.seed, *key])
+        if self.weights is None:
+            return int(generator.integers(self._drawn))
+        return int(np.searchsorted(self._cumulative, generator.random(), side="right"))
+
+    @cached_property
+    def _cumulative(self) -> np.ndarray:
+        """Probability of the first 1, 2, ... prompts, (M,); the last is exactly 1."""
+        sums = np.cumsum(np.asarray(self.weights, dtype=float) / max(self.weights or (1.0,)))
+        return np.asarray(sums / sums[-1])
+
+    def _cycled(self, number: int) -> int:
+        cycle, place = divmod(number, self._drawn)
+        return int(_permutation(self._drawn, self.seed, _CYCLE, cycle)[place])
+
+    def _canonical(self, number: int) -> tuple[bool, int]:
+        """Return whether a draw gives the user's own prompt, and how many before it did.
+
+        The share is exact over stretches of draws: of stretch s, ``floor(a + (s + 1) b) - floor(a +
+        s b)`` draws give it, with b the stretch's length times the share and a random a in [0, 1);
+        a permutation says which. So the draws before a number can be counted without listing them.
+        """
+        if self.canonical_ratio == 0:
+            return False, 0
+        stretch, place = divmod(number, _STRETCH)
+        share, offset = _STRETCH * self.canonical_ratio, _uniform(self.seed, _OFFSET)
+        before = math.floor(offset + stretch * share)
+        count = min(math.floor(offset + (stretch + 1) * share) - before, _STRETCH)
+        chosen = _permutation(_STRETCH, self.seed, _PLACES, stretch)[:count]
+        return place in chosen, before + int((chosen < place).sum())
+
+
+# Examples come in random order, so the cycles of an epoch are asked for again and again.
+@lru_cache(maxsize=256)
+def _permutation(size: int, *key: int) -> np.ndarray:
+    return np.random.default_rng([_STREAM, *key]).permutation(size)
+
+
+@lru_cache(maxsize=256)
+def _uniform(*key: int) -> float:
+    return float(np.random.default_rng([_STREAM, *key]).random())
+
+
+def make_schedule(config: Train, prompts: Sequence[Prompt], *, seed: int, examples: int) -> Schedule:
+    """Return the schedule that training settings ask for.
+
+    Args:
+        config: Training settings.
+        prompts: Training prompts; the user's own is the first where ``train.canonical_ratio`` or
+            schedule ``single`` asks for it.
+        seed: Seed of the draws.
+        examples: Number of training examples.
+
+    Raises:
+        ConfigError: If weights name other prompts or leave none, or a ratio has no other prompt.
+    """
+    if config.schedule == "single":
+        return Schedule("single", len(prompts), config.resample_every, seed)
+    if len(prompts) == 1 and 0 < config.canonical_ratio < 1:
+        raise ConfigError(
+            f"train.canonical_ratio {config.canonical_ratio}: the bank has no training prompt besides the "
+            "user's own: add some, or train with method single"
+        )
+    return Schedule(
+        config.schedule, len(prompts), config.resample_every, seed, config.draws,
+        weights_of(config, prompts), config.canonical_ratio,
+        steps=-(-examples // config.batch_size), examples=examples,
+    )  # fmt: skip
+
+
+def weights_of(config: Train, prompts: Sequence[Prompt]) -> tuple[float, ...] | None:
+    """Return the weight of every prompt that is drawn from, None where all are equal.
+
+    Args:
+        config: Training settings; a prompt that ``train.weights`` does not name has weight 1.
+        prompts: As in :func:`make_schedule`.
+
+    Raises:
+        ConfigError: If an id is no such prompt's, or no prompt is left with a weight above 0.
+    """
+    if config.weights is None:
+        return None
+    drawn = [prompt.id for prompt in (prompts[1:] if config.canonical_ratio > 0 else prompts)]
+    for name in config.weights:
+        if config.canonical_ratio > 0 and name == prompts[0].id:
+            raise ConfigError(
+                f"train.weights: {name} is the user's own prompt, whose share is train.canonical_ratio "
+                f"({config.canonical_ratio}): give one of the two"
+            )
+        if name not in drawn:
+            raise ConfigError(
+                f"train.weights: no training prompt has the id {name!r}: `paft show schedule` without "
+                "weights lists the ids"
+            )
+    weights = tuple(config.weights.get(name, 1.0) for name in drawn)
+    if drawn and not any(weights):
+        raise ConfigError("train.weights: all prompts have weight 0: give one of them a weight above 0")
+    return weights if drawn else None

@@ -1,38 +1,58 @@
 """Supervised fine-tuning: the Hugging Face Trainer, fed by the prompt schedule.
 
-Only two things differ from the stock trainer: the sampler, which yields (example, prompt) plans,
-and the loss, which looks at answer tokens alone. Devices, precision and scale stay accelerate's.
+Three things differ from the stock trainer: the sampler, which yields (example, prompt) plans, the
+loss, which looks at answer tokens alone, and checkpoints, from which a killed run continues to the
+same bits. Devices, precision and scale stay accelerate's.
 """
 
 from __future__ import annotations
 
 import shutil
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from torch.utils.data import Sampler
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
+from safetensors import SafetensorError
+from transformers import PrinterCallback, TrainingArguments, set_seed
 from transformers.trainer_utils import SaveStrategy
 
 from paft.chat import save_chat
 from paft.config import Train
-from paft.errors import ConfigError, DataError
+from paft.errors import ConfigError
 from paft.files import disk_error
 from paft.model import LanguageModel
 from paft.prompt import Prompt
+from paft.quantised import is_quantised
 from paft.task import Example
 from paft.train.adapt import adapted
-from paft.train.batches import Collator, Plan, PlanSampler, RenderedExamples
-from paft.train.loss import answer_loss
-from paft.train.schedule import Schedule
+from paft.train.batches import (
+    Collator,
+    Plan,
+    PlanSampler,
+    RenderedExamples,
+    StepCollator,
+    rendered_lengths,
+)
+from paft.train.checkpoint import (
+    LOG_EVERY,
+    Checkpoints,
+    checkpoint_folder,
+    remove_checkpoints,
+    training_inputs,
+)
+from paft.train.failures import check_vocabulary, told
+from paft.train.logs import report_to
+from paft.train.loss import StepLoss
+from paft.train.numerics import check_apart, compile_layers, prepare, trainer_settings
+from paft.train.preview import Preview, preview
+from paft.train.schedule import Schedule, make_schedule
+from paft.train.tally import PromptRecord, Tally
+from paft.train.trainer import OnStep, PromptTrainer, write_failure
+from paft.train.validation import Point, Validation, Validator, best_point, validation_points
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-OnStep = Callable[[int, int, float], None]  # (step, all steps, loss)
 
 
 @dataclass(frozen=True)
@@ -42,10 +62,16 @@ class Trained:
     Attributes:
         steps: Optimiser steps.
         tokens: Tokens of prompts and answers that went through the model, padding not counted.
-        seconds: Wall-clock seconds of the loop.
-        loss: Mean loss over the run, nats per answer token.
-        truncated: Training examples whose prompt was cut to ``max_length`` in the first epoch.
-        curve: (step, mean loss of the steps since the former entry), every few steps.
+        seconds: Wall-clock seconds of the loop over all interruptions; work that a kill destroyed
+            is not counted.
+        loss: Mean loss of the steps, in nats; see :mod:`paft.train.loss`.
+        truncated: Training sequences, of those looked at, whose prompt was cut to ``max_length``.
+        looked_at: Sequences looked at, spread over the first epoch; see :mod:`paft.train.preview`.
+        curve: (step, mean loss of the steps since the former entry), every few steps
+            and at every checkpoint.
+        by_prompt: How training went under each prompt, by its id.
+        validations: (step, mean, min) of every validation; see :mod:`paft.train.validation`.
+        kept: The step whose weights were kept.
     """
 
     steps: int
@@ -53,30 +79,11 @@ class Trained:
     seconds: float
     loss: float
     truncated: int
+    looked_at: int
     curve: tuple[tuple[int, float], ...]
-
-
-class PromptTrainer(Trainer):
-    """The stock trainer with the plan sampler in place of a random one."""
-
-    def __init__(self, *args: Any, sampler: PlanSampler, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._plan_sampler = sampler
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[Plan]:
-        return self._plan_sampler
-
-
-class _Progress(TrainerCallback):
-    """Tells the caller about every optimiser step."""
-
-    def __init__(self, on_step: OnStep) -> None:
-        self.on_step = on_step
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        """Report the loss of the steps since the last log."""
-        if logs and "loss" in logs:
-            self.on_step(state.global_step, state.max_steps, float(logs["loss"]))
+    by_prompt: dict[str, PromptRecord]
+    validations: tuple[Point, ...] = ()
+    kept: int | None = None
 
 
 def fine_tune(
@@ -88,59 +95,182 @@ def fine_tune(
     seed: int,
     output: Path,
     on_step: OnStep | None = None,
+    keep_checkpoints: bool = False,
+    validation: Validation | None = None,
 ) -> Trained:
-    """Fine-tune and save the result.
+    """Fine-tune and save the result; continue from a checkpoint that a killed run left.
 
     Args:
         language_model: What to start from; its weights are changed in place.
         examples: Training examples.
-        prompts: The prompts the schedule draws from.
+        prompts: The prompts the schedule draws from; see :func:`paft.train.schedule.make_schedule`.
         config: Settings, schedule included.
         seed: Seed of schedule, order and adapter initialisation.
         output: Folder for the adapter (LoRA) or the whole model (full); appears when complete.
-        on_step: Called with (step, all steps, loss).
+        on_step: Called with (step, all steps, loss), first with where a resumed run begins.
+        keep_checkpoints: Leave the checkpoints for the caller, who deletes them when the record of
+            the run is safe too; see :func:`paft.train.checkpoint.remove_checkpoints`.
+        validation: What ``train.validate_every`` validates on; without it nothing is validated.
 
     Raises:
         ConfigError: If the batch size does not divide over devices and micro-batches.
         DataError: If an answer does not fit ``max_length``.
+        ResumeError: If there is a checkpoint of other inputs.
+        PaftError: If a checkpoint or the result cannot be written.
     """
     set_seed(seed)
-    schedule = Schedule(config.schedule, len(prompts), config.resample_every, seed)
-    encoder = language_model.encoder(config.max_length)
-    dataset = RenderedExamples(examples, prompts, encoder)
-    truncated = count_truncated(dataset, schedule, config.batch_size)
+    schedule = make_schedule(config, prompts, seed=seed, examples=len(examples))
+    dataset = RenderedExamples(examples, prompts, language_model.encoder(config.max_length))
+    rows = int(language_model.model.get_input_embeddings().weight.shape[0])
+    check_vocabulary(dataset.encoder, rows, language_model.name)
+    looked = preview(dataset, schedule, config.batch_size)
     part = output.with_name(f".{output.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    args = training_arguments(config, seed, part)
+    args = training_arguments(config, seed, part, logs=output.with_name("logs"))
+    inputs = training_inputs(
+        language_model, examples, prompts, config,
+        seed=seed, processes=args.world_size, device=args.device.type,
+    )  # fmt: skip
+    inputs["validation"] = None if validation is None else validation.fingerprint()
+    checkpoints = Checkpoints(checkpoint_folder(output), inputs)
+    trainer = make_trainer(language_model, dataset, schedule, config, args, checkpoints, on_step)
+    validator = _validator(trainer, language_model, validation, config)
+    with told(config, args.per_device_train_batch_size):
+        trainer.run()
+    trained = _summary(trainer, prompts, looked, config)
+    if trainer.is_world_process_zero():
+        if validator is not None and config.keep == "best":
+            _adopt(validator.best_weights(), part, output)
+        else:
+            save(trainer.accelerator.unwrap_model(trainer.model), language_model, part, output)
+        if not keep_checkpoints:
+            remove_checkpoints(output)
+    trainer.accelerator.wait_for_everyone()
+    return trained
+
+
+def make_trainer(
+    language_model: LanguageModel,
+    dataset: RenderedExamples,
+    schedule: Schedule,
+    config: Train,
+    args: TrainingArguments,
+    checkpoints: Checkpoints,
+    on_step: OnStep | None = None,
+) -> PromptTrainer:
+    """Put model, data, schedule and loss together; see :func:`fine_tune`."""
     fill = args.per_device_train_batch_size * args.world_size if args.world_size > 1 else 1
+    lengths = rendered_lengths(dataset.examples, dataset.prompts[0]) if config.group_by_length else None
+    model = trainable(language_model, dataset, config, copies=args.n_gpu)
+    # Several copies of a model in one process see different rows of a batch.
+    head = model.get_output_embeddings() if args.n_gpu <= 1 else None
     trainer = PromptTrainer(
-        model=adapted(language_model.model, config.adapt).train(),
+        model=model,
         args=args,
         train_dataset=dataset,
-        data_collator=Collator(encoder.pad),
-        compute_loss_func=answer_loss,
-        callbacks=[_Progress(on_step)] if on_step else None,
-        sampler=PlanSampler(schedule, len(examples), config.batch_size, fill),
+        data_collator=StepCollator(Collator(dataset.encoder.pad, config.padding_free)),
+        step_loss=StepLoss(config.loss, head, Tally(len(dataset.prompts))),
+        sampler=PlanSampler(schedule, len(dataset), config.batch_size, fill, lengths),
+        checkpoints=checkpoints,
+        save_every=config.save_every,
+        on_step=on_step,
     )
     trainer.remove_callback(PrinterCallback)  # progress goes to on_step, not to standard output
-    started = time.monotonic()
-    result = trainer.train()
-    seconds = time.monotonic() - started
-    if trainer.is_world_process_zero():
-        save(trainer.accelerator.unwrap_model(trainer.model), language_model, part, output)
-    trainer.accelerator.wait_for_everyone()
+    return trainer
+
+
+def trainable(
+    language_model: LanguageModel, dataset: RenderedExamples, config: Train, copies: int
+) -> PreTrainedModel:
+    """Return the model as training settings want it.
+
+    Args:
+        language_model: Freshly loaded.
+        dataset: What it will be trained on.
+        config: Settings.
+        copies: Copies of the model that share the batches of this process.
+
+    Raises:
+        ConfigError: If the model or this machine does not support a setting.
+    """
+    prepare(language_model.model, config)
+    model = adapted(language_model.model, config.adapt).train()
+    if config.padding_free and copies > 1:
+        raise ConfigError(
+            f"train.padding_free needs a process for each device, and this one has {copies}: start it with "
+            f"`torchrun --nproc-per-node {copies}`, or show it one device (CUDA_VISIBLE_DEVICES)"
+        )
+    if config.padding_free:
+        check_apart(model, [dataset[Plan(0, 0)], dataset[Plan(len(dataset) - 1, 0)]])
+    if config.compile:
+        compile_layers(model)
+    return model
+
+
+def _summary(trainer: PromptTrainer, prompts: Sequence[Prompt], looked: Preview, config: Train) -> Trained:
+    tally, reduce = trainer.step_loss.tally, trainer.accelerator.reduce
+    points = validation_points(trainer.state.log_history)
+    best = best_point(points, config.validate_by).step if points and config.keep == "best" else None
     return Trained(
         steps=trainer.state.global_step,
-        tokens=int(trainer.state.num_input_tokens_seen),
-        seconds=round(seconds, 2),
-        loss=float(result.training_loss),
-        truncated=truncated,
-        curve=tuple((int(log["step"]), log["loss"]) for log in trainer.state.log_history if "loss" in log),
+        tokens=tally.tokens(reduce),
+        seconds=round(trainer.seconds, 2),
+        loss=mean_loss(trainer.curve),
+        truncated=looked.truncated,
+        looked_at=len(looked.rows),
+        curve=tuple(trainer.curve),
+        by_prompt=tally.records(prompts, reduce),
+        validations=tuple(points),
+        kept=trainer.state.global_step if best is None else best,
     )
 
 
-def training_arguments(config: Train, seed: int, folder: Path) -> TrainingArguments:
+def _validator(
+    trainer: PromptTrainer, language_model: LanguageModel, validation: Validation | None, config: Train
+) -> Validator | None:
+    if validation is None:
+        return None
+
+    def write(folder: Path) -> None:
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        save(model, language_model, folder.with_name(f".{folder.name}.part"), folder)
+
+    validator = Validator(trainer, language_model, validation, config, write)
+    trainer.add_callback(validator)
+    return validator
+
+
+def _adopt(best: Path, part: Path, output: Path) -> None:
+    """Copy the best weights to where the result goes; they stay until the record of the run is safe."""
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(best, part)
+        shutil.rmtree(output, ignore_errors=True)
+        part.rename(output)
+    except OSError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise disk_error(output, error) from error
+
+
+def mean_loss(curve: Sequence[tuple[int, float]]) -> float:
+    """Return the mean over all steps of a loss curve whose last entry is the last step.
+
+    >>> mean_loss([(5, 2.0), (6, 8.0)])
+    3.0
+    """
+    before = (0, *(step for step, _ in curve))
+    total = sum(loss * (step - last) for (step, loss), last in zip(curve, before, strict=False))
+    return total / curve[-1][0]
+
+
+def training_arguments(config: Train, seed: int, folder: Path, logs: Path | None = None) -> TrainingArguments:
     """Translate our settings to the trainer's.
+
+    Args:
+        config: Our settings.
+        seed: Seed of order and adapter initialisation.
+        folder: For what is written while training.
+        logs: For the files of ``train.report_to``, those that take a folder.
 
     Raises:
         ConfigError: If ``batch_size`` is not micro-batch size x devices x a whole number.
@@ -156,17 +286,19 @@ def training_arguments(config: Train, seed: int, folder: Path) -> TrainingArgume
         warmup_steps=config.warmup,
         weight_decay=config.weight_decay,
         seed=seed,
-        bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
+        use_cpu=not accelerated,  # said aloud, or processes on CPUs would train apart from each other
         save_strategy=SaveStrategy.NO,
         logging_strategy="steps",
-        logging_steps=5,
-        report_to="none",
+        logging_steps=LOG_EVERY,
+        report_to=report_to(config, logs),
         disable_tqdm=True,
         remove_unused_columns=False,
         label_names=["labels"],
-        include_num_input_tokens_seen="non_padding",
+        logging_nan_inf_filter=False,  # a lost loss shows in the curve, and no step waits for a look
         dataloader_pin_memory=accelerated,
+        dataloader_num_workers=config.workers,
         log_level="error",
+        **trainer_settings(config),
     )
     # Only the trainer's own count of devices decides how many examples a step really takes.
     devices = args.world_size * max(1, args.n_gpu)
@@ -181,15 +313,6 @@ def training_arguments(config: Train, seed: int, folder: Path) -> TrainingArgume
     return args
 
 
-def count_truncated(dataset: RenderedExamples, schedule: Schedule, batch: int) -> int:
-    """Count prompts cut in the first epoch; an answer that does not fit is an error already here."""
-    plans = PlanSampler(schedule, len(dataset), batch)
-    try:
-        return sum(dataset[plan].truncated for plan in plans)
-    except DataError as error:
-        raise DataError(f"training examples: {error}") from None
-
-
 def save(model: PreTrainedModel, source: LanguageModel, part: Path, output: Path) -> None:
     """Write adapter or model as safetensors, with the tokenizer and the chat setting of its source.
 
@@ -199,9 +322,9 @@ def save(model: PreTrainedModel, source: LanguageModel, part: Path, output: Path
         part.mkdir(parents=True, exist_ok=True)
         model.save_pretrained(part)
         source.tokenizer.save_pretrained(part)
-        save_chat(part, source.chat)
+        save_chat(part, source.chat, quantised=is_quantised(source.model))
         shutil.rmtree(output, ignore_errors=True)
         part.rename(output)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         shutil.rmtree(part, ignore_errors=True)
-        raise disk_error(output, error) from error
+        raise write_failure(output, error) or error from error

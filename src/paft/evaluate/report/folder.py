@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from paft.errors import DataError, PaftError
 from paft.files import read_json, read_yaml
-from paft.task import Example, Task, load_task
+from paft.task import Example, Task, data_fingerprint, load_task
 
 if TYPE_CHECKING:
     from paft.evaluate.matrix import Matrix
@@ -105,8 +105,6 @@ def read_examples(folder: Path, indices: Sequence[int]) -> tuple[Example, ...]:
     The matrices hold no texts. They are read from where the configuration says the task lies; when
     that cannot be read from here, or holds other rows by now, there are none.
     """
-    from paft.grid.runner import data_fingerprint
-
     task = read_task(folder)
     try:
         identity = read_json(folder / "run.json", "run identity")

@@ -1,0 +1,61 @@
+"""``paft export``: what a run trained, ready to serve or to publish."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Dtype(str, Enum):
+    """Types of weights."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+
+
+def export(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="Output folder of a run, or a folder of adapter or model.", metavar="RUN_OR_ADAPTER"
+        ),
+    ],
+    output: Annotated[Path, typer.Option(help="Folder to write; must not be there yet.")],
+    cell: Annotated[
+        str | None, typer.Option(help="Which cell of a run, say paft-1; else the first of paft.")
+    ] = None,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Merge the adapter into its base: one whole model.")
+    ] = False,
+    dtype: Annotated[
+        Dtype | None, typer.Option(help="Type of a whole model's weights; the base's own by default.")
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(help="Base model of the adapter, where it lies elsewhere now.")
+    ] = None,
+    push_to_hub: Annotated[
+        str | None, typer.Option(metavar="REPO", help="Upload to owner/name on the Hugging Face Hub too.")
+    ] = None,
+    private: Annotated[
+        bool, typer.Option("--private", help="Make the repository private if it is new.")
+    ] = False,
+) -> None:
+    """Write a trained adapter, or with --merge one whole model, to a folder of its own."""
+    from paft.train.export import export as write
+
+    done = write(
+        source, output, cell=cell, merge=merge, dtype=dtype.value if dtype else None, base=base,
+        push_to=push_to_hub, private=private,
+    )  # fmt: skip
+    what = "model" if done.whole else "adapter"
+    typer.echo(f"{output}: {what} of {done.source}")
+    if done.difference is not None:
+        typer.echo(
+            f"merged in float32; its logits differ from the adapter's by at most {done.difference:.1e}"
+        )
+    if done.url is not None:
+        typer.echo(f"pushed to {done.url}")

@@ -1,0 +1,165 @@
+"""What a run works on: task, bank and examples, loaded and checked before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from paft.bank import Bank, load_bank
+from paft.config import BUILTIN_TASK, RunConfig, Train
+from paft.errors import ConfigError, DataError
+from paft.examples import Examples
+from paft.grid.methods import METHODS, Method
+from paft.model import resolve_model
+from paft.prompt import Prompt
+from paft.task import Example, Task, load_task
+from paft.train.schedule import make_schedule
+
+_STREAM = 0xDA7A
+_HELD_OUT = 0xDA7B
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything loaded once for all cells.
+
+    Attributes:
+        task: The task.
+        bank: All prompts.
+        train: Training examples in use.
+        test: Test examples in use; none where nothing is judged.
+        validation: Examples for validation during training, if there is to be any.
+    """
+
+    task: Task
+    bank: Bank
+    train: Sequence[Example]
+    test: Sequence[Example]
+    validation: Sequence[Example] = ()
+
+    def judged(self) -> dict[str, Sequence[Prompt]]:
+        """Prompts to judge on, by split: unseen ones, adversarial ones if any, the user's own."""
+        splits: dict[str, Sequence[Prompt]] = {"test": self.bank.require("test")}
+        if self.bank.prompts("adversarial"):
+            splits["adversarial"] = self.bank.prompts("adversarial")
+        splits["user"] = self.task.prompts[:1]  # the others are examples for those who write prompts
+        return splits
+
+    def training_prompts(self, method: Method, settings: Train) -> list[Prompt]:
+        """The prompts a method trains on; the user's own is the first of them if it has a share."""
+        own, seen = self.task.prompts[0], self.bank.require("train")
+        if method.prompts == "user":
+            return [own]
+        if settings.canonical_ratio == 0:
+            return list(seen)
+        return [own, *(prompt for prompt in seen if prompt.id != own.id)]
+
+
+def load_inputs(
+    config: RunConfig, task: Task | None = None, bank: Bank | None = None, *, judge: bool = True
+) -> Inputs:
+    """Load what is not given, and check task, bank and examples.
+
+    Args:
+        config: The run's configuration.
+        task: A task made in Python.
+        bank: A bank made in Python.
+        judge: Whether test prompts and test examples are needed too.
+
+    Raises:
+        PaftError: On the first thing that cannot be used.
+    """
+    task = task or load_task(config.task, config.data)
+    bank = bank or load_bank(bank_file(config.task, config.bank))
+    for split in ("train", "validation", "test", "adversarial"):
+        for prompt in bank.prompts(split):
+            task.check_prompt(prompt)
+    bank.require("train")
+    if judge:
+        bank.require("test")
+    own = {prompt.id for prompt in task.prompts}
+    shared = [prompt for prompt in bank.prompts("test") if prompt.id in own]
+    if shared:
+        raise ConfigError(
+            f"the task's own prompt {shared[0].template!r} is a test prompt of the bank: method "
+            "'single' trains on it, so it is not unseen; remove it from one of them"
+        )
+    model = Path(resolve_model(config.model))
+    if model.is_dir() and not (model / "config.json").exists():
+        raise ConfigError(f"model folder {model} has no config.json: is it the right folder?")
+    train = sample(task.examples("train"), config.train.examples)
+    test = sample(task.examples("test"), config.evaluate.examples) if judge else ()
+    validation: Sequence[Example] = ()
+    if config.train.validate_every is not None:
+        bank.require("validation")
+        train, validation = validation_split(task, train, config.train.validate_examples)
+    inputs = Inputs(task, bank, train, test, validation)
+    settings = METHODS["paft"].settings(config.train)
+    make_schedule(settings, inputs.training_prompts(METHODS["paft"], settings), seed=0, examples=len(train))
+    return inputs
+
+
+def validation_split(
+    task: Task, train: Sequence[Example], count: int
+) -> tuple[Sequence[Example], Sequence[Example]]:
+    """Return training and validation examples, disjoint; test examples have no part in it.
+
+    Args:
+        task: Its validation data is used if it has any.
+        train: Training examples; without validation data a tenth of them at most is held out.
+        count: Validation examples at most.
+
+    Raises:
+        DataError: If there are too few training examples to hold any out.
+    """
+    if task.data.validation is not None:
+        found = task.examples("validation")
+        return train, sample(found, min(count, len(found)))
+    count = min(count, len(train) // 10)
+    if count == 0:
+        raise DataError(
+            f"{len(train)} training examples are too few to hold a tenth of them out for validation: give "
+            "the task `data.validation`, or train without validate_every"
+        )
+    order = np.random.default_rng([_HELD_OUT, len(train)]).permutation(len(train))
+    return take(train, np.sort(order[count:])), take(train, np.sort(order[:count]))
+
+
+def bank_file(task: str, bank: str | None) -> Path:
+    """Return the bank file of a run.
+
+    Raises:
+        ConfigError: If none is given for a task that is not built in.
+    """
+    from paft.builtin import BANKS
+
+    if bank is not None:
+        return BANKS.get(bank, Path(bank))
+    if task in BANKS:
+        return BANKS[task]
+    raise ConfigError(
+        f"task {task!r} needs a bank of prompts: give one with --bank FILE "
+        f"(only the built-in task {BUILTIN_TASK!r} brings its own)"
+    )
+
+
+def sample(examples: Sequence[Example], count: int | None) -> Sequence[Example]:
+    """Return a fixed random sample in data order, the same for every method and seed.
+
+    Raises:
+        DataError: If there are fewer examples than asked for.
+    """
+    if count is None or count == len(examples):
+        return examples
+    if count > len(examples):
+        raise DataError(f"{count} examples were asked for, but there are only {len(examples)}")
+    chosen = np.random.default_rng([_STREAM, len(examples)]).permutation(len(examples))[:count]
+    return take(examples, np.sort(chosen))
+
+
+def take(examples: Sequence[Example], numbers: np.ndarray) -> Sequence[Example]:
+    """Return the examples of these numbers, still on disk if they lie there."""
+    return examples.take(numbers) if isinstance(examples, Examples) else [examples[i] for i in numbers]

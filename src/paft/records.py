@@ -1,0 +1,161 @@
+"""Records of a text file by byte offset: a million rows cost two whole numbers each, not their text.
+
+One pass over the file finds where each record begins and hashes every byte; a record is read when
+it is asked for. Nothing is kept open, so loader workers, forked or spawned, share nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from xxhash import xxh3_128
+
+from paft.errors import DataError
+
+_CHUNK = 1 << 22  # bytes read at once
+_NEWLINE = ord("\n")
+_MARK = b"\xef\xbb\xbf"  # Excel begins its files with it
+
+
+@dataclass(frozen=True, eq=False)
+class Records:
+    """Where the records of a file lie.
+
+    Attributes:
+        path: The file.
+        spans: (N, 2) of int64: first byte of each record, and the byte behind its last.
+        lines: (N,) of int64: number of the line that ends it, from 1.
+        digest: Hash of all bytes.
+        stamp: Size in bytes and time of change, nanoseconds, as of the pass over the file.
+    """
+
+    path: Path
+    spans: np.ndarray
+    lines: np.ndarray
+    digest: str
+    stamp: tuple[int, int]
+
+    def __len__(self) -> int:
+        return len(self.spans)
+
+    def where(self, number: int) -> str:
+        """Return ``file:line`` of a record."""
+        return f"{self.path}:{self.lines[number]}"
+
+    def text(self, number: int) -> str:
+        """Read a record.
+
+        Raises:
+            DataError: If it is not UTF-8, or the file has changed since its records were found.
+        """
+        start, end = map(int, self.spans[number])
+        try:
+            with self.path.open("rb", buffering=0) as file:
+                changed = _stamp(file) != self.stamp
+                file.seek(start)
+                content = file.read(end - start)
+        except OSError as error:
+            raise _unreadable(self.path, error) from None
+        if changed:
+            raise DataError(f"data file {self.path} was changed while it was in use: start again")
+        try:
+            return content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{self.where(number)}: not UTF-8 (byte {start + error.start} of the file): convert it"
+            ) from None
+
+
+def find_lines(path: Path) -> Records:
+    r"""Find the lines of a file; only ``\n`` ends one. Blank lines are left out.
+
+    Raises:
+        DataError: If the file cannot be read.
+    """
+    digest, begin, fresh = xxh3_128(), 0, True
+    starts, firsts = [np.empty(0, np.int64)], [np.empty(0, np.uint8)]
+    try:
+        with path.open("rb") as file:
+            stamp = _stamp(file)
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+                letters = np.frombuffer(chunk, np.uint8)
+                at = np.flatnonzero(letters == _NEWLINE) + 1
+                at = np.concatenate([[0], at]) if fresh else at
+                at = at[at < len(chunk)]
+                starts.append(at + begin)
+                firsts.append(letters[at])
+                begin, fresh = begin + len(chunk), chunk[-1] == _NEWLINE
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    first = np.concatenate(starts)
+    spans = np.stack([first, np.append(first[1:], begin)], axis=1)
+    if len(spans) and _marked(path):
+        spans[0, 0] = len(_MARK)
+    found = Records(path, spans, np.arange(1, len(spans) + 1), digest.hexdigest(), stamp)
+    full = np.ones(len(spans), dtype=bool)
+    for i in np.flatnonzero(np.concatenate(firsts) != ord("{")):  # only these need a look
+        full[i] = bool(found.text(int(i)).strip())
+    return Records(path, spans[full], found.lines[full], found.digest, stamp)
+
+
+def find_csv(path: Path) -> tuple[list[str], Records]:
+    """Return the names of the columns and the rows of a CSV file; all are checked for their width.
+
+    Raises:
+        DataError: If the file cannot be read, is malformed, or a row has another width.
+    """
+    spans, lines, digest = [], [], xxh3_128()
+    done = len(_MARK) if path.is_file() and _marked(path) else 0
+
+    def counted(texts: Iterator[str]) -> Iterator[str]:
+        nonlocal done
+        for text in texts:
+            content = text.encode("utf-8")
+            digest.update(content)
+            done += len(content)
+            yield text
+
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            stamp = _stamp(file.buffer)
+            reader = csv.reader(counted(iter(file)), strict=True)
+            names = next(reader, [])
+            before = done
+            for row in reader:
+                if row and len(row) != len(names):
+                    raise DataError(f"{path}:{reader.line_num}: a row with too many or too few columns")
+                if row:
+                    spans.append((before, done))
+                    lines.append(reader.line_num)
+                before = done
+    except csv.Error as error:
+        raise DataError(f"{path}:{reader.line_num}: malformed CSV: {error}") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"data file {path} is not UTF-8 ({error.reason}): convert it") from None
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    places = np.array(spans, dtype=np.int64).reshape(-1, 2)
+    return names, Records(path, places, np.array(lines, dtype=np.int64), digest.hexdigest(), stamp)
+
+
+def _marked(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_MARK)) == _MARK
+
+
+def _stamp(file: BinaryIO) -> tuple[int, int]:
+    found = os.fstat(file.fileno())
+    return found.st_size, found.st_mtime_ns
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    if isinstance(error, FileNotFoundError):
+        return DataError(f"data file not found: {path}")
+    return DataError(f"data file {path} cannot be read: {error.strerror}")

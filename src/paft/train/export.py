@@ -1,0 +1,271 @@
+"""What a run trained, in a folder of its own: a plain adapter, or one whole model without peft.
+
+An adapter goes out as peft keeps it. Merged, its changes are added to the weights in float32 and the
+sum is rounded once, to the type asked for; that the merged model still gives the adapter's logits is
+checked on a probe before anything is written. Weights in 4 bit are dequantised first: a sum that is
+rounded to 4 bit again would be another model.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from paft.chat import RECORD
+from paft.errors import ConfigError, ModelError
+from paft.files import disk_error, read_json, read_text, write_json, write_text
+from paft.grid.card import merged_card
+from paft.model import UNREADABLE, resolve_model
+from paft.quantised import four_bit, trained_quantised
+from paft.train.hub import check_push, push
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+Dtype = Literal["float32", "bfloat16", "float16"]
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_FILES = ("adapter_model.safetensors", "README.md", RECORD)
+PROBE_TOKENS = 32
+TOLERANCE = 1e-4  # of logits in float32, for logits up to 1 and relative to larger ones
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote.
+
+    Attributes:
+        source: The folder of adapter or model that was taken.
+        whole: Whether a whole model was written, or an adapter.
+        difference: Largest difference of a logit between merged model and adapter; None if nothing
+            was merged.
+        url: Where it lies on the Hub; None if it was not pushed.
+    """
+
+    source: Path
+    whole: bool
+    difference: float | None = None
+    url: str | None = None
+
+
+def export(
+    source: Path,
+    output: Path,
+    *,
+    cell: str | None = None,
+    merge: bool = False,
+    dtype: Dtype | None = None,
+    base: str | None = None,
+    push_to: str | None = None,
+    private: bool = False,
+) -> Exported:
+    """Write an adapter or a whole model to a folder, and to the Hub if asked.
+
+    Args:
+        source: Output folder of ``paft run``, one of its cells, or a folder of adapter or model.
+        output: A folder that is not there yet; it appears when complete.
+        cell: Which cell of a run, say ``paft-0``; see :func:`find_weights`.
+        merge: Merge the adapter into its base.
+        dtype: Type of a whole model's weights; the base's own by default.
+        base: Base model of the adapter (a folder or Hub id), where another than it names.
+        push_to: Repository on the Hub, ``owner/name``.
+        private: Make the repository private, if it is new.
+
+    Raises:
+        ConfigError: If the source holds no weights, the output is there, or options do not fit.
+        ModelError: If the base cannot be had, or the merged model is not the adapter's.
+        PaftError: If the disk is full or the Hub refuses.
+    """
+    weights = find_weights(source, cell)
+    if output.exists():
+        raise ConfigError(f"--output {output} is there already: choose another folder or remove it")
+    is_adapter = (weights / ADAPTER_CONFIG).exists()
+    if dtype is not None and is_adapter and not merge:
+        raise ConfigError("--dtype is for whole models, an adapter stays as it was trained: add --merge")
+    if is_adapter:
+        base = resolve_model(base or _base_name(weights))
+    if push_to is not None:
+        check_push(push_to, base if is_adapter and not merge else None)
+    difference = None
+    if is_adapter and not merge:
+        _write(output, lambda part: _write_adapter(weights, str(base), part, renamed=base))
+    elif is_adapter:
+        model, difference = merged(weights, str(base))
+        _write(output, lambda part: _write_model(model, weights, str(base), dtype, part))
+    else:
+        whole = _load(str(weights))
+        _write(output, lambda part: _write_model(whole, weights, str(weights), dtype, part))
+    url = push(output, push_to, private=private) if push_to is not None else None
+    return Exported(weights, merge or not is_adapter, difference, url)
+
+
+def find_weights(source: Path, cell: str | None = None) -> Path:
+    """Return the folder of adapter or model that a path stands for.
+
+    Args:
+        source: A folder of adapter or model, of a cell, or of a run.
+        cell: Which cell of a run; by default the only one, or the first seed of method ``paft``.
+
+    Raises:
+        ConfigError: If there is none, or several and none is named.
+    """
+    if cell is None and ((source / ADAPTER_CONFIG).exists() or (source / "config.json").exists()):
+        return source
+    folders = source.glob("cells/*/*") if (source / "cells").is_dir() else source.glob("*")
+    found = {folder.parent.name: folder for folder in sorted(folders) if folder.name in ("adapter", "model")}
+    if not found:
+        raise ConfigError(f"{source} holds no trained weights: give a run, an adapter or a model folder")
+    if cell is None:
+        paft = sorted((name for name in found if name.startswith("paft-")), key=lambda n: (len(n), n))
+        cell = next(iter(found)) if len(found) == 1 else next(iter(paft), None)
+    if cell not in found:
+        asked = "has several cells" if cell is None else f"has no trained cell {cell!r}"
+        raise ConfigError(f"{source} {asked}: choose one by --cell ({', '.join(found)})")
+    return found[cell]
+
+
+def merged(adapter: Path, base: str) -> tuple[PreTrainedModel, float]:
+    """Return the base with the adapter merged into it, in float32, and how far its logits are off.
+
+    Raises:
+        ModelError: If the base or the adapter cannot be loaded, the adapter is of a kind that
+            cannot be merged, or the merged model gives other logits.
+    """
+    from peft import PeftModel
+
+    loaded = _load(base, quantised=trained_quantised(adapter))
+    try:
+        model: Any = PeftModel.from_pretrained(loaded, str(adapter)).eval()
+        before = _probe(model)
+        _untie_base(model)
+        plain: PreTrainedModel = model.merge_and_unload(safe_merge=True)
+    except AttributeError as error:
+        raise ModelError(f"the adapter {adapter} is of a kind that cannot be merged: {error}") from error
+    except (*UNREADABLE, RuntimeError) as error:
+        raise ModelError(f"adapter {adapter} cannot be merged into {base}: {_first_line(error)}") from error
+    _untie_config(plain)
+    difference = float((_probe(plain) - before).abs().max())
+    if not difference <= TOLERANCE * max(1.0, float(before.abs().max())):
+        raise ModelError(
+            f"merged into {base}, the adapter {adapter} gives other logits (by {difference:.2g}), so nothing "
+            "was written: export it without --merge"
+        )
+    return plain, difference
+
+
+def _base_name(adapter: Path) -> str:
+    if not (adapter / "adapter_model.safetensors").exists():
+        raise ModelError(f"{adapter} has no adapter_model.safetensors; pickled weights are not read")
+    name = read_json(adapter / ADAPTER_CONFIG, "adapter configuration").get("base_model_name_or_path")
+    if not name:
+        raise ConfigError(f"{adapter / ADAPTER_CONFIG} names no base model: give it by --base")
+    return str(name)
+
+
+def _load(name: str, *, quantised: bool = False) -> PreTrainedModel:
+    """Load weights in float32, out of any quantisation."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    how = {"quantization_config": four_bit()} if quantised else {}
+    try:
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            name, dtype=torch.float32, use_safetensors=True, **how
+        )
+        if getattr(model, "hf_quantizer", None) is not None:
+            model = model.dequantize(dtype=torch.float32)
+    except (*UNREADABLE, RuntimeError) as error:
+        raise ModelError(
+            f"the model {name} cannot be loaded ({_first_line(error)}): check its path or id, or give the "
+            "base of an adapter by --base"
+        ) from error
+    ready: PreTrainedModel = model.eval()
+    return ready
+
+
+def _probe(model: Any) -> torch.Tensor:
+    """Return the logits (S, V) of a fixed row of tokens that spans the vocabulary."""
+    import torch
+
+    ids = torch.linspace(0, model.config.get_text_config().vocab_size - 1, PROBE_TOKENS).long()
+    with torch.inference_mode():
+        logits: torch.Tensor = model(input_ids=ids[None].to(model.device), use_cache=False).logits[0]
+    return logits.float().cpu()
+
+
+def _untie_base(model: Any) -> None:
+    """Give a tied output projection weights of its own where an adapter would be merged into them twice."""
+    import torch
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    ends = [model.get_base_model().get_input_embeddings(), model.get_base_model().get_output_embeddings()]
+    layers = [end.get_base_layer() if isinstance(end, BaseTunerLayer) else end for end in ends]
+    touched = any(isinstance(end, BaseTunerLayer) for end in ends)
+    if touched and layers[0].weight is layers[1].weight:
+        layers[1].weight = torch.nn.Parameter(layers[1].weight.detach().clone())
+
+
+def _untie_config(model: Any) -> None:
+    """Say in the configuration that input and output embeddings differ, where they do now."""
+    import torch
+
+    embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
+    if head is not None and not torch.equal(embedding.weight, head.weight):
+        for config in (model.config, model.config.get_text_config()):
+            config.tie_word_embeddings = False
+
+
+def _write_adapter(weights: Path, tokenizer: str, part: Path, *, renamed: str | None) -> None:
+    settings = read_json(weights / ADAPTER_CONFIG, "adapter configuration")
+    write_json(part / ADAPTER_CONFIG, settings | {"base_model_name_or_path": renamed})
+    for name in ADAPTER_FILES:
+        if (weights / name).exists():
+            shutil.copyfile(weights / name, part / name)
+    _save_tokenizer(weights, tokenizer, part)
+
+
+def _write_model(model: Any, weights: Path, base: str, dtype: Dtype | None, part: Path) -> None:
+    import torch
+    from transformers import AutoConfig
+
+    model.to(getattr(torch, dtype) if dtype else AutoConfig.from_pretrained(base).dtype or torch.float32)
+    model.save_pretrained(part)
+    _save_tokenizer(weights, base, part)
+    if (weights / RECORD).exists():
+        record = read_json(weights / RECORD, "training record")
+        write_json(part / RECORD, {key: value for key, value in record.items() if key != "quantised"})
+    if (weights / "README.md").exists():
+        card = merged_card(read_text(weights / "README.md", "model card"))
+        if card is not None:
+            write_text(part / "README.md", card)
+
+
+def _save_tokenizer(weights: Path, base: str, part: Path) -> None:
+    """Write the tokenizer that lies beside the weights, else the base's, chat template included."""
+    from transformers import AutoTokenizer
+
+    own = (weights / "tokenizer_config.json").exists()
+    AutoTokenizer.from_pretrained(str(weights) if own else base).save_pretrained(part)
+
+
+def _write(output: Path, fill: Callable[[Path], None]) -> None:
+    """Let ``fill`` write a folder that appears as ``output`` when complete."""
+    part = output.with_name(f".{output.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        part.mkdir(parents=True)
+        fill(part)
+        part.rename(output)
+    except OSError as error:
+        raise disk_error(output, error) from error
+    except ValueError as error:
+        raise ModelError(f"cannot write {output}: {_first_line(error)}") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

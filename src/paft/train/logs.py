@@ -1,0 +1,43 @@
+"""Where the log of a training goes besides our own record: TensorBoard, Weights & Biases and others."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from paft.config import Train
+from paft.errors import ConfigError
+from paft.schema import nearest
+
+TENSORBOARD_FOLDER = "TENSORBOARD_LOGGING_DIR"
+
+
+def report_to(config: Train, logs: Path | None) -> list[str]:
+    """Return the trainer's setting of where to report.
+
+    Credentials come from the environment, as the services themselves read them.
+
+    Args:
+        config: Training settings.
+        logs: Folder for TensorBoard's files, unless the environment names one.
+
+    Raises:
+        ConfigError: If a name is unknown or its package is not installed.
+    """
+    if not config.report_to:
+        return ["none"]
+    from transformers.integrations import integration_utils
+
+    known = sorted(integration_utils.INTEGRATION_TO_CALLBACK)
+    for name in config.report_to:
+        if name not in known:
+            raise ConfigError(
+                f"train.report_to {name!r} is not known (known: {', '.join(known)}){nearest(name, known)}"
+            )
+        if name not in integration_utils.get_available_reporting_integrations():
+            raise ConfigError(
+                f"train.report_to {name!r} needs its package: `pip install {name.replace('_', '-')}`, or leave it out"
+            )
+    if "tensorboard" in config.report_to and logs is not None:
+        os.environ.setdefault(TENSORBOARD_FOLDER, str(logs))
+    return list(config.report_to)

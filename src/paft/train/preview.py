@@ -1,0 +1,66 @@
+"""A look at training sequences before training: how long they are and how many are cut.
+
+A large data set is not tokenised for it: the positions looked at lie evenly over the first epoch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from paft.errors import DataError
+from paft.train.batches import Plan, Planned, RenderedExamples, answer_tokens, epoch_order
+from paft.train.schedule import Schedule
+
+LOOKED_AT = 1_000  # positions of the first epoch at most
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Some training sequences, or all of few.
+
+    Attributes:
+        rows: The sequences, in the order of training.
+    """
+
+    rows: tuple[Planned, ...]
+
+    @property
+    def truncated(self) -> int:
+        """How many lost the beginning of their prompt to ``max_length``."""
+        return sum(row.truncated for row in self.rows)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of prompt and answer of each, (N,) of int64."""
+        return np.array([len(row.input_ids) for row in self.rows], dtype=np.int64)
+
+    @property
+    def answers(self) -> np.ndarray:
+        """Tokens of the answer of each, the end included, (N,) of int64."""
+        return np.array([answer_tokens(row) for row in self.rows], dtype=np.int64)
+
+
+def preview(dataset: RenderedExamples, schedule: Schedule, batch: int) -> Preview:
+    """Encode up to ``LOOKED_AT`` sequences of the first epoch.
+
+    Args:
+        dataset: Examples under prompts.
+        schedule: Chooses the prompts.
+        batch: Examples per optimiser step.
+
+    Raises:
+        DataError: If a row cannot be used or an answer does not fit.
+    """
+    size = len(dataset)
+    order = epoch_order(size, schedule.seed, 0)
+    rows = []
+    for at in np.linspace(0, size - 1, min(size, LOOKED_AT)).round().astype(int).tolist():
+        example = int(order[at])
+        prompt = schedule.prompt(epoch=0, step=at // batch, example=example)
+        try:
+            rows.append(dataset[Plan(example, prompt)])
+        except DataError as error:
+            raise DataError(f"training examples: {error}") from None
+    return Preview(tuple(rows))

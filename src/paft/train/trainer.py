@@ -1,0 +1,181 @@
+"""The stock Trainer with three changes: plans for a sampler, checkpoints that are whole, exact resume.
+
+Resuming repeats the uninterrupted run to the bit because nothing is left to chance or to the past:
+
+- the epoch and the place in it follow from the step; plans before that place are passed over and
+  nothing is rendered or read for them;
+- weights, optimiser, learning rate and the random state of every process come from the checkpoint;
+- a checkpoint closes an entry of the loss curve, so that no sum is under way when it is written.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from safetensors import SafetensorError
+from torch.utils.data import Sampler
+from transformers import Trainer, TrainerCallback
+
+from paft.errors import PaftError, ResumeError
+from paft.files import disk_error, read_json, write_json
+from paft.train.batches import Plan, PlanSampler
+from paft.train.checkpoint import Checkpoints, save_interval
+from paft.train.loss import StepLoss
+
+TALLY = "tally.json"  # in a checkpoint: the sums by prompt, of all processes
+OnStep = Callable[[int, int, float], None]  # (step, all steps, loss)
+
+
+class PromptTrainer(Trainer):
+    """Trains on the sampler's plans and continues where a killed run left off.
+
+    Args:
+        sampler: Yields (example, prompt) plans.
+        checkpoints: Where this run keeps its own.
+        save_every: Steps between checkpoints, as in :func:`paft.train.checkpoint.save_interval`.
+        on_step: Called with (step, all steps, loss) at every entry of the loss curve.
+        step_loss: Takes the place of the stock loss.
+    """
+
+    loss_is_scaled_for_ga = True  # the loss is divided by what the whole step averages over
+
+    def __init__(
+        self,
+        *args: Any,
+        sampler: PlanSampler,
+        checkpoints: Checkpoints,
+        save_every: int | None,
+        step_loss: StepLoss,
+        on_step: OnStep | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._plan_sampler = sampler
+        self.step_loss = step_loss
+        self.checkpoints = checkpoints
+        self._began, self._seconds_before = time.monotonic(), 0.0
+        self.add_callback(_Rhythm(sampler, save_every))
+        if on_step is not None:
+            self.add_callback(_Progress(on_step))
+
+    def run(self) -> None:
+        """Train to the last step, from the newest checkpoint if there is one.
+
+        Raises:
+            ResumeError: If that checkpoint was made from other inputs.
+            PaftError: If a checkpoint cannot be written; the former ones stay.
+        """
+        found = self.checkpoints.latest()
+        self._began, self._seconds_before = time.monotonic(), found.seconds if found else 0.0
+        if found and self.is_world_process_zero():
+            self.step_loss.tally.restore(read_json(found.folder / TALLY, "sums by prompt"))
+        self.train(resume_from_checkpoint=str(found.folder) if found else None)
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock seconds of the run; work that a kill destroyed is not counted."""
+        return self._seconds_before + time.monotonic() - self._began
+
+    @property
+    def curve(self) -> list[tuple[int, float]]:
+        """(step, mean loss of the steps since the former entry), up to the last step."""
+        return [(int(log["step"]), float(log["loss"])) for log in self.state.log_history if "loss" in log]
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[Plan]:
+        return self._plan_sampler
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """Return this micro-batch's part of the step's loss."""
+        # Gradients are averaged over the processes, and the parts are to be added up.
+        return self.step_loss(model, inputs, num_items_in_batch) * self.args.world_size
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor:
+        items = torch.tensor(sum(map(self.step_loss.items, batch_samples)), device=device)
+        return cast("torch.Tensor", self.accelerator.reduce(items, "sum"))
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        step, part = self.state.global_step, Path(self.args.output_dir)
+        try:
+            if self.is_world_process_zero():
+                self.checkpoints.make_room()
+            super()._save_checkpoint(model, trial)
+            sums = self.step_loss.tally.total(self.accelerator.reduce)
+            if self.is_world_process_zero():
+                write_json(part / f"checkpoint-{step}" / TALLY, sums)
+            self.accelerator.wait_for_everyone()  # each process writes its own random state
+            if self.is_world_process_zero():
+                self.checkpoints.add(part / f"checkpoint-{step}", step, self.seconds)
+        except (OSError, SafetensorError, RuntimeError, PaftError) as error:
+            failed = write_failure(self.checkpoints.folder, error)
+            if failed is None:
+                raise
+            shutil.rmtree(part, ignore_errors=True)
+            raise failed from error
+        self.accelerator.wait_for_everyone()
+
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        """Weights that a checkpoint lacks are an error: to go on with fresh ones would be silent."""
+        named = list(self.model.named_parameters(remove_duplicate=False))
+        loaded = {id(weight) for name, weight in named if name not in load_result.missing_keys}
+        lost = [name for name, weight in named if id(weight) not in loaded]  # tied ones come with their twin
+        if lost:
+            raise ResumeError(
+                f"checkpoints in {self.checkpoints.folder} hold no weights for {lost[0]} and "
+                f"{len(lost) - 1} others: delete that folder to train from the first step"
+            )
+
+
+class _Rhythm(TrainerCallback):
+    """Says when to log and to save, and tells the sampler the epoch."""
+
+    def __init__(self, sampler: PlanSampler, save_every: int | None) -> None:
+        self.sampler = sampler
+        self.save_every = save_every
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Set the epoch: with several processes a resumed loader would not pass it on."""
+        self.sampler.set_epoch(state.global_step // (state.max_steps // int(args.num_train_epochs)))
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Save at every interval but the end, where the weights themselves are saved."""
+        every = save_interval(self.save_every, state.max_steps)
+        last = state.global_step == state.max_steps
+        control.should_save = bool(every) and state.global_step % every == 0 and not last
+        control.should_log = control.should_log or control.should_save or last
+
+
+class _Progress(TrainerCallback):
+    """Tells the caller about every entry of the loss curve."""
+
+    def __init__(self, on_step: OnStep) -> None:
+        self.on_step = on_step
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Report where a resumed run begins."""
+        losses = [log["loss"] for log in state.log_history if "loss" in log]
+        if losses:
+            self.on_step(state.global_step, state.max_steps, float(losses[-1]))
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        """Report the loss of the steps since the last log."""
+        if logs and "loss" in logs:
+            self.on_step(state.global_step, state.max_steps, float(logs["loss"]))
+
+
+def write_failure(path: Path, error: Exception) -> PaftError | None:
+    """Return the one-line error for a failed write in any library's form; None for other errors."""
+    if isinstance(error, PaftError):
+        return error
+    if isinstance(error, OSError):
+        return disk_error(path, error)
+    # safetensors and torch wrap what the system says; torch's own class says nothing about writing.
+    if isinstance(error, SafetensorError) or "inline_container" in str(error):
+        return disk_error(path, OSError(str(error).splitlines()[0]))
+    return None

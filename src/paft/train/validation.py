@@ -1,0 +1,194 @@
+"""Validation while a model trains: accuracy on the bank's validation prompts, early stop, best weights.
+
+What is chosen here (when to stop, which weights stay) is chosen on validation prompts and validation
+examples; test prompts and test examples have no part in it.
+
+All that is decided follows from the log, which checkpoints hold: a resumed run decides as the
+uninterrupted one. The weights of the best validation lie beside the checkpoints, each complete,
+until a checkpoint that knows of a better one is whole.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from transformers import TrainerCallback
+
+from paft.config import Train
+from paft.errors import ResumeError
+from paft.evaluate.matrix import evaluate_matrix
+from paft.files import fingerprint
+from paft.model import LanguageModel
+from paft.prompt import Prompt
+from paft.task import Example, Task, data_fingerprint
+
+if TYPE_CHECKING:
+    from paft.train.trainer import PromptTrainer
+
+MEAN, MIN = "validation_mean", "validation_min"  # as they stand in the log
+
+
+class Point(NamedTuple):
+    """A validation.
+
+    Attributes:
+        step: After so many optimiser steps.
+        mean: Mean accuracy over the validation prompts, in [0, 1].
+        min: Accuracy under the worst of them.
+    """
+
+    step: int
+    mean: float
+    min: float
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a model is validated on.
+
+    Attributes:
+        task: Says how answers are judged.
+        prompts: P prompts that are neither trained nor tested on.
+        examples: N examples, likewise.
+    """
+
+    task: Task
+    prompts: Sequence[Prompt]
+    examples: Sequence[Example]
+
+    def fingerprint(self) -> str:
+        """Hash of prompts and examples."""
+        return fingerprint([[prompt.id for prompt in self.prompts], data_fingerprint(self.examples)])
+
+    def sums(self, language_model: LanguageModel, max_length: int, rank: int, world: int) -> np.ndarray:
+        """Return the sum of scores under each prompt, (P,), over one process's share of the examples.
+
+        The model is judged in evaluation mode and left as it was.
+
+        Args:
+            language_model: The model.
+            max_length: Tokens of prompt and answer at most.
+            rank: This process, from 0.
+            world: Number of processes.
+        """
+        examples, model = self.examples[rank::world], language_model.model
+        if not examples:
+            return np.zeros(len(self.prompts))
+        training = model.training
+        model.eval()
+        try:
+            matrix = evaluate_matrix(language_model, self.task, self.prompts, examples, max_length=max_length)
+        finally:
+            model.train(training)
+        return np.asarray(matrix.scores.sum(axis=1), dtype=float)
+
+
+class Validator(TrainerCallback):
+    """Validates every so many steps and at the end, stops early, and keeps the best weights.
+
+    Args:
+        trainer: What it watches.
+        language_model: What is trained, before anything was put around it.
+        validation: What it is validated on.
+        config: Training settings.
+        save: Writes the weights as they are to a folder, which appears when complete.
+    """
+
+    def __init__(
+        self, trainer: PromptTrainer, language_model: LanguageModel, validation: Validation, config: Train,
+        save: Callable[[Path], None],
+    ) -> None:  # fmt: skip
+        self.trainer = trainer
+        self.language_model = language_model
+        self.validation = validation
+        self.config = config
+        self.save = save
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Validate where it is time to."""
+        last = state.global_step == state.max_steps
+        if state.global_step % validation_interval(self.config.validate_every, state.max_steps) and not last:
+            return
+        accuracies = self._accuracies()
+        self.trainer.log({MEAN: float(accuracies.mean()), MIN: float(accuracies.min())})
+        points = validation_points(state.log_history)
+        best = best_point(points, self.config.validate_by)
+        if best.step == state.global_step and self.config.keep == "best" and state.is_world_process_zero:
+            self.save(self._folder(best.step))
+        if self.config.patience and sum(p.step > best.step for p in points) >= self.config.patience:
+            control.should_training_stop = control.should_log = True  # the curve ends with the run
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Delete weights that the new checkpoint knows to be no longer the best."""
+        points = validation_points(state.log_history)
+        best = self._folder(best_point(points, self.config.validate_by).step) if points else None
+        for folder in self.trainer.checkpoints.folder.glob("best-*"):
+            if folder != best and state.is_world_process_zero:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def best_weights(self) -> Path:
+        """Return the folder with the weights of the best validation.
+
+        Raises:
+            ResumeError: If it is gone.
+        """
+        points = validation_points(self.trainer.state.log_history)
+        folder = self._folder(best_point(points, self.config.validate_by).step)
+        if not folder.is_dir():
+            raise ResumeError(
+                f"the best weights {folder} are gone: delete {folder.parent} to train from the first step"
+            )
+        return folder
+
+    def _folder(self, step: int) -> Path:
+        return self.trainer.checkpoints.folder / f"best-{step}"
+
+    def _accuracies(self) -> np.ndarray:
+        """Accuracy under each prompt over the shares of all processes, (P,)."""
+        accelerator = self.trainer.accelerator
+        model = replace(self.language_model, model=accelerator.unwrap_model(self.trainer.model))
+        sums = self.validation.sums(
+            model, self.config.max_length, accelerator.process_index, accelerator.num_processes
+        )
+        total = accelerator.reduce(torch.tensor(sums, dtype=torch.float32, device=accelerator.device), "sum")
+        return np.asarray(total.cpu().numpy(), dtype=float) / len(self.validation.examples)
+
+
+def validation_interval(every: float | None, steps: int) -> int:
+    """Return the optimiser steps between validations.
+
+    Args:
+        every: Steps, or below 1 a share of all; None for the end alone.
+        steps: Steps of the whole run.
+
+    >>> validation_interval(20, 300), validation_interval(0.25, 30), validation_interval(None, 30)
+    (20, 8, 30)
+    """
+    if every is None:
+        return steps
+    return int(every) if every >= 1 else max(1, math.ceil(every * steps))
+
+
+def validation_points(log: Sequence[Mapping[str, Any]]) -> list[Point]:
+    """Return the validations of a trainer's log, in order."""
+    return [Point(int(entry["step"]), entry[MEAN], entry[MIN]) for entry in log if MEAN in entry]
+
+
+def best_point(points: Sequence[Point], by: str) -> Point:
+    """Return the best validation, the earliest of equals.
+
+    Args:
+        points: At least one.
+        by: ``mean`` or ``min``.
+
+    >>> best_point([Point(5, 0.5, 0.4), Point(10, 0.6, 0.2), Point(15, 0.6, 0.1)], "mean").step
+    10
+    """
+    return max(points, key=lambda point: float(getattr(point, by)))

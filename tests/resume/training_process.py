@@ -1,0 +1,151 @@
+"""A training run that can be killed: in this process by an exception, in its own by kill -9."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import socket
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+FINAL = "final.pt"  # beside the output: what a finished run ended with
+SIZE = 22  # examples: the third step of an epoch is not full
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nobody catches it."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run of 9 steps in 3 epochs, with a checkpoint every 2 steps.
+
+    Attributes:
+        model: Folder of the model.
+        desk: Folder of the task and its bank.
+        output: Where the weights go.
+        settings: Of ``train``, beside the ones below.
+        processes: How many train together.
+        kill_at: Steps done when it is killed, in the midst of the next; None for never.
+    """
+
+    model: Path
+    desk: Path
+    output: Path
+    settings: dict[str, Any] = field(default_factory=dict)
+    processes: int = 1
+    kill_at: int | None = None
+
+
+def train(job: Job, die, **keywords) -> None:
+    """Train, call ``die`` in the midst of step ``kill_at``, and save what the run ended with."""
+    import torch
+
+    from paft.bank import load_bank
+    from paft.config import Train
+    from paft.model import load_model
+    from paft.task import Task
+    from paft.train.sft import fine_tune
+    from paft.train.trainer import PromptTrainer
+
+    ended: dict[str, Any] = {}
+
+    class Doomed(PromptTrainer):
+        def training_step(self, *args, **kwargs):
+            loss = super().training_step(*args, **kwargs)  # gradients are there, the step is not done
+            if self.state.global_step == job.kill_at:
+                die()
+            return loss
+
+        def run(self):
+            super().run()
+            history = [{k: v for k, v in log.items() if "per_second" not in k and "runtime" not in k}
+                       for log in self.state.log_history if "loss" in log]  # fmt: skip
+            ended.update(optimizer=self.optimizer.state_dict(), history=history)
+
+    settings = {"epochs": 3, "batch_size": 8, "learning_rate": 1e-2, "resample_every": 2, "save_every": 2}
+    examples = Task.from_yaml(job.desk / "task.yaml").examples("train")[:SIZE]
+    import paft.train.sft as sft
+
+    sft.PromptTrainer, original = Doomed, sft.PromptTrainer
+    try:
+        trained = fine_tune(
+            load_model(str(job.model)), examples, load_bank(job.desk / "bank.jsonl").prompts("train"),
+            Train(**{**settings, "adapt": {"rank": 4, "dropout": 0.1}, **job.settings}),
+            seed=3, output=job.output, **keywords,
+        )  # fmt: skip
+    finally:
+        sft.PromptTrainer = original
+    record = json.loads(json.dumps(asdict(trained)))
+    ended["seconds"] = record.pop("seconds")
+    if os.environ.get("RANK", "0") == "0":
+        torch.save({**ended, "record": record}, job.output.with_name(FINAL))
+
+
+def _child(job: Job, rank: int, port: int) -> None:
+    os.environ.update(CUDA_VISIBLE_DEVICES="", OMP_NUM_THREADS="1")
+    if job.processes > 1:
+        os.environ.update(
+            RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(job.processes),
+            LOCAL_WORLD_SIZE=str(job.processes), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port),
+        )  # fmt: skip
+    import torch
+
+    torch.set_num_threads(1)
+    train(job, lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+
+def start(job: Job) -> list[int]:
+    """Run a job in processes of its own, as a launcher does, and return their exit codes.
+
+    They are forked from a server that has imported torch. When one dies, the others are killed.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["paft.train.sft", "paft.bank", "peft", "training_process"])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    children = [context.Process(target=_child, args=(job, rank, port)) for rank in range(job.processes)]
+    for child in children:
+        child.start()
+    deadline = time.monotonic() + 300
+    while any(child.is_alive() for child in children) and time.monotonic() < deadline:
+        if any(child.exitcode not in (None, 0) for child in children):
+            break
+        time.sleep(0.02)
+    for child in children:
+        child.kill()
+        child.join()
+    return [child.exitcode for child in children]
+
+
+def final(output: Path) -> dict[str, Any]:
+    """Return what a finished run ended with, weights included."""
+    import torch
+    from safetensors.torch import load_file
+
+    weights = load_file(next(output.glob("*model.safetensors")))
+    return {**torch.load(output.with_name(FINAL), weights_only=True), "weights": weights}
+
+
+def assert_same_bits(one: Any, other: Any, where: str = "run") -> None:
+    """Compare tensors bit by bit and everything else exactly."""
+    import torch
+
+    assert type(one) is type(other), where
+    if isinstance(one, dict):
+        assert one.keys() == other.keys(), where
+        for key in one:
+            assert_same_bits(one[key], other[key], f"{where}.{key}")
+    elif isinstance(one, (list, tuple)):
+        assert len(one) == len(other), where
+        for i, (left, right) in enumerate(zip(one, other, strict=True)):
+            assert_same_bits(left, right, f"{where}[{i}]")
+    elif isinstance(one, torch.Tensor):
+        assert torch.equal(one, other), where
+    else:
+        assert one == other, (where, one, other)
