@@ -18,6 +18,8 @@ trl_best           without gradient checkpointing, batches of similar length; on
                    attention without padding as well
 =================  ==========================================================================
 
+On a CPU TRL projects every token of a batch to the vocabulary, and has no setting against it.
+
 Each side runs in a process of its own, and the sides take turns, several times. Measured is the
 time from the end of the first steps, which warm up, to the end of the last, with rendering and
 tokenising on PAFT's sides and without on TRL's, whose rows are tokenised beforehand. Figures are
@@ -53,7 +55,6 @@ from paft.config import Adapt, Train
 from paft.files import read_json, read_jsonl, write_json
 
 if TYPE_CHECKING:
-
     from paft.model import LanguageModel
     from paft.train.batches import Planned, RenderedExamples
     from paft.train.schedule import Schedule
@@ -163,7 +164,6 @@ def timed(trainer: Any, counting: Counting, steps: int) -> dict[str, Any]:
     trainer.train()
     seconds = times[steps] - times[warm_up]
     useful, computed = sum(counting.useful[warm_up:steps]), sum(counting.computed[warm_up:steps])
-    losses = [log["loss"] for log in trainer.state.log_history if "loss" in log]
     parameters = sum(p.numel() for p in trainer.model.parameters())
     return {
         "seconds": seconds,
@@ -172,7 +172,6 @@ def timed(trainer: Any, counting: Counting, steps: int) -> dict[str, Any]:
         "tokens_per_second": useful / seconds,
         "loaded_mb": loaded,
         "peak_mb": torch.cuda.max_memory_allocated() / 2**20 if cuda else peak_mb(),
-        "first_losses": losses[:2],
         "parameters": parameters,
         "flops_per_second": 4 * parameters * useful / seconds,
     }
@@ -327,7 +326,6 @@ def summary(found: Mapping[str, Sequence[Mapping[str, Any]]], top: float | None)
                 for key in ("tokens_per_second", "peak_mb", "loaded_mb", "useful_share", "seconds")
             },
             "all_tokens_per_second": [round(run["tokens_per_second"], 1) for run in runs],
-            "first_losses": runs[0]["first_losses"],
         }
         for side, runs in found.items()
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from paft.cli_bank import bank_app
 from paft.cli_export import export
 from paft.cli_report import report
 from paft.cli_show import show_app
+from paft.cli_train import train
 from paft.errors import PaftError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(bank_app, name="bank")
 app.add_typer(show_app, name="show")
+app.command()(train)
 app.command()(report)
 app.command()(export)
 
@@ -80,7 +81,7 @@ def run(
 def _run(config: RunConfig) -> None:
     from rich.console import Console
 
-    from paft.progress import Live
+    from paft.progress import Live, quiet_libraries
 
     console = Console()
     console.print(
@@ -88,7 +89,7 @@ def _run(config: RunConfig) -> None:
         f"seeds {', '.join(map(str, config.seeds))} -> {config.output}",
         highlight=False, markup=False, soft_wrap=True,
     )  # fmt: skip
-    _quiet_libraries()
+    quiet_libraries()
     from paft.evaluate.report import comparison, results_table
     from paft.grid.runner import deploy_command
     from paft.grid.runner import run as run_comparison
@@ -165,9 +166,9 @@ def _evaluate(config: EvaluateConfig) -> None:
     from paft.evaluate.rows import judging_line
     from paft.evaluate.runner import processes
     from paft.grid.evaluation import evaluate as judge
-    from paft.progress import Live
+    from paft.progress import Live, quiet_libraries
 
-    _quiet_libraries()
+    quiet_libraries()
     console = Console(quiet=processes()[0] > 0)  # the first of several processes speaks for all
     with Live(console) as live:
         results = judge(config, live)
@@ -203,18 +204,6 @@ def guarded(command: Callable[[], object]) -> int:
             "\npaft: interrupted; finished parts are kept, run the same command again to resume", err=True
         )
     return code
-
-
-def _quiet_libraries() -> None:
-    """Silence what libraries print while they load; their errors still come through as exceptions."""
-    import warnings
-
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|peft|accelerate)\.")
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
 
 
 def _whole_number(text: str) -> int:

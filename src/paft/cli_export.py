@@ -45,8 +45,10 @@ def export(
     ] = False,
 ) -> None:
     """Write a trained adapter, or with --merge one whole model, to a folder of its own."""
+    from paft.progress import quiet_libraries
     from paft.train.export import export as write
 
+    quiet_libraries()
     done = write(
         source, output, cell=cell, merge=merge, dtype=dtype.value if dtype else None, base=base,
         push_to=push_to_hub, private=private,

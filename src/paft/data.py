@@ -236,7 +236,7 @@ def read_rows(source: DataSource, split: str, folder: Path) -> Rows:
         return _hub_rows(source.hub, str(value))
     items = (value,) if isinstance(value, str) else value
     if all(isinstance(item, dict) for item in items):
-        return HeldRows([(f"{split} row {i}", dict(item)) for i, item in enumerate(items)])
+        return HeldRows([(f"{split} row {i}", row) for i, row in enumerate(items) if isinstance(row, dict)])
     parts = [_file_rows(folder / str(item)) for item in items]
     return parts[0] if len(parts) == 1 else JoinedRows(parts)
 

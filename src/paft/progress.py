@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
+import warnings
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -17,6 +20,17 @@ from rich.progress import (
 )
 
 LINE_EVERY = 15.0  # seconds between lines where there is no terminal
+
+
+def quiet_libraries() -> None:
+    """Silence what libraries print while they load; their errors still come through as exceptions."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|peft|accelerate)\.")
+    from transformers.utils import logging
+
+    library: Any = logging
+    library.set_verbosity_error()
+    library.disable_progress_bar()
 
 
 class Silent:

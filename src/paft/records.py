@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any
 
 import numpy as np
 from xxhash import xxh3_128
@@ -124,7 +124,7 @@ def find_csv(path: Path) -> tuple[list[str], Records]:
 
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            stamp = _stamp(file.buffer)
+            stamp = _stamp(file)
             reader = csv.reader(counted(iter(file)), strict=True)
             names = next(reader, [])
             before = done
@@ -150,7 +150,7 @@ def _marked(path: Path) -> bool:
         return file.read(len(_MARK)) == _MARK
 
 
-def _stamp(file: BinaryIO) -> tuple[int, int]:
+def _stamp(file: IO[Any]) -> tuple[int, int]:
     found = os.fstat(file.fileno())
     return found.st_size, found.st_mtime_ns
 

@@ -17,6 +17,7 @@ from paft.train.checkpoint import checkpoint_folder
 
 PLAIN = {}
 IN_FOUR = {"micro_batch_size": 2}
+slow = pytest.mark.slow
 SETTINGS = {
     "plain": PLAIN,
     "accumulated": IN_FOUR,
@@ -73,14 +74,14 @@ def steps_kept(job):
 @pytest.mark.parametrize(
     ("name", "at"),
     [
-        ("plain", 1),  # before the first checkpoint
-        ("plain", 2),  # on to the middle of the first epoch
+        pytest.param("plain", 1, marks=slow),  # before the first checkpoint
+        pytest.param("plain", 2, marks=slow),  # on to the middle of the first epoch
         ("plain", 7),  # on to the beginning of the last epoch
         ("accumulated", 8),
-        ("workers", 5),
+        pytest.param("workers", 5, marks=slow),
         ("all weights", 5),
-        ("modules saved", 5),
-        ("grouped", 5),
+        pytest.param("modules saved", 5, marks=slow),
+        pytest.param("grouped", 5, marks=slow),
     ],
 )
 def test_a_killed_run_ends_with_the_bits_of_one_that_was_not(job, straight, name, at):
@@ -90,6 +91,7 @@ def test_a_killed_run_ends_with_the_bits_of_one_that_was_not(job, straight, name
     assert_same_run(final(job.output), straight(job.settings))
 
 
+@slow
 def test_a_run_killed_again_and_again_ends_with_the_same_bits(job, straight):
     for at in (2, 3, 6, 8):
         kill(job, at)
@@ -98,6 +100,7 @@ def test_a_run_killed_again_and_again_ends_with_the_same_bits(job, straight):
     assert_same_run(final(job.output), straight(PLAIN))
 
 
+@slow
 def test_without_checkpoints_a_killed_run_begins_anew(job, straight):
     job = replace(job, settings={"save_every": 0})
     kill(job, 8)
@@ -125,6 +128,7 @@ def test_a_resumed_run_renders_only_what_is_left_and_says_where_it_begins(job, m
     assert [(step, total) for step, total, _ in heard] == [(4, 9), (5, 9), (6, 9), (8, 9), (9, 9)]
 
 
+@slow
 def test_seconds_are_those_of_the_whole_run(job):
     kill(job, 5)
     record = checkpoint_folder(job.output) / "step-4" / "paft.json"
@@ -135,6 +139,7 @@ def test_seconds_are_those_of_the_whole_run(job):
     assert 1000 < final(job.output)["seconds"] < 1100
 
 
+@slow
 def test_checkpoints_go_when_the_weights_are_saved_unless_the_caller_keeps_them(job):
     train(job, die)
     assert not checkpoint_folder(job.output).exists()
@@ -162,11 +167,11 @@ def dies_in(monkeypatch, owner, name, after):
 @pytest.mark.parametrize(
     ("name", "after", "left"),
     [
-        ("save_model", 2, "step-2"),  # nothing of the second checkpoint is there
+        pytest.param("save_model", 2, "step-2", marks=slow),  # nothing of the second checkpoint is there
         ("_save_rng_state", 2, "step-2"),  # weights and optimiser are, random state and step are not
-        ("_sync", 15, "step-2"),  # all is there, not all on the disk
-        ("add", 2, "step-2"),
-        ("make_room", 3, "step-4"),
+        pytest.param("_sync", 15, "step-2", marks=slow),  # all is there, not all on the disk
+        pytest.param("add", 2, "step-2", marks=slow),
+        pytest.param("make_room", 3, "step-4", marks=slow),
     ],
 )
 def test_killed_while_it_writes_a_checkpoint_a_run_has_the_former_one(
@@ -195,7 +200,7 @@ def test_a_checkpoint_that_lacks_a_byte_is_passed_over_for_the_one_before(job, s
     assert_same_run(final(job.output), straight(PLAIN))
 
 
-@pytest.mark.parametrize("limit", [2_000, 30_000])
+@pytest.mark.parametrize("limit", [2_000, pytest.param(30_000, marks=slow)])
 def test_a_full_disk_is_one_error_and_costs_no_checkpoint(job, straight, monkeypatch, limit):
     """A limit of the system on file sizes makes every larger write fail, in whatever language."""
     import resource
@@ -224,6 +229,7 @@ def test_a_full_disk_is_one_error_and_costs_no_checkpoint(job, straight, monkeyp
     assert_same_run(final(job.output), straight(PLAIN))
 
 
+@slow
 def test_kill_9_of_two_processes(job, straight):
     job = replace(job, processes=2)
     assert -signal.SIGKILL in start(replace(job, kill_at=5))
@@ -234,7 +240,7 @@ def test_kill_9_of_two_processes(job, straight):
     assert_same_run(final(job.output), straight(PLAIN, processes=2))
 
 
-@pytest.mark.slow
+@slow
 @pytest.mark.parametrize("processes", [1, 2])
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("accumulation", [1, 4])

@@ -13,6 +13,11 @@ from pathlib import Path
 from typing import Any
 
 FINAL = "final.pt"  # beside the output: what a finished run ended with
+PRELOAD = [  # what a child would import, each anew
+    "paft.train.sft", "paft.bank", "paft.builtin", "peft", "accelerate", "training_process",
+    "transformers.models.llama.modeling_llama", "transformers.models.auto.modeling_auto",
+    "transformers.models.auto.tokenization_auto",
+]  # fmt: skip
 SIZE = 22  # examples: the third step of an epoch is not full
 
 
@@ -105,7 +110,7 @@ def start(job: Job) -> list[int]:
     They are forked from a server that has imported torch. When one dies, the others are killed.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["paft.train.sft", "paft.bank", "peft", "training_process"])
+    context.set_forkserver_preload(PRELOAD)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -25,6 +25,8 @@ from paft.grid.methods import METHODS
 from paft.model import LanguageModel, load_model
 from paft.prompt import Prompt
 from paft.train.checkpoint import remove_checkpoints
+from paft.train.pace import Pace
+from paft.train.schedule import make_schedule
 
 UNTRAINED = {"steps": 0, "tokens": 0, "seconds": 0.0, "loss": None, "truncated": 0}
 
@@ -85,12 +87,14 @@ def run_cell(
         write_card(plan, config, inputs, folder, folder / weights_name(config))
         reporter.finish(plan.name, "already done: " + _outcome(result["rows"][0]))
         return result
-    trained = _train(plan, config, inputs, folder, reporter)
+    trained = train_cell(plan, config, inputs, folder, reporter)
     threshold = inputs.task.thresholds[0]
     weights = None if METHODS[plan.method].schedule is None else folder / weights_name(config)
     rows, per_prompt, warnings, matrices = [], [], [], {}
     if trained["truncated"]:
-        warnings.append(f"{plan.name}: {trained['truncated']} training prompts were cut to max_length")
+        looked_at = trained.get("looked_at", len(inputs.train))  # a former version looked at all
+        cut = f"{trained['truncated']} of {looked_at} training prompts looked at"
+        warnings.append(f"{plan.name}: {cut} were cut to max_length")
     for split, prompts in inputs.judged().items():
         matrix, seconds = _judge(plan, config, inputs, split, prompts, folder, weights, reporter)
         matrices[split] = matrix
@@ -115,9 +119,15 @@ def _outcome(row: dict[str, Any]) -> str:
     )
 
 
-def _train(
+def train_cell(
     plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter
 ) -> dict[str, Any]:
+    """Train one cell, or return what a former run recorded.
+
+    Returns:
+        The content of ``train.json``, see :class:`paft.train.sft.Trained`; zeros for a method that does
+        not train.
+    """
     method = METHODS[plan.method]
     if method.schedule is None or plan.seed is None:
         return dict(UNTRAINED)
@@ -132,13 +142,8 @@ def _train(
     prompts = inputs.training_prompts(method, settings)
     steps = config.train.epochs * -(-len(inputs.train) // config.train.batch_size)
     reporter.stage(plan.name, "train", steps)
-    before = 0
-
-    def on_step(step: int, _: int, loss: float) -> None:
-        nonlocal before
-        reporter.advance(step - before, f"loss {loss:.3f}")
-        before = step
-
+    schedule = make_schedule(settings, prompts, seed=plan.seed, examples=len(inputs.train))
+    pace = Pace(reporter, schedule, prompts, steps // config.train.epochs)
     adapt = config.train.adapt
     full_precision = adapt.method == "full" or config.train.precision == "float32"
     language_model = load_model(
@@ -147,9 +152,10 @@ def _train(
     folder.mkdir(parents=True, exist_ok=True)
     trained = fine_tune(
         language_model, inputs.train, prompts, settings,
-        seed=plan.seed, output=output, on_step=on_step, keep_checkpoints=True,
+        seed=plan.seed, output=output, on_step=pace, keep_checkpoints=True,
+        validation=inputs.validated(),
     )  # fmt: skip
-    reporter.advance(trained.steps - before)
+    reporter.advance(trained.steps - pace.step)
     write_json(record, dataclasses.asdict(trained))
     remove_checkpoints(output)
     return dataclasses.asdict(trained)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from paft.model import resolve_model
 from paft.prompt import Prompt
 from paft.task import Example, Task, load_task
 from paft.train.schedule import make_schedule
+
+if TYPE_CHECKING:
+    from paft.train.validation import Validation
 
 _STREAM = 0xDA7A
 _HELD_OUT = 0xDA7B
@@ -47,6 +51,14 @@ class Inputs:
             splits["adversarial"] = self.bank.prompts("adversarial")
         splits["user"] = self.task.prompts[:1]  # the others are examples for those who write prompts
         return splits
+
+    def validated(self) -> Validation | None:
+        """What a training is validated on, if it is to be."""
+        if not self.validation:
+            return None
+        from paft.train.validation import Validation
+
+        return Validation(self.task, self.bank.require("validation"), self.validation)
 
     def training_prompts(self, method: Method, settings: Train) -> list[Prompt]:
         """The prompts a method trains on; the user's own is the first of them if it has a share."""

@@ -107,6 +107,7 @@ def identity(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
         "task": inputs.task.fingerprint(),
         "bank": inputs.bank.fingerprint,
         "training examples": data_fingerprint(inputs.train),
+        "validation examples": data_fingerprint(inputs.validation),
         "test examples": data_fingerprint(inputs.test),
     }
 

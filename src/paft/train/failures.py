@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from paft.config import Train
 from paft.errors import DataError, ModelError, PaftError
@@ -59,19 +59,20 @@ def out_of_memory(config: Train, micro_batch_size: int, said: str) -> str:
     )
 
 
-def check_vocabulary(encoder: Encoder, rows: int, name: str) -> None:
+def check_vocabulary(encoder: Encoder, model: Any, name: str) -> None:
     """Refuse a tokenizer that makes ids the model has no embedding for.
 
     Control tokens do not count: data never becomes one.
 
     Args:
         encoder: Of the tokenizer.
-        rows: Rows of the model's input embedding.
+        model: The model.
         name: What the user called the model.
 
     Raises:
         ModelError: Naming the largest such id.
     """
+    rows = int(model.get_input_embeddings().weight.shape[0])
     vocabulary = encoder.tokenizer.get_vocab()
     largest = max((i for i in vocabulary.values() if not encoder.is_control(i)), default=0)
     used = {"padding token": encoder.pad, "end-of-sequence token": encoder.end, "vocabulary": largest}

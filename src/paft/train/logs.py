@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from paft.config import Train
 from paft.errors import ConfigError
@@ -28,15 +29,17 @@ def report_to(config: Train, logs: Path | None) -> list[str]:
         return ["none"]
     from transformers.integrations import integration_utils
 
-    known = sorted(integration_utils.INTEGRATION_TO_CALLBACK)
+    integrations: Any = integration_utils
+    known = sorted(integrations.INTEGRATION_TO_CALLBACK)
     for name in config.report_to:
         if name not in known:
             raise ConfigError(
                 f"train.report_to {name!r} is not known (known: {', '.join(known)}){nearest(name, known)}"
             )
-        if name not in integration_utils.get_available_reporting_integrations():
+        if name not in integrations.get_available_reporting_integrations():
             raise ConfigError(
-                f"train.report_to {name!r} needs its package: `pip install {name.replace('_', '-')}`, or leave it out"
+                f"train.report_to {name!r} needs its package, which is not installed here: install it "
+                "(tensorboard: `pip install tensorboard`), or leave the name out"
             )
     if "tensorboard" in config.report_to and logs is not None:
         os.environ.setdefault(TENSORBOARD_FOLDER, str(logs))

@@ -13,7 +13,7 @@ bfloat16  matrix products in bfloat16, on a CPU too; frozen weights are held in 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
@@ -54,7 +54,7 @@ def prepare(model: PreTrainedModel, config: Train) -> None:
                 f"train.attention {config.attention!r} cannot be used here: {str(error).splitlines()[0]}"
             ) from error
     if config.precision == "bfloat16" and config.adapt.method == "lora":
-        model.to(torch.bfloat16)
+        cast("torch.nn.Module", model).to(torch.bfloat16)
 
 
 def compile_layers(model: torch.nn.Module) -> None:
@@ -86,7 +86,7 @@ def check_apart(model: torch.nn.Module, rows: Sequence[Planned]) -> None:
         ConfigError: If it does not.
     """
     first, last = rows[0], rows[-1]
-    size = int(model.get_input_embeddings().weight.shape[0])  # type: ignore[operator,union-attr]
+    size = int(cast("Any", model).get_input_embeddings().weight.shape[0])
     other = Planned([(i + 1) % size for i in first.input_ids], first.answer_start, False, 0)
     device = next(model.parameters()).device
     training = model.training

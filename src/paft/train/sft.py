@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from safetensors import SafetensorError
 from transformers import PrinterCallback, TrainingArguments, set_seed
@@ -107,7 +107,8 @@ def fine_tune(
         config: Settings, schedule included.
         seed: Seed of schedule, order and adapter initialisation.
         output: Folder for the adapter (LoRA) or the whole model (full); appears when complete.
-        on_step: Called with (step, all steps, loss), first with where a resumed run begins.
+        on_step: Called with (step, all steps, loss, tokens so far), first with where a resumed run
+            begins.
         keep_checkpoints: Leave the checkpoints for the caller, who deletes them when the record of
             the run is safe too; see :func:`paft.train.checkpoint.remove_checkpoints`.
         validation: What ``train.validate_every`` validates on; without it nothing is validated.
@@ -121,8 +122,7 @@ def fine_tune(
     set_seed(seed)
     schedule = make_schedule(config, prompts, seed=seed, examples=len(examples))
     dataset = RenderedExamples(examples, prompts, language_model.encoder(config.max_length))
-    rows = int(language_model.model.get_input_embeddings().weight.shape[0])
-    check_vocabulary(dataset.encoder, rows, language_model.name)
+    check_vocabulary(dataset.encoder, language_model.model, language_model.name)
     looked = preview(dataset, schedule, config.batch_size)
     part = output.with_name(f".{output.name}.part")
     shutil.rmtree(part, ignore_errors=True)
@@ -163,7 +163,7 @@ def make_trainer(
     lengths = rendered_lengths(dataset.examples, dataset.prompts[0]) if config.group_by_length else None
     model = trainable(language_model, dataset, config, copies=args.n_gpu)
     # Several copies of a model in one process see different rows of a batch.
-    head = model.get_output_embeddings() if args.n_gpu <= 1 else None
+    head = cast("Any", model).get_output_embeddings() if args.n_gpu <= 1 else None
     trainer = PromptTrainer(
         model=model,
         args=args,
@@ -194,7 +194,8 @@ def trainable(
         ConfigError: If the model or this machine does not support a setting.
     """
     prepare(language_model.model, config)
-    model = adapted(language_model.model, config.adapt).train()
+    model = adapted(language_model.model, config.adapt)
+    model.train()
     if config.padding_free and copies > 1:
         raise ConfigError(
             f"train.padding_free needs a process for each device, and this one has {copies}: start it with "

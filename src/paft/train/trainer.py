@@ -28,7 +28,7 @@ from paft.train.checkpoint import Checkpoints, save_interval
 from paft.train.loss import StepLoss
 
 TALLY = "tally.json"  # in a checkpoint: the sums by prompt, of all processes
-OnStep = Callable[[int, int, float], None]  # (step, all steps, loss)
+OnStep = Callable[[int, int, float, int], None]  # (step, all steps, loss, tokens so far)
 
 
 class PromptTrainer(Trainer):
@@ -38,7 +38,7 @@ class PromptTrainer(Trainer):
         sampler: Yields (example, prompt) plans.
         checkpoints: Where this run keeps its own.
         save_every: Steps between checkpoints, as in :func:`paft.train.checkpoint.save_interval`.
-        on_step: Called with (step, all steps, loss) at every entry of the loss curve.
+        on_step: Called with (step, all steps, loss, tokens so far) at every entry of the loss curve.
         step_loss: Takes the place of the stock loss.
     """
 
@@ -61,7 +61,7 @@ class PromptTrainer(Trainer):
         self._began, self._seconds_before = time.monotonic(), 0.0
         self.add_callback(_Rhythm(sampler, save_every))
         if on_step is not None:
-            self.add_callback(_Progress(on_step))
+            self.add_callback(_Progress(on_step, self._tokens))
 
     def run(self) -> None:
         """Train to the last step, from the newest checkpoint if there is one.
@@ -80,6 +80,10 @@ class PromptTrainer(Trainer):
     def seconds(self) -> float:
         """Wall-clock seconds of the run; work that a kill destroyed is not counted."""
         return self._seconds_before + time.monotonic() - self._began
+
+    def _tokens(self) -> int:
+        """Tokens of prompts and answers so far, if the other processes had as many as this one."""
+        return int(self.step_loss.tally.sums[:, 1].sum()) * int(self.args.world_size)
 
     @property
     def curve(self) -> list[tuple[int, float]]:
@@ -154,19 +158,20 @@ class _Rhythm(TrainerCallback):
 class _Progress(TrainerCallback):
     """Tells the caller about every entry of the loss curve."""
 
-    def __init__(self, on_step: OnStep) -> None:
+    def __init__(self, on_step: OnStep, tokens: Callable[[], int]) -> None:
         self.on_step = on_step
+        self.tokens = tokens
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Report where a resumed run begins."""
         losses = [log["loss"] for log in state.log_history if "loss" in log]
         if losses:
-            self.on_step(state.global_step, state.max_steps, float(losses[-1]))
+            self.on_step(state.global_step, state.max_steps, float(losses[-1]), self.tokens())
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         """Report the loss of the steps since the last log."""
         if logs and "loss" in logs:
-            self.on_step(state.global_step, state.max_steps, float(logs["loss"]))
+            self.on_step(state.global_step, state.max_steps, float(logs["loss"]), self.tokens())
 
 
 def write_failure(path: Path, error: Exception) -> PaftError | None:

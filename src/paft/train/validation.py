@@ -78,7 +78,8 @@ class Validation:
             rank: This process, from 0.
             world: Number of processes.
         """
-        examples, model = self.examples[rank::world], language_model.model
+        model: Any = language_model.model
+        examples = self.examples[rank::world]
         if not examples:
             return np.zeros(len(self.prompts))
         training = model.training

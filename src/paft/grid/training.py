@@ -1,0 +1,115 @@
+"""``paft train``: one model, trained with PAFT and left ready to judge, to serve or to export.
+
+Layout of the output folder::
+
+    config.yaml   resolved configuration        train.json  what the training did
+    run.json      identity: what must not change adapter/   the result; model/ when all is trained
+    bank.jsonl    the bank, frozen
+"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from paft.bank import Bank
+from paft.config import RunConfig
+from paft.errors import ConfigError
+from paft.evaluate.runner import processes
+from paft.files import disk_error, write_text
+from paft.grid.cell import CellPlan, Reporter, train_cell, weights_name
+from paft.grid.inputs import Inputs, load_inputs
+from paft.grid.runner import claim_output, identity
+from paft.model import check_model
+from paft.progress import Silent
+from paft.quantised import four_bit
+from paft.task import Task
+
+METHOD = "paft"
+
+
+def train(
+    config: RunConfig,
+    reporter: Reporter | None = None,
+    *,
+    task: Task | None = None,
+    bank: Bank | None = None,
+) -> dict[str, Any]:
+    """Train one model, or go on where a killed training stopped.
+
+    Args:
+        config: Settings, with one seed; its methods and section ``evaluate`` have no part.
+        reporter: Hears about progress.
+        task: A task made in Python, instead of the one the configuration names.
+        bank: A bank made in Python, likewise.
+
+    Returns:
+        The content of ``train.json``.
+
+    Raises:
+        PaftError: If an input is unusable; nothing is written before all inputs were checked.
+        ResumeError: If the output folder belongs to another configuration.
+    """
+    reporter = reporter or Silent()
+    plan = CellPlan(METHOD, only_seed(config))
+    inputs = load_inputs(config, task, bank, judge=False)
+    check_model(config.model, config.chat)
+    if config.train.adapt.quantised:
+        four_bit()  # refuses before anything is written
+    output = Path(config.output)
+    if processes()[0] == 0:
+        claim_output(output, _identity(config, inputs))
+        write_text(output / "config.yaml", config.to_yaml())
+        inputs.bank.save(output / "bank.jsonl")
+    try:
+        trained = train_cell(plan, config, inputs, output, reporter)
+    except OSError as error:
+        raise disk_error(output, error) from error
+    reporter.finish(inputs.task.name, _outcome(trained))
+    return trained
+
+
+def only_seed(config: RunConfig) -> int:
+    """Return the seed of a configuration with one.
+
+    Raises:
+        ConfigError: If there are several.
+    """
+    if len(config.seeds) > 1:
+        raise ConfigError(f"one model has one seed, got seeds {list(config.seeds)}: choose one with --seed")
+    return config.seeds[0]
+
+
+def next_command(config: RunConfig) -> list[str]:
+    """Return the lines that say where the result lies and how to judge it."""
+    weights = Path(config.output) / weights_name(config)
+    task = [part for key in ("task", "data", "bank") for part in _flag(key, getattr(config, key))]
+    chat = ["--chat", *_flag("system", config.chat.system)] if config.chat.enabled else []
+    whole = config.train.adapt.method == "full"
+    model = ["--model", str(weights)] if whole else ["--model", config.model, "--adapter", str(weights)]
+    judged = str(Path(config.output) / "judged")
+    command = ["paft", "evaluate", *task, *model, *chat, "--output", judged]
+    return [f"{'Model' if whole else 'Adapter'}: {weights}", f"Judge it: {shlex.join(command)}"]
+
+
+def _flag(name: str, value: str | None) -> list[str]:
+    return [] if value is None else [f"--{name}", value]
+
+
+def _identity(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
+    """Everything the weights depend on, by name; what judges them does not."""
+    found = {key: value for key, value in identity(config, inputs).items() if not key.startswith("evaluate.")}
+    del found["test examples"]
+    return {**found, "method": METHOD, "seed": only_seed(config)}
+
+
+def _outcome(trained: dict[str, Any]) -> str:
+    told = f"{trained['steps']} steps in {trained['seconds']:.0f} s, mean loss {trained['loss']:.3f}"
+    if not trained["validations"]:
+        return told
+    best = [point for point in trained["validations"] if point[0] <= trained["kept"]][-1]
+    return (
+        f"{told}; weights of step {trained['kept']}, validation mean {100 * best[1]:.1f}, "
+        f"worst {100 * best[2]:.1f}"
+    )
