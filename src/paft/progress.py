@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
+from datetime import timedelta
 from types import TracebackType
 from typing import Any
 
@@ -63,7 +64,7 @@ class Live:
         )
         self._bar: TaskID | None = None
         self._title, self._total, self._done, self._note = "", 0, 0, ""
-        self._last_line = 0.0
+        self._last_line = self._began = 0.0
 
     def __enter__(self) -> Live:
         self.bars.start()
@@ -77,6 +78,7 @@ class Live:
     def stage(self, cell: str, what: str, total: int) -> None:
         """Begin a bar (or a line) of ``total`` units."""
         self._title, self._total, self._done, self._note = f"{cell}: {what}", total, 0, ""
+        self._began = time.monotonic()
         if self._bar is not None:
             self.bars.remove_task(self._bar)
         self._bar = self.bars.add_task(self._title, total=total, note="")
@@ -89,11 +91,18 @@ class Live:
             self.bars.update(self._bar, advance=count, note=note or self._note)
             self._note = note or self._note
         if time.monotonic() - self._last_line > LINE_EVERY:
-            self._line(f"{self._done}/{self._total} {note}".rstrip())
+            self._line(f"{self._done}/{self._total} {note}".rstrip() + self._left())
 
     def finish(self, cell: str, text: str) -> None:
         """Say how a cell ended."""
         self.console.print(f"{cell}: {text}", highlight=False, markup=False, soft_wrap=True)
+
+    def _left(self) -> str:
+        """Say how long the rest of the stage takes at the pace so far."""
+        if not 0 < self._done < self._total:
+            return ""
+        seconds = (time.monotonic() - self._began) / self._done * (self._total - self._done)
+        return f", {timedelta(seconds=round(seconds))} left"
 
     def _line(self, text: str) -> None:
         if not self.console.is_terminal:

@@ -94,8 +94,8 @@ def find_lines(path: Path) -> Records:
                 begin, fresh = begin + len(chunk), chunk[-1] == _NEWLINE
     except OSError as error:
         raise _unreadable(path, error) from None
-    first = np.concatenate(starts)
-    spans = np.stack([first, np.append(first[1:], begin)], axis=1)
+    bounds = np.append(np.concatenate(starts), begin)
+    spans = np.stack([bounds[:-1], bounds[1:]], axis=1)
     if len(spans) and _marked(path):
         spans[0, 0] = len(_MARK)
     found = Records(path, spans, np.arange(1, len(spans) + 1), digest.hexdigest(), stamp)

@@ -117,14 +117,16 @@ def start(job: Job) -> list[int]:
     children = [context.Process(target=_child, args=(job, rank, port)) for rank in range(job.processes)]
     for child in children:
         child.start()
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 900
     while any(child.is_alive() for child in children) and time.monotonic() < deadline:
         if any(child.exitcode not in (None, 0) for child in children):
             break
         time.sleep(0.02)
+    late = time.monotonic() >= deadline
     for child in children:
         child.kill()
         child.join()
+    assert not late, "the processes neither ended nor died within 15 minutes"
     return [child.exitcode for child in children]
 
 

@@ -107,8 +107,7 @@ def fine_tune(
         config: Settings, schedule included.
         seed: Seed of schedule, order and adapter initialisation.
         output: Folder for the adapter (LoRA) or the whole model (full); appears when complete.
-        on_step: Called with (step, all steps, loss, tokens so far), first with where a resumed run
-            begins.
+        on_step: Called with (step, all steps, loss, tokens so far), first where a resumed run begins.
         keep_checkpoints: Leave the checkpoints for the caller, who deletes them when the record of
             the run is safe too; see :func:`paft.train.checkpoint.remove_checkpoints`.
         validation: What ``train.validate_every`` validates on; without it nothing is validated.

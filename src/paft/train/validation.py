@@ -117,8 +117,9 @@ class Validator(TrainerCallback):
         last = state.global_step == state.max_steps
         if state.global_step % validation_interval(self.config.validate_every, state.max_steps) and not last:
             return
-        accuracies = self._accuracies()
+        accuracies, log = self._accuracies(), control.should_log
         self.trainer.log({MEAN: float(accuracies.mean()), MIN: float(accuracies.min())})
+        control.should_log = log  # the loss of the step is still to be logged if it was before
         points = validation_points(state.log_history)
         best = best_point(points, self.config.validate_by)
         if best.step == state.global_step and self.config.keep == "best" and state.is_world_process_zero:

@@ -1,0 +1,55 @@
+"""A look at sequences before training, and what a progress bar says during it."""
+
+from __future__ import annotations
+
+import pytest
+
+from paft.train import pace as pacing
+from paft.train import preview as previewing
+from paft.train.batches import RenderedExamples, plan_epoch
+from paft.train.pace import Pace
+from paft.train.preview import preview
+from paft.train.schedule import Schedule
+
+SCHEDULE = Schedule("block", 5, resample_every=1, seed=2)
+
+
+@pytest.fixture
+def dataset(train_examples, bank, language_model):
+    return RenderedExamples(train_examples, bank.prompts("train"), language_model.encoder(40))
+
+
+def test_few_sequences_are_all_looked_at_as_training_sees_them(dataset):
+    looked = preview(dataset, SCHEDULE, 8)
+    rows = [dataset[plan] for plan in plan_epoch(SCHEDULE, size=24, batch=8, epoch=0)]
+    assert list(looked.rows) == rows
+    assert 0 < looked.truncated == sum(row.truncated for row in rows) < 24
+    assert looked.lengths.tolist() == [len(row.input_ids) for row in rows]
+    assert looked.answers.tolist() == [len(row.input_ids) - row.answer_start for row in rows]
+
+
+def test_of_many_some_from_all_over_the_epoch_are(dataset, monkeypatch):
+    monkeypatch.setattr(previewing, "LOOKED_AT", 4)
+    rows = [dataset[plan] for plan in plan_epoch(SCHEDULE, size=24, batch=8, epoch=0)]
+    assert list(preview(dataset, SCHEDULE, 8).rows) == [rows[at] for at in (0, 8, 15, 23)]
+
+
+def test_the_bar_tells_loss_prompt_and_pace(bank, monkeypatch):
+    told, clock = [], iter([0.0, 2.0, 4.0])
+    monkeypatch.setattr(pacing.time, "monotonic", lambda: next(clock))
+
+    class Reporter:
+        def advance(self, count, note=""):
+            told.append((count, note))
+
+    prompts = bank.prompts("train")
+    pace = Pace(Reporter(), SCHEDULE, prompts, steps=3)
+    for step, tokens in ((2, 100), (3, 1100), (6, 4100)):
+        pace(step, 6, 0.5, tokens)
+    ids = [prompts[SCHEDULE.prompt(epoch=e, step=s, example=0)].id for e, s in ((0, 1), (0, 2), (1, 2))]
+    assert told == [
+        (2, f"loss 0.500, prompt {ids[0]}"),
+        (1, f"loss 0.500, prompt {ids[1]}, 500 tokens/s"),
+        (3, f"loss 0.500, prompt {ids[2]}, 1,500 tokens/s"),
+    ]
+    assert pace.step == 6

@@ -1,0 +1,176 @@
+"""Validation while training: on what, how often, when it stops, and which weights stay."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file
+
+from paft.config import Train
+from paft.errors import ConfigError, DataError, PromptError
+from paft.evaluate.matrix import evaluate_matrix
+from paft.grid.inputs import load_inputs, validation_split
+from paft.model import load_model
+from paft.prompt import Prompt
+from paft.schema import parse
+from paft.train import validation as validating
+from paft.train.sft import fine_tune
+from paft.train.validation import Validation
+
+SETTINGS = {
+    "epochs": 2, "batch_size": 8, "resample_every": 1, "learning_rate": 5e-3, "adapt": {"rank": 4},
+    "validate_every": 2,
+}  # fmt: skip
+STEPS = 6  # 24 examples by 8, twice
+
+
+@pytest.fixture
+def train(model_folder, train_examples, task, bank, tmp_path):
+    """Fine-tune with validation; returns (record, folder)."""
+
+    def run(name="adapter", on_step=None, **settings):
+        output = tmp_path / name
+        on = Validation(task, bank.prompts("validation"), task.examples("validation"))
+        trained = fine_tune(
+            load_model(str(model_folder)), train_examples, bank.prompts("train"),
+            Train(**{**SETTINGS, **settings}), seed=0, output=output, on_step=on_step, validation=on,
+        )  # fmt: skip
+        return trained, output
+
+    return run
+
+
+@pytest.fixture
+def scripted(monkeypatch):
+    """Let validations find given accuracies in turn, by step of calls."""
+
+    def script(*accuracies):
+        left = list(accuracies)
+        monkeypatch.setattr(
+            Validation,
+            "sums",
+            lambda self, *_: np.array([left.pop(0) * len(self.examples)] * len(self.prompts)),
+        )
+        return left
+
+    return script
+
+
+def test_the_last_validation_is_what_judging_the_saved_adapter_finds(train, task, bank, model_folder):
+    trained, folder = train()
+    assert [point.step for point in trained.validations] == [2, 4, 6]
+    judged = evaluate_matrix(
+        load_model(str(model_folder), folder), task, bank.prompts("validation"), task.examples("validation")
+    )
+    means = judged.scores.mean(axis=1)
+    last = trained.validations[-1]
+    assert (last.mean, last.min) == pytest.approx((means.mean(), means.min()))
+    assert trained.kept == STEPS
+    assert [step for step, _ in trained.curve] == [5, 6]
+
+
+def test_validation_changes_nothing_that_is_learnt(train):
+    plain = load_file(train("plain", validate_every=None)[1] / "adapter_model.safetensors")
+    watched = load_file(train("watched", validate_every=1)[1] / "adapter_model.safetensors")
+    assert all((plain[name] == watched[name]).all() for name in plain)
+
+
+def test_the_best_weights_stay_and_are_those_of_their_step(train, scripted):
+    scripted(0.1, 0.5, 0.3)
+    trained, folder = train(keep="best")
+    assert trained.kept == 4
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["adapter"]
+    seen = {}
+
+    def look(step, *_):
+        if step == 5:  # an entry of the curve, one step behind the best
+            seen.update(at=step)
+
+    scripted(0.1, 0.5)
+    stopped, other = train("stopped", keep="last", patience=None, on_step=look, epochs=2, validate_every=4)
+    assert stopped.kept == STEPS and seen == {"at": 5}
+    best, last = (load_file(f / "adapter_model.safetensors") for f in (folder, other))
+    assert any((best[name] != last[name]).any() for name in best)
+
+
+def test_training_stops_when_nothing_got_better_for_long_enough(train, scripted):
+    left = scripted(0.5, 0.5, 0.4, 0.9, 0.9, 0.9)
+    trained, _ = train(validate_every=1, patience=2)
+    assert (trained.steps, len(trained.validations), left) == (3, 3, [0.9, 0.9, 0.9])
+    assert trained.curve[-1][0] == 3  # so that the mean loss is that of all steps
+
+
+def test_a_killed_run_keeps_the_same_weights_and_validations(train):
+    whole, folder = train("whole", keep="best", validate_every=1, save_every=2)
+
+    def die(step, *_):
+        if step == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train("killed", die, keep="best", validate_every=1, save_every=2)
+    again, resumed = train("killed", keep="best", validate_every=1, save_every=2)
+    assert (again.validations, again.kept) == (whole.validations, whole.kept)
+    one, other = (load_file(f / "adapter_model.safetensors") for f in (folder, resumed))
+    assert all((one[name] == other[name]).all() for name in one)
+
+
+def test_no_test_prompt_and_no_test_example_is_ever_rendered(configure, tmp_path, monkeypatch):
+    from paft.grid.training import train as train_verb
+
+    asked = []
+    render = Prompt.render
+
+    def spy(self, values):
+        asked.append((self.id, values["message"]))
+        return render(self, values)
+
+    monkeypatch.setattr(Prompt, "render", spy)
+    config = configure(tmp_path / "out", train={"validate_every": 0.5, "keep": "best"})
+    trained = train_verb(config)
+    inputs = load_inputs(config)
+    prompts, messages = ({pair[i] for pair in asked} for i in (0, 1))
+    assert {p.id for p in inputs.bank.prompts("validation")} <= prompts
+    assert not prompts & {p.id for p in inputs.bank.prompts("test")}
+    assert not messages & {e.fields["message"] for e in inputs.test}
+    assert json.loads((tmp_path / "out" / "train.json").read_text())["kept"] == trained["kept"]
+
+
+def test_without_validation_data_a_tenth_is_held_out_of_training(task):
+    bare = task.model_copy(update={"data": task.data.model_copy(update={"validation": None})})
+    examples = task.examples("train")
+    train, held = validation_split(bare, examples, 200)
+    assert len(held) == 2 and sorted(e.index for e in [*train, *held]) == list(range(24))
+    assert [e.index for e in train] == sorted(e.index for e in train)
+    assert len(validation_split(bare, examples, 1)[1]) == 1
+    with pytest.raises(DataError, match="9 training examples are too few"):
+        validation_split(bare, examples[:9], 200)
+    assert validation_split(task, examples, 3)[0] is examples
+
+
+def test_a_bank_without_validation_prompts_is_refused(configure, tmp_path, bank):
+    from paft.bank import Bank
+
+    bare = Bank({split: prompts for split, prompts in bank.splits.items() if split != "validation"})
+    with pytest.raises(PromptError, match="no 'validation' prompts"):
+        load_inputs(configure(tmp_path, train={"validate_every": 5}), bank=bare)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"validate_every": 2.5}, "give whole steps"),
+        ({"keep": "best"}, "set validate_every"),
+        ({"patience": 2}, "set validate_every"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings, said):
+    with pytest.raises(ConfigError) as caught:
+        parse(Train, settings, "run.yaml")
+    assert said in str(caught.value)
+
+
+def test_the_interval_is_in_steps_or_a_share():
+    assert [validating.validation_interval(e, 10) for e in (3, 0.25, 0.01, None)] == [3, 3, 1, 10]
