@@ -107,7 +107,7 @@ def identity(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
         "task": inputs.task.fingerprint(),
         "bank": inputs.bank.fingerprint,
         "training examples": data_fingerprint(inputs.train),
-        "validation examples": data_fingerprint(inputs.validation),
+        "validation examples": data_fingerprint(inputs.validation) if inputs.validation else None,
         "test examples": data_fingerprint(inputs.test),
     }
 

@@ -105,7 +105,7 @@ class PromptTrainer(Trainer):
         return cast("torch.Tensor", self.accelerator.reduce(items, "sum"))
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        step, part = self.state.global_step, Path(self.args.output_dir)
+        step, part = self.state.global_step, Path(str(self.args.output_dir))
         try:
             if self.is_world_process_zero():
                 self.checkpoints.make_room()
@@ -126,7 +126,7 @@ class PromptTrainer(Trainer):
 
     def _issue_warnings_after_load(self, load_result: Any) -> None:
         """Weights that a checkpoint lacks are an error: to go on with fresh ones would be silent."""
-        named = list(self.model.named_parameters(remove_duplicate=False))
+        named = list(cast("torch.nn.Module", self.model).named_parameters(remove_duplicate=False))
         loaded = {id(weight) for name, weight in named if name not in load_result.missing_keys}
         lost = [name for name, weight in named if id(weight) not in loaded]  # tied ones come with their twin
         if lost:
