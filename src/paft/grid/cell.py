@@ -93,8 +93,8 @@ def run_cell(
     rows, per_prompt, warnings, matrices = [], [], [], {}
     if trained["truncated"]:
         looked_at = trained.get("looked_at", len(inputs.train))  # a former version looked at all
-        cut = f"{trained['truncated']} of {looked_at} training prompts looked at"
-        warnings.append(f"{plan.name}: {cut} were cut to max_length")
+        cut = f"of {looked_at} looked at, {trained['truncated']} training prompts were cut to max_length"
+        warnings.append(f"{plan.name}: {cut}")
     for split, prompts in inputs.judged().items():
         matrix, seconds = _judge(plan, config, inputs, split, prompts, folder, weights, reporter)
         matrices[split] = matrix
