@@ -16,7 +16,6 @@ _HOMES = {
     "Schedule": "paft.train.schedule",
     "Task": "paft.task",
     "evaluate_matrix": "paft.evaluate.matrix",
-    "export": "paft.train.export",
     "fine_tune": "paft.train.sft",
     "load_bank": "paft.bank",
     "load_model": "paft.model",

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paft.errors import ConfigError
-from paft.evaluate.budget import _mean, _std, estimate_from, parse_budget, sample_cells
+from paft.evaluate.budget import estimate_from, mean_from, parse_budget, sample_cells, std_from
 
 
 @settings(max_examples=60, deadline=None)
@@ -97,7 +97,7 @@ def test_std_takes_off_the_noise_that_other_prompts_do_not_explain(seed, prompts
     seen = np.where(sample_cells(prompts, 12, cells * prompts, seed), scores, np.nan)
     accuracies, variances = adjusted_by_loops(seen)
     expected = max(0.0, accuracies.var(ddof=1) - variances.mean()) ** 0.5
-    made = _std(seen)
+    made = std_from(seen)
     assert made.value == pytest.approx(expected, abs=1e-7)
     assert 0 <= made.low <= made.value + 1e-9 and made.value <= made.high + 1e-9
 
@@ -108,7 +108,7 @@ def test_std_is_nearer_than_by_accuracies_alone():
         scores = matrix(seed, width=0.2)
         truth = scores.mean(axis=1).std(ddof=1)
         seen = np.where(sample_cells(*scores.shape, 1600, seed), scores, np.nan)
-        errors.append(_std(seen).value - truth)
+        errors.append(std_from(seen).value - truth)
         total = np.nanvar(seen, axis=1, ddof=1).mean() * (1 / 40 - 1 / 400)
         plain.append(max(0.0, np.nanmean(seen, axis=1).var(ddof=1) - total) ** 0.5 - truth)
     assert np.std(errors) < 0.9 * np.std(plain)
@@ -121,7 +121,7 @@ def test_intervals_of_mean_and_std_hold_the_full_matrix():
         scores = matrix(seed, prompts=20, examples=200)
         truth = scores.mean(axis=1)
         seen = np.where(sample_cells(*scores.shape, 600, seed), scores, np.nan)
-        mean, std = _mean(seen), _std(seen)
+        mean, std = mean_from(seen), std_from(seen)
         held.append((mean.low <= truth.mean() <= mean.high, std.low <= truth.std(ddof=1) <= std.high))
     # 95 % nominal; 200 matrices scatter by 1.5 points.
     assert np.mean(held, axis=0) == pytest.approx([0.95, 0.95], abs=0.045)
@@ -130,9 +130,9 @@ def test_intervals_of_mean_and_std_hold_the_full_matrix():
 @pytest.mark.parametrize("filled", [0.0, 0.4, 1.0])
 def test_scores_that_are_all_alike_have_no_spread(filled):
     seen = np.where(sample_cells(4, 10, 12, 0), filled, np.nan)
-    made = _std(seen)
+    made = std_from(seen)
     assert (made.value, made.low, made.high) == pytest.approx((0, 0, 0), abs=1e-9)
-    assert _mean(seen).value == pytest.approx(filled)
+    assert mean_from(seen).value == pytest.approx(filled)
 
 
 def test_neither_prompts_nor_examples_have_an_order():
@@ -140,7 +140,7 @@ def test_neither_prompts_nor_examples_have_an_order():
     seen = np.where(sample_cells(8, 30, 90, 3), scores, np.nan)
     chance = np.random.default_rng(0)
     moved = seen[chance.permutation(8)][:, chance.permutation(30)]
-    for estimate in (_mean, _std):
+    for estimate in (mean_from, std_from):
         assert vars(estimate(moved)) == pytest.approx(vars(estimate(seen)))
 
 

@@ -205,8 +205,8 @@ def estimate_from(scores: Floats, covariates: Floats | None = None, *, seed: int
         prompts=scores.shape[0],
         examples=scores.shape[1],
         cells=int((~np.isnan(scores)).sum()),
-        mean=_mean(scores),
-        std=_std(scores),
+        mean=mean_from(scores),
+        std=std_from(scores),
         naive_std=float(np.nanmean(scores, axis=1).std(ddof=1)),
         quantiles={share: _of_draws(ordered[:, _rank(share, len(scores))]) for share in QUANTILES},
         distribution=tuple(ordered.mean(axis=0).tolist()),
@@ -238,8 +238,12 @@ def _check(scores: Floats, covariates: Floats | None) -> None:
         raise ValueError(f"covariates must be finite, one row for each of the {len(scores)} prompts")
 
 
-def _mean(scores: Floats) -> Estimate:
-    """Mean of the observed accuracies, with V of the module docstring."""
+def mean_from(scores: Floats) -> Estimate:
+    """Return the mean of the observed accuracies, with V of the module docstring.
+
+    Args:
+        scores: As for :func:`estimate_from`, which checks them.
+    """
     prompts, examples = scores.shape
     observed = ~np.isnan(scores)
     within, common = _components(scores)
@@ -285,13 +289,16 @@ def _adjusted(scores: Floats) -> tuple[Floats, Floats]:
     return np.nanmean(left, axis=1) + ease.mean(axis=1), np.nanvar(left, axis=1, ddof=1) * finite
 
 
-def _std(scores: Floats) -> Estimate:
-    """Standard deviation of accuracies over prompts, with a score interval.
+def std_from(scores: Floats) -> Estimate:
+    """Return the standard deviation of accuracies over prompts, with a score interval.
 
     The variance T of the a_p has mean ``t + mean v_p`` and variance about ``(4 t u + 2 mean v_p²) / (P
     - 1)``, u the mean of the v_p weighted by squared deviation from the mean: the noise of the
     prompts far out counts most. The interval holds each t for which T is no further than 1.96
     standard deviations off: as Wilson's, it solves a quadratic equation and stays sensible at 0.
+
+    Args:
+        scores: As for :func:`estimate_from`, which checks them.
     """
     accuracies, noise = _adjusted(scores)
     squares = (accuracies - accuracies.mean()) ** 2
