@@ -31,7 +31,11 @@ their deviations from their own accuracies. The adjusted accuracy and the varian
 a difference estimator of survey sampling: as h_pi never uses the cell (p, i), it is nearly unbiased
 however poor h is. The variance over prompts is estimated by ``Var(a_p) - mean v_p``; where
 that is negative the standard deviation is 0. The terms ``-1/N`` are the correction for a
-finite population. ``benchmarks/budget.json`` holds the errors in a simulation.
+finite population.
+
+``benchmarks/budget.json`` holds the errors in a simulation. The item-response model takes the prompts'
+strengths as normal: where a few prompts are far worse than the rest, quantiles near the good end are biased
+and their intervals hold far less often than they say. Mean and std do not depend on it.
 """
 
 from __future__ import annotations
