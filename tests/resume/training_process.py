@@ -117,7 +117,7 @@ def start(job: Job) -> list[int]:
     children = [context.Process(target=_child, args=(job, rank, port)) for rank in range(job.processes)]
     for child in children:
         child.start()
-    deadline = time.monotonic() + 900
+    deadline = time.monotonic() + 300
     while any(child.is_alive() for child in children) and time.monotonic() < deadline:
         if any(child.exitcode not in (None, 0) for child in children):
             break
