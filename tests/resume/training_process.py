@@ -126,7 +126,7 @@ def start(job: Job) -> list[int]:
     for child in children:
         child.kill()
         child.join()
-    assert not late, "the processes neither ended nor died within 15 minutes"
+    assert not late, "the processes neither ended nor died within 5 minutes"
     return [child.exitcode for child in children]
 
 
