@@ -39,8 +39,8 @@ browser: setup  ## Run the tests of the report in Chromium
 check: lint types test  ## Everything a change must pass
 
 lint: setup  ## Check style
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check --no-cache .
+	$(BIN)/ruff format --no-cache --check .
 
 types: setup  ## Check types
 	$(BIN)/mypy

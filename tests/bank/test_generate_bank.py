@@ -12,8 +12,8 @@ import time
 from collections import Counter
 
 import pytest
-from chat_server import ChatServer
 
+from chat_server import ChatServer
 from paft.bank import journal as journal_module
 from paft.bank.generate import generate, plan
 from paft.bank.generators import Generators

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from chat_server import ChatServer
 
+from chat_server import ChatServer
 from paft.bank.journal import journal_path
 
 pytest.importorskip("openai")
