@@ -246,8 +246,6 @@ def test_kill_9_of_two_processes(job, straight):
 @pytest.mark.parametrize("accumulation", [1, 4])
 @pytest.mark.parametrize("at", [2, 5, 8])  # on from steps 2, 4 and 8: the middle of every epoch
 def test_kill_9(job, straight, processes, workers, accumulation, at):
-    if processes > 1 and workers:
-        pytest.skip("several processes with loader workers each: a resumed run may wait for ever")
     micro = 8 // processes // accumulation
     job = replace(job, settings={"workers": workers, "micro_batch_size": micro}, processes=processes)
     codes = start(replace(job, kill_at=at))
