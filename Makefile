@@ -27,8 +27,9 @@ $(VENV)/.dev: $(VENV)/.core
 run: $(VENV)/.core  ## Run the built-in comparison (or resume it): one prompt against PAFT
 	HF_HUB_OFFLINE=1 $(BIN)/paft run
 
+# A process for each core, with one thread each; a file's tests stay together and share what they make.
 test: setup  ## Run the test suite
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 
 slow: setup  ## Run the tests that take minutes
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m slow
