@@ -1,5 +1,8 @@
 """Where a task's rows come from: local JSONL, CSV or Parquet files, rows in Python, or the Hub.
 
+The Hub's rows may be nested; a column is then named by a dotted path, ``choices.text.0``. Files of a
+folder given on the command line stand in for the Hub, with its columns or the task's own names.
+
 Rows are read when they are asked for: JSONL and CSV by byte offset (:mod:`paft.records`), large
 Parquet files and the Hub's from Arrow files that the ``datasets`` library maps into memory.
 """
@@ -11,7 +14,7 @@ import io
 import json
 from abc import abstractmethod
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,7 +57,8 @@ class DataSource(Schema):
         validation: Likewise; optional.
         test: Likewise.
         hub: Read the splits from this Hub dataset instead of files.
-        columns: Column by field name, where they differ.
+        columns: Column, or dotted path into a nested one, by field name, where they differ. A row that
+            lacks it may name the field itself.
     """
 
     train: Files
@@ -76,6 +80,36 @@ class DataSource(Schema):
     def column(self, field: str) -> str:
         """The column that holds a field."""
         return self.columns.get(field, field)
+
+    def value(self, row: Mapping[str, Any], field: str) -> Any:
+        """Return what a row holds for a field, None if nothing."""
+        found = look_up(row, self.column(field))
+        return row.get(field) if found is None else found
+
+    def in_folder(self, folder: Path) -> DataSource:
+        """Return the same fields from ``train.jsonl``, ``test.jsonl`` and, if there, ``validation.jsonl``."""
+        validation = "validation.jsonl" if (folder / "validation.jsonl").is_file() else None
+        files = {"train": "train.jsonl", "validation": validation, "test": "test.jsonl", "hub": None}
+        return self.model_copy(update=files)
+
+
+def look_up(row: Mapping[str, Any], path: str) -> Any:
+    """Return what stands under a column's name, or a dotted path of keys and places; None if nothing.
+
+    >>> look_up({"choices": {"text": ["red", "blue"]}}, "choices.text.1")
+    'blue'
+    """
+    if path in row:
+        return row[path]
+    value: Any = row
+    for part in path.split("."):
+        if isinstance(value, Mapping):
+            value = value.get(part)
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return None
+    return value
 
 
 class Rows(Sequence[Located]):

@@ -3,98 +3,37 @@
 An example stays structured to the end: named string fields, the gold answer, and (for closed
 rules) the options it may be answered with. Nothing ever recovers a field from rendered text.
 
-Answer rules:
-
-========  ======================================================  ======================
-rule      the model answers with                                  how it is judged
-========  ======================================================  ======================
-choice    a letter; the letters stand for fields or for a         likelihood of letters
-          per-example list of options
-label     one of a fixed (or per-example) list of words           likelihood of the words
-number    a number                                                generated, extracted
-text      free text                                               generated, first line
-json      a JSON value                                            generated, parsed
-========  ======================================================  ======================
+The answer rules are in :mod:`paft.answer`.
 """
 
 from __future__ import annotations
 
+import json
 import string
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
+from paft.answer import Answer
 from paft.data import DataSource, Rows, read_rows
 from paft.errors import ConfigError, DataError, PromptError
+from paft.evaluate.code_answer import CodeTests
 from paft.evaluate.extract import extract
 from paft.examples import Examples
 from paft.files import fingerprint, read_yaml
 from paft.prompt import Prompt
 from paft.schema import Schema, nearest, parse
 
-Rule = Literal["choice", "label", "number", "text", "json"]
 Split = Literal["train", "validation", "test"]
+HIDDEN = ("", "-1")  # gold answers of test sets whose answers are kept back
 OPTIONS = "options"  # the reserved placeholder that lists an example's options
-CLOSED_RULES = ("choice", "label")
 CHECKED = 10_000  # examples that are read and checked when a split is loaded
-DEFAULT_MAX_TOKENS = {"choice": 1, "label": 1, "number": 24, "text": 64, "json": 128}
-
-
-class Answer(Schema):
-    """How examples are answered.
-
-    Attributes:
-        rule: See the module docstring.
-        field: Column that holds the gold answer.
-        options: Fixed options: a list, or a mapping from the value in the data to the word shown.
-        options_field: Column with a list of options per example (instead of ``options``).
-        max_tokens: Tokens generated at most for open rules.
-    """
-
-    rule: Rule
-    field: str = "answer"
-    options: tuple[str, ...] | dict[str, str] | None = None
-    options_field: str | None = None
-    max_tokens: int | None = Field(default=None, ge=1)
-
-    @model_validator(mode="after")
-    def _check(self) -> Answer:
-        closed = self.rule in CLOSED_RULES
-        given = (self.options is not None) + (self.options_field is not None)
-        if closed and given != 1:
-            raise ValueError(f"rule {self.rule!r} needs either `options` or `options_field`")
-        if not closed and given:
-            raise ValueError(f"rule {self.rule!r} takes neither `options` nor `options_field`")
-        words = self.words
-        if words is not None:
-            if len(words) < 2:
-                raise ValueError("`options` needs at least two entries")
-            doubled = {w for w in words if words.count(w) > 1}
-            if doubled or not all(w.strip() == w and w for w in words):
-                raise ValueError(f"`options` must be distinct, non-blank and trimmed, got {words}")
-        return self
-
-    @property
-    def words(self) -> tuple[str, ...] | None:
-        """The fixed options as shown to the model, None when they differ per example."""
-        if isinstance(self.options, dict):
-            return tuple(self.options.values())
-        return self.options
-
-    @property
-    def closed(self) -> bool:
-        """Whether the answer is one of listed options."""
-        return self.rule in CLOSED_RULES
-
-    @property
-    def token_limit(self) -> int:
-        """Tokens generated at most."""
-        return self.max_tokens or DEFAULT_MAX_TOKENS[self.rule]
 
 
 @dataclass(frozen=True)
@@ -107,6 +46,7 @@ class Example:
         gold: The right answer as the model should write it.
         options: What may be answered (closed rules), in order; empty for open rules.
         option_texts: What each letter stands for, when options are given per example.
+        tests: What a program is judged by (rule ``code``).
     """
 
     index: int
@@ -114,6 +54,7 @@ class Example:
     gold: str
     options: tuple[str, ...] = ()
     option_texts: tuple[str, ...] = ()
+    tests: CodeTests | None = None
 
     @cached_property
     def values(self) -> dict[str, str]:
@@ -131,7 +72,11 @@ def data_fingerprint(examples: Sequence[Example]) -> str:
     if isinstance(examples, Examples):
         return examples.fingerprint
     return fingerprint(
-        [[e.index, dict(e.fields), e.gold, list(e.options), list(e.option_texts)] for e in examples]
+        [
+            [e.index, dict(e.fields), e.gold, list(e.options), list(e.option_texts)]
+            + ([] if e.tests is None else [asdict(e.tests)])
+            for e in examples
+        ]
     )
 
 
@@ -178,7 +123,12 @@ class Task(Schema):
             raise ValueError("metric 'token_f1' needs answer rule 'text'")
         if self.answer.field in self.fields:
             raise ValueError(f"field {self.answer.field!r} is the gold answer: prompts would show it")
-        named = [*self.fields, self.answer.field, *filter(None, [self.answer.options_field])]
+        hidden = [name for name in self.answer.columns[1:] if name in self.fields]
+        if hidden:
+            raise ValueError(f"field {hidden[0]!r} is for judging answers: prompts do not show it")
+        if self.answer.program is not None and self.answer.program.begins not in self.fields:
+            raise ValueError(f"`answer.program.begins` is no field: {self.answer.program.begins!r}")
+        named = [*self.fields, *self.answer.columns]
         for name in self.data.columns:
             if name not in named:
                 raise ValueError(f"`data.columns` maps unknown field {name!r}{nearest(name, named)}")
@@ -195,7 +145,8 @@ class Task(Schema):
 
         Args:
             path: The file.
-            data: Folder that relative data paths are relative to; the file's own by default.
+            data: Folder that relative data paths are relative to; the file's own by default. For data on
+                the Hub it takes the Hub's place (:meth:`paft.data.DataSource.in_folder`).
 
         Raises:
             ConfigError: If it is not a valid task (file, key and value are named).
@@ -203,6 +154,8 @@ class Task(Schema):
         """
         path = Path(path)
         task = parse(cls, read_yaml(path, "task"), str(path))
+        if data is not None and task.data.hub is not None:
+            task = task.model_copy(update={"data": task.data.in_folder(Path(data))})
         task._folder = path.parent if data is None else Path(data)
         return task
 
@@ -265,10 +218,24 @@ class Task(Schema):
         return self._example(number, row, where)
 
     def _example(self, index: int, row: Mapping[str, Any], where: str) -> Example:
-        fields = {name: _text(row, self.data.column(name), name, where) for name in self.fields}
-        gold = _text(row, self.data.column(self.answer.field), self.answer.field, where)
+        fields = {name: self._text(row, name, where) for name in self.fields}
+        gold = self._text(row, self.answer.field, where)
         options, texts, gold = self._options(row, gold, where)
-        return Example(index, fields, gold, options, texts)
+        program, tests = self.answer.program, None
+        if program is not None:
+            entry, source = (self._text(row, name, where) for name in (program.entry, program.tests))
+            tests = CodeTests(fields[program.begins], entry, source)
+        return Example(index, fields, gold, options, texts, tests)
+
+    def _text(self, row: Mapping[str, Any], name: str, where: str) -> str:
+        value = self.data.value(row, name)
+        if (
+            self.answer.rule == "json"
+            and name == self.answer.field
+            and not isinstance(value, (str, NoneType))
+        ):
+            return json.dumps(value, ensure_ascii=False)
+        return _text(row, value, self.data.column(name), name, where)
 
     def _options(
         self, row: Mapping[str, Any], gold: str, where: str
@@ -284,17 +251,22 @@ class Task(Schema):
             return (), (), gold
         texts: tuple[str, ...] = ()
         if answer.options_field is not None:
-            values = row.get(self.data.column(answer.options_field))
+            values = self.data.value(row, answer.options_field)
             if not isinstance(values, list) or not 2 <= len(values) <= len(string.ascii_uppercase):
                 raise DataError(f"{where}: field {answer.options_field!r} must be a list of 2 to 26 options")
             options = tuple(str(value) for value in values)
             if answer.rule == "choice":
                 texts, options = options, tuple(string.ascii_uppercase[: len(options)])
-                gold = options[texts.index(gold)] if gold in texts else gold
+                gold = self._letter(row, gold, texts, where)
         else:
             options = answer.words or ()
             gold = answer.options.get(gold, gold) if isinstance(answer.options, dict) else gold
         if gold not in options:
+            if gold in HIDDEN:
+                raise DataError(
+                    f"{where}: gold answer {gold!r} is how a data set hides its answers: judge on a split "
+                    "that has them (`data.test`)"
+                )
             shown = ", ".join(options[:12]) + (", ..." if len(options) > 12 else "")
             raise DataError(
                 f"{where}: gold answer {gold!r} is not among the options ({shown}): "
@@ -302,9 +274,23 @@ class Task(Schema):
             )
         return options, texts, gold
 
+    def _letter(self, row: Mapping[str, Any], gold: str, texts: Sequence[str], where: str) -> str:
+        """Return the letter of a gold answer that is given as a key, an option's text or a letter."""
+        name = self.answer.keys_field
+        if name is None:
+            return string.ascii_uppercase[texts.index(gold)] if gold in texts else gold
+        keys = self.data.value(row, name)
+        if not isinstance(keys, list) or len(keys) != len(texts):
+            raise DataError(
+                f"{where}: field {name!r} must be a list of {len(texts)} keys, one for each option"
+            )
+        listed = [str(key) for key in keys]
+        if gold not in listed:
+            raise DataError(f"{where}: gold answer {gold!r} is none of the keys ({', '.join(listed)})")
+        return string.ascii_uppercase[listed.index(gold)]
 
-def _text(row: Mapping[str, Any], column: str, name: str, where: str) -> str:
-    value = row.get(column)
+
+def _text(row: Mapping[str, Any], value: Any, column: str, name: str, where: str) -> str:
     if value is None:
         present = ", ".join(map(str, row)) or "nothing"
         mapped = "" if column == name else f" (column {column!r})"

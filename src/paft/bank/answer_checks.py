@@ -24,14 +24,28 @@ from paft.prompt import Prompt
 from paft.task import Task
 
 # An answer of each open rule that stands for any other.
-SAMPLES = {"number": "137", "text": "Blue Harbour", "json": '{"item": "lamp", "count": 2}'}
-OPEN_VALUES = {"number": r"-?\d[\d,.]*", "text": r"[A-Z][a-z]+", "json": r"\{[^<…]*\}"}
+SAMPLES = {
+    "number": "137",
+    "final_number": "137",
+    "text": "Blue Harbour",
+    "json": '{"item": "lamp", "count": 2}',
+    "code": "    return left + right",
+}
+OPEN_VALUES = {
+    "number": r"-?\d[\d,.]*",
+    "final_number": r"-?\d[\d,.]*",
+    "text": r"[A-Z][a-z]+",
+    "json": r"\{[^<…]*\}",
+    "code": r"return \w+",
+}
 OTHER_KINDS = {
     "label": (wording.SEVERAL, wording.A_LETTER, wording.A_NUMBER),
     "choice": (wording.SEVERAL, wording.A_NUMBER, wording.WHOLE_OPTION),
     "number": (wording.IN_WORDS, wording.A_LETTER),
+    "final_number": (wording.IN_WORDS, wording.A_LETTER),
     "text": (wording.A_LETTER, wording.A_NUMBER),
     "json": (wording.ONE_WORD,),
+    "code": (wording.ONE_WORD, wording.A_LETTER, wording.A_NUMBER),
 }
 BINARY = {"yes", "no", "true", "false"}
 

@@ -235,8 +235,10 @@ def _answer_form(task: Task) -> str:
         return f"with exactly one of these: {words}" if words else "with exactly one of the listed options"
     return {
         "number": "with a number and nothing else",
+        "final_number": "with its working, and at the end the result as a number",
         "text": "with a short text on one line and nothing else",
         "json": "with one JSON value and nothing else",
+        "code": "with Python code and nothing else",
     }[answer.rule]
 
 

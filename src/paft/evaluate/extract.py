@@ -4,12 +4,16 @@
 rule              what is read                                when it equals the gold answer
 ================  ==========================================  =============================
 number            the first number                            equal as decimal numbers
+final_number      the number behind the first ``####``,       equal as decimal numbers
+                  else the last number
 text              the first non-blank line                    equal without case, outer
                                                               punctuation, repeated spaces
 json              the first JSON object, list or value        equal as parsed values
+code              the first fenced block, else all of it      the tests pass
 choice, label     the option in the reply                     the same option
 ================  ==========================================  =============================
 
+Programs are run, not compared (:mod:`paft.evaluate.code_answer`).
 Closed rules (``choice``, ``label``) are read from text only where a model gives no likelihoods
 (:mod:`paft.evaluate.server`).
 """
@@ -26,6 +30,8 @@ EDGES = " \t\r\n.,;:!?\"'`*_()[]{}<>#-"  # around an answer: punctuation, quotes
 LETTER_END = r"(?!['\u2019]\w)"  # "I'm" names no option
 NO_ENGLISH = r"(?!\s+(?!(?:is|or|and|because|since)\b)[a-z])"  # the article and the pronoun
 NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[-+]?\.\d+")
+FINAL = "####"  # GSM8K's mark before the result
+FENCE = re.compile(r"```[^\n`]*\n(.*?)(?:```|\Z)", re.DOTALL)
 EXACT = Context(prec=1000)  # the default context rounds to 28 digits
 
 
@@ -34,6 +40,8 @@ def extract(rule: str, text: str) -> str | None:
 
     >>> extract("number", " The total is $1,250.50, I think")
     '1250.5'
+    >>> extract("final_number", "20 - 8 = 12, and 3 of them make $1,036.00.")
+    '1036'
     >>> extract("text", "\n Paris.\nIt is")
     'paris'
     >>> extract("json", 'Sure: {"b": 1, "a": 2} done')
@@ -41,8 +49,12 @@ def extract(rule: str, text: str) -> str | None:
     """
     if rule == "number":
         return _number(text)
+    if rule == "final_number":
+        return _final_number(text)
     if rule == "json":
         return _json(text)
+    if rule == "code":
+        return _code(text)
     line = next((line for line in text.splitlines() if line.strip()), "")
     return " ".join(line.casefold().split()).strip(" .,;:!?\"'`") or None
 
@@ -133,10 +145,25 @@ def _opens(option: str, rest: str) -> bool:
 
 def _number(text: str) -> str | None:
     match = NUMBER.search(text)
-    if match is None:
+    return None if match is None else _decimal(match.group())
+
+
+def _final_number(text: str) -> str | None:
+    marked = _number(text.partition(FINAL)[2])
+    if marked is not None:
+        return marked
+    found = list(NUMBER.finditer(text))
+    if not found:
         return None
+    last = found[-1]
+    # Between two numbers a sign is a minus or a plus of its own: "48-2" ends with 2.
+    joined = last.start() > 0 and (text[last.start() - 1].isalnum() or text[last.start() - 1] in ")%")
+    return _decimal(last.group().lstrip("+-") if joined else last.group())
+
+
+def _decimal(digits: str) -> str | None:
     try:
-        value = Decimal(match.group().replace(",", ""))
+        value = Decimal(digits.replace(",", ""))
     except InvalidOperation:
         return None
     return format(EXACT.add(value.normalize(EXACT), 0), "f")  # adding 0 makes -0 a 0
@@ -151,10 +178,17 @@ def _json(text: str) -> str | None:
     for start in starts:
         try:
             value, _ = decoder.raw_decode(text, start)
-        except json.JSONDecodeError:
+        except ValueError:  # also for numbers of thousands of digits
             continue
+        except RecursionError:  # thousands of brackets: no answer, and too slow to look further
+            return None
         return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return None
+
+
+def _code(text: str) -> str | None:
+    fenced = FENCE.search(text)
+    return (fenced[1] if fenced else text).rstrip() or None
 
 
 def _whole_or_float(text: str) -> int | float:

@@ -19,6 +19,7 @@ import numpy as np
 
 from paft.encode import Encoder
 from paft.errors import DataError
+from paft.evaluate.code_answer import check_opt_in, code_score
 from paft.evaluate.extract import cell_score, extract, extract_option
 from paft.evaluate.generate import Generated, generate_answers
 from paft.evaluate.ledger import Ledger
@@ -129,6 +130,7 @@ def evaluate_matrix(
     on_cells: Callable[[int], None] | None = None,
     ledger: Ledger | None = None,
     chosen: np.ndarray | None = None,
+    allow_code: bool = False,
 ) -> Matrix:
     """Score every prompt on every example with one loaded model.
 
@@ -143,7 +145,12 @@ def evaluate_matrix(
         on_cells: Called with the number of cells just finished.
         ledger: Keeps finished cells, so that a killed evaluation goes on where it stopped.
         chosen: Which cells to score, (P, N) of bool; all by default (:mod:`paft.evaluate.budget`).
+        allow_code: Whether answers that are programs may be run (:mod:`paft.evaluate.code_answer`).
+
+    Raises:
+        ConfigError: If answers are programs and may not be run.
     """
+    check_opt_in(task, allow_code)
     places = [
         (prompt, example)
         for p, prompt in enumerate(prompts)
@@ -279,7 +286,10 @@ def _open_cell(task: Task, prompt: Prompt, example: Example, answer: Generated) 
         prediction = extract_option(answer.text, example.options)
     else:
         prediction = extract(task.answer.rule, answer.text)
-    score = cell_score(task.metric, task.answer.rule, prediction, example.gold)
+    if task.answer.rule == "code":
+        score = code_score(prediction, example.tests)
+    else:
+        score = cell_score(task.metric, task.answer.rule, prediction, example.gold)
     return Cell(prompt.id, example.index, prediction, prediction is not None, score, answer.tokens, ())
 
 

@@ -16,6 +16,8 @@ from paft.prompt import Prompt
 from paft.task import Task
 
 # Constants and operators of the two languages, and the receiver of Jinja's own render method.
+# Answer rules that neither lm-eval nor promptfoo reads without code of its own.
+NO_COUNTERPART = ("final_number", "json", "code")
 NOT_VARIABLES = frozenset({"true", "false", "none", "null", "True", "False", "None", "not", "self"})
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from paft.bank.exporters.folder import new_folder, write_parquet, yaml_text
-from paft.bank.exporters.jinja import check_names, jinja_text
+from paft.bank.exporters.jinja import NO_COUNTERPART, check_names, jinja_text
 from paft.bank.store import Bank
 from paft.errors import ConfigError, PromptError
 from paft.evaluate.extract import extract
@@ -47,8 +47,9 @@ def write_lm_eval(bank: Bank, output: Path, task: Task, split: str) -> None:
         DataError: If the task's test examples cannot be read.
         PromptError: If the split has no prompts or one does not fit the task.
     """
-    if task.answer.rule == "json" or task.metric == "token_f1":
-        what = "rule 'json'" if task.answer.rule == "json" else "metric 'token_f1'"
+    if task.answer.rule in NO_COUNTERPART or task.metric == "token_f1":
+        rule = task.answer.rule
+        what = f"rule {rule!r}" if rule in NO_COUNTERPART else "metric 'token_f1'"
         raise ConfigError(
             f"task {task.name!r} cannot be exported for lm-eval: {what} has no counterpart there "
             "that needs no code"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from paft.bank.exporters.folder import yaml_text
-from paft.bank.exporters.jinja import NOT_VARIABLES, check_names, jinja_text, quoted
+from paft.bank.exporters.jinja import NO_COUNTERPART, NOT_VARIABLES, check_names, jinja_text, quoted
 from paft.bank.store import Bank
 from paft.errors import ConfigError
 from paft.evaluate.extract import extract
@@ -49,10 +49,10 @@ def write_promptfoo(bank: Bank, output: Path, task: Task, split: str, provider: 
         PaftError: If the file cannot be written.
         PromptError: If the split has no prompts or one does not fit the task.
     """
-    if task.answer.rule == "json":
+    if task.answer.rule in NO_COUNTERPART:
         raise ConfigError(
-            f"task {task.name!r} cannot be exported for promptfoo: rule 'json' has no counterpart there "
-            "that needs no code"
+            f"task {task.name!r} cannot be exported for promptfoo: rule {task.answer.rule!r} has no "
+            "counterpart there that needs no code"
         )
     check_names(task, "promptfoo", RESERVED)
     prompts = bank.require(split)
