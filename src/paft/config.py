@@ -8,168 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import Field, field_validator, model_validator
 
 from paft.errors import ConfigError
 from paft.files import read_yaml
+from paft.grid.baselines.settings import Choose
 from paft.schema import Schema, nearest, parse
-from paft.train.schedule import Draws, Mode
+from paft.train.settings import Adapt as Adapt
+from paft.train.settings import Train as Train
 
 BUILTIN_TASK = "routing"
 BUILTIN_MODEL = "tiny"
 # What the built-in model needs where nothing is given: it has six million parameters and has read
 # little, so an adapter on frozen weights learns a task slowly and all weights cost no more.
 BUILTIN_TRAIN: dict[str, Any] = {"learning_rate": 1e-3, "batch_size": 8, "adapt": {"method": "full"}}
-
-Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-
-class Adapt(Schema):
-    """What is trained.
-
-    Attributes:
-        method: ``lora`` (an adapter beside frozen weights), ``qlora`` (the same beside weights held
-            in 4 bit) or ``full`` (all weights).
-        rank: Rank r of LoRA. PAPER: 8.
-        alpha: LoRA's scale is alpha / rank. PAPER: 16.
-        dropout: Dropout before the adapter.
-        targets: Names of modules that get an adapter, or ``all-linear``. PAPER: q_proj, v_proj.
-        rslora: Scale by alpha / sqrt(rank) instead, which keeps high ranks learning.
-        dora: Learn length and direction of each weight apart (DoRA); slower, for low ranks.
-        modules_to_save: Names of modules trained whole and stored in the adapter; none by default.
-    """
-
-    method: Literal["lora", "qlora", "full"] = "lora"
-    rank: int = Field(default=16, ge=1)
-    alpha: float = Field(default=32, gt=0)
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    targets: str | tuple[str, ...] = "all-linear"
-    rslora: bool = False
-    dora: bool = False
-    modules_to_save: tuple[str, ...] | None = None
-
-    @model_validator(mode="after")
-    def _check_variants(self) -> Adapt:
-        on = [name for name in ("rslora", "dora", "modules_to_save") if getattr(self, name)]
-        if self.method == "full" and on:
-            raise ValueError(f"{on[0]} needs an adapter: set method to lora or qlora, or leave it out")
-        return self
-
-    @property
-    def quantised(self) -> bool:
-        """Whether the frozen weights are held in 4 bit."""
-        return self.method == "qlora"
-
-
-class Train(Schema):
-    """Stage 2.
-
-    Attributes:
-        schedule: When the prompt changes; methods set it.
-        resample_every: K, optimiser steps that share one prompt (schedule ``block``).
-        draws: ``replacement`` (PAPER), or ``cycle``: every prompt comes once before one comes again.
-        weights: How often a prompt is drawn, by its id, relative to those not named, which have 1.
-        canonical_ratio: Share of steps (of examples in schedules by example) that train on the
-            user's own prompt, which is then drawn at no other.
-        epochs: T, passes over the training examples.
-        batch_size: Examples per optimiser step over all devices.
-        micro_batch_size: Examples per device and forward pass; all of them by default.
-        learning_rate: Peak rate of AdamW. PAPER: 1e-4.
-        warmup: Share of steps over which the rate rises.
-        weight_decay: AdamW's weight decay.
-        max_length: Tokens of prompt and answer together at most.
-        examples: Training examples used at most (a fixed random sample); all by default.
-        workers: Processes beside each training process that render and tokenise; none by default.
-        save_every: Optimiser steps between checkpoints; 0 for none; by default a tenth of the run,
-            at least 50 steps.
-        loss: What a step averages over: answer tokens or examples; see :mod:`paft.train.loss`.
-        group_by_length: Batches of similar length, for less padding. Off is PAPER.
-        padding_free: No padding at all: the examples of a batch share one row.
-        precision: ``auto``, ``float32`` or ``bfloat16``; see :mod:`paft.train.numerics`.
-        gradient_checkpointing: Compute layers again in the backward pass: less memory, more time.
-        compile: Compile the layers (torch.compile); costs minutes at the start, so for long runs.
-        attention: The library's name of an implementation (``sdpa``, ``flash_attention_2``); the
-            model's own choice by default.
-        validate_every: Optimiser steps between validations on the bank's validation prompts, or a
-            share of all steps below 1; none by default. See :mod:`paft.train.validation`.
-        validate_examples: Validation examples at most: of the task's validation data, else held out
-            from the training examples (then at most a tenth of them).
-        validate_by: What a better model is better in: ``mean`` or ``min`` (worst) accuracy over the
-            validation prompts.
-        keep: Weights that stay: those of the ``best`` validation or the ``last``.
-        patience: Validations in a row without a better one after which training stops.
-        report_to: Where the log goes too, as the Trainer names it: ``tensorboard``, ``wandb`` ...
-        adapt: What is trained.
-    """
-
-    schedule: Mode = "block"
-    resample_every: int = Field(default=4, ge=1)
-    draws: Draws = "replacement"
-    weights: dict[str, Weight] | None = Field(default=None, min_length=1)
-    canonical_ratio: float = Field(default=0.0, ge=0, le=1)
-    epochs: int = Field(default=3, ge=1)
-    batch_size: int = Field(default=16, ge=1)
-    micro_batch_size: int | None = Field(default=None, ge=1)
-    learning_rate: float = Field(default=2e-4, gt=0)
-    warmup: float = Field(default=0.1, ge=0, lt=1)
-    weight_decay: float = Field(default=0.0, ge=0)
-    max_length: int = Field(default=1024, ge=8)
-    examples: int | None = Field(default=None, ge=1)
-    workers: int = Field(default=0, ge=0)
-    save_every: int | None = Field(default=None, ge=0)
-    loss: Literal["token", "example"] = "token"
-    group_by_length: bool = False
-    padding_free: bool = False
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    gradient_checkpointing: bool = False
-    compile: bool = False
-    attention: str | None = Field(default=None, min_length=1)
-    validate_every: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    validate_examples: int = Field(default=200, ge=1)
-    validate_by: Literal["mean", "min"] = "mean"
-    keep: Literal["best", "last"] = "last"
-    patience: int | None = Field(default=None, ge=1)
-    report_to: tuple[str, ...] = ()
-    adapt: Adapt = Adapt()
-
-    @field_validator("weights", mode="before")
-    @classmethod
-    def _check_ids(cls, weights: Any) -> Any:
-        if isinstance(weights, dict):
-            for name in weights:
-                if not isinstance(name, str):  # an id of digits alone is a number to YAML
-                    raise ValueError(f"the prompt id {name!r} was read as a number: put it in quotes")
-        return weights
-
-    @model_validator(mode="after")
-    def _check_attention(self) -> Train:
-        if self.precision == "float32" and (self.attention or "").startswith("flash"):
-            raise ValueError(f"attention {self.attention!r} cannot compute in float32: set precision to auto")
-        return self
-
-    @field_validator("report_to", mode="before")
-    @classmethod
-    def _check_report_to(cls, names: Any) -> Any:
-        names = [names] if isinstance(names, str) else names
-        return [] if names == ["none"] else names
-
-    @model_validator(mode="after")
-    def _check_validation(self) -> Train:
-        every = self.validate_every
-        if every is not None and every >= 1 and every % 1:
-            raise ValueError(f"validate_every {every}: give whole steps, or a share of all steps below 1")
-        if every is None and (self.keep == "best" or self.patience is not None):
-            raise ValueError("keep 'best' and patience need validations: set validate_every, say to 0.1")
-        return self
-
-    @model_validator(mode="after")
-    def _check_draws(self) -> Train:
-        if self.weights is not None and self.draws == "cycle":
-            raise ValueError("weights do not go with draws 'cycle': there every prompt comes equally often")
-        return self
 
 
 class Chat(Schema):
@@ -204,11 +59,13 @@ class Evaluate(Schema):
         choose: The option with the largest log-probability (``sum``) or the largest one per token
             (``mean``) is the prediction.
         batch_tokens: Tokens per forward pass at most; lower it when memory runs out.
+        allow_code: Whether answers that are programs (rule ``code``) may be run on this machine.
     """
 
     examples: int | None = Field(default=None, ge=1)
     choose: Literal["sum", "mean"] = "sum"
     batch_tokens: int = Field(default=4096, ge=1)
+    allow_code: bool = False
 
 
 class RunConfig(Schema):
@@ -226,6 +83,7 @@ class RunConfig(Schema):
         train: Settings of stage 2. For the built-in model, ``BUILTIN_TRAIN`` stands in for what is
             not given.
         evaluate: Settings of stage 3.
+        choose: How methods that choose a prompt do so.
     """
 
     task: str = BUILTIN_TASK
@@ -238,6 +96,7 @@ class RunConfig(Schema):
     chat: Chat = Chat()
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
+    choose: Choose = Choose()
 
     @model_validator(mode="before")
     @classmethod

@@ -101,7 +101,7 @@ def _child(job: Job, rank: int, port: int) -> None:
     import torch
 
     torch.set_num_threads(1)
-    # Loader workers begin as they do under a launcher, not by importing all anew as this process's kind would.
+    # Loader workers begin as they do under a launcher, not by importing all anew as by default here.
     multiprocessing.set_start_method("fork", force=True)
     train(job, lambda: os.kill(os.getpid(), signal.SIGKILL))
 

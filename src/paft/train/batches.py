@@ -14,7 +14,7 @@ the examples of a batch form one row, and positions that start anew tell where e
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,8 +22,10 @@ import torch
 from torch.utils.data import Dataset, Sampler
 
 from paft.encode import Encoded, Encoder
+from paft.errors import DataError
 from paft.prompt import Prompt
 from paft.task import Example
+from paft.train.dropout import WordDropout
 from paft.train.schedule import Schedule
 
 IGNORE = -100  # label of a position that carries no loss
@@ -32,10 +34,19 @@ _POOL = 50  # batches that are sorted by length together
 
 
 class Plan(NamedTuple):
-    """What one position of an epoch trains on."""
+    """What one position of an epoch trains on.
+
+    Attributes:
+        example: Index of the example.
+        prompt: Index of the prompt.
+        other: Index of a second prompt, if the example is trained on under two.
+        place: (epoch, step within it), where a variant of the prompt is drawn from them.
+    """
 
     example: int
     prompt: int
+    other: int | None = None
+    place: tuple[int, int] | None = None
 
 
 def epoch_order(
@@ -126,7 +137,15 @@ def plans(
     for at, example in enumerate(map(int, order)):
         if by_example or at % batch == 0:  # else the prompt is the step's, already drawn
             prompt = schedule.prompt(epoch=epoch, step=at // batch, example=example)
-        yield Plan(example, prompt)
+        yield plan_of(schedule, epoch=epoch, step=at // batch, example=example, prompt=prompt)
+
+
+def plan_of(schedule: Schedule, *, epoch: int, step: int, example: int, prompt: int) -> Plan:
+    """Return the plan of an example of a step that the schedule gives a prompt."""
+    if schedule.keeps_own(example):
+        prompt = 0
+    other = schedule.other(epoch=epoch, step=step, first=prompt) if schedule.second else None
+    return Plan(example, prompt, other, (epoch, step) if schedule.placed else None)
 
 
 def round_up(size: int, multiple: int) -> int:
@@ -161,6 +180,11 @@ class PlanSampler(Sampler[Plan]):
             lengths=self.lengths,
         )
 
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of an epoch."""
+        return -(-self.size // self.batch)
+
     def __len__(self) -> int:
         return round_up(self.size, self.fill)
 
@@ -171,27 +195,51 @@ class Planned(Encoded):
 
     Attributes:
         prompt: Index of the prompt it is under.
+        second: The same example under a second prompt, with the same answer tokens.
     """
 
     prompt: int
+    second: Planned | None = None
 
 
 class RenderedExamples(Dataset[Planned]):
     """Examples under prompts, rendered and tokenised when they are asked for."""
 
-    def __init__(self, examples: Sequence[Example], prompts: Sequence[Prompt], encoder: Encoder) -> None:
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        prompts: Sequence[Prompt],
+        encoder: Encoder,
+        dropout: WordDropout | None = None,
+    ) -> None:
         self.examples = examples
         self.prompts = prompts
         self.encoder = encoder
+        self.dropout = dropout
 
     def __len__(self) -> int:
         return len(self.examples)
 
     def __getitem__(self, plan: Plan) -> Planned:
-        example = self.examples[plan.example]
-        rendered = self.prompts[plan.prompt].render(example.values)
-        encoded = self.encoder.encode(rendered, example.gold)
-        return Planned(encoded.input_ids, encoded.answer_start, encoded.truncated, plan.prompt)
+        first = self._encoded(plan, plan.prompt)
+        if plan.other is None:
+            return first
+        second = self._encoded(plan, plan.other)
+        if first.input_ids[first.answer_start :] != second.input_ids[second.answer_start :]:
+            one, two = (self.prompts[i].id for i in (plan.prompt, plan.other))
+            raise DataError(
+                f"train.consistency: the answer of example {self.examples[plan.example].index} has other "
+                f"tokens under prompt {one} than under {two}, most often because one of the two ends in "
+                "white space: let all training prompts end alike, or leave consistency out"
+            )
+        return replace(first, second=second)
+
+    def _encoded(self, plan: Plan, number: int) -> Planned:
+        example, prompt = self.examples[plan.example], self.prompts[number]
+        if self.dropout is not None and plan.place is not None:
+            prompt = self.dropout(prompt, *plan.place, plan.example, number)
+        encoded = self.encoder.encode(prompt.render(example.values), example.gold)
+        return Planned(encoded.input_ids, encoded.answer_start, encoded.truncated, number)
 
 
 @dataclass(frozen=True)
@@ -247,7 +295,10 @@ class StepCollator:
             kept positions of all rows; ``ids`` (N,), the token; ``owners`` (N,), its row;
             ``shares`` (N,), one by the number of answer tokens of its row. Of all B rows
             ``prompts`` (B,), the index of the prompt, and ``lengths`` (B,), of prompt and answer.
+            Examples under a second prompt follow behind all others, in the same order, so that the
+            answer tokens of the second half are those of the first.
         """
+        rows = [*rows, *(row.second for row in rows if row.second is not None)]
         batch = self.collator(rows)
         counts = torch.tensor([answer_tokens(row) for row in rows])
         owners = torch.repeat_interleave(torch.arange(len(rows)), counts)

@@ -30,6 +30,7 @@ from paft.train.batches import (
     rendered_lengths,
     round_up,
 )
+from paft.train.dropout import word_dropout
 from paft.train.schedule import make_schedule
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class PromptDataset(Dataset[Row]):
         self.rendered = rendered
         self.config = config
         self.epochs = epochs
+        _refuse_losses(config)
         self._schedule = make_schedule(config, rendered.prompts, seed=seed, examples=size)
         grouped = config.group_by_length
         self._lengths = rendered_lengths(rendered.examples, rendered.prompts[0]) if grouped else None
@@ -186,13 +188,23 @@ def prompt_dataset(
     chosen = list(prompts.require("train") if isinstance(prompts, Bank) else prompts)
     for prompt in chosen:
         task.check_prompt(prompt)
-    if config.schedule != "single" and config.canonical_ratio > 0:
+    if config.own_prompt_first:
         own = task.prompts[0]
         chosen = [own, *(prompt for prompt in chosen if prompt.id != own.id)]
     encoder = make_encoder(tokenizer, config.max_length, chat)
     given = task.examples("train") if examples is None else list(examples)
-    rendered = RenderedExamples(given, chosen, encoder)
+    rendered = RenderedExamples(given, chosen, encoder, word_dropout(config, seed))
     return PromptDataset(rendered, config, seed=seed, epochs=epochs, fill=fill)
+
+
+def _refuse_losses(config: Train) -> None:
+    """Refuse settings that need a model or a loss of our own."""
+    for name in ("worst", "consistency", "low_kl", "curriculum"):
+        if config.schedule != "single" and getattr(config, name) is not None:
+            raise ConfigError(
+                f"train.{name} needs the losses of a model, which rows for other trainers are made without: "
+                "train with PAFT's own loop, or leave it out"
+            )
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from paft.errors import DataError
-from paft.train.batches import Plan, Planned, RenderedExamples, answer_tokens, epoch_order
+from paft.train.batches import Planned, RenderedExamples, answer_tokens, epoch_order, plan_of
 from paft.train.schedule import Schedule
 
 LOOKED_AT = 1_000  # positions of the first epoch at most
@@ -55,12 +55,14 @@ def preview(dataset: RenderedExamples, schedule: Schedule, batch: int) -> Previe
     """
     size = len(dataset)
     order = epoch_order(size, schedule.seed, 0)
-    rows = []
+    rows: list[Planned] = []
     for at in np.linspace(0, size - 1, min(size, LOOKED_AT)).round().astype(int).tolist():
         example = int(order[at])
-        prompt = schedule.prompt(epoch=0, step=at // batch, example=example)
+        step = at // batch
+        prompt = schedule.prompt(epoch=0, step=step, example=example)
         try:
-            rows.append(dataset[Plan(example, prompt)])
+            row = dataset[plan_of(schedule, epoch=0, step=step, example=example, prompt=prompt)]
         except DataError as error:
             raise DataError(f"training examples: {error}") from None
+        rows += [row] if row.second is None else [row, row.second]
     return Preview(tuple(rows))

@@ -44,7 +44,7 @@ _STREAM = 0x5EED
 # First number of a draw's key, by mode; a step is a block of one. The others keep what is drawn
 # beside the prompts apart from them.
 _MODES = {"static": 1, "example": 2, "step": 3, "block": 3}
-_CYCLE, _PLACES, _OFFSET = 4, 5, 6
+_CYCLE, _PLACES, _OFFSET, _SECOND, _OWN = 4, 5, 6, 7, 8
 _STRETCH = 20  # draws in a row of which the user's own prompt has its share, to one draw
 
 
@@ -68,7 +68,12 @@ class Schedule:
             others never give it. Of any ``_STRETCH`` draws in a row from a multiple of it on, the
             share holds to one draw, at random places.
         steps: Optimiser steps of an epoch; cycles and a ratio need it in modes ``step``, ``block``.
-        examples: Number of examples; cycles and a ratio need it in mode ``example``.
+        examples: Number of examples; cycles and a ratio need it in mode ``example``, and an
+            ``augment_fraction`` needs it.
+        second: Whether every example has a second prompt too; see :meth:`other`.
+        placed: Whether plans say their epoch and step, for variants of a prompt.
+        augment_fraction: Share in (0, 1] of the examples that the schedule is for; all others have the
+            first prompt, the user's own, which is then not drawn.
 
     Raises:
         ValueError: If a number is out of range or lacks, or weights do not fit.
@@ -87,6 +92,9 @@ class Schedule:
     canonical_ratio: float = 0.0
     steps: int | None = None
     examples: int | None = None
+    second: bool = False
+    placed: bool = False
+    augment_fraction: float = 1.0
 
     def __post_init__(self) -> None:
         if self.bank_size < 1 or self.resample_every < 1 or self.seed < 0:
@@ -96,10 +104,16 @@ class Schedule:
         if not 0 <= self.canonical_ratio <= 1:
             raise ValueError(f"canonical_ratio must lie in [0, 1], got {self.canonical_ratio}")
         if not self._drawn and self.canonical_ratio < 1:
-            raise ValueError("a canonical_ratio below 1 needs a second prompt, got bank_size=1")
+            raise ValueError(
+                "a canonical_ratio or augment_fraction below 1 needs a second prompt, got bank_size=1"
+            )
         if self._numbered and self.mode in ("example", "step", "block") and not self._per_epoch:
             needed = "examples" if self.mode == "example" else "steps"
             raise ValueError(f"cycles and canonical_ratio in mode {self.mode!r} need {needed}, at least 1")
+        if self.second and self._drawn < 2:
+            raise ValueError(f"a second prompt needs two to draw from, got {self}")
+        if not 0 < self.augment_fraction <= 1 or (self.augment_fraction < 1 and not self.examples):
+            raise ValueError(f"augment_fraction must lie in (0, 1] and needs examples, got {self}")
         self._check_weights()
 
     def prompt(self, *, epoch: int, step: int, example: int) -> int:
@@ -121,13 +135,38 @@ class Schedule:
             return 0
         key = self._key(epoch, step, example)
         if not self._numbered:
-            return self._random(key)
+            return self._first + self._random(key)
         number = self._number(key)
         canonical, before = self._canonical(number)
         if canonical:
             return 0
         drawn = self._random(key) if self.draws == "replacement" else self._cycled(number - before)
         return self._first + drawn
+
+    def other(self, *, epoch: int, step: int, first: int) -> int:
+        """Return the index of a second prompt for the examples of a step, uniform over all but the first.
+
+        The user's own prompt, where it has a share, is no second prompt.
+
+        Args:
+            epoch: Epoch, from 0.
+            step: Optimiser step within the epoch, from 0.
+            first: The prompt that an example has already.
+        """
+        low = self._first
+        generator = np.random.default_rng([_STREAM, self.seed, _SECOND, epoch, step])
+        drawn = low + int(generator.integers(self._drawn - (first >= low)))
+        return drawn + (low <= first <= drawn)
+
+    def keeps_own(self, example: int) -> bool:
+        """Whether an example has the user's own prompt at all times."""
+        return self.augment_fraction < 1 and example in self._own
+
+    @cached_property
+    def _own(self) -> frozenset[int]:
+        size = self.examples or 0
+        order = np.random.default_rng([_STREAM, self.seed, _OWN]).permutation(size)
+        return frozenset(order[round(self.augment_fraction * size) :].tolist())
 
     def _check_weights(self) -> None:
         weights = self.weights
@@ -143,7 +182,7 @@ class Schedule:
     @property
     def _first(self) -> int:
         """Index of the first prompt that is drawn."""
-        return int(self.canonical_ratio > 0)
+        return int(self.canonical_ratio > 0 or self.augment_fraction < 1)
 
     @property
     def _drawn(self) -> int:
@@ -180,10 +219,10 @@ class Schedule:
             raise ValueError(f"draw {place} of an epoch lies past its end: it has {self._per_epoch} ({self})")
         return epoch * self._per_epoch + place
 
-    def _random(self, key: tuple[int, ...]) -> int:
+    def _random(self, key: tuple[int, ...], among: int | None = None) -> int:
         generator = np.random.default_rng([_STREAM, self.seed, *key])
         if self.weights is None:
-            return int(generator.integers(self._drawn))
+            return int(generator.integers(among or self._drawn))
         return int(np.searchsorted(self._cumulative, generator.random(), side="right"))
 
     @cached_property
@@ -235,20 +274,41 @@ def make_schedule(config: Train, prompts: Sequence[Prompt], *, seed: int, exampl
         examples: Number of training examples.
 
     Raises:
-        ConfigError: If weights name other prompts or leave none, or a ratio has no other prompt.
+        ConfigError: If weights name other prompts or leave none, a switch needs more prompts or another
+            schedule, or a ratio has no other prompt.
     """
     if config.schedule == "single":
         return Schedule("single", len(prompts), config.resample_every, seed)
-    if len(prompts) == 1 and 0 < config.canonical_ratio < 1:
-        raise ConfigError(
-            f"train.canonical_ratio {config.canonical_ratio}: the bank has no training prompt besides the "
-            "user's own: add some, or train with method single"
-        )
+    _check_switches(config, len(prompts))
     return Schedule(
         config.schedule, len(prompts), config.resample_every, seed, config.draws,
         weights_of(config, prompts), config.canonical_ratio,
         steps=-(-examples // config.batch_size), examples=examples,
+        second=config.consistency is not None, placed=config.prompt_dropout is not None,
+        augment_fraction=config.augment_fraction or 1.0,
     )  # fmt: skip
+
+
+def _check_switches(config: Train, count: int) -> None:
+    """Refuse settings that the schedule or the number of prompts gives no sense."""
+    if count == 1 and 0 < config.canonical_ratio < 1:
+        raise ConfigError(
+            f"train.canonical_ratio {config.canonical_ratio}: the bank has no training prompt besides the "
+            "user's own: add some, or train with method single"
+        )
+    for name in ("worst", "curriculum"):
+        if getattr(config, name) is not None and config.schedule not in ("block", "step"):
+            raise ConfigError(
+                f"train.{name} chooses the prompt of a step, but in schedule {config.schedule!r} each "
+                "example has its own: train with method paft or per_step, or leave it out"
+            )
+    needed = 2 + config.own_prompt_first
+    for name in ("worst", "curriculum", "consistency", "augment_fraction"):
+        if getattr(config, name) is not None and count < needed - (name == "augment_fraction"):
+            raise ConfigError(
+                f"train.{name} needs more training prompts than {count}: add some to the bank, or leave it "
+                "out"
+            )
 
 
 def weights_of(config: Train, prompts: Sequence[Prompt]) -> tuple[float, ...] | None:
@@ -263,12 +323,12 @@ def weights_of(config: Train, prompts: Sequence[Prompt]) -> tuple[float, ...] | 
     """
     if config.weights is None:
         return None
-    drawn = [prompt.id for prompt in (prompts[1:] if config.canonical_ratio > 0 else prompts)]
+    drawn = [prompt.id for prompt in (prompts[1:] if config.own_prompt_first else prompts)]
     for name in config.weights:
-        if config.canonical_ratio > 0 and name == prompts[0].id:
+        if config.own_prompt_first and name == prompts[0].id:
             raise ConfigError(
                 f"train.weights: {name} is the user's own prompt, whose share is train.canonical_ratio "
-                f"({config.canonical_ratio}): give one of the two"
+                f"({config.canonical_ratio}) or what train.augment_fraction leaves: give one of the two"
             )
         if name not in drawn:
             raise ConfigError(

@@ -8,7 +8,7 @@ same bits. Devices, precision and scale stay accelerate's.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -41,17 +41,20 @@ from paft.train.checkpoint import (
     remove_checkpoints,
     training_inputs,
 )
-from paft.train.failures import check_vocabulary, told
+from paft.train.course import Beside, Course, add_keepers, plan_course
+from paft.train.failures import told
 from paft.train.logs import report_to
 from paft.train.loss import StepLoss
 from paft.train.numerics import check_apart, compile_layers, prepare, trainer_settings
 from paft.train.preview import Preview, preview
-from paft.train.schedule import Schedule, make_schedule
-from paft.train.tally import PromptRecord, Tally
+from paft.train.schedule import Schedule
+from paft.train.tally import PromptRecord, StepTally, Tally
 from paft.train.trainer import OnStep, PromptTrainer, write_failure
 from paft.train.validation import Point, Validation, Validator, best_point, validation_points
+from paft.train.worst import drawn_ids
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
 
 
@@ -71,7 +74,8 @@ class Trained:
             and at every checkpoint.
         by_prompt: How training went under each prompt, by its id.
         validations: (step, mean, min) of every validation; see :mod:`paft.train.validation`.
-        kept: The step whose weights were kept.
+        kept: The step whose weights were kept; with ``train.average`` the last of those averaged.
+        drawn: The prompt of every block, by its id, where they were drawn by losses (``train.worst``).
     """
 
     steps: int
@@ -84,6 +88,7 @@ class Trained:
     by_prompt: dict[str, PromptRecord]
     validations: tuple[Point, ...] = ()
     kept: int | None = None
+    drawn: tuple[str, ...] = ()
 
 
 def fine_tune(
@@ -97,6 +102,7 @@ def fine_tune(
     on_step: OnStep | None = None,
     keep_checkpoints: bool = False,
     validation: Validation | None = None,
+    beside: Beside | None = None,
 ) -> Trained:
     """Fine-tune and save the result; continue from a checkpoint that a killed run left.
 
@@ -108,44 +114,58 @@ def fine_tune(
         seed: Seed of schedule, order and adapter initialisation.
         output: Folder for the adapter (LoRA) or the whole model (full); appears when complete.
         on_step: Called with (step, all steps, loss, tokens so far), first where a resumed run begins.
-        keep_checkpoints: Leave the checkpoints for the caller, who deletes them when the record of
-            the run is safe too; see :func:`paft.train.checkpoint.remove_checkpoints`.
+        keep_checkpoints: Leave them to the caller, who deletes them when the record is safe too.
         validation: What ``train.validate_every`` validates on; without it nothing is validated.
+        beside: What ``train.low_kl`` and ``train.tokens`` need beside the prompts.
 
     Raises:
-        ConfigError: If the batch size does not divide over devices and micro-batches.
+        ConfigError: If settings do not fit the prompts, the devices or each other.
         DataError: If an answer does not fit ``max_length``.
         ResumeError: If there is a checkpoint of other inputs.
         PaftError: If a checkpoint or the result cannot be written.
     """
     set_seed(seed)
-    schedule = make_schedule(config, prompts, seed=seed, examples=len(examples))
-    dataset = RenderedExamples(examples, prompts, language_model.encoder(config.max_length))
-    check_vocabulary(dataset.encoder, language_model.model, language_model.name)
-    looked = preview(dataset, schedule, config.batch_size)
     part = output.with_name(f".{output.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
     args = training_arguments(config, seed, part, logs=output.with_name("logs"))
+    course = plan_course(
+        language_model, examples, prompts, config, beside or Beside(), args, seed=seed, output=output
+    )
+    looked = preview(course.dataset, course.plain, config.batch_size)
+    shutil.rmtree(part, ignore_errors=True)
     inputs = training_inputs(
         language_model, examples, prompts, config,
         seed=seed, processes=args.world_size, device=args.device.type,
     )  # fmt: skip
-    inputs["validation"] = None if validation is None else validation.fingerprint()
+    inputs |= {"validation": validation.fingerprint() if validation else None, **course.inputs()}
     checkpoints = Checkpoints(checkpoint_folder(output), inputs)
-    trainer = make_trainer(language_model, dataset, schedule, config, args, checkpoints, on_step)
+    trainer = make_trainer(
+        language_model, course.dataset, course.schedule, course.config, args, checkpoints, on_step
+    )
+    add_keepers(trainer, course)
     validator = _validator(trainer, language_model, validation, config)
     with told(config, args.per_device_train_batch_size):
         trainer.run()
-    trained = _summary(trainer, prompts, looked, config)
-    if trainer.is_world_process_zero():
-        if validator is not None and config.keep == "best":
-            _adopt(validator.best_weights(), part, output)
-        else:
-            save(trainer.accelerator.unwrap_model(trainer.model), language_model, part, output)
-        if not keep_checkpoints:
-            remove_checkpoints(output)
+    trained = _summary(trainer, course, looked)
+    _save_result(trainer, language_model, validator, config, part, output)
+    if trainer.is_world_process_zero() and not keep_checkpoints:
+        remove_checkpoints(output)
     trainer.accelerator.wait_for_everyone()
     return trained
+
+
+def _save_result(
+    trainer: PromptTrainer, language_model: LanguageModel, validator: Validator | None, config: Train,
+    part: Path, output: Path,
+) -> None:  # fmt: skip
+    """Write the weights that stay; all processes call it together."""
+    best = validator is not None and config.keep == "best"
+    weights = None if best else trainer.gathered()
+    if not trainer.is_world_process_zero():
+        return
+    if validator is not None and best:
+        _adopt(validator.best_weights(), part, output)
+    else:
+        save(trainer.accelerator.unwrap_model(trainer.model), language_model, part, output, weights)
 
 
 def make_trainer(
@@ -163,12 +183,13 @@ def make_trainer(
     model = trainable(language_model, dataset, config, copies=args.n_gpu)
     # Several copies of a model in one process see different rows of a batch.
     head = cast("Any", model).get_output_embeddings() if args.n_gpu <= 1 else None
+    tally = (Tally if config.worst is None else StepTally)(len(dataset.prompts))
     trainer = PromptTrainer(
         model=model,
         args=args,
         train_dataset=dataset,
         data_collator=StepCollator(Collator(dataset.encoder.pad, config.padding_free)),
-        step_loss=StepLoss(config.loss, head, Tally(len(dataset.prompts))),
+        step_loss=StepLoss(config.loss, head, tally, config.consistency),
         sampler=PlanSampler(schedule, len(dataset), config.batch_size, fill, lengths),
         checkpoints=checkpoints,
         save_every=config.save_every,
@@ -207,12 +228,13 @@ def trainable(
     return model
 
 
-def _summary(trainer: PromptTrainer, prompts: Sequence[Prompt], looked: Preview, config: Train) -> Trained:
-    tally, reduce = trainer.step_loss.tally, trainer.accelerator.reduce
-    points = validation_points(trainer.state.log_history)
+def _summary(trainer: PromptTrainer, course: Course, looked: Preview) -> Trained:
+    tally, reduce, config = trainer.step_loss.tally, trainer.accelerator.reduce, course.config
+    points, prompts = validation_points(trainer.state.log_history), course.dataset.prompts
     best = best_point(points, config.validate_by).step if points and config.keep == "best" else None
+    steps = trainer.state.global_step
     return Trained(
-        steps=trainer.state.global_step,
+        steps=steps,
         tokens=tally.tokens(reduce),
         seconds=round(trainer.seconds, 2),
         loss=mean_loss(trainer.curve),
@@ -221,7 +243,8 @@ def _summary(trainer: PromptTrainer, prompts: Sequence[Prompt], looked: Preview,
         curve=tuple(trainer.curve),
         by_prompt=tally.records(prompts, reduce),
         validations=tuple(points),
-        kept=trainer.state.global_step if best is None else best,
+        kept=steps if best is None else best,
+        drawn=drawn_ids(course.schedule, prompts, steps),
     )
 
 
@@ -232,8 +255,10 @@ def _validator(
         return None
 
     def write(folder: Path) -> None:
-        model = trainer.accelerator.unwrap_model(trainer.model)
-        save(model, language_model, folder.with_name(f".{folder.name}.part"), folder)
+        weights = trainer.gathered()
+        if trainer.is_world_process_zero():
+            model = trainer.accelerator.unwrap_model(trainer.model)
+            save(model, language_model, folder.with_name(f".{folder.name}.part"), folder, weights)
 
     validator = Validator(trainer, language_model, validation, config, write)
     trainer.add_callback(validator)
@@ -294,10 +319,12 @@ def training_arguments(config: Train, seed: int, folder: Path, logs: Path | None
         disable_tqdm=True,
         remove_unused_columns=False,
         label_names=["labels"],
+        ddp_find_unused_parameters=False,  # what is trained is used in every pass: no search for the rest
         logging_nan_inf_filter=False,  # a lost loss shows in the curve, and no step waits for a look
         dataloader_pin_memory=accelerated,
         dataloader_num_workers=config.workers,
         log_level="error",
+        neftune_noise_alpha=config.neftune,
         **trainer_settings(config),
     )
     # Only the trainer's own count of devices decides how many examples a step really takes.
@@ -313,14 +340,27 @@ def training_arguments(config: Train, seed: int, folder: Path, logs: Path | None
     return args
 
 
-def save(model: PreTrainedModel, source: LanguageModel, part: Path, output: Path) -> None:
+def save(
+    model: PreTrainedModel,
+    source: LanguageModel,
+    part: Path,
+    output: Path,
+    weights: Mapping[str, torch.Tensor] | None = None,
+) -> None:
     """Write adapter or model as safetensors, with the tokenizer and the chat setting of its source.
 
     The folder appears when complete.
+
+    Args:
+        model: What was trained.
+        source: What it was trained from.
+        part: Folder to write to first.
+        output: Where the result goes.
+        weights: All weights by name, where this process's model holds a part of them only.
     """
     try:
         part.mkdir(parents=True, exist_ok=True)
-        model.save_pretrained(part)
+        model.save_pretrained(part, state_dict=None if weights is None else dict(weights))
         source.tokenizer.save_pretrained(part)
         save_chat(part, source.chat, quantised=is_quantised(source.model))
         shutil.rmtree(output, ignore_errors=True)

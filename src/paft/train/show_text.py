@@ -38,13 +38,15 @@ def schedule_figures(found: Outline, prompts: Sequence[Prompt], train: Train, st
         "unit": found.unit,
         "stretches": [
             {"epoch": each.epoch, "first": each.first, "last": each.last, "prompt": prompts[each.prompt].id}
-            for each in found.stretches
+            for each in (found.stretches if train.prompts_known else ())
         ],
         "prompts": [
-            {"id": prompt.id, "uses": int(uses), "template": prompt.template}
+            {"id": prompt.id, "uses": int(uses) if train.prompts_known else None, "template": prompt.template}
             for prompt, uses in zip(prompts, found.uses, strict=True)
         ],
-        "unused": [prompts[i].id for i in found.unused],
+        "unused": [prompts[i].id for i in found.unused] if train.prompts_known else [],
+        "notes": _notes(train),
+        "prompts_known": train.prompts_known,
         "warnings": _warnings(found, train),
     }
 
@@ -61,6 +63,10 @@ def print_schedule(
         f"{_told(train)}; {length} of at most {train.batch_size} examples",
         highlight=False, markup=False, soft_wrap=True,
     )  # fmt: skip
+    for note in _notes(train):
+        console.print(note, style="yellow", highlight=False, markup=False, soft_wrap=True)
+    if not train.prompts_known:
+        return
     order = Table("epoch", f"{found.unit}s", "prompt", "begins with")
     for each in found.stretches[: limit or None]:
         reach = str(each.first) if each.first == each.last else f"{each.first}-{each.last}"
@@ -85,6 +91,8 @@ def print_schedule(
 
 def _warnings(found: Outline, train: Train) -> list[str]:
     """Warn of many prompts that are never used, those left out by a weight of 0 not counted."""
+    if not train.prompts_known:
+        return []
     unused = len(found.unused) - list((train.weights or {}).values()).count(0)
     if unused <= MANY * len(found.uses):
         return []
@@ -93,6 +101,23 @@ def _warnings(found: Outline, train: Train) -> list[str]:
         f"{unused} of {len(found.uses)} prompts are never used: resample more often "
         f"(train.resample_every), train longer (train.epochs){cycles}"
     ]
+
+
+def _notes(train: Train) -> list[str]:
+    """Say what the tables cannot show."""
+    notes = []
+    if not train.prompts_known:
+        by = ", ".join(f"train.{name}" for name in ("worst", "curriculum", "low_kl") if getattr(train, name))
+        listed = "; train.json lists them afterwards (drawn)" if train.worst else ""
+        notes.append(f"prompts depend on losses ({by}), so they cannot be shown before training{listed}")
+    if train.tokens is not None:
+        notes.append(f"train.tokens {train.tokens}: the number of steps follows from tokens, not from epochs")
+    if train.schedule != "single" and train.consistency is not None:
+        notes.append("train.consistency: each example of a step has a second prompt too, not shown here")
+    if train.schedule != "single" and train.augment_fraction is not None:
+        own = 100 * (1 - train.augment_fraction)
+        notes.append(f"train.augment_fraction: {own:g} % of the examples have the user's own prompt instead")
+    return notes
 
 
 def _told(train: Train) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -31,6 +32,18 @@ TALLY = "tally.json"  # in a checkpoint: the sums by prompt, of all processes
 OnStep = Callable[[int, int, float, int], None]  # (step, all steps, loss, tokens so far)
 
 
+class Keeper(TrainerCallback, ABC):
+    """A callback with a state of its own, which checkpoints hold."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write the state to a checkpoint; called in one process."""
+
+    @abstractmethod
+    def load(self, folder: Path) -> None:
+        """Go on from a checkpoint; called in every process."""
+
+
 class PromptTrainer(Trainer):
     """Trains on the sampler's plans and continues where a killed run left off.
 
@@ -40,6 +53,9 @@ class PromptTrainer(Trainer):
         save_every: Steps between checkpoints, as in :func:`paft.train.checkpoint.save_interval`.
         on_step: Called with (step, all steps, loss, tokens so far) at every entry of the loss curve.
         step_loss: Takes the place of the stock loss.
+
+    Attributes:
+        keepers: Callbacks with a state; see :meth:`add_keeper`.
     """
 
     loss_is_scaled_for_ga = True  # the loss is divided by what the whole step averages over
@@ -58,10 +74,16 @@ class PromptTrainer(Trainer):
         self._plan_sampler = sampler
         self.step_loss = step_loss
         self.checkpoints = checkpoints
+        self.keepers: list[Keeper] = []
         self._began, self._seconds_before = time.monotonic(), 0.0
         self.add_callback(_Rhythm(sampler, save_every))
         if on_step is not None:
             self.add_callback(_Progress(on_step, self._tokens))
+
+    def add_keeper(self, keeper: Keeper) -> None:
+        """Add a callback whose state is kept in checkpoints."""
+        self.keepers.append(keeper)
+        self.add_callback(keeper)
 
     def run(self) -> None:
         """Train to the last step, from the newest checkpoint if there is one.
@@ -74,12 +96,26 @@ class PromptTrainer(Trainer):
         self._began, self._seconds_before = time.monotonic(), found.seconds if found else 0.0
         if found and self.is_world_process_zero():
             self.step_loss.tally.restore(read_json(found.folder / TALLY, "sums by prompt"))
+        if found:
+            for keeper in self.keepers:
+                keeper.load(found.folder)
         self.train(resume_from_checkpoint=str(found.folder) if found else None)
 
     @property
     def seconds(self) -> float:
         """Wall-clock seconds of the run; work that a kill destroyed is not counted."""
         return self._seconds_before + time.monotonic() - self._began
+
+    @property
+    def sharded(self) -> bool:
+        """Whether each process holds a part of the weights (FSDP, DeepSpeed)."""
+        return bool(self.is_fsdp_enabled or self.is_deepspeed_enabled)
+
+    def gathered(self) -> dict[str, torch.Tensor] | None:
+        """Return all weights, None where every process has them; all processes must ask together."""
+        if not self.sharded:
+            return None
+        return dict(self.accelerator.get_state_dict(self.model_wrapped))
 
     def _tokens(self) -> int:
         """Tokens of prompts and answers so far, if the other processes had as many as this one."""
@@ -113,6 +149,8 @@ class PromptTrainer(Trainer):
             sums = self.step_loss.tally.total(self.accelerator.reduce)
             if self.is_world_process_zero():
                 write_json(part / f"checkpoint-{step}" / TALLY, sums)
+                for keeper in self.keepers:
+                    keeper.save(part / f"checkpoint-{step}")
             self.accelerator.wait_for_everyone()  # each process writes its own random state
             if self.is_world_process_zero():
                 self.checkpoints.add(part / f"checkpoint-{step}", step, self.seconds)
@@ -145,7 +183,7 @@ class _Rhythm(TrainerCallback):
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Set the epoch: with several processes a resumed loader would not pass it on."""
-        self.sampler.set_epoch(state.global_step // (state.max_steps // int(args.num_train_epochs)))
+        self.sampler.set_epoch(state.global_step // self.sampler.steps)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Save at every interval but the end, where the weights themselves are saved."""

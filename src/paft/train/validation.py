@@ -99,7 +99,8 @@ class Validator(TrainerCallback):
         language_model: What is trained, before anything was put around it.
         validation: What it is validated on.
         config: Training settings.
-        save: Writes the weights as they are to a folder, which appears when complete.
+        save: Writes the weights as they are to a folder, which appears when complete; all processes
+            call it together.
     """
 
     def __init__(
@@ -122,7 +123,7 @@ class Validator(TrainerCallback):
         control.should_log = log  # the loss of the step is still to be logged if it was before
         points = validation_points(state.log_history)
         best = best_point(points, self.config.validate_by)
-        if best.step == state.global_step and self.config.keep == "best" and state.is_world_process_zero:
+        if best.step == state.global_step and self.config.keep == "best":
             self.save(self._folder(best.step))
         if self.config.patience and sum(p.step > best.step for p in points) >= self.config.patience:
             control.should_training_stop = control.should_log = True  # the curve ends with the run
@@ -156,6 +157,8 @@ class Validator(TrainerCallback):
         """Accuracy under each prompt over the shares of all processes, (P,)."""
         accelerator = self.trainer.accelerator
         model = replace(self.language_model, model=accelerator.unwrap_model(self.trainer.model))
+        if self.trainer.sharded:  # a pass needs all processes, so all make the same ones
+            return self.validation.sums(model, self.config.max_length, 0, 1) / len(self.validation.examples)
         sums = self.validation.sums(
             model, self.config.max_length, accelerator.process_index, accelerator.num_processes
         )

@@ -1,0 +1,106 @@
+"""How many optimiser steps a run takes: by epochs, or by tokens of prompts and answers.
+
+By tokens, the number of steps is the one after which the tokens of the plan come nearest to the
+budget, past T epochs if need be; order and prompts stay the pure functions of (seed, epoch, step)
+that they are. The budget ``paft`` is what plain PAFT takes with the same K, T, batch size and
+examples: uniform draws from all training prompts, no switch on. So variants and controls are held to
+equal tokens. Where prompts follow from losses (``worst``, ``curriculum``) the plan is that of uniform
+draws instead, and the tokens are equal but for chance. Rows that fill up the last forward pass of
+several processes are not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby, islice
+
+from paft.config import Train
+from paft.prompt import Prompt
+from paft.train.batches import Plan, RenderedExamples, plans, rendered_lengths
+from paft.train.schedule import Schedule, make_schedule
+
+# What a variant of PAFT changes, as plain PAFT has it.
+_PLAIN = {
+    "schedule": "block", "draws": "replacement", "weights": None, "canonical_ratio": 0.0, "tokens": None,
+    "worst": None, "consistency": None, "prompt_dropout": None, "augment_fraction": None, "low_kl": None,
+    "curriculum": None, "neftune": None, "average": None,
+}  # fmt: skip
+
+
+def training_steps(
+    config: Train, dataset: RenderedExamples, schedule: Schedule, reference: Sequence[Prompt]
+) -> int:
+    """Return the optimiser steps of a run.
+
+    Args:
+        config: Training settings.
+        dataset: What is trained on.
+        schedule: Chooses its prompts.
+        reference: The training prompts of plain PAFT.
+
+    Raises:
+        DataError: If an answer does not fit.
+    """
+    per_epoch = -(-len(dataset) // config.batch_size)
+    if config.tokens is None:
+        return config.epochs * per_epoch
+    budget = (
+        config.tokens
+        if isinstance(config.tokens, int)
+        else plain_tokens(config, dataset, schedule.seed, reference)
+    )
+    return nearest_step(step_tokens(config, dataset, schedule), budget)
+
+
+def plain_tokens(config: Train, dataset: RenderedExamples, seed: int, reference: Sequence[Prompt]) -> int:
+    """Return the tokens of plain PAFT with the same examples, K, T and batch size; see above."""
+    plain = config.model_copy(update=_PLAIN)
+    rendered = RenderedExamples(dataset.examples, reference, dataset.encoder)
+    schedule = make_schedule(plain, reference, seed=seed, examples=len(dataset))
+    per_epoch = -(-len(dataset) // config.batch_size)
+    return sum(islice(step_tokens(plain, rendered, schedule), config.epochs * per_epoch))
+
+
+def step_tokens(config: Train, dataset: RenderedExamples, schedule: Schedule) -> Iterator[int]:
+    """Yield the tokens of prompts and answers of every optimiser step, without an end."""
+    size, batch = len(dataset), config.batch_size
+    lengths = rendered_lengths(dataset.examples, dataset.prompts[0]) if config.group_by_length else None
+    known: dict[Plan, int] = {}
+    epoch = 0
+    while True:
+        found = enumerate(plans(schedule, size=size, batch=batch, epoch=epoch, lengths=lengths))
+        for _, step in groupby(found, key=lambda item: item[0] // batch):
+            yield sum(_tokens(dataset, plan, known) for _, plan in step)
+        epoch += 1
+
+
+def nearest_step(tokens: Iterator[int], budget: int) -> int:
+    """Return the number of steps, at least 1, whose tokens together come nearest to a budget.
+
+    Args:
+        tokens: Of every step, at least 1 each, without an end.
+        budget: Tokens.
+
+    >>> nearest_step(iter([10, 10, 10, 10]), 26)
+    3
+    >>> nearest_step(iter([10, 10, 10, 10]), 24)
+    2
+    """
+    done = next(tokens)
+    for count, more in enumerate(tokens, 1):
+        if done + more >= budget:
+            return count + (budget - done > done + more - budget)
+        done += more
+    raise ValueError(f"the steps end before {budget} tokens")
+
+
+def _tokens(dataset: RenderedExamples, plan: Plan, known: dict[Plan, int]) -> int:
+    """Return the tokens of a plan; without word dropout those of an example under a prompt never change."""
+    if plan.other is not None:
+        halves = (plan._replace(other=None), plan._replace(prompt=plan.other, other=None))
+        return sum(_tokens(dataset, half, known) for half in halves)
+    if plan.place is not None:
+        return len(dataset[plan].input_ids)
+    if plan not in known:
+        known[plan] = len(dataset[plan].input_ids)
+    return known[plan]

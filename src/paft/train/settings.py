@@ -1,0 +1,275 @@
+"""Settings of stage 2, the section ``train`` of a configuration."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from paft.schema import Schema
+from paft.train.schedule import Draws, Mode
+
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_DRAWS = [  # what else says which prompt is drawn
+    ("weights", None, "both say how often a prompt is drawn"),
+    ("draws", "replacement", "both say how often a prompt is drawn"),
+    ("canonical_ratio", 0, "both say how often a prompt is drawn"),
+    ("augment_fraction", None, "both say how often a prompt is drawn"),
+]
+# Switches, and the values of others that they go with alone.
+_APART: dict[str, list[tuple[str, Any, str]]] = {
+    "worst": [
+        *_DRAWS,
+        ("curriculum", None, "both choose the prompts"),
+        ("workers", 0, "loader workers ask for prompts before the losses that choose them are known"),
+    ],
+    "curriculum": _DRAWS,
+    "consistency": [("weights", None, "the second prompt is drawn from all others alike")],
+    "prompts": [("weights", None, "a prompt that has a weight may not be among them")],
+    "low_kl": [("weights", None, "a prompt that has a weight may not stay")],
+    "augment_fraction": [("canonical_ratio", 0, "both give the user's own prompt a share")],
+    "neftune": [("padding_free", False, "the noise depends on the length of a row")],
+    "average": [
+        ("keep", "last", "the best weights are those of one step"),
+        ("patience", None, "the last share of the steps must be known"),
+    ],
+}
+
+
+class Adapt(Schema):
+    """What is trained.
+
+    Attributes:
+        method: ``lora`` (an adapter beside frozen weights), ``qlora`` (the same beside weights held
+            in 4 bit) or ``full`` (all weights).
+        rank: Rank r of LoRA. PAPER: 8.
+        alpha: LoRA's scale is alpha / rank. PAPER: 16.
+        dropout: Dropout before the adapter.
+        targets: Names of modules that get an adapter, or ``all-linear``. PAPER: q_proj, v_proj.
+        rslora: Scale by alpha / sqrt(rank) instead, which keeps high ranks learning.
+        dora: Learn length and direction of each weight apart (DoRA); slower, for low ranks.
+        modules_to_save: Names of modules trained whole and stored in the adapter; none by default.
+    """
+
+    method: Literal["lora", "qlora", "full"] = "lora"
+    rank: int = Field(default=16, ge=1)
+    alpha: float = Field(default=32, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    targets: str | tuple[str, ...] = "all-linear"
+    rslora: bool = False
+    dora: bool = False
+    modules_to_save: tuple[str, ...] | None = None
+
+    @model_validator(mode="after")
+    def _check_variants(self) -> Adapt:
+        on = [name for name in ("rslora", "dora", "modules_to_save") if getattr(self, name)]
+        if self.method == "full" and on:
+            raise ValueError(f"{on[0]} needs an adapter: set method to lora or qlora, or leave it out")
+        return self
+
+    @property
+    def quantised(self) -> bool:
+        """Whether the frozen weights are held in 4 bit."""
+        return self.method == "qlora"
+
+
+class Worst(Schema):
+    """Prompts with a high loss come more often; see :mod:`paft.train.worst`.
+
+    Attributes:
+        kind: ``dro``: by weights that grow with the loss; ``cvar``: those with the highest loss alone.
+        step_size: Of ``dro``: how fast weights grow, per nat and draw.
+        floor: Of ``dro``: share of draws that are uniform, in [0, 1].
+        alpha: Of ``cvar``: share of the prompts that are drawn from.
+        smoothing: Share of the newest step in a prompt's running loss.
+    """
+
+    kind: Literal["dro", "cvar"] = "dro"
+    step_size: float = Field(default=0.5, gt=0, allow_inf_nan=False)
+    floor: float = Field(default=0.2, ge=0, le=1)
+    alpha: float = Field(default=0.2, gt=0, le=1)
+    smoothing: float = Field(default=0.3, gt=0, le=1)
+
+
+class Consistency(Schema):
+    """Every example under two prompts, whose answers are to be alike; see :mod:`paft.train.loss`.
+
+    Attributes:
+        weight: Of the divergence, beside the cross entropy under both.
+        divergence: ``js``, Jensen-Shannon.
+        stop_gradient: ``first``: the schedule's prompt is not moved towards the second.
+    """
+
+    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    divergence: Literal["js"] = "js"
+    stop_gradient: Literal["none", "first"] = "none"
+
+
+class Curriculum(Schema):
+    """Prompts in the order of their difficulty; see :mod:`paft.train.curriculum`.
+
+    Attributes:
+        by: ``difficulty``: mean loss of the answers under a prompt before training.
+        first: Which prompts come first, the easy or the hard ones.
+        start: Share of the prompts that the first steps draw from.
+        until: Share of the steps after which all prompts are drawn from.
+    """
+
+    by: Literal["difficulty"] = "difficulty"
+    first: Literal["easy", "hard"] = "easy"
+    start: float = Field(default=0.2, gt=0, le=1)
+    until: float = Field(default=0.5, gt=0, le=1)
+
+
+class Train(Schema):
+    """Stage 2.
+
+    Attributes:
+        schedule: When the prompt changes; methods set it.
+        resample_every: K, optimiser steps that share one prompt (schedule ``block``).
+        draws: ``replacement`` (PAPER), or ``cycle``: every prompt comes once before one comes again.
+        weights: How often a prompt is drawn, by its id, relative to those not named, which have 1.
+        canonical_ratio: Share of steps (of examples in schedules by example) that train on the
+            user's own prompt, which is then drawn at no other.
+        epochs: T, passes over the training examples.
+        batch_size: Examples per optimiser step over all devices.
+        micro_batch_size: Examples per device and forward pass; all of them by default.
+        learning_rate: Peak rate of AdamW. PAPER: 1e-4.
+        warmup: Share of steps over which the rate rises.
+        weight_decay: AdamW's weight decay.
+        max_length: Tokens of prompt and answer together at most.
+        prompts: Training prompts of the bank that are used, a random choice by the run's seed; all by
+            default. That of 4 is a part of that of 8.
+        examples: Training examples used at most (a fixed random sample); all by default.
+        workers: Processes beside each training process that render and tokenise; none by default.
+        save_every: Optimiser steps between checkpoints; 0 for none; by default a tenth of the run,
+            at least 50 steps.
+        loss: What a step averages over: answer tokens or examples; see :mod:`paft.train.loss`.
+        group_by_length: Batches of similar length, for less padding. Off is PAPER.
+        padding_free: No padding at all: the examples of a batch share one row.
+        precision: ``auto``, ``float32`` or ``bfloat16``; see :mod:`paft.train.numerics`.
+        gradient_checkpointing: Compute layers again in the backward pass: less memory, more time.
+        compile: Compile the layers (torch.compile); costs minutes at the start, so for long runs.
+        attention: The library's name of an implementation (``sdpa``, ``flash_attention_2``); the
+            model's own choice by default.
+        validate_every: Optimiser steps between validations on the bank's validation prompts, or a
+            share of all steps below 1; none by default. See :mod:`paft.train.validation`.
+        validate_examples: Validation examples at most: of the task's validation data, else held out
+            from the training examples (then at most a tenth of them).
+        validate_by: What a better model is better in: ``mean`` or ``min`` (worst) accuracy over the
+            validation prompts.
+        keep: Weights that stay: those of the ``best`` validation or the ``last``.
+        patience: Validations in a row without a better one after which training stops.
+        report_to: Where the log goes too, as the Trainer names it: ``tensorboard``, ``wandb`` ...
+        tokens: Length of training in tokens of prompts and answers instead of ``epochs``; ``paft``:
+            as many as plain PAFT would take. See :mod:`paft.train.length`.
+        worst: More of the prompts with a high loss; like the next ones, no part of ``single``.
+        consistency: Every example under two prompts, with a penalty on answers that differ.
+        prompt_dropout: Share of a prompt's words that is left out, anew for every example and step;
+            see :mod:`paft.train.dropout`.
+        augment_fraction: Share of the examples that get prompts of the bank; the others always have
+            the user's own.
+        low_kl: Share of the training prompts that stay, those under which the untouched model
+            answers most as under the user's own; see :mod:`paft.train.probe`.
+        curriculum: Prompts from easy to hard.
+        neftune: Noise on embeddings, alpha of NEFTune (arXiv 2310.05914).
+        average: Share of the steps, at the end, over which the weights are averaged; see
+            :mod:`paft.train.average`.
+        adapt: What is trained.
+    """
+
+    schedule: Mode = "block"
+    resample_every: int = Field(default=4, ge=1)
+    draws: Draws = "replacement"
+    weights: dict[str, Weight] | None = Field(default=None, min_length=1)
+    canonical_ratio: float = Field(default=0.0, ge=0, le=1)
+    epochs: int = Field(default=3, ge=1)
+    batch_size: int = Field(default=16, ge=1)
+    micro_batch_size: int | None = Field(default=None, ge=1)
+    learning_rate: float = Field(default=2e-4, gt=0)
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0)
+    max_length: int = Field(default=1024, ge=8)
+    prompts: int | None = Field(default=None, ge=1)
+    examples: int | None = Field(default=None, ge=1)
+    workers: int = Field(default=0, ge=0)
+    save_every: int | None = Field(default=None, ge=0)
+    loss: Literal["token", "example"] = "token"
+    group_by_length: bool = False
+    padding_free: bool = False
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    gradient_checkpointing: bool = False
+    compile: bool = False
+    attention: str | None = Field(default=None, min_length=1)
+    validate_every: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    validate_examples: int = Field(default=200, ge=1)
+    validate_by: Literal["mean", "min"] = "mean"
+    keep: Literal["best", "last"] = "last"
+    patience: int | None = Field(default=None, ge=1)
+    report_to: tuple[str, ...] = ()
+    tokens: Literal["paft"] | Annotated[int, Field(ge=1)] | None = None
+    worst: Worst | None = None
+    consistency: Consistency | None = None
+    prompt_dropout: float | None = Field(default=None, gt=0, lt=1)
+    augment_fraction: float | None = Field(default=None, gt=0, lt=1)
+    low_kl: float | None = Field(default=None, gt=0, lt=1)
+    curriculum: Curriculum | None = None
+    neftune: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    average: float | None = Field(default=None, gt=0, le=1)
+    adapt: Adapt = Adapt()
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _check_ids(cls, weights: Any) -> Any:
+        if isinstance(weights, dict):
+            for name in weights:
+                if not isinstance(name, str):  # an id of digits alone is a number to YAML
+                    raise ValueError(f"the prompt id {name!r} was read as a number: put it in quotes")
+        return weights
+
+    @model_validator(mode="after")
+    def _check_attention(self) -> Train:
+        if self.precision == "float32" and (self.attention or "").startswith("flash"):
+            raise ValueError(f"attention {self.attention!r} cannot compute in float32: set precision to auto")
+        return self
+
+    @field_validator("report_to", mode="before")
+    @classmethod
+    def _check_report_to(cls, names: Any) -> Any:
+        names = [names] if isinstance(names, str) else names
+        return [] if names == ["none"] else names
+
+    @model_validator(mode="after")
+    def _check_validation(self) -> Train:
+        every = self.validate_every
+        if every is not None and every >= 1 and every % 1:
+            raise ValueError(f"validate_every {every}: give whole steps, or a share of all steps below 1")
+        if every is None and (self.keep == "best" or self.patience is not None):
+            raise ValueError("keep 'best' and patience need validations: set validate_every, say to 0.1")
+        return self
+
+    @property
+    def own_prompt_first(self) -> bool:
+        """Whether the user's own prompt is the first of the training prompts, with a share of its own."""
+        return self.schedule != "single" and (self.canonical_ratio > 0 or self.augment_fraction is not None)
+
+    @property
+    def prompts_known(self) -> bool:
+        """Whether the prompt of every step is known before training, from no loss of a model."""
+        return self.schedule == "single" or (self.worst, self.curriculum, self.low_kl) == (None, None, None)
+
+    @model_validator(mode="after")
+    def _check_switches(self) -> Train:
+        for one, others in _APART.items():
+            if getattr(self, one) is None:
+                continue
+            for name, off, why in others:
+                if getattr(self, name) != off:
+                    raise ValueError(f"{one} does not go with {name} {getattr(self, name)!r}: {why}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_draws(self) -> Train:
+        if self.weights is not None and self.draws == "cycle":
+            raise ValueError("weights do not go with draws 'cycle': there every prompt comes equally often")
+        return self
