@@ -1,9 +1,10 @@
 """One cell of a comparison: one method under one seed, trained and judged.
 
-A cell's folder fills in order: ``adapter/`` (``model/`` when all weights are trained), ``train.json``,
-``<split>.parquet`` for each judged split, ``cell.json``, and last the weights' model card. A finished
-file is never made again, so an interrupted cell continues behind its last finished part. While it
-trains, ``adapter-checkpoints/`` (``model-checkpoints/``) holds what it goes on from when killed.
+A cell's folder fills in order: ``choice.json`` (of a method that chooses its prompt), ``adapter/``
+(``model/`` when all weights are trained), ``train.json``, ``<split>.parquet`` for each judged split,
+``cell.json``, and last the weights' model card. A finished file is never made again, so an interrupted
+cell continues behind its last finished part. While it trains, ``adapter-checkpoints/``
+(``model-checkpoints/``) holds what it goes on from when killed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +21,7 @@ from paft.evaluate.matrix import Matrix
 from paft.evaluate.rows import prompt_rows, robustness_row, split_row, truncation_warning
 from paft.evaluate.runner import judge
 from paft.files import read_json, write_json
+from paft.grid.baselines.choice import Seen, choose_prompt, most_cells
 from paft.grid.card import write_card
 from paft.grid.inputs import Inputs
 from paft.grid.methods import METHODS
@@ -136,14 +139,16 @@ def train_cell(
     if record.exists() and output.exists():
         remove_checkpoints(output)  # a kill may have come between the record and this
         return dict(read_json(record, "training record"))
+    from paft.train.course import Beside
     from paft.train.sft import fine_tune
 
     settings = method.settings(config.train)
-    prompts = inputs.training_prompts(method, settings)
+    chosen = _chosen(plan, config, inputs, folder, reporter)
+    prompts = inputs.training_prompts(method, settings, chosen, seed=plan.seed)
     steps = config.train.epochs * -(-len(inputs.train) // config.train.batch_size)
     reporter.stage(plan.name, "train", steps)
     schedule = make_schedule(settings, prompts, seed=plan.seed, examples=len(inputs.train))
-    pace = Pace(reporter, schedule, prompts, steps // config.train.epochs)
+    pace = Pace(reporter, schedule if settings.prompts_known else None, prompts, steps // config.train.epochs)
     adapt = config.train.adapt
     full_precision = adapt.method == "full" or config.train.precision == "float32"
     language_model = load_model(
@@ -153,12 +158,29 @@ def train_cell(
     trained = fine_tune(
         language_model, inputs.train, prompts, settings,
         seed=plan.seed, output=output, on_step=pace, keep_checkpoints=True,
-        validation=inputs.validated(),
+        validation=inputs.validated(), beside=Beside(
+            inputs.task.prompts[0], inputs.bank.require("train"), partial(reporter.stage, plan.name, "train")
+        ),
     )  # fmt: skip
     reporter.advance(trained.steps - pace.step)
-    write_json(record, dataclasses.asdict(trained))
+    told = dataclasses.asdict(trained) | ({} if chosen is None else {"chosen": chosen.template})
+    write_json(record, told)
     remove_checkpoints(output)
-    return dataclasses.asdict(trained)
+    return told
+
+
+def _chosen(
+    plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter
+) -> Prompt | None:
+    """The prompt that the method chooses, if it does; it sees nothing to be tested or validated on."""
+    chooser = METHODS[plan.method].chooser
+    if chooser is None or plan.seed is None:
+        return None
+    seen = Seen(
+        inputs.task, inputs.task.prompts[0], inputs.bank.require("train"), inputs.train, inputs.generators
+    )
+    reporter.stage(plan.name, "choose a prompt", most_cells(chooser, seen, config))
+    return choose_prompt(chooser, seen, config, folder, reporter, seed=plan.seed)
 
 
 def _judge(
