@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from huggingface_hub import ModelCard
 
 SETTINGS = ["--set", "train.epochs=1", "--set", "train.batch_size=8", "--set", "train.adapt.rank=4"]
 
@@ -27,6 +28,9 @@ def test_an_adapter_comes_out_that_evaluate_takes(train, paft, own_desk, model_f
         "adapter", "train.json", "config.yaml", "run.json", "bank.jsonl"
     }  # fmt: skip
     assert json.loads((folder / "train.json").read_text())["steps"] == 3
+    card = ModelCard.load(folder / "adapter" / "README.md")
+    assert "Optimiser steps: 3" in card.text and "Not judged yet" in card.text
+    assert card.data.library_name == "peft" and not card.data.eval_results
     (command,) = [line for line in out.splitlines() if line.startswith("Judge it: ")]
     code, out, err = paft(*command.removeprefix("Judge it: paft ").split())
     assert code == 0, err

@@ -11,12 +11,15 @@ import typer
 
 from paft.cli_bank import bank_app
 from paft.cli_export import export
+from paft.cli_grid import grid
 from paft.cli_report import report
 from paft.cli_show import show_app
 from paft.cli_train import train
 from paft.errors import PaftError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from paft.config import RunConfig
     from paft.grid.evaluation import EvaluateConfig
 
@@ -31,6 +34,7 @@ app = typer.Typer(
 app.add_typer(bank_app, name="bank")
 app.add_typer(show_app, name="show")
 app.command()(train)
+app.command()(grid)
 app.command()(report)
 app.command()(export)
 
@@ -50,7 +54,7 @@ def run(
     ] = None,
     model: Annotated[str | None, typer.Option(help="Model folder, Hub id, or 'tiny'.")] = None,
     methods: Annotated[
-        str | None, typer.Option(help="Comma-separated: base,single,static,per_example,per_step,paft.")
+        str | None, typer.Option(help="Comma-separated: base,single,paft ...; docs/methods.md has all.")
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="Comma-separated training seeds.")] = None,
     output: Annotated[str | None, typer.Option(help="Folder for results; a rerun resumes there.")] = None,
@@ -58,6 +62,9 @@ def run(
         bool | None, typer.Option("--chat/--no-chat", help="Ask in turns of the model's own chat template.")
     ] = None,
     system: Annotated[str | None, typer.Option(help="Text of a system turn; needs --chat.")] = None,
+    allow_code: Annotated[
+        bool | None, typer.Option("--allow-code", help="Run programs the model writes, to judge them.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any other setting: train.epochs=2 (repeatable).")
     ] = None,
@@ -68,7 +75,7 @@ def run(
     overrides: dict[str, Any] = parse_overrides(set_ or [])
     given = {
         "task": task, "data": data, "bank": bank, "model": model, "output": output,
-        "chat.enabled": chat, "chat.system": system,
+        "chat.enabled": chat, "chat.system": system, "evaluate.allow_code": allow_code,
     }  # fmt: skip
     overrides.update({key: value for key, value in given.items() if value is not None})
     if methods is not None:
@@ -90,6 +97,7 @@ def _run(config: RunConfig) -> None:
         highlight=False, markup=False, soft_wrap=True,
     )  # fmt: skip
     quiet_libraries()
+    _warn_of_code(console, config.evaluate.allow_code)
     from paft.evaluate.report import comparison, results_table
     from paft.grid.runner import deploy_command
     from paft.grid.runner import run as run_comparison
@@ -139,6 +147,9 @@ def evaluate(
         bool | None, typer.Option("--chat/--no-chat", help="Ask in turns of the model's own chat template.")
     ] = None,
     system: Annotated[str | None, typer.Option(help="Text of a system turn; needs --chat.")] = None,
+    allow_code: Annotated[
+        bool | None, typer.Option("--allow-code", help="Run programs the model writes, to judge them.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any other setting: evaluate.choose=mean (repeatable).")
     ] = None,
@@ -153,6 +164,7 @@ def evaluate(
         "output": output, "evaluate.examples": examples, "budget": budget, "budget_evals": budget_evals,
         "chat.enabled": chat, "chat.system": system, "backend": backend, "server.base_url": base_url,
         "server.api_key_env": api_key_env, "server.completions": completions,
+        "evaluate.allow_code": allow_code,
     }  # fmt: skip
     values = parse_overrides(set_ or []) | {key: value for key, value in given.items() if value is not None}
     _evaluate(parse(EvaluateConfig, nested({}, values), "command line"))
@@ -170,6 +182,7 @@ def _evaluate(config: EvaluateConfig) -> None:
 
     quiet_libraries()
     console = Console(quiet=processes()[0] > 0)  # the first of several processes speaks for all
+    _warn_of_code(console, config.evaluate.allow_code)
     with Live(console) as live:
         results = judge(config, live)
     if "budget" in results:
@@ -180,6 +193,13 @@ def _evaluate(config: EvaluateConfig) -> None:
         console.print(f"warning: {warning}", style="yellow", highlight=False, markup=False)
     console.print(judging_line(results["judging"]), highlight=False, markup=False, soft_wrap=True)
     console.print(f"\nFigures: {Path(config.output) / 'results.json'}", highlight=False, soft_wrap=True)
+
+
+def _warn_of_code(console: Console, allowed: bool) -> None:
+    from paft.evaluate.code_answer import WARNING
+
+    if allowed:
+        console.print(f"warning: {WARNING}", style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
 def main() -> None:

@@ -59,8 +59,8 @@ def show_schedule(
     settings = _load(config, set_, task=task, data=data, bank=bank, model=model)
     inputs = load_inputs(settings)
     train = METHODS[method].settings(settings.train)
-    prompts = inputs.training_prompts(METHODS[method], train)
     seed = settings.seeds[0] if seed is None else seed
+    prompts = inputs.training_prompts(METHODS[method], train, seed=seed)
     schedule = make_schedule(train, prompts, seed=seed, examples=len(inputs.train))
     steps = -(-len(inputs.train) // train.batch_size)
     found = outline(schedule, epochs=train.epochs, steps=steps, examples=len(inputs.train))

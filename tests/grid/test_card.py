@@ -163,7 +163,7 @@ def test_under_chat_the_card_says_so(configure, tmp_path, task):
     from paft.grid.card import _usage
 
     config = configure(tmp_path, chat={"enabled": True, "system": "Be `brief`."})
-    text = _usage(config, task)
+    text = _usage(config, task, judged=True)
     assert "apply_chat_template" in text and "'Be `brief`.'" in text
     assert "user's turn of the model's own chat template" in text
     assert "plain text, without" not in text

@@ -3,6 +3,7 @@
 import pytest
 
 from paft.bank import Bank
+from paft.config import Train
 from paft.errors import ConfigError
 from paft.grid.inputs import load_inputs
 from paft.grid.methods import METHODS
@@ -30,11 +31,14 @@ def test_the_users_own_prompt_is_the_first_where_it_has_a_share_and_never_stands
 
 
 @pytest.mark.parametrize("name", [name for name in METHODS if METHODS[name].schedule])
-def test_a_method_changes_the_schedule_and_nothing_else(configure, tmp_path, name):
+def test_a_method_changes_the_schedule_and_what_its_patch_says(configure, tmp_path, name):
     train = configure(tmp_path).train
     changed = METHODS[name].settings(train)
     assert changed.schedule == METHODS[name].schedule
-    assert changed.model_copy(update={"schedule": train.schedule}) == train
+    assert {key: getattr(changed, key) for key in METHODS[name].patch} == METHODS[name].patch
+    others = ("schedule", *METHODS[name].patch)
+    assert changed.model_copy(update={key: getattr(train, key) for key in others}) == train
+    assert Train(**train.model_dump() | dict(METHODS[name].patch)) is not None
 
 
 def test_weights_of_unknown_prompts_are_refused_before_anything_is_written(configure, tmp_path):
@@ -55,3 +59,26 @@ def test_how_prompts_are_drawn_is_part_of_what_a_run_is(configure, tmp_path, ban
         changed = identity(configure(tmp_path, train={name: value}), inputs)
         before = identity(plain, inputs)
         assert [key for key in before if before[key] != changed[key]] == [f"train.{name}"]
+
+
+def test_some_prompts_of_a_smaller_count_are_among_those_of_a_larger_and_the_seed_chooses(
+    configure, tmp_path, bank
+):
+    inputs = load_inputs(configure(tmp_path))
+    seen = ids(bank.prompts("train"))
+
+    def chosen(count, seed):
+        train = configure(tmp_path, train={"prompts": count}).train
+        return ids(inputs.training_prompts(METHODS["paft"], METHODS["paft"].settings(train), seed=seed))
+
+    one, two, all_but_one = chosen(1, 0), chosen(2, 0), chosen(len(seen) - 1, 0)
+    assert set(one) < set(two) <= set(all_but_one) < set(seen)
+    assert [len(one), len(two), len(all_but_one)] == [1, 2, len(seen) - 1]
+    assert two == [name for name in seen if name in two]
+    assert len({tuple(chosen(1, seed)) for seed in range(20)}) > 1
+    assert chosen(None, 5) == seen
+
+
+def test_more_prompts_than_the_bank_has_are_refused(configure, tmp_path):
+    with pytest.raises(ConfigError, match=r"train.prompts 999: the bank has \d+ training prompts"):
+        load_inputs(configure(tmp_path / "out", train={"prompts": 999}))

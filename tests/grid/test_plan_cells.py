@@ -47,9 +47,14 @@ def test_a_method_is_described_and_uses_a_known_schedule(name):
     assert method.schedule is None or method.schedule in get_args(Mode)
 
 
-def test_only_the_base_model_is_untrained_and_only_single_sees_the_users_prompt_alone():
+def test_only_the_base_model_is_untrained_and_controls_see_the_users_prompt_alone():
     assert [name for name, method in METHODS.items() if method.schedule is None] == ["base"]
-    assert [name for name, method in METHODS.items() if method.prompts == "user"] == ["single"]
+    own = [name for name, method in METHODS.items() if method.prompts == "user"]
+    assert own == ["single", "neftune", "token_matched"]
+    chosen = {name: method.chooser for name, method in METHODS.items() if method.prompts == "chosen"}
+    assert chosen == {name: name for name in ("top_accuracy", "bat", "zopo")}
+    assert [method.chooser for method in METHODS.values()].count(None) == len(METHODS) - 3
+    assert {METHODS[name].schedule for name in (*own, *chosen)} == {"single"}
     assert METHODS["paft"].schedule == "block"
     assert METHODS["single"].schedule == "single"
 

@@ -72,7 +72,7 @@ def judge(
     matrix = evaluate_matrix(
         language_model, task, prompts, examples,
         max_length=max_length, choose=settings.choose, batch_tokens=settings.batch_tokens,
-        on_cells=on_cells, ledger=ledger, chosen=chosen,
+        on_cells=on_cells, ledger=ledger, chosen=chosen, allow_code=settings.allow_code,
     )  # fmt: skip
     seconds = round(time.monotonic() - started, 2)
     if rank == 0:
@@ -87,7 +87,9 @@ def processes() -> tuple[int, int]:
     """Return this process's number and how many there are, as ``accelerate launch`` or ``torchrun`` say."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return 0, 1
+    import torch
     from accelerate import PartialState
 
-    state = PartialState()
+    # Without the word CPU, processes that torchrun starts where there is no other device stay apart.
+    state = PartialState(cpu=not torch.accelerator.is_available())
     return int(state.process_index), int(state.num_processes)

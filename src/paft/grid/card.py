@@ -44,6 +44,7 @@ FIGURES = {
     "adversarial_min": "worst adversarial prompt",
 }
 INTERVAL_OF = {"cvar_10": "cvar"}  # names that statistics and robustness spell differently
+NOT_JUDGED = "## Accuracy over unseen prompts\n\nNot judged yet: `paft evaluate` does."
 TOKENIZER = 'tokenizer = AutoTokenizer.from_pretrained("FOLDER")  # this folder'
 WHOLE_IMPORT = "from transformers import AutoModelForCausalLM, AutoTokenizer"
 ADAPTER_IMPORT = "from peft import PeftModel"
@@ -56,13 +57,13 @@ PIPELINES = {"label": "text-classification", "choice": "multiple-choice"}
 
 
 def write_card(plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, weights: Path) -> None:
-    """Write the card of a judged cell, unless one of ours is there.
+    """Write the card of a cell or of a trained model that was not judged, unless one of ours is there.
 
     Args:
         plan: Which method under which seed.
         config: The run's configuration.
         inputs: What it was trained and judged on.
-        folder: The cell's folder, with ``cell.json``, ``train.json`` and ``test.parquet``.
+        folder: Its folder, with ``train.json`` and, once it was judged, ``cell.json``, ``test.parquet``.
         weights: The folder with adapter or model; nothing is done where it is not there.
 
     Raises:
@@ -73,23 +74,25 @@ def write_card(plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, 
         return
     from huggingface_hub import ModelCard
 
-    cell = read_json(folder / "cell.json", "cell")
-    figures = next(row for row in cell["robustness"] if row["split"] == "test")
+    figures = None
+    if (folder / "cell.json").exists():
+        cell = read_json(folder / "cell.json", "cell")
+        figures = next(row for row in cell["robustness"] if row["split"] == "test")
     trained = read_json(folder / "train.json", "training record")
     parts = [
         f"---\n{_metadata(plan, config, inputs.task, figures)}\n---",
         MARK,
         f"# {inputs.task.name}: {plan.name}",
         _training(plan, config, inputs, trained),
-        _robustness(figures, _estimates(folder, figures)),
-        _usage(config, inputs.task),
+        NOT_JUDGED if figures is None else _robustness(figures, _estimates(folder, figures)),
+        _usage(config, inputs.task, judged=figures is not None),
         _unknown(inputs, figures),
     ]
     card = ModelCard("\n\n".join(parts) + "\n")  # refuses front matter that is no valid YAML
     write_text(path, str(card))
 
 
-def _metadata(plan: CellPlan, config: RunConfig, task: Task, figures: Mapping[str, Any]) -> str:
+def _metadata(plan: CellPlan, config: RunConfig, task: Task, figures: Mapping[str, Any] | None) -> str:
     from huggingface_hub import ModelCardData
 
     lora = config.train.adapt.method != "full"
@@ -100,7 +103,7 @@ def _metadata(plan: CellPlan, config: RunConfig, task: Task, figures: Mapping[st
         pipeline_tag="text-generation",
         tags=["paft", "lora"] if lora else ["paft"],
         model_name=f"{task.name}-{plan.name}",
-        eval_results=_eval_results(task, figures),
+        eval_results=None if figures is None else _eval_results(task, figures),
     )
     return str(data.to_yaml())
 
@@ -125,8 +128,11 @@ def _eval_results(task: Task, figures: Mapping[str, Any]) -> list[EvalResult]:
 
 def _training(plan: CellPlan, config: RunConfig, inputs: Inputs, trained: Mapping[str, Any]) -> str:
     train, task, method = config.train, inputs.task, METHODS[plan.method]
-    own = method.prompts == "user"
-    seen = "the task's own prompt" if own else f"{len(inputs.bank.prompts('train'))} prompts of the bank"
+    seen = {
+        "user": "the task's own prompt",
+        "bank": f"{train.prompts or len(inputs.bank.prompts('train'))} prompts of the bank",
+        "chosen": f"one, chosen before training: {trained.get('chosen')!r}",
+    }[method.prompts]
     told = {
         "Base model": _base(config),
         "Task": f"{task.name}. {task.description}",
@@ -135,7 +141,7 @@ def _training(plan: CellPlan, config: RunConfig, inputs: Inputs, trained: Mappin
         "K (steps that share a prompt)": train.resample_every if method.schedule == "block" else None,
         "Optimiser steps": trained["steps"],
         "Examples": len(inputs.train),
-        "Epochs": train.epochs,
+        "Epochs": train.epochs if method.settings(train).tokens is None else None,
         "Examples in a step": train.batch_size,
         "Tokens": trained["tokens"],
         "Peak learning rate": train.learning_rate,
@@ -175,7 +181,7 @@ def _robustness(figures: Mapping[str, Any], estimates: Mapping[str, Estimate]) -
     return "\n\n".join(["## Accuracy over unseen prompts", told, "\n".join(lines)])
 
 
-def _usage(config: RunConfig, task: Task) -> str:
+def _usage(config: RunConfig, task: Task, *, judged: bool) -> str:
     values = ", ".join(f"{name!r}: '...'" for name in dict.fromkeys(task.prompts[0].placeholders))
     code = [
         *_loading(config),
@@ -188,9 +194,9 @@ def _usage(config: RunConfig, task: Task) -> str:
         "## Use",
         "Any wording that uses the task's fields may stand in the place of the prompt below.",
         _fenced("\n".join(code)),
-        _rendering(config),
+        _rendering(config, "training and judging" if judged else "training"),
     ]
-    if task.answer.closed:
+    if judged and task.answer.closed:
         told.append("The figures above compare the log-probabilities of the options, without generating.")
     return "\n\n".join(told)
 
@@ -251,25 +257,25 @@ def _encoding(config: RunConfig) -> list[str]:
     ]
 
 
-def _rendering(config: RunConfig) -> str:
+def _rendering(config: RunConfig, who: str) -> str:
     if config.chat.enabled:
         return (
             "The prompt is the user's turn of the model's own chat template, the answer the assistant's: "
-            "training and judging did it so. As plain text, or with another system turn, it was not judged."
+            f"{who} did it so. As plain text, or with another system turn, it was not judged."
         )
     return (
-        "The prompt is plain text, without a chat template: training and judging did it so. The answer "
+        f"The prompt is plain text, without a chat template: {who} did it so. The answer "
         "follows behind one space (behind none if the prompt ends in white space) and ends with the "
         "end-of-sequence token."
     )
 
 
-def _unknown(inputs: Inputs, figures: Mapping[str, Any]) -> str:
+def _unknown(inputs: Inputs, figures: Mapping[str, Any] | None) -> str:
+    unlike = "" if figures is None else f", and examples unlike the {figures['examples']} it was judged on"
     lines = [
         f"Prompts unlike those of the bank (fingerprint {inputs.bank.fingerprint}): other languages, other "
         "lengths, several examples in the prompt.",
-        f"Other tasks, and examples unlike the {figures['examples']} it was judged on. What the base model "
-        "could do besides may have been lost.",
+        f"Other tasks{unlike}. What the base model could do besides may have been lost.",
         "Other training seeds: this is one of them.",
         "Harmful output, bias and privacy: not measured.",
         "The licence: see those of the base model and of the data.",

@@ -40,16 +40,21 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
         PaftError: If an input is unusable, an answer that does not fit among them.
     """
     from paft.train.batches import RenderedExamples
+    from paft.train.dropout import word_dropout
+    from paft.train.length import training_steps
     from paft.train.preview import preview
 
     inputs = load_inputs(config, task, bank, judge=False)
     check_model(config.model, config.chat)
     settings = METHODS[METHOD].settings(config.train)
-    prompts = inputs.training_prompts(METHODS[METHOD], settings)
+    prompts = inputs.training_prompts(METHODS[METHOD], settings, seed=only_seed(config))
     size, steps = len(inputs.train), -(-len(inputs.train) // settings.batch_size)
     schedule = make_schedule(settings, prompts, seed=only_seed(config), examples=size)
     encoder = load_encoder(config.model, settings.max_length, config.chat)
-    looked = preview(RenderedExamples(inputs.train, prompts, encoder), schedule, settings.batch_size)
+    dataset = RenderedExamples(inputs.train, prompts, encoder, word_dropout(settings, only_seed(config)))
+    looked = preview(dataset, schedule, settings.batch_size)
+    total = training_steps(settings, dataset, schedule, inputs.bank.require("train"))
+    twice = 1 + (settings.consistency is not None)
     uses = outline(schedule, epochs=settings.epochs, steps=steps, examples=size).uses
     answers = answer_shares(inputs)
     memory = _memory(config, longest=int(looked.lengths.max()), answer=int(looked.answers.max()))
@@ -60,11 +65,11 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
         "examples": size,
         "validation_examples": len(inputs.validation),
         "epochs": settings.epochs,
-        "steps": settings.epochs * steps,
-        "tokens": round(float(looked.lengths.mean()) * size * settings.epochs),
+        "steps": total,
+        "tokens": round(float(looked.lengths.mean()) * size * twice * total / steps),
         "longest": int(looked.lengths.max()),
         "prompts": len(prompts),
-        "prompts_used": int((uses > 0).sum()),
+        "prompts_used": int((uses > 0).sum()) if settings.prompts_known else None,
         "looked_at": len(looked.rows),
         "truncated_share": looked.truncated / len(looked.rows),
         "answers": answers,
@@ -159,11 +164,13 @@ def told(found: dict[str, Any]) -> list[str]:
     """Return the plan as lines of text; warnings are left out."""
     memory = found["memory"]
     parts = ("weights", "gradients", "optimiser", "activations", "logits")
+    used = found["prompts_used"]
     validated = f", {found['validation_examples']} for validation" if found["validation_examples"] else ""
     return [
         f"{found['task']} on {found['model']}, seed {found['seed']}: nothing is trained or written",
         f"examples  {found['examples']:,} x {found['epochs']} epochs{validated}",
-        f"steps     {found['steps']:,}, under {found['prompts_used']} of {found['prompts']} prompts",
+        f"steps     {found['steps']:,}, under {'?' if used is None else used} of {found['prompts']} prompts"
+        + (", as the losses say" if used is None else ""),
         f"tokens    about {found['tokens']:,}; the longest of {found['looked_at']} sequences looked at has "
         f"{found['longest']}, {found['truncated_share']:.1%} are cut",
         f"memory    about {memory['total'] / _GIB:.2f} GiB with {memory['micro_batch_size']} examples at a "

@@ -21,6 +21,7 @@ from paft.chat import check_chat
 from paft.config import BUILTIN_MODEL, BUILTIN_TASK, Chat, Evaluate
 from paft.errors import ConfigError
 from paft.evaluate.budget import estimate_from, parse_budget, sample_cells
+from paft.evaluate.code_answer import check_opt_in
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.rows import (
     answer_figures,
@@ -186,6 +187,7 @@ def evaluate(
 
 def _check(config: EvaluateConfig, task: Task, bank: Bank) -> Sequence[Example]:
     """Refuse what cannot be judged; return the examples to judge on."""
+    check_opt_in(task, config.evaluate.allow_code)
     for prompt in bank.require(config.split):
         task.check_prompt(prompt)
     if config.adapter is not None and not (Path(config.adapter) / "adapter_config.json").exists():

@@ -12,6 +12,7 @@ import numpy as np
 from paft.bank import Bank, load_bank
 from paft.config import BUILTIN_TASK, RunConfig, Train
 from paft.errors import ConfigError, DataError
+from paft.evaluate.code_answer import check_opt_in
 from paft.examples import Examples
 from paft.grid.methods import METHODS, Method
 from paft.model import resolve_model
@@ -20,10 +21,12 @@ from paft.task import Example, Task, load_task
 from paft.train.schedule import make_schedule
 
 if TYPE_CHECKING:
+    from paft.bank.generators import Generators
     from paft.train.validation import Validation
 
 _STREAM = 0xDA7A
 _HELD_OUT = 0xDA7B
+_PROMPTS = 0xDA7C
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Inputs:
         train: Training examples in use.
         test: Test examples in use; none where nothing is judged.
         validation: Examples for validation during training, if there is to be any.
+        generators: Language models that rewrite prompts for methods that have it done, if any.
     """
 
     task: Task
@@ -43,6 +47,7 @@ class Inputs:
     train: Sequence[Example]
     test: Sequence[Example]
     validation: Sequence[Example] = ()
+    generators: Generators | None = None
 
     def judged(self) -> dict[str, Sequence[Prompt]]:
         """Prompts to judge on, by split: unseen ones, adversarial ones if any, the user's own."""
@@ -60,14 +65,52 @@ class Inputs:
 
         return Validation(self.task, self.bank.require("validation"), self.validation)
 
-    def training_prompts(self, method: Method, settings: Train) -> list[Prompt]:
-        """The prompts a method trains on; the user's own is the first of them if it has a share."""
-        own, seen = self.task.prompts[0], self.bank.require("train")
+    def training_prompts(
+        self, method: Method, settings: Train, chosen: Prompt | None = None, *, seed: int = 0
+    ) -> list[Prompt]:
+        """The prompts a method trains on; the user's own is the first of them if it has a share.
+
+        Args:
+            method: The method.
+            settings: Training settings as it has them.
+            chosen: What a method chose that trains on one prompt of its choice.
+            seed: The run's, which chooses where not all prompts are to be used.
+
+        Raises:
+            ConfigError: If such a method has not chosen yet, or the bank has too few prompts.
+        """
+        if method.prompts == "chosen":
+            if chosen is None:
+                raise ConfigError(
+                    f"method {method.chooser!r} chooses the prompt it trains on while it runs: `paft run` "
+                    "writes it to choice.json in the folder of the cell"
+                )
+            return [chosen]
+        own, seen = self.task.prompts[0], some(self.bank.require("train"), settings.prompts, seed)
         if method.prompts == "user":
             return [own]
-        if settings.canonical_ratio == 0:
+        if not settings.own_prompt_first:
             return list(seen)
         return [own, *(prompt for prompt in seen if prompt.id != own.id)]
+
+
+def some(prompts: Sequence[Prompt], count: int | None, seed: int) -> list[Prompt]:
+    """Return a random choice of prompts, in their order; all of them for None.
+
+    Args:
+        prompts: All there are.
+        count: How many of them; the choice of a smaller count is a part of it.
+        seed: Seed of the choice.
+
+    Raises:
+        ConfigError: If there are fewer.
+    """
+    if count is None:
+        return list(prompts)
+    if count > len(prompts):
+        raise ConfigError(f"train.prompts {count}: the bank has {len(prompts)} training prompts")
+    order = np.random.default_rng([_PROMPTS, seed]).permutation(len(prompts))
+    return [prompts[i] for i in sorted(order[:count])]
 
 
 def load_inputs(
@@ -85,6 +128,10 @@ def load_inputs(
         PaftError: On the first thing that cannot be used.
     """
     task = task or load_task(config.task, config.data)
+    if judge:
+        check_opt_in(task, config.evaluate.allow_code)
+    if task.answer.rule == "code" and config.train.validate_every is not None:
+        raise ConfigError(f"answers of task {task.name!r} are programs: train without validate_every")
     bank = bank or load_bank(bank_file(config.task, config.bank))
     for split in ("train", "validation", "test", "adversarial"):
         for prompt in bank.prompts(split):
@@ -108,7 +155,7 @@ def load_inputs(
     if config.train.validate_every is not None:
         bank.require("validation")
         train, validation = validation_split(task, train, config.train.validate_examples)
-    inputs = Inputs(task, bank, train, test, validation)
+    inputs = Inputs(task, bank, train, test, validation, config.choose.generators())
     settings = METHODS["paft"].settings(config.train)
     make_schedule(settings, inputs.training_prompts(METHODS["paft"], settings), seed=0, examples=len(train))
     return inputs

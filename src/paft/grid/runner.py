@@ -14,6 +14,7 @@ Layout of the output folder::
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ from paft.config import RunConfig
 from paft.errors import ResumeError
 from paft.evaluate.report import write_report
 from paft.evaluate.rows import judging
-from paft.files import disk_error, read_json, write_json, write_text
-from paft.grid.cell import Reporter, plan_cells, run_cell, weights_name
+from paft.files import disk_error, fingerprint, read_json, write_json, write_text
+from paft.grid.cell import CellPlan, Reporter, plan_cells, run_cell, weights_name
 from paft.grid.inputs import Inputs, load_inputs
 from paft.grid.methods import METHODS
 from paft.model import check_model, model_fingerprint, resolve_model
@@ -58,22 +59,66 @@ def run(
         ResumeError: If the output folder belongs to another configuration.
     """
     reporter = reporter or Silent()
+    inputs = checked_inputs(config, task, bank)
+    prepare(config, inputs)
+    cells = []
+    for plan in plan_cells(config):
+        try:
+            cells.append(run_cell(plan, config, inputs, cell_folder(config, plan), reporter))
+        except OSError as error:
+            raise disk_error(cell_folder(config, plan), error) from error
+    return gather_run(config, inputs, cells)
+
+
+def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | None = None) -> Inputs:
+    """Load everything a run works on and check it; nothing is written.
+
+    Args:
+        config: What to compare.
+        task: A task made in Python, instead of the one the configuration names.
+        bank: A bank made in Python, likewise.
+
+    Raises:
+        PaftError: If an input is unusable.
+    """
     inputs = load_inputs(config, task, bank)
-    near = near_duplicates_across(inputs.bank)
     check_model(config.model, config.chat)
     if config.train.adapt.quantised:
-        four_bit()  # refuses before anything is written
+        four_bit()
+    return inputs
+
+
+def prepare(config: RunConfig, inputs: Inputs) -> None:
+    """Make the output folder this run's, with all that its cells have in common.
+
+    Raises:
+        ResumeError: If the folder belongs to another configuration.
+    """
     output = Path(config.output)
     claim_output(output, identity(config, inputs))
     write_text(output / "config.yaml", config.to_yaml())
     inputs.bank.save(output / "bank.jsonl")
-    cells = []
-    for plan in plan_cells(config):
-        try:
-            cells.append(run_cell(plan, config, inputs, output / "cells" / plan.name, reporter))
-        except OSError as error:
-            raise disk_error(output / "cells" / plan.name, error) from error
+
+
+def cell_folder(config: RunConfig, plan: CellPlan) -> Path:
+    """Return where a cell of a run lies."""
+    return Path(config.output) / "cells" / plan.name
+
+
+def gather_run(config: RunConfig, inputs: Inputs, cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Write ``results.json`` and ``report.html`` of finished cells.
+
+    Args:
+        config: What was compared.
+        inputs: What it was compared on.
+        cells: What :func:`paft.grid.cell.run_cell` returned.
+
+    Returns:
+        The content of ``results.json``.
+    """
+    output = Path(config.output)
     gathered = {key: [item for cell in cells for item in cell[key]] for key in CELL_LISTS}
+    near = near_duplicates_across(inputs.bank)
     warnings = [f"{len(near)} pairs of a seen and an unseen prompt are near duplicates"] if near else []
     results = {
         "schema": 1,
@@ -98,11 +143,12 @@ def run(
 def identity(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
     """Everything a finished cell depends on, by name."""
     settings = config.model_dump(mode="json", exclude={"methods", "seeds", "output", "task", "data", "bank"})
-    flat = {f"{key}.{k}": v for key in ("train", "evaluate") for k, v in settings.pop(key).items()}
+    flat = {f"{key}.{k}": v for key in ("train", "evaluate", "choose") for k, v in settings.pop(key).items()}
     return {
         **settings,
         **flat,
         "chat": config.chat.identity(),
+        "choose.writer file": inputs.generators and fingerprint(inputs.generators.model_dump(mode="json")),
         "model files": model_fingerprint(config.model),
         "task": inputs.task.fingerprint(),
         "bank": inputs.bank.fingerprint,
@@ -118,12 +164,21 @@ def claim_output(output: Path, wanted: dict[str, Any]) -> None:
     Raises:
         ResumeError: If it belongs to other inputs or holds files of something else.
     """
+    if not check_output(output, wanted):
+        write_json(output / "run.json", wanted)
+
+
+def check_output(output: Path, wanted: dict[str, Any]) -> bool:
+    """Return whether the output folder is ours already; False if it is free to be made ours.
+
+    Raises:
+        ResumeError: If it belongs to other inputs or holds files of something else.
+    """
     path = output / "run.json"
     if not path.exists():
         if output.exists() and (not output.is_dir() or any(_foreign(f) for f in output.iterdir())):
             raise ResumeError(f"output {output} is not empty and holds no PAFT run: choose another --output")
-        write_json(path, wanted)
-        return
+        return False
     found = read_json(path, "run identity")
     changed = [key for key in {**found, **wanted} if found.get(key) != wanted.get(key)]
     if changed:
@@ -132,6 +187,7 @@ def claim_output(output: Path, wanted: dict[str, Any]) -> None:
             f"output {output} holds a run with other inputs ({shown}): choose another --output, "
             "restore what changed, or delete the folder"
         )
+    return True
 
 
 def _foreign(path: Path) -> bool:

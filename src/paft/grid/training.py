@@ -18,6 +18,7 @@ from paft.config import RunConfig
 from paft.errors import ConfigError
 from paft.evaluate.runner import processes
 from paft.files import disk_error, write_text
+from paft.grid.card import write_card
 from paft.grid.cell import CellPlan, Reporter, train_cell, weights_name
 from paft.grid.inputs import Inputs, load_inputs
 from paft.grid.runner import claim_output, identity
@@ -66,6 +67,8 @@ def train(
         trained = train_cell(plan, config, inputs, output, reporter)
     except OSError as error:
         raise disk_error(output, error) from error
+    if processes()[0] == 0:
+        write_card(plan, config, inputs, output, output / weights_name(config))
     reporter.finish(inputs.task.name, _outcome(trained))
     return trained
 
@@ -99,7 +102,8 @@ def _flag(name: str, value: str | None) -> list[str]:
 
 def _identity(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
     """Everything the weights depend on, by name; what judges them does not."""
-    found = {key: value for key, value in identity(config, inputs).items() if not key.startswith("evaluate.")}
+    others = ("evaluate.", "choose.")
+    found = {key: value for key, value in identity(config, inputs).items() if not key.startswith(others)}
     del found["test examples"]
     return {**found, "method": METHOD, "seed": only_seed(config)}
 

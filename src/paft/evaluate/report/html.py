@@ -81,7 +81,7 @@ def page(report: Report) -> str:
     from markupsafe import Markup
 
     names = [method.row.method for method in report.methods]
-    return _rendered(
+    return rendered(
         "report.html",
         report=report,
         results=report.results,
@@ -107,7 +107,7 @@ def budget_page(report: BudgetReport) -> str:
     made = report.budget
     line = Dots(report.name, made["distribution"])
     label = "expected accuracy, lowest prompt to highest, percent"
-    return _rendered(
+    return rendered(
         "budget.html",
         report=report,
         results=report.results,
@@ -119,8 +119,13 @@ def budget_page(report: BudgetReport) -> str:
     )
 
 
-def _rendered(template: str, **values: Any) -> str:
-    """Fill a template that has style and script of all our pages."""
+def rendered(template: str, **values: Any) -> str:
+    """Fill a template that has style and script of all our pages.
+
+    Args:
+        template: Its name.
+        values: What it names; texts are escaped.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 

@@ -1,0 +1,195 @@
+"""How long the cells of a grid will take: from finished cells where there are any, else from a probe.
+
+A cell's time is what training took for each example it saw plus what judging took for each
+(prompt, example). In order of trust: finished cells of the same run and method; finished cells of
+the same method and model in other runs, scaled by examples and cells; a probe, a few optimiser
+steps and a few cells of one run with the same model. What choosing a prompt takes is known of
+finished cells only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from paft.bank import Bank
+from paft.evaluate.runner import judge
+from paft.files import read_json
+from paft.grid.cell import CellPlan, train_cell
+from paft.grid.inputs import Inputs, take
+from paft.grid.methods import METHODS
+from paft.grid.plan import Job, RunPlan
+from paft.grid.work import finished
+from paft.model import load_model
+from paft.progress import Silent
+
+PROBE_STEPS = 6
+PROBE_PROMPTS, PROBE_EXAMPLES = 4, 16
+# What would make a short training take long, or write elsewhere.
+PROBE_SETTINGS = {
+    "epochs": 1, "tokens": None, "save_every": 0, "validate_every": None, "keep": "last", "patience": None,
+    "report_to": (), "low_kl": None, "curriculum": None, "average": None,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What a cell has to do, or did.
+
+    Attributes:
+        trained: Training examples over all epochs.
+        judged: Prompts times examples.
+    """
+
+    trained: int
+    judged: int
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """What a cell took: ``other`` is what scales with neither, choosing a prompt."""
+
+    train: float
+    judge: float
+    other: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        return self.train + self.judge + self.other
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds per training example and per judged cell, and what else a cell takes."""
+
+    train: float
+    judge: float
+    other: float = 0.0
+
+    def seconds(self, effort: Effort) -> float:
+        """Return what so much effort takes."""
+        return self.train * effort.trained + self.judge * effort.judged + self.other
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds of the cells that are not finished, one after the other.
+
+    Attributes:
+        seconds: By the job's name.
+        rests_on: In a few words each, on how many cells' behalf.
+    """
+
+    seconds: Mapping[str, float]
+    rests_on: Mapping[str, int]
+
+
+def effort_of(job: Job, inputs: Inputs) -> Effort:
+    """Return what a cell has to do."""
+    trains = METHODS[job.cell.method].schedule is not None
+    prompts = sum(len(prompts) for prompts in inputs.judged().values())
+    trained = len(inputs.train) * job.run.config.train.epochs if trains else 0
+    return Effort(trained, prompts * len(inputs.test))
+
+
+def recorded_seconds(job: Job) -> Seconds:
+    """Return what a finished cell took.
+
+    Raises:
+        DataError: If it is not finished or its record cannot be read.
+    """
+    rows = read_json(job.folder / "cell.json", "cell")["rows"]
+    choice = job.folder / "choice.json"
+    chosen = read_json(choice, "choice").get("seconds", 0.0) if choice.exists() else 0.0
+    return Seconds(rows[0]["train_seconds"], sum(row["eval_seconds"] for row in rows), chosen)
+
+
+def estimate_grid(jobs: Sequence[Job], inputs: Mapping[str, Inputs]) -> Estimate:
+    """Estimate the seconds of every job that is not finished.
+
+    Args:
+        jobs: Cells, finished or not.
+        inputs: By the run's name.
+    """
+    done = [(job, recorded_seconds(job)) for job in jobs if finished(job)]
+    seconds: dict[str, float] = {}
+    rests_on: Counter[str] = Counter()
+    probes: dict[str, Pace] = {}
+    for job in jobs:
+        if finished(job):
+            continue
+        effort = effort_of(job, inputs[job.run.name])
+        model = job.run.config.model
+        same = [took.total for other, took in done if _alike(job, other) and other.run.name == job.run.name]
+        elsewhere = [(effort_of(o, inputs[o.run.name]), took) for o, took in done if _alike(job, o)]
+        if same:
+            found, source = float(np.mean(same)), "finished cells of the same run and method"
+        elif elsewhere:
+            found, source = pace_of(elsewhere).seconds(effort), "finished cells of the method in other runs"
+        else:
+            if model not in probes:
+                probes[model] = probe(job.run, inputs[job.run.name])
+            found, source = probes[model].seconds(effort), f"a short probe of model {model}"
+        seconds[job.name] = found
+        rests_on[source] += 1
+    return Estimate(seconds, rests_on)
+
+
+def pace_of(cells: Sequence[tuple[Effort, Seconds]]) -> Pace:
+    """Return the pace of finished cells together.
+
+    >>> pace_of([(Effort(100, 10), Seconds(20, 1)), (Effort(300, 10), Seconds(60, 3, 8))])
+    Pace(train=0.2, judge=0.2, other=4.0)
+    """
+    efforts, times = zip(*cells, strict=True)
+    return Pace(
+        train=sum(took.train for took in times) / max(1, sum(effort.trained for effort in efforts)),
+        judge=sum(took.judge for took in times) / max(1, sum(effort.judged for effort in efforts)),
+        other=sum(took.other for took in times) / len(times),
+    )
+
+
+def probe(run: RunPlan, inputs: Inputs) -> Pace:
+    """Measure a few optimiser steps and a few judged cells of a run, in a folder that is then removed.
+
+    The first steps and cells of a process are slow, so this errs on the long side.
+
+    Args:
+        run: The run; of its methods ``paft`` is trained, else the first that trains.
+        inputs: Its inputs.
+    """
+    train = run.config.train.model_copy(update=PROBE_SETTINGS)
+    config = run.config.model_copy(update={"train": train})
+    few = dataclasses.replace(
+        inputs,
+        bank=Bank({**inputs.bank.splits, "test": inputs.bank.prompts("test")[:PROBE_PROMPTS]}),
+        train=take(inputs.train, np.arange(min(len(inputs.train), PROBE_STEPS * train.batch_size))),
+        test=take(inputs.test, np.arange(min(len(inputs.test), PROBE_EXAMPLES))),
+        validation=(),
+    )
+    methods = [
+        name for name in config.methods if METHODS[name].schedule and METHODS[name].prompts != "chosen"
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        trained = 0.0
+        if methods:
+            plan = CellPlan("paft" if "paft" in methods else methods[0], config.seeds[0])
+            trained = train_cell(plan, config, few, Path(folder), Silent())["seconds"] / len(few.train)
+        prompts = few.bank.prompts("test")
+        _, judged = judge(
+            lambda: load_model(config.model, chat=config.chat), few.task, prompts, few.test,
+            folder=Path(folder), split="test", settings=config.evaluate, max_length=train.max_length,
+        )  # fmt: skip
+    return Pace(trained, judged / (len(prompts) * len(few.test)))
+
+
+def _alike(job: Job, other: Job) -> bool:
+    """Whether a cell's time tells about another's."""
+    return (job.cell.method, job.run.config.model) == (other.cell.method, other.run.config.model)

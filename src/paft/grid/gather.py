@@ -1,0 +1,124 @@
+"""What a grid found, put together from the folders of its runs.
+
+The grid's folder then holds, beside the runs::
+
+    grid.yaml    the grid as it was run        table.md     one table, no times in it
+    results.json every run's figures           report.html  the same to look at
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from paft.evaluate.report.data import MethodFigures
+from paft.evaluate.report.data import gather as gather_report
+from paft.evaluate.report.folder import read_matrices
+from paft.files import read_json, write_json, write_text
+from paft.grid.cell import plan_cells, run_cell
+from paft.grid.grid_file import GridFile
+from paft.grid.inputs import Inputs
+from paft.grid.plan import Job, RunPlan, axes_of
+from paft.grid.runner import gather_run
+from paft.grid.table import FIGURES, grid_page, markdown, table_rows
+from paft.grid.work import error_file, finished, recorded_error
+from paft.progress import Silent
+from paft.record import environment
+
+KEPT: dict[str, Any] = {"rows": [], "robustness": [], "warnings": [], "judging": None, "environment": None}
+"""What is kept of a run's results, with what stands for it where no cell is finished."""
+
+
+def gather_grid(
+    name: str, grid: GridFile, runs: Sequence[RunPlan], inputs: Mapping[str, Inputs]
+) -> dict[str, Any]:
+    """Write the table and the figures of all finished cells.
+
+    Args:
+        name: The grid's name.
+        grid: The grid.
+        runs: All its runs.
+        inputs: By the run's name.
+
+    Returns:
+        The content of ``results.json``.
+    """
+    told, figures = [], {}
+    for run in runs:
+        found = _results_of(run, inputs[run.name])
+        figures[run.name] = _figures(run, found) if found else {}
+        told.append(_told(run, found))
+    results = {
+        "schema": 1,
+        "grid": name,
+        "config": grid.model_dump(mode="json"),
+        "runs": told,
+        "table": table_rows(runs, figures),
+        "environment": environment(),
+    }
+    output = Path(grid.output)
+    write_json(output / "results.json", results)
+    write_text(output / "table.md", markdown(results))
+    write_text(output / "report.html", grid_page(results))
+    return results
+
+
+def _results_of(run: RunPlan, inputs: Inputs) -> dict[str, Any] | None:
+    """Return the figures of a run's finished cells, written anew if some finished since; None without any."""
+    jobs = [job for job in _jobs(run) if finished(job)]
+    if not jobs:
+        return None
+    # Of finished cells only the record is read, and a model card written that a kill left out.
+    cells = [run_cell(job.cell, run.config, inputs, job.folder, Silent()) for job in jobs]
+    path = Path(run.config.output) / "results.json"
+    if path.exists() and path.with_name("report.html").exists():
+        saved: dict[str, Any] = read_json(path, "results")
+        rows = [row for cell in cells for row in cell["rows"]]
+        if saved["rows"] == rows and saved["config"] == run.config.model_dump(mode="json"):
+            return saved
+    return gather_run(run.config, inputs, cells)
+
+
+def _figures(run: RunPlan, results: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return every figure of the table by method, from the cells behind a run's results."""
+    report = gather_report(results, read_matrices(Path(run.config.output), results))
+    threshold = report.measured.threshold
+    return {each.row.method: {**_of_method(each), "threshold": threshold} for each in report.methods}
+
+
+def _of_method(method: MethodFigures) -> dict[str, Any]:
+    row = method.row
+    values = {"mean": row.mean, "std": row.std, "min": row.min, "top": row.top, "cvar_10": method.cvar}
+    found: dict[str, Any] = {"seeds": row.seeds}
+    for name, statistic in FIGURES.items():
+        estimate = method.estimates.get(statistic)
+        interval = None if estimate is None else [estimate.interval.low, estimate.interval.high]
+        found[name] = {"value": values[name], "interval": interval}
+    return found
+
+
+def _told(run: RunPlan, results: Mapping[str, Any] | None) -> dict[str, Any]:
+    lacking = [job for job in _jobs(run) if not finished(job)]
+    failures = [
+        {
+            "cell": job.cell.name,
+            "error": recorded_error(job),
+            "file": f"{run.name}/cells/{job.cell.name}/error.txt",
+        }
+        for job in lacking
+        if error_file(job).exists()
+    ]
+    failed = {failure["cell"] for failure in failures}
+    return {
+        "run": run.name,
+        **axes_of(run),
+        "path": run.name,
+        **{key: results[key] if results else nothing for key, nothing in KEPT.items()},
+        "failures": failures,
+        "unfinished": [job.cell.name for job in lacking if job.cell.name not in failed],
+    }
+
+
+def _jobs(run: RunPlan) -> list[Job]:
+    return [Job(run, cell) for cell in plan_cells(run.config)]

@@ -1,0 +1,128 @@
+"""A grid file: one base configuration and named patches of it, by axis.
+
+Example::
+
+    # paft grid recipes/small.yaml
+    output: runs/small
+    data: ../shared/data                  # joined with each run's relative `data`
+    base: {model: tiny, methods: [base, single, paft], seeds: [0, 1, 2], train: {epochs: 3}}
+    tasks:                                # at least one
+      snips: {task: recipes/tasks/snips.yaml, bank: recipes/banks/snips.jsonl, data: snips}
+    settings:                             # `models` and `settings` may be left out
+      k1: {train.resample_every: 1, methods: [paft]}
+
+A patch has the keys of ``paft run``'s configuration, nested or dotted. Later axes win: the base,
+then the task, the model, the setting.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from paft.config import nested, parse_overrides
+from paft.errors import ConfigError
+from paft.files import read_yaml
+from paft.schema import Schema, parse
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+# What lies beside the runs' folders, or in one.
+RESERVED = ("cells", "grid.yaml", "grid.lock", "results.json", "table.md", "report.html")
+
+Patch = dict[str, Any]
+
+
+class GridFile(Schema):
+    """What a grid file holds.
+
+    Attributes:
+        output: Folder for everything; ``runs/<name of the file>`` by default.
+        data: Folder that a run's relative ``data`` lies in; the working directory by default.
+        base: What all runs share, as for ``paft run``.
+        tasks: Patches by name; a run's folder is ``<task>/<model>/<setting>``.
+        models: Patches by name, none by default.
+        settings: Patches by name, none by default.
+    """
+
+    output: str
+    data: str | None = None
+    base: Patch = Field(default_factory=dict)
+    tasks: dict[str, Patch] = Field(min_length=1)
+    models: dict[str, Patch] = Field(default_factory=dict)
+    settings: dict[str, Patch] = Field(default_factory=dict)
+
+    @field_validator("tasks", "models", "settings", mode="before")
+    @classmethod
+    def _check_names(cls, patches: Any) -> Any:
+        if not isinstance(patches, dict):
+            return patches
+        for name in patches:
+            if not isinstance(name, str):
+                raise ValueError(f"the name {name!r} was not read as text: put it in quotes")
+            if NAME.fullmatch(name) is None or name.lower() in RESERVED:
+                raise ValueError(
+                    f"{name!r} cannot name a folder: begin with a letter or digit, go on with letters, "
+                    f"digits, '.', '_' and '-' (100 at most), and use none of {', '.join(RESERVED)}"
+                )
+        if len({name.lower() for name in patches}) < len(patches):
+            raise ValueError("two names differ in case alone, so some file systems take them for one folder")
+        return {name: {} if patch is None else patch for name, patch in patches.items()}
+
+
+def load_grid(
+    path: Path,
+    overrides: Sequence[str] = (),
+    *,
+    output: str | None = None,
+    data: str | None = None,
+) -> GridFile:
+    """Read a grid file.
+
+    Args:
+        path: The file.
+        overrides: ``key=value`` on the base; patches of the axes win over them.
+        output: Replaces the file's ``output``.
+        data: Replaces the file's ``data``.
+
+    Raises:
+        ConfigError: If the file is malformed, a key is unknown or a name cannot be a folder.
+        DataError: If the file cannot be read.
+    """
+    values = {"output": f"runs/{path.stem}", **read_yaml(path, "grid")}
+    values |= {key: value for key, value in {"output": output, "data": data}.items() if value is not None}
+    grid = parse(GridFile, values, str(path))
+    base = merged(merged({}, grid.base, f"{path}: base"), parse_overrides(overrides), "--set")
+    return grid.model_copy(update={"base": base})
+
+
+def merged(base: Mapping[str, Any], patch: Mapping[str, Any], where: str) -> Patch:
+    """Return ``base`` with a patch over it; sections are merged, everything else is replaced.
+
+    Args:
+        base: Nested sections.
+        patch: Nested sections, or values by dotted key.
+        where: Who wrote the patch, for errors.
+
+    Raises:
+        ConfigError: If a dotted key goes through something that is no section.
+
+    >>> merged({"train": {"epochs": 3}}, {"train.examples": 9, "train": {"epochs": 1}}, "k1")
+    {'train': {'epochs': 1, 'examples': 9}}
+    """
+    result = {
+        key: merged({}, value, where) if isinstance(value, dict) else value for key, value in base.items()
+    }
+    for key, value in patch.items():
+        head, _, rest = key.partition(".")
+        if isinstance(value, dict) or rest:
+            inner = {} if result.get(head) is None else result[head]
+            if not isinstance(inner, dict):
+                raise ConfigError(f"{where}: key {key!r}: {head!r} is not a section")
+            result[head] = merged(inner, nested({}, {rest: value}) if rest else value, where)
+        else:
+            result[key] = value
+    return result

@@ -1,0 +1,166 @@
+"""What a grid consists of: runs, the product of its axes, and their cells. Pure: no file is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from paft.config import RunConfig
+from paft.errors import ConfigError
+from paft.grid.cell import CellPlan, plan_cells
+from paft.grid.grid_file import GridFile, Patch, merged
+from paft.schema import parse
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """One run of a grid: an ordinary output folder of ``paft run``.
+
+    Attributes:
+        task: Name on the axis of tasks.
+        model: Name on the axis of models; None for a grid without one.
+        setting: Name on the axis of settings, likewise.
+        config: Its configuration, output folder included.
+    """
+
+    task: str
+    model: str | None
+    setting: str | None
+    config: RunConfig
+
+    @property
+    def name(self) -> str:
+        """Folder below the grid's output, with ``/`` between axes."""
+        return "/".join(part for part in (self.task, self.model, self.setting) if part is not None)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One cell of one run: the unit of work.
+
+    Attributes:
+        run: The run it belongs to.
+        cell: Method and seed.
+    """
+
+    run: RunPlan
+    cell: CellPlan
+
+    @property
+    def name(self) -> str:
+        """Run and cell, as ``--only`` sees it."""
+        return f"{self.run.name}/{self.cell.name}"
+
+    @property
+    def folder(self) -> Path:
+        """Where its files go."""
+        return Path(self.run.config.output) / "cells" / self.cell.name
+
+
+def plan_runs(grid: GridFile, where: str) -> list[RunPlan]:
+    """Return the product of the axes, tasks slowest, in the file's order.
+
+    Args:
+        grid: The grid.
+        where: Its file, for errors.
+
+    Raises:
+        ConfigError: If a configuration does not fit; the message names file, axis entry and key.
+    """
+    axes = {"tasks": grid.tasks, "models": grid.models, "settings": grid.settings}
+    runs = []
+    named: list[list[str | None]] = [[*patches] or [None] for patches in axes.values()]
+    for entries in product(*named):
+        names = dict(zip(axes, entries, strict=True))
+        layers = [("base", grid.base)]
+        layers += [(f"{axis}.{name}", axes[axis][name]) for axis, name in names.items() if name is not None]
+        output = Path(grid.output, *(name for name in entries if name is not None))
+        config = _configuration(layers, grid.data, output, where)
+        runs.append(RunPlan(str(names["tasks"]), names["models"], names["settings"], config))
+    return runs
+
+
+def plan_jobs(runs: Sequence[RunPlan], only: str | None = None) -> list[Job]:
+    """Return the cells of all runs, run by run.
+
+    Args:
+        runs: The runs.
+        only: A regular expression; cells whose ``<run>/<cell>`` it is not found in are left out.
+
+    Raises:
+        ConfigError: If the expression is malformed or fits no cell.
+    """
+    jobs = [Job(run, cell) for run in runs for cell in plan_cells(run.config)]
+    if only is None:
+        return jobs
+    try:
+        chosen = [job for job in jobs if re.search(only, job.name)]
+    except re.error as error:
+        raise ConfigError(f"--only {only!r} is no regular expression: {error}") from None
+    if not chosen:
+        raise ConfigError(f"--only {only!r} fits none of {len(jobs)} cells, the first is {jobs[0].name!r}")
+    return chosen
+
+
+def axes_of(run: RunPlan) -> dict[str, Any]:
+    """Return the names a run has on the axes."""
+    return {"task": run.task, "model": run.model, "setting": run.setting}
+
+
+def origin(grid: GridFile, run: RunPlan, message: str) -> str:
+    """Return the entry and key of a grid file that an error is about, else the run's name.
+
+    Args:
+        grid: The grid.
+        run: Whose inputs cannot be used.
+        message: What is wrong; the file or model it names tells the key.
+    """
+    values = {key: getattr(run.config, key) for key in ("task", "data", "bank", "model")}
+    named = {key: value for key, value in values.items() if value is not None and _names(message, value)}
+    if not named:
+        return f"run {run.name}"
+    key = max(named, key=lambda key: len(named[key]))
+    for axis, name in (("settings", run.setting), ("models", run.model), ("tasks", run.task)):
+        if name is not None and key in getattr(grid, axis)[name]:
+            return f"{axis}.{name}.{key}"
+    return f"base.{key}" if key in grid.base else f"run {run.name}"
+
+
+def _names(message: str, value: str) -> bool:
+    """Whether a message has a path or name, not as a part of another word."""
+    return re.search(rf"(?<![\w./-]){re.escape(value)}(?![\w-])", message) is not None
+
+
+def _configuration(
+    layers: Sequence[tuple[str, Patch]], data: str | None, output: Path, where: str
+) -> RunConfig:
+    """Put patches over one another; what does not fit is blamed on the patch that brought it."""
+    stages: list[Patch] = [{}]
+    for name, patch in layers:
+        if "output" in patch:
+            raise ConfigError(
+                f"{where}: {name}: a grid says where its runs go: give `output` at the top only"
+            )
+        stages.append({**merged(stages[-1], patch, f"{where}: {name}"), "output": str(output)})
+    values = stages[-1]
+    if data is not None and isinstance(values.get("data"), str):
+        values["data"] = str(Path(data) / values["data"])
+    if _fits(values):
+        return parse(RunConfig, values, where)
+    # What a later patch mends is no error: the last one behind which nothing fits is to blame.
+    guilty = len(layers) - 1
+    while guilty > 0 and not _fits(stages[guilty]):
+        guilty -= 1
+    return parse(RunConfig, values, f"{where}: {layers[guilty][0]}")
+
+
+def _fits(values: Patch) -> bool:
+    try:
+        parse(RunConfig, values, "")
+    except ConfigError:
+        return False
+    return True

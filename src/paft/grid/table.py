@@ -1,0 +1,176 @@
+"""The table of a grid: a row for each model, setting and method; five figures for each task.
+
+What is shown was observed, averaged over seeds. Intervals are those of
+:mod:`paft.evaluate.statistics`; the average over tasks has none, since the tasks at hand are no
+sample of tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from paft.evaluate.report.data import INTERVALS
+from paft.evaluate.report.html import rendered
+from paft.evaluate.report.table import percent
+from paft.evaluate.report.text import escape_markdown
+from paft.evaluate.statistics import Name
+from paft.grid.cell import plan_cells
+from paft.grid.plan import RunPlan
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+FIGURES: dict[str, Name] = {"mean": "mean", "std": "std", "min": "min", "top": "top", "cvar_10": "cvar"}
+HEADS = {"mean": "Mean", "std": "Std", "min": "Min", "top": "Top", "cvar_10": "CVaR10"}
+AVERAGE = "average"
+
+Figures = Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+
+def table_rows(runs: Sequence[RunPlan], figures: Figures) -> list[dict[str, Any]]:
+    """Lay the figures of all runs out in rows.
+
+    Args:
+        runs: All runs of the grid.
+        figures: By run and method: ``seeds``, ``threshold`` and, for each of ``FIGURES``, ``value`` and
+            ``interval``; methods without a finished cell are left out.
+
+    Returns:
+        Rows with ``model``, ``setting``, ``method``, ``tasks`` (by task: the figures and how many
+        seeds were ``planned``; None where nothing is finished) and ``average`` over tasks (None for
+        a figure that some task lacks).
+    """
+    tasks = list(dict.fromkeys(run.task for run in runs))
+    rows: dict[tuple[str | None, str | None, str], dict[str, Any]] = {}
+    for run in runs:
+        planned = [cell.method for cell in plan_cells(run.config)]
+        for method in dict.fromkeys(planned):
+            key = run.model, run.setting, method
+            row = rows.setdefault(
+                key,
+                {
+                    **dict(zip(("model", "setting", "method"), key, strict=True)),
+                    "tasks": dict.fromkeys(tasks),
+                },
+            )
+            found = figures[run.name].get(method)
+            row["tasks"][run.task] = None if found is None else {"planned": planned.count(method), **found}
+    return [{**row, AVERAGE: _average(row["tasks"])} for row in rows.values()]
+
+
+def _average(tasks: Mapping[str, Any]) -> dict[str, float | None]:
+    def over_tasks(name: str) -> float | None:
+        values = [None if found is None else found[name]["value"] for found in tasks.values()]
+        return None if None in values else float(np.mean([value for value in values if value is not None]))
+
+    return {name: over_tasks(name) for name in FIGURES}
+
+
+def markdown(results: Mapping[str, Any]) -> str:
+    """Return the table of a grid's ``results.json`` as Markdown, with what it lacks."""
+    keys, groups = _keys(results), _groups(results)
+    names = [*keys, *(f"{group}: {head}" for group in groups for head in _heads(results, group))]
+    lines = [
+        "| " + " | ".join(map(escape_markdown, names)) + " |",
+        "|" + "---|" * len(keys) + "---:|" * (len(names) - len(keys)),
+    ]
+    for row in results["table"]:
+        cells = [str(row[key]) for key in keys] + [text for group in groups for text in _cells(row, group)]
+        lines.append("| " + " | ".join(map(escape_markdown, cells)) + " |")
+    parts = [f"# {escape_markdown(results['grid'])}", "\n".join(lines), escape_markdown(note(results))]
+    lacking = "\n".join(f"- {escape_markdown(line)}" for line in not_finished(results))
+    return "\n\n".join([*parts, *([f"Not finished:\n\n{lacking}"] if lacking else [])]) + "\n"
+
+
+def grid_page(results: Mapping[str, Any]) -> str:
+    """Return the table of a grid's ``results.json`` as one HTML page."""
+    groups = _groups(results)
+    return rendered(
+        "grid.html",
+        grid=results["grid"],
+        keys=_keys(results),
+        groups={group: _heads(results, group) for group in groups},
+        rows=[
+            ([row[key] for key in _keys(results)], [text for group in groups for text in _cells(row, group)])
+            for row in results["table"]
+        ],
+        note=note(results),
+        lacking=not_finished(results),
+        runs=[run["path"] for run in results["runs"] if run["rows"]],
+    )
+
+
+def terminal_tables(results: Mapping[str, Any]) -> list[Table]:
+    """Return a table for each task, and one of the averages if there are several tasks."""
+    from rich.table import Table
+
+    tables = []
+    for group in _groups(results):
+        table = Table(title=f"{results['grid']}: {group}", title_justify="left")
+        for key in _keys(results):
+            table.add_column(key)
+        for head in _heads(results, group):
+            table.add_column(head, justify="right")
+        for row in results["table"]:
+            table.add_row(*(str(row[key]) for key in _keys(results)), *_cells(row, group))
+        tables.append(table)
+    return tables
+
+
+def note(results: Mapping[str, Any]) -> str:
+    """Say what the figures are."""
+    seeds = {found["seeds"] for row in results["table"] for found in row["tasks"].values() if found}
+    count = f"{min(seeds)} to {max(seeds)} seeds" if len(seeds) > 1 else f"{max(seeds, default=0)} seed(s)"
+    return (
+        f"Accuracy in percent over unseen prompts x test examples, means over {count} (1 for a method that "
+        f"does not train); Top: prompts above the threshold. In brackets 95 % intervals. {INTERVALS}"
+    )
+
+
+def failures(results: Mapping[str, Any]) -> list[str]:
+    """Return a line for every cell that failed: its name, what went wrong, where more is told."""
+    return [
+        f"{run['run']}/{each['cell']}: {each['error']} ({each['file']})"
+        for run in results["runs"]
+        for each in run["failures"]
+    ]
+
+
+def not_finished(results: Mapping[str, Any]) -> list[str]:
+    """Return a line for every cell that failed or was not run."""
+    left_out = [f"{run['run']}/{cell}: was not run" for run in results["runs"] for cell in run["unfinished"]]
+    return failures(results) + left_out
+
+
+def _keys(results: Mapping[str, Any]) -> list[str]:
+    """Return what tells rows apart: axes that the grid has, and the method."""
+    axes = [key for key in ("model", "setting") if any(row[key] is not None for row in results["table"])]
+    return [*axes, "method"]
+
+
+def _groups(results: Mapping[str, Any]) -> list[str]:
+    tasks = list(results["table"][0]["tasks"])
+    return [*tasks, AVERAGE] if len(tasks) > 1 else tasks
+
+
+def _heads(results: Mapping[str, Any], group: str) -> list[str]:
+    """Return the heads of a group of columns; that of Top with the task's threshold."""
+    found = [row["tasks"].get(group) for row in results["table"]]
+    threshold = next((f" (> {100 * figures['threshold']:g})" for figures in found if figures), "")
+    return [head + (threshold if name == "top" else "") for name, head in HEADS.items()]
+
+
+def _cells(row: Mapping[str, Any], group: str) -> list[str]:
+    if group == AVERAGE:
+        return [percent(row[AVERAGE][name]) for name in FIGURES]
+    found = row["tasks"][group]
+    return ["-" for _ in FIGURES] if found is None else [_cell(found[name]) for name in FIGURES]
+
+
+def _cell(figure: Mapping[str, Any]) -> str:
+    interval = figure["interval"]
+    ends = "" if interval is None else f" [{percent(interval[0])}, {percent(interval[1])}]"
+    return percent(figure["value"]) + ends

@@ -1,0 +1,118 @@
+"""The table of a grid, by numbers worked out by hand."""
+
+import pytest
+
+from paft.grid.grid_file import GridFile
+from paft.grid.plan import plan_runs
+from paft.grid.table import failures, grid_page, markdown, not_finished, table_rows, terminal_tables
+
+
+def figure(value, low=None, high=None):
+    return {"value": value, "interval": None if low is None else [low, high]}
+
+
+def found(mean, seeds=2, std=0.1, threshold=0.9):
+    return {
+        "seeds": seeds, "threshold": threshold, "mean": figure(mean, mean - 0.05, mean + 0.05),
+        "std": figure(std), "min": figure(mean - 0.2, 0.0, 1.0), "top": figure(0.5),
+        "cvar_10": figure(mean - 0.1),
+    }  # fmt: skip
+
+
+@pytest.fixture
+def runs():
+    grid = GridFile(
+        output="out",
+        tasks={"first": {}, "second": {}},
+        base={"methods": ["base", "paft"], "seeds": [0, 1]},
+        settings={"k4": {}, "k1": {"methods": ["paft"]}},
+    )
+    return plan_runs(grid, "g")
+
+
+@pytest.fixture
+def figures():
+    return {
+        "first/k4": {"base": found(0.25, 1), "paft": found(0.8)},
+        "first/k1": {"paft": found(0.7)},
+        "second/k4": {"base": found(0.35, 1, std=None, threshold=0.5), "paft": found(0.9, threshold=0.5)},
+        "second/k1": {},
+    }
+
+
+@pytest.fixture
+def results(runs, figures):
+    told = [
+        {"run": run.name, "path": run.name, "rows": [1], "failures": [], "unfinished": []} for run in runs
+    ]
+    told[3]["failures"] = [
+        {"cell": "paft-0", "error": "ValueError: <b>", "file": "second/k1/cells/paft-0/error.txt"}
+    ]
+    told[3]["unfinished"] = ["paft-1"]
+    return {"grid": "small", "table": table_rows(runs, figures), "runs": told}
+
+
+def test_rows_are_models_settings_and_methods_and_columns_tasks(results):
+    assert [(row["model"], row["setting"], row["method"]) for row in results["table"]] == [
+        (None, "k4", "base"), (None, "k4", "paft"), (None, "k1", "paft")
+    ]  # fmt: skip
+    base = results["table"][0]["tasks"]
+    assert base["first"] == {"planned": 1, **found(0.25, 1)}
+    assert results["table"][1]["tasks"]["second"]["planned"] == 2
+    assert results["table"][2]["tasks"]["second"] is None
+
+
+def test_the_average_is_over_tasks_and_missing_where_a_task_is(results):
+    base, paft, lacking = (row["average"] for row in results["table"])
+    assert base["mean"] == pytest.approx(0.3) and base["std"] is None  # one task has no std
+    assert paft == pytest.approx({"mean": 0.85, "std": 0.1, "min": 0.65, "top": 0.5, "cvar_10": 0.75})
+    assert set(lacking.values()) == {None}
+
+
+def test_the_markdown_has_every_figure_with_its_interval(results):
+    lines = markdown(results).splitlines()
+    head, _, base, paft, lacking = (line for line in lines if line.startswith("|"))
+    assert head == (
+        "| setting | method | first: Mean | first: Std | first: Min | first: Top (\\> 90) | first: CVaR10 "
+        "| second: Mean | second: Std | second: Min | second: Top (\\> 50) | second: CVaR10 "
+        "| average: Mean | average: Std | average: Min | average: Top | average: CVaR10 |"
+    )
+    assert base == (
+        "| k4 | base | 25.0 \\[20.0, 30.0\\] | 10.0 | 5.0 \\[0.0, 100.0\\] | 50.0 | 15.0 "
+        "| 35.0 \\[30.0, 40.0\\] | - | 15.0 \\[0.0, 100.0\\] | 50.0 | 25.0 | 30.0 | - | 10.0 | 50.0 | 20.0 |"
+    )
+    assert paft.endswith("| 85.0 | 10.0 | 65.0 | 50.0 | 75.0 |")
+    assert lacking.endswith("| - | - | - | - | - | - | - | - | - | - |")
+
+
+def test_what_is_not_finished_is_told_apart_from_what_failed(results):
+    (failed,) = failures(results)
+    assert failed == "second/k1/paft-0: ValueError: <b> (second/k1/cells/paft-0/error.txt)"
+    assert not_finished(results) == [failed, "second/k1/paft-1: was not run"]
+    assert "ValueError: \\<b\\>" in markdown(results)
+
+
+def test_the_page_escapes_what_it_shows_and_links_the_runs(results):
+    text = grid_page(results)
+    assert "&lt;b&gt;" in text and "<b>" not in text
+    assert 'href="first/k4/report.html"' in text
+    assert text.count("<td>") == 3 * 15
+
+
+def test_the_same_table_twice_is_the_same_bytes(runs, figures, results):
+    again = {**results, "table": table_rows(runs, figures)}
+    assert markdown(again) == markdown(results) and grid_page(again) == grid_page(results)
+
+
+def test_the_terminal_gets_a_table_for_each_task_and_the_average(results):
+    tables = terminal_tables(results)
+    assert [table.title for table in tables] == ["small: first", "small: second", "small: average"]
+    assert {table.row_count for table in tables} == {3}
+
+
+def test_one_task_has_no_average_and_a_single_axis_no_column():
+    grid = GridFile(output="out", tasks={"only": {}}, base={"methods": ["base"]})
+    runs = plan_runs(grid, "g")
+    results = {"grid": "g", "table": table_rows(runs, {"only": {"base": found(0.5, 1)}}), "runs": []}
+    assert markdown(results).splitlines()[2].startswith("| method | only: Mean |")
+    assert "average" not in markdown(results)
