@@ -88,9 +88,10 @@ def run(
 def _run(config: RunConfig) -> None:
     from rich.console import Console
 
+    from paft.evaluate.runner import processes
     from paft.progress import Live, quiet_libraries
 
-    console = Console()
+    console = Console(quiet=processes()[0] > 0)  # the first of several processes speaks for all
     console.print(
         f"PAFT: task {config.task}, model {config.model}, methods {', '.join(config.methods)}, "
         f"seeds {', '.join(map(str, config.seeds))} -> {config.output}",

@@ -354,6 +354,7 @@ def output_size(output):
     return path.stat().st_size if path.exists() else 0
 
 
+@pytest.mark.slow
 def test_kill_9_of_a_real_process(task, desk, tmp_path):
     kill_and_go_on(task, desk, tmp_path, models=2, kills=1)
 

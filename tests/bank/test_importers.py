@@ -391,7 +391,7 @@ HOSTILE = st.one_of(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(text=HOSTILE, format=st.sampled_from(FORMATS))
 def test_no_text_makes_an_importer_fail_other_than_with_its_own_error(tmp_path_factory, text, format):
     path = tmp_path_factory.mktemp("hostile") / "a.txt"

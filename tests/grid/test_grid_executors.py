@@ -32,6 +32,7 @@ def dies(connection, threads):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_costs_its_cell_alone(path, tmp_path, monkeypatch):
     plan = checked(path, tmp_path / "out", only="base|k1/paft-0")
     for each in plan.runs:

@@ -77,7 +77,7 @@ def test_killed_before_and_after_every_file_it_writes_a_run_ends_as_if_nothing_h
         monkeypatch.setattr(owner, name, replacement)
 
     wrap(files.os, "replace", lambda source, target: Path(target))
-    wrap(sft, "save", lambda model, tokenizer, part, folder: folder)
+    wrap(sft, "save", lambda model, source, part, folder, weights: folder)
     for _ in range(100):
         try:
             paft.run(config)

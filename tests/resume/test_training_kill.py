@@ -77,7 +77,7 @@ def steps_kept(job):
         pytest.param("plain", 1, marks=slow),  # before the first checkpoint
         pytest.param("plain", 2, marks=slow),  # on to the middle of the first epoch
         ("plain", 7),  # on to the beginning of the last epoch
-        ("accumulated", 8),
+        pytest.param("accumulated", 8, marks=slow),
         pytest.param("workers", 5, marks=slow),
         ("all weights", 5),
         pytest.param("modules saved", 5, marks=slow),

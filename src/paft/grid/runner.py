@@ -23,6 +23,7 @@ from paft.config import RunConfig
 from paft.errors import ResumeError
 from paft.evaluate.report import write_report
 from paft.evaluate.rows import judging
+from paft.evaluate.runner import processes
 from paft.files import disk_error, fingerprint, read_json, write_json, write_text
 from paft.grid.cell import CellPlan, Reporter, plan_cells, run_cell, weights_name
 from paft.grid.inputs import Inputs, load_inputs
@@ -82,6 +83,7 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
         PaftError: If an input is unusable.
     """
     inputs = load_inputs(config, task, bank)
+    near_duplicates_across(inputs.bank)  # refuses a prompt that is both seen and unseen
     check_model(config.model, config.chat)
     if config.train.adapt.quantised:
         four_bit()
@@ -94,6 +96,8 @@ def prepare(config: RunConfig, inputs: Inputs) -> None:
     Raises:
         ResumeError: If the folder belongs to another configuration.
     """
+    if processes()[0] > 0:
+        return  # the first of several processes writes for all
     output = Path(config.output)
     claim_output(output, identity(config, inputs))
     write_text(output / "config.yaml", config.to_yaml())
