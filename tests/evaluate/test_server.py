@@ -182,6 +182,7 @@ def test_seconds_are_shared_out_by_tokens(server, settings):
     np.testing.assert_allclose([row["seconds"] for row in rows], total * used / used.sum(), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_passing_faults_change_nothing(server, settings, tmp_path):
     server.reply = by_topic
     evaluate(settings("calm"))
@@ -220,6 +221,7 @@ def test_a_server_that_stays_busy_is_given_up_with_the_cell(server, settings):
         evaluate(settings())
 
 
+@pytest.mark.slow
 def test_killed_behind_any_reply_the_same_files_come_out(server, settings, monkeypatch, tmp_path):
     class Killed(BaseException):
         pass

@@ -19,6 +19,7 @@ def path(desk, model_folder, tmp_path):
     return write_grid(tmp_path / "small.yaml", desk, model_folder)
 
 
+@pytest.mark.slow
 def test_a_plan_tells_what_is_finished_and_how_long_the_rest_takes(paft, path, tmp_path):
     code, out, err = paft("grid", path, "--dry-run")
     assert code == 0, err

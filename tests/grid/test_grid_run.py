@@ -81,6 +81,7 @@ def test_a_second_call_runs_nothing_and_writes_the_same_table(own, worked):
     assert [(output / name).read_bytes() for name in names] == before
 
 
+@pytest.mark.slow
 def test_killed_at_every_boundary_of_a_cell_it_ends_with_the_same_figures(
     finished, tmp_path, monkeypatch, worked
 ):

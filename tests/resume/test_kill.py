@@ -53,6 +53,7 @@ def assert_same_run(output: Path, other: Path):
     assert cells_of(output) == cells_of(other)
 
 
+@pytest.mark.slow
 def test_killed_before_and_after_every_file_it_writes_a_run_ends_as_if_nothing_happened(
     configure, uninterrupted, tmp_path, monkeypatch
 ):

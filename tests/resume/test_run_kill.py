@@ -42,6 +42,7 @@ def names(folder):
     return {path.name for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_a_half_trained_cell_is_trained_to_its_end(configure, weights, tmp_path, monkeypatch):
     config = configure(tmp_path / "out", methods=("paft",), train=EVERY_STEP)
     folder = tmp_path / "out" / "cells" / "paft-0"

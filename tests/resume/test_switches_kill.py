@@ -69,6 +69,7 @@ def assert_resumes(model_folder, desk, folder, settings, at):
     return one
 
 
+@pytest.mark.slow
 def test_all_states_at_once(model_folder, even_desk, tmp_path):
     one = assert_resumes(model_folder, even_desk, tmp_path, SETTINGS["all that have a state"], at=(5, 8))
     assert len(one["record"]["drawn"]) == one["record"]["steps"] == 9

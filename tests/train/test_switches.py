@@ -42,6 +42,7 @@ def train(model_folder, train_examples, bank, task, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_the_average_is_that_of_the_last_steps(train, monkeypatch):
     seen = []
     original = PromptTrainer.training_step

@@ -102,6 +102,7 @@ def test_training_stops_when_nothing_got_better_for_long_enough(train, scripted)
     assert trained.curve[-1][0] == 3  # so that the mean loss is that of all steps
 
 
+@pytest.mark.slow
 def test_a_killed_run_keeps_the_same_weights_and_validations(train):
     whole, folder = train("whole", keep="best", validate_every=1, save_every=2)
 

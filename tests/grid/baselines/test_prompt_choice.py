@@ -177,6 +177,7 @@ def test_progress_ends_no_later_than_it_was_announced(name, seen, config, tmp_pa
     assert again.count == heard.count
 
 
+@pytest.mark.slow
 def test_a_run_trains_on_the_chosen_prompt_and_says_so(configure, tmp_path):
     config = configure(
         tmp_path, methods=("single", *CHOOSERS), seeds=(0,), choose={"examples": 6, "budget": 12}
