@@ -28,11 +28,12 @@ run: $(VENV)/.core  ## Run the built-in comparison (or resume it): one prompt ag
 	HF_HUB_OFFLINE=1 $(BIN)/paft run
 
 # A process for each core, with one thread each; a file's tests stay together and share what they make.
+PARALLEL := --numprocesses logical --maxprocesses 8 --dist loadfile
 test: setup  ## Run the test suite
-	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL)
 
 slow: setup  ## Run the tests that take minutes
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m slow
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow $(PARALLEL)
 
 browser: setup  ## Run the tests of the report in Chromium
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m browser
