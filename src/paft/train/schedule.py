@@ -220,10 +220,9 @@ class Schedule:
         return epoch * self._per_epoch + place
 
     def _random(self, key: tuple[int, ...], among: int | None = None) -> int:
-        generator = np.random.default_rng([_STREAM, self.seed, *key])
         if self.weights is None:
-            return int(generator.integers(among or self._drawn))
-        return int(np.searchsorted(self._cumulative, generator.random(), side="right"))
+            return _integer(among or self._drawn, self.seed, *key)
+        return int(np.searchsorted(self._cumulative, _uniform(self.seed, *key), side="right"))
 
     @cached_property
     def _cumulative(self) -> np.ndarray:
@@ -252,10 +251,15 @@ class Schedule:
         return place in chosen, before + int((chosen < place).sum())
 
 
-# Examples come in random order, so the cycles of an epoch are asked for again and again.
+# Examples of a step ask for the same draw, and cycles are asked for again and again.
 @lru_cache(maxsize=256)
 def _permutation(size: int, *key: int) -> np.ndarray:
     return np.random.default_rng([_STREAM, *key]).permutation(size)
+
+
+@lru_cache(maxsize=256)
+def _integer(below: int, *key: int) -> int:
+    return int(np.random.default_rng([_STREAM, *key]).integers(below))
 
 
 @lru_cache(maxsize=256)
