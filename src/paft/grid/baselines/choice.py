@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -37,19 +37,13 @@ from paft.grid.inputs import take
 from paft.model import LanguageModel, load_model
 from paft.prompt import Prompt
 from paft.task import Example, Task
+from paft.train.pace import Advances
 
 if TYPE_CHECKING:
     from paft.grid.baselines.tangent_kernel import Array
 
 Chooser = Literal["top_accuracy", "bat", "zopo"]
 _STREAM = 0xC405E
-
-
-class Reporter(Protocol):
-    """Hears how many cells are scored; see :mod:`paft.progress`."""
-
-    def advance(self, count: int, note: str = "") -> None:
-        """So many more are done."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +74,7 @@ def most_cells(chooser: Chooser, seen: Seen, config: RunConfig) -> int:
 
 
 def choose_prompt(
-    chooser: Chooser, seen: Seen, config: RunConfig, folder: Path, reporter: Reporter, *, seed: int
+    chooser: Chooser, seen: Seen, config: RunConfig, folder: Path, reporter: Advances, *, seed: int
 ) -> Prompt:
     """Choose a prompt, or return what a former run chose.
 
@@ -134,7 +128,7 @@ def _search(
 class _Untrained:
     """The model before training, loaded when it is needed; keeps in ``folder`` what it brings."""
 
-    def __init__(self, seen: Seen, config: RunConfig, folder: Path, reporter: Reporter, seed: int) -> None:
+    def __init__(self, seen: Seen, config: RunConfig, folder: Path, reporter: Advances, seed: int) -> None:
         self.folder = folder
         self.examples = _sample(seen.examples, config.choose.examples, seed)
         self.seconds = 0.0
