@@ -74,7 +74,7 @@ def grid(
 def _run(console: Console, checked: Checked, execution: Execution) -> list[str]:
     """Run a grid and show what came out; return a line for every cell that failed."""
     from paft.grid.grid import run_grid
-    from paft.grid.table import failures, terminal_tables
+    from paft.grid.table import failures, terminal_notes, terminal_tables
     from paft.grid.work import finished
     from paft.progress import Live
 
@@ -88,6 +88,8 @@ def _run(console: Console, checked: Checked, execution: Execution) -> list[str]:
         results = run_grid(checked, execution, live, lambda outcome: _say(console, left.line(outcome)))
     for table in terminal_tables(results):
         console.print(table)
+    for line in terminal_notes(results):
+        _say(console, line)
     output = Path(checked.grid.output)
     _say(console, f"\nTable: {output / 'table.md'}   page: {output / 'report.html'}   "
          f"figures: {output / 'results.json'}")  # fmt: skip

@@ -1,4 +1,4 @@
-"""``paft report``: what a run found, as a page, a table or figures."""
+"""``paft report``: what a run found, as a page, a table or figures; a grid as the paper shows it."""
 
 from __future__ import annotations
 
@@ -20,21 +20,47 @@ class Format(str, Enum):
     lm_eval = "lm-eval"
 
 
+class Paper(str, Enum):
+    """Tables and figures of the paper that a grid can be shown as."""
+
+    main = "main"
+    k_t = "k_t"
+    prompts = "prompts"
+    time = "time"
+    inference = "inference"
+    adversarial = "adversarial"
+    held_out = "held_out"
+    beyond = "beyond"
+
+
 def report(
-    folder: Annotated[Path, typer.Argument(help="Output folder of a run, finished or not.", metavar="DIR")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="Output folder of a run, finished or not; with --paper of a grid.", metavar="DIR"
+        ),
+    ],
     format: Annotated[Format, typer.Option(help="The page, or text for a paper, a table, a program.")] = (
         Format.html
     ),
+    paper: Annotated[
+        Paper | None,
+        typer.Option(help="Table or figure of the paper, ours beside theirs: Markdown, SVG, PNG and JSON."),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
-            help="File to write, for lm-eval a folder; DIR/report.html, DIR/lm_eval, else the terminal."
+            help="File to write, for lm-eval and --paper a folder; DIR/report.html, DIR/lm_eval, DIR/paper, "
+            "else the terminal."
         ),
     ] = None,
 ) -> None:
     """Show what a run found: a page to read, its figures as text, or lm-evaluation-harness's layout."""
     from paft.files import write_text
 
+    if paper is not None:
+        _write_paper(folder, paper, output or folder / "paper", format)
+        return
     if format is Format.lm_eval:
         _write_lm_eval(folder, output or folder / "lm_eval")
         return
@@ -73,3 +99,12 @@ def _write_lm_eval(folder: Path, output: Path) -> None:
             else "no samples, which need the cells and the task's data"
         )
         typer.echo(f"{path} written, {told}")
+
+
+def _write_paper(folder: Path, paper: Paper, output: Path, format: Format) -> None:
+    from paft.grid.paper.report import make_exhibit, write_exhibit
+
+    if format is not Format.html:
+        raise typer.BadParameter("--paper writes all its formats: leave --format out", param_hint="--format")
+    for path in write_exhibit(make_exhibit(paper.value, folder), output):
+        typer.echo(f"{path} written")

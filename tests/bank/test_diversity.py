@@ -18,6 +18,7 @@ from paft.bank.diversity import (
     mmd_curve,
     sentence_embedder,
     spread,
+    subset_mmd2,
 )
 from paft.bank.diversity_report import diversity_of, write_diversity
 from paft.builtin import MODELS
@@ -168,3 +169,20 @@ def test_a_split_of_three_prompts_or_another_picture_is_refused(tmp_path):
 def test_a_missing_embedding_model_or_library_is_one_message(tmp_path):
     with pytest.raises(PromptError, match=r"sentence-transformers: pip install|cannot be loaded"):
         sentence_embedder(str(tmp_path / "no model"))
+
+
+def test_subsets_share_one_kernel_and_the_biased_mmd2_is_the_distance_of_the_sets_themselves():
+    vectors = unit(np.random.default_rng(3).normal(size=(12, 5)))
+    train, test = vectors[:8], vectors[8:]
+    squared = ((vectors[:, None] - vectors[None]) ** 2).sum(axis=2)
+    kernel = np.exp(-squared / np.median(squared[np.triu_indices(12, k=1)]))
+    rows = subset_mmd2(train, test, [np.array([5]), np.array([0, 3, 6])])
+    for found, chosen in zip(rows, ([5], [0, 3, 6]), strict=True):
+        weights = np.zeros(12)
+        weights[chosen], weights[8:] = 1 / len(chosen), -1 / 4
+        assert found["n"] == len(chosen)
+        assert found["biased"] == pytest.approx(weights @ kernel @ weights)
+    assert rows[0]["unbiased"] is None
+    whole = subset_mmd2(train, test, [np.arange(8)])[0]
+    assert whole["unbiased"] == pytest.approx(mmd2(train, test))
+    assert whole["unbiased"] < whole["biased"]

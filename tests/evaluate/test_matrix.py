@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from paft.errors import DataError
-from paft.evaluate.extract import extract
+from paft.evaluate.extract import extract, extract_option
 from paft.evaluate.generate import generate_answers
 from paft.evaluate.matrix import Matrix, evaluate_matrix
 from paft.evaluate.score import rounding
@@ -50,6 +50,24 @@ def test_a_closed_cell_holds_the_likeliest_option_and_all_log_probabilities(clos
         assert cell.score == float(cell.prediction == example.gold)
         assert cell.parsed and cell.tokens == 0
     assert len({cell.prediction for cell in closed.cells}) > 1
+
+
+def test_options_can_be_written_and_read_instead(language_model, task, bank, test_examples):
+    prompts = bank.prompts("test")
+    matrix = evaluate_matrix(language_model, task, prompts, test_examples, generate=True)
+    encoder = language_model.encoder(1024)
+    places = [(prompt, example) for prompt in prompts for example in test_examples]
+    contexts = [tuple(encoder.context(p.render(e.values), 64)[0]) for p, e in places]
+    answers = generate_answers(language_model.model, contexts, encoder, max_tokens=64)
+    for cell, (_, example), answer in zip(matrix.cells, places, answers, strict=True):
+        assert cell.prediction == extract_option(answer.text, example.options)
+        assert cell.parsed == (cell.prediction is not None)
+        assert cell.score == float(cell.prediction == example.gold)
+        assert 1 <= cell.tokens == answer.tokens <= 64
+        assert cell.log_probabilities == ()
+    short = task.model_copy(update={"answer": task.answer.model_copy(update={"max_tokens": 3})})
+    cut = evaluate_matrix(language_model, short, prompts[:1], test_examples, generate=True)
+    assert max(cell.tokens for cell in cut.cells) <= 3
 
 
 def test_choose_mean_divides_by_the_tokens_of_an_option(language_model, task, bank, test_examples):

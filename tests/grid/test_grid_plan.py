@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from paft.errors import ConfigError
 from paft.grid.grid_file import GridFile, load_grid, merged
 from paft.grid.plan import origin, plan_jobs, plan_runs
+from paft.grid.reference import Reference, check_reference
 
 NAMES = st.lists(st.from_regex(r"[a-z][a-z0-9_.-]{0,8}", fullmatch=True), max_size=3, unique=True)
 
@@ -138,6 +139,77 @@ def test_an_error_is_traced_to_the_entry_that_named_the_file():
     assert origin(found, run, "bank file not found: no.jsonl") == "tasks.a.bank"
     assert origin(found, run, "model 'm' cannot be loaded") == "base.model"
     assert origin(found, run, "too few of them") == "run a/s"
+
+
+AXES = {
+    "settings": {"plain": {}, "k1": {"methods": ["static"]}},
+    "models": {"small": {}, "large": {}},
+    "base": {"methods": ["base", "paft"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("written", "row"),
+    [
+        ("paft", ("small", "k1", "paft")),
+        ({"method": "paft"}, ("small", "k1", "paft")),
+        ({"setting": "plain"}, ("small", "plain", "base")),
+        ({"setting": "plain", "method": "paft"}, ("small", "plain", "paft")),
+        ({"model": "large", "setting": "plain", "method": "paft"}, ("large", "plain", "paft")),
+    ],
+)
+def test_a_reference_keeps_of_a_row_what_it_does_not_say(tmp_path, written, row):
+    found = load(tmp_path, reference=written, **AXES)
+    check_reference(found, plan_runs(found, "g"), "g")
+    assert found.reference.of(("small", "k1", "base")) == row
+    (tmp_path / "again.yaml").write_text(found.to_yaml())
+    assert load_grid(tmp_path / "again.yaml").reference == found.reference
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("pafd", "reference.method: no run has method 'pafd'; did you mean 'paft'?"),
+        ("zopo", "reference.method: no run has method 'zopo' (known: base, paft, static)"),
+        ({"setting": "plian"}, "reference.setting: the grid has no setting 'plian'; did you mean 'plain'?"),
+        ({"model": "smal"}, "reference.model: the grid has no model 'smal'; did you mean 'small'?"),
+        (
+            {"setting": "k1", "method": "paft"},
+            "reference.method: no run of setting 'k1' has method 'paft' (known: static)",
+        ),
+    ],
+)
+def test_a_reference_that_no_run_has_is_refused_with_the_nearest(written, told):
+    found = grid(reference=written, **AXES)
+    with pytest.raises(ConfigError) as caught:
+        check_reference(found, plan_runs(found, "g.yaml"), "g.yaml")
+    assert str(caught.value) == f"g.yaml: {told}"
+
+
+def test_a_reference_on_an_axis_that_the_grid_lacks_is_refused():
+    found = grid(reference={"setting": "plain"})
+    with pytest.raises(ConfigError, match="no setting 'plain', nor any other: leave it out"):
+        check_reference(found, plan_runs(found, "g.yaml"), "g.yaml")
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ({}, "reference: name a method, a setting or a model"),
+        ({"metod": "paft"}, "unknown key 'reference.metod'; did you mean 'method'"),
+        ({"setting": 1}, "reference.setting: Input should be a valid string"),
+        (["paft"], "reference: "),
+    ],
+)
+def test_a_reference_that_is_malformed_is_refused_by_its_key(tmp_path, written, told):
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, reference=written)
+    assert f"g.yaml: {told}" in str(caught.value)
+
+
+def test_a_reference_is_named_as_short_as_can_be():
+    assert str(Reference(method="paft")) == "paft"
+    assert str(Reference(setting="plain", method="paft")) == "setting plain, method paft"
 
 
 @settings(max_examples=40, deadline=None)

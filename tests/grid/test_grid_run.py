@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 from small_grid import LOCAL, checked, figures, run, write_grid
 
 from paft.config import load_config
 from paft.errors import PaftError
+from paft.evaluate.matrix import Matrix
 from paft.evaluate.report.data import read_report
+from paft.evaluate.statistics import difference
 from paft.grid import executors, work
 from paft.grid import grid as grid_module
 from paft.grid.lock import locked
@@ -57,7 +60,8 @@ def test_every_run_is_an_ordinary_run_that_report_reads(finished):
 
 def test_the_grid_gathers_the_figures_of_its_runs(finished):
     output, results = finished[1], results_of(finished[1])
-    assert set(results) == {"schema", "grid", "config", "runs", "table", "environment"}
+    assert set(results) == {"schema", "grid", "config", "runs", "table", "differences", "environment"}
+    assert results["differences"] == []
     assert results["grid"] == "small"
     for told in results["runs"]:
         saved = results_of(output / told["path"])
@@ -79,6 +83,50 @@ def test_a_second_call_runs_nothing_and_writes_the_same_table(own, worked):
     run(path, output)
     assert worked == []
     assert [(output / name).read_bytes() for name in names] == before
+
+
+def test_a_reference_added_to_a_finished_grid_only_gathers(own, desk, model_folder, tmp_path, worked):
+    reference = {"setting": "k2", "method": "paft"}
+    path, output = write_grid(tmp_path / "small.yaml", desk, model_folder, reference=reference), own[1]
+    run(own[0], output)  # the copy gathered its runs where it lies now
+    runs = [output / "desk" / name / "results.json" for name in ("k2", "k1")]
+    before = [run_.read_bytes() for run_ in runs]
+    judged = Matrix.load(output / "desk/k2/cells/base/test.parquet")
+    right = [replace(cell, score=float(cell.example % 2)) for cell in judged.cells]  # all rows score alike
+    replace(judged, cells=tuple(right)).save(output / "desk/k2/cells/base/test.parquet")
+    base, k1 = run(path, output)["differences"]
+    assert worked == [] and [run_.read_bytes() for run_ in runs] == before
+    assert (base["setting"], base["method"], k1["setting"], k1["method"]) == ("k2", "base", "k1", "paft")
+    paft = Matrix.load(output / "desk/k2/cells/paft-0/test.parquet").scores
+    for row, cell in ((base, "k2/cells/base"), (k1, "k1/cells/paft-0")):
+        assert row["reference"] == {"model": None, **reference}
+        mine = Matrix.load(output / "desk" / cell / "test.parquet").scores
+        found = row["tasks"]["desk"]
+        assert (found["mean"]["value"] == 0) == (row is k1)
+        assert found["mean"]["value"] == pytest.approx(mine.mean() - paft.mean())
+        expected = difference(mine[None], paft[None], ["cvar"])["cvar"]
+        assert found["cvar_10"]["interval"] == [expected.interval.low, expected.interval.high]
+    names = ("table.md", "report.html")
+    first, told = [(output / name).read_bytes() for name in names], figures(output)
+    assert b"Differences from setting k2, method paft" in first[0]
+    run(path, output)
+    assert [(output / name).read_bytes() for name in names] == first and figures(output) == told
+
+
+def test_every_matrix_is_read_once_to_gather(own, desk, model_folder, tmp_path, monkeypatch):
+    path, output = write_grid(tmp_path / "small.yaml", desk, model_folder, reference="paft"), own[1]
+    run(own[0], output)
+    read, original = [], Matrix.load
+    monkeypatch.setattr(Matrix, "load", lambda path: read.append(path) or original(path))
+    run(path, output)
+    assert len(read) == len(set(read)) == 2 * len(CELLS)
+
+
+def test_a_reference_that_no_run_has_is_refused_before_anything_is_written(desk, model_folder, tmp_path):
+    path = write_grid(tmp_path / "g.yaml", desk, model_folder, reference={"setting": "k3"})
+    with pytest.raises(PaftError, match=r"g\.yaml: reference\.setting: the grid has no setting 'k3'"):
+        run(path)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow

@@ -4,7 +4,15 @@ import pytest
 
 from paft.grid.grid_file import GridFile
 from paft.grid.plan import plan_runs
-from paft.grid.table import failures, grid_page, markdown, not_finished, table_rows, terminal_tables
+from paft.grid.table import (
+    failures,
+    grid_page,
+    markdown,
+    not_finished,
+    table_rows,
+    terminal_notes,
+    terminal_tables,
+)
 
 
 def figure(value, low=None, high=None):
@@ -49,7 +57,31 @@ def results(runs, figures):
         {"cell": "paft-0", "error": "ValueError: <b>", "file": "second/k1/cells/paft-0/error.txt"}
     ]
     told[3]["unfinished"] = ["paft-1"]
-    return {"grid": "small", "table": table_rows(runs, figures), "runs": told}
+    return {"grid": "small", "table": table_rows(runs, figures), "runs": told, "differences": []}
+
+
+@pytest.fixture
+def compared(results):
+    """The same grid with a reference: eight figures and a reason."""
+
+    def of(value, low, high):
+        figures = {name: figure(value, low, high) for name in ("mean", "std", "min", "cvar_10")}
+        return {"seeds": 2, **figures}
+
+    reference = {"model": None, "setting": "k4", "method": "paft"}
+    names = [("k4", "base"), ("k1", "paft")]
+    tasks = [
+        {"first": of(-0.5512, -0.6, -0.5), "second": {**of(0.0004, -0.01, 0.02), "std": None}},
+        {
+            "first": {**of(0.02, 1e-17, 0.04), "min": figure(0.02, 0.01, 0.03)},
+            "second": {"none": "other <b>"},
+        },
+    ]
+    rows = [
+        {"model": None, "setting": setting, "method": method, "reference": reference, "tasks": found}
+        for (setting, method), found in zip(names, tasks, strict=True)
+    ]
+    return {**results, "config": {"reference": {"setting": "k4", "method": "paft"}}, "differences": rows}
 
 
 def test_rows_are_models_settings_and_methods_and_columns_tasks(results):
@@ -110,9 +142,59 @@ def test_the_terminal_gets_a_table_for_each_task_and_the_average(results):
     assert {table.row_count for table in tables} == {3}
 
 
+def test_a_second_table_has_the_differences_and_stars_what_leaves_out_0(compared):
+    text = markdown(compared)
+    assert "## Differences\n\nDifferences from setting k4, method paft in points, paired over prompts" in text
+    head, _, base, k1 = [line for line in text.splitlines() if line.startswith("|")][-4:]
+    assert head == (
+        "| setting | method | first: Mean | first: Std | first: Min | first: CVaR10 "
+        "| second: Mean | second: Std | second: Min | second: CVaR10 |"
+    )
+    sure, none = "-55.1\\* \\[-60.0, -50.0\\]", "+0.0 \\[-1.0, 2.0\\]"
+    assert base == f"| k4 | base | {' | '.join([sure] * 4)} | {none} | - | {none} | {none} |"
+    rounding, above = "+2.0 \\[0.0, 4.0\\]", "+2.0\\* \\[1.0, 3.0\\]"
+    cells = [rounding, rounding, above, rounding, "-", "-", "-", "-"]
+    assert k1 == f"| k1 | paft | {' | '.join(cells)} |"
+
+
+def test_the_note_counts_the_intervals_and_reasons_are_told(compared):
+    text = markdown(compared)
+    assert (
+        "11 intervals are shown: if no row differed from the reference, about 5 % of them (1) would" in text
+    )
+    assert "No difference:\n\n- other \\<b\\>: second/k1/paft\n" in text
+    assert text.index("No difference:") < text.index("Not finished:")
+    page = grid_page(compared)
+    assert "other &lt;b&gt;: second/k1/paft" in page and "<b>" not in page
+    assert page.count("<td>") == 3 * 15 + 2 * 8 and "11 intervals are shown" in page
+
+
+def test_the_terminal_gets_the_differences_of_each_task_after_the_figures(compared, results):
+    tables = terminal_tables(compared)
+    from_paft = "differences from setting k4, method paft"
+    assert [table.title for table in tables[3:]] == [
+        f"small: {task}, {from_paft}" for task in ("first", "second")
+    ]
+    assert {table.row_count for table in tables[3:]} == {2}
+    note, reason = terminal_notes(compared)
+    assert "95 % intervals; * = interval leaves out 0. 11 intervals are shown" in note
+    assert reason == "No difference: other <b>: second/k1/paft"
+    assert terminal_notes(results) == [] and "Differences" not in markdown(results) + grid_page(results)
+
+
+def test_rows_that_are_not_finished_are_no_news_below_the_differences(compared):
+    compared["differences"][1]["tasks"]["second"] = {"none": "not finished"}
+    assert "No difference" not in markdown(compared)
+
+
 def test_one_task_has_no_average_and_a_single_axis_no_column():
     grid = GridFile(output="out", tasks={"only": {}}, base={"methods": ["base"]})
     runs = plan_runs(grid, "g")
-    results = {"grid": "g", "table": table_rows(runs, {"only": {"base": found(0.5, 1)}}), "runs": []}
+    results = {
+        "grid": "g",
+        "table": table_rows(runs, {"only": {"base": found(0.5, 1)}}),
+        "runs": [],
+        "differences": [],
+    }
     assert markdown(results).splitlines()[2].startswith("| method | only: Mean |")
     assert "average" not in markdown(results)

@@ -170,18 +170,40 @@ def mmd_curve(train: Vectors, test: Vectors, *, draws: int = 20, seed: int = 0) 
     Returns:
         Rows ``n``, ``mean`` and ``std`` over the draws.
     """
-    kernel = _kernel(np.concatenate([train, test]))
-    unseen = np.arange(len(train), len(kernel))
     sizes = [2**k for k in range(1, 20) if 2**k < len(train)] + [len(train)]
-    rows = []
+    subsets = []
     for n in sizes:
         generator = np.random.default_rng([seed, n])
-        values = [
-            _mmd2(kernel, generator.permutation(len(train))[:n], unseen)
-            for _ in range(draws if n < len(train) else 1)
-        ]
-        rows.append({"n": n, "mean": float(np.mean(values)), "std": float(np.std(values))})
-    return rows
+        subsets += [generator.permutation(len(train))[:n] for _ in range(draws if n < len(train) else 1)]
+    found = subset_mmd2(train, test, subsets)
+    values = {n: np.array([row["unbiased"] for row in found if row["n"] == n], float) for n in sizes}
+    return [{"n": n, "mean": float(each.mean()), "std": float(each.std())} for n, each in values.items()]
+
+
+def subset_mmd2(
+    train: Vectors, test: Vectors, subsets: Sequence[NDArray[np.intp]]
+) -> list[dict[str, float | None]]:
+    """Return MMD² of some training prompts to all test prompts, with one kernel width for all subsets.
+
+    Args:
+        train: Vectors of all training prompts.
+        test: Vectors of the test prompts, two at least.
+        subsets: Places of the training prompts used, one array a subset.
+
+    Returns:
+        Rows ``n``, ``biased`` (the V-statistic: the distance between the two sets as they are, never
+        below zero) and ``unbiased`` (the U-statistic, an estimate for the populations; None for n = 1).
+    """
+    kernel = _kernel(np.concatenate([train, test]))
+    unseen = np.arange(len(train), len(kernel))
+    return [
+        {
+            "n": len(members),
+            "biased": _biased_mmd2(kernel, members, unseen),
+            "unbiased": _mmd2(kernel, members, unseen) if len(members) > 1 else None,
+        }
+        for members in subsets
+    ]
 
 
 def _kernel(vectors: Vectors) -> Vectors:
@@ -196,3 +218,8 @@ def _mmd2(kernel: Vectors, a: NDArray[np.intp], b: NDArray[np.intp]) -> float:
         return float((part.sum() - np.trace(part)) / (len(members) * (len(members) - 1)))
 
     return inside(a) + inside(b) - 2 * float(kernel[np.ix_(a, b)].mean())
+
+
+def _biased_mmd2(kernel: Vectors, a: NDArray[np.intp], b: NDArray[np.intp]) -> float:
+    inside = float(kernel[np.ix_(a, a)].mean() + kernel[np.ix_(b, b)].mean())
+    return max(0.0, inside - 2 * float(kernel[np.ix_(a, b)].mean()))

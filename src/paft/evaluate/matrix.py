@@ -5,7 +5,8 @@ Stored as Parquet, one row per cell: ``prompt_id``, ``example`` (index in the sp
 ``log_probabilities`` (nats per option, in option order; empty where the answer was generated),
 ``truncated`` (the prompt lost its first tokens to ``max_length``), ``close`` (the two likeliest
 options are within rounding of each other) and ``context_tokens`` (of the rendered prompt). Behind a
-server every answer is generated, those of closed rules too, and the server counts the tokens.
+server every answer is generated, those of closed rules too, and the server counts the tokens;
+``generate`` asks for the same of a model in this process.
 """
 
 from __future__ import annotations
@@ -26,12 +27,14 @@ from paft.evaluate.ledger import Ledger
 from paft.evaluate.option_tree import close_options
 from paft.evaluate.plan import Request, share_beginnings
 from paft.evaluate.score import rounding, score_options
-from paft.evaluate.server import CLOSED_TOKENS, ServedModel
+from paft.evaluate.server import ServedModel
 from paft.evaluate.vllm import VllmModel
 from paft.files import write_atomically
 from paft.model import LanguageModel
 from paft.prompt import Prompt
 from paft.task import Example, Task
+
+CLOSED_TOKENS = 64  # for an option in a sentence, where the task sets no limit
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,7 @@ def evaluate_matrix(
     ledger: Ledger | None = None,
     chosen: np.ndarray | None = None,
     allow_code: bool = False,
+    generate: bool = False,
 ) -> Matrix:
     """Score every prompt on every example with one loaded model.
 
@@ -146,6 +150,8 @@ def evaluate_matrix(
         ledger: Keeps finished cells, so that a killed evaluation goes on where it stopped.
         chosen: Which cells to score, (P, N) of bool; all by default (:mod:`paft.evaluate.budget`).
         allow_code: Whether answers that are programs may be run (:mod:`paft.evaluate.code_answer`).
+        generate: Whether options are written and read as one of them
+            (:func:`paft.evaluate.extract.extract_option`), not compared.
 
     Raises:
         ConfigError: If answers are programs and may not be run.
@@ -160,12 +166,18 @@ def evaluate_matrix(
     work = _Work(task, places, choose, batch_tokens, on_cells, ledger)
     if isinstance(language_model, ServedModel):
         cells = work.ask(language_model)
-    elif task.answer.closed:
+    elif task.answer.closed and not generate:
         cells = work.compare_options(language_model, language_model.encoder(max_length))
     else:
         cells = work.generate(language_model, language_model.encoder(max_length))
     ids = tuple(prompt.id for prompt in prompts)
     return Matrix(ids, tuple(example.index for example in examples), tuple(cells))
+
+
+def generation_limit(task: Task) -> int:
+    """Return how many tokens an answer that is generated may have, whatever its rule."""
+    closed = task.answer.closed and task.answer.max_tokens is None
+    return CLOSED_TOKENS if closed else task.answer.token_limit
 
 
 @dataclass(frozen=True)
@@ -183,14 +195,16 @@ class _Work:
     def rendered(self) -> list[str]:
         return [prompt.render(example.values) for prompt, example in self.places]
 
+    @property
+    def limit(self) -> int:
+        """Tokens of a generated answer at most."""
+        return generation_limit(self.task)
+
     def ask(self, served: ServedModel) -> list[Cell]:
         """Let a server answer; rules of every kind are read from the reply."""
-        limit = self.task.answer.token_limit
-        if self.task.answer.closed:
-            limit = self.task.answer.max_tokens or CLOSED_TOKENS
         names = [f"prompt {prompt.id} on example {example.index}" for prompt, example in self.places]
         replies = served.replies(
-            self.rendered, names, max_tokens=limit, on_cells=self.on_cells, ledger=self.ledger
+            self.rendered, names, max_tokens=self.limit, on_cells=self.on_cells, ledger=self.ledger
         )
         return [
             replace(
@@ -230,7 +244,7 @@ class _Work:
 
     def generate(self, judged: LanguageModel | VllmModel, encoder: Encoder) -> list[Cell]:
         """Generate an answer and read it."""
-        limit = self.task.answer.token_limit
+        limit = self.limit
         pairs = [encoder.context(text, limit) for text in self.rendered]
         contexts = [tuple(context) for context, _ in pairs]
         if isinstance(judged, VllmModel):

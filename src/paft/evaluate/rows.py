@@ -108,18 +108,19 @@ def robustness_row(
     return {"method": method, "seed": seed, "split": split, **dataclasses.asdict(numbers)}
 
 
-def judging(task: Task, backend: str = "hf") -> dict[str, Any]:
+def judging(task: Task, backend: str = "hf", generate: bool = False) -> dict[str, Any]:
     """Return how answers are told: figures that were judged in different ways are not comparable.
 
     Args:
         task: Gives the answer rule.
         backend: ``hf``, ``vllm`` or ``openai``; a server gives no likelihood of an option.
+        generate: Whether options are written and read too.
 
     Returns:
         ``backend``; ``by``: ``likelihood`` of the options or ``generation``; ``rule``: what is read
         from the text, or the kind of options.
     """
-    likelihood = task.answer.closed and backend != "openai"
+    likelihood = task.answer.closed and backend != "openai" and not generate
     return {
         "backend": backend,
         "by": "likelihood" if likelihood else "generation",

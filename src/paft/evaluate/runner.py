@@ -73,6 +73,7 @@ def judge(
         language_model, task, prompts, examples,
         max_length=max_length, choose=settings.choose, batch_tokens=settings.batch_tokens,
         on_cells=on_cells, ledger=ledger, chosen=chosen, allow_code=settings.allow_code,
+        generate=settings.generate,
     )  # fmt: skip
     seconds = round(time.monotonic() - started, 2)
     if rank == 0:

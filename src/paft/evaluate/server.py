@@ -25,8 +25,6 @@ from paft.errors import ModelError
 from paft.evaluate.ledger import Ledger, Results
 from paft.files import fingerprint
 
-CLOSED_TOKENS = 64  # for an option in a sentence, where the task sets no limit
-
 
 class Server(Patience):
     """Section ``server``: where the judged model is and how it is asked.

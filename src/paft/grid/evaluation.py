@@ -255,7 +255,8 @@ def _judge_splits(
         )  # fmt: skip
     about = {
         "warnings": [t for split in splits for t in truncation_warning(name, split, matrices[split])],
-        "judging": judging(task, config.backend) | answer_figures(matrices[config.split]),
+        "judging": judging(task, config.backend, config.evaluate.generate)
+        | answer_figures(matrices[config.split]),
     }
     if chosen is not None:
         estimate = estimate_from(matrices[config.split].scores, _covariates(splits[config.split]))
@@ -287,7 +288,7 @@ def _identity(config: EvaluateConfig, task: Task, bank: Bank, examples: str) -> 
         **settings,
         **{f"evaluate.{key}": value for key, value in config.evaluate.model_dump(mode="json").items()},
         **{f"server.{key}": value for key, value in asked.items()},
-        "judged by": judging(task, config.backend)["by"],
+        "judged by": judging(task, config.backend, config.evaluate.generate)["by"],
         "chat": config.chat.identity(),
         "model files": None if served else model_fingerprint(resolve_model(config.model)),
         "adapter files": adapter,

@@ -2,24 +2,27 @@
 
 The grid's folder then holds, beside the runs::
 
-    grid.yaml    the grid as it was run        table.md     one table, no times in it
+    grid.yaml    the grid as it was run        table.md     the tables, no times in them
     results.json every run's figures           report.html  the same to look at
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from paft.evaluate.report.data import MethodFigures
+from paft.evaluate.report.data import MethodFigures, Report
 from paft.evaluate.report.data import gather as gather_report
 from paft.evaluate.report.folder import read_matrices
 from paft.files import read_json, write_json, write_text
 from paft.grid.cell import plan_cells, run_cell
+from paft.grid.differences import Side, difference_rows, sides_of, task_differences
 from paft.grid.grid_file import GridFile
 from paft.grid.inputs import Inputs
 from paft.grid.plan import Job, RunPlan, axes_of
+from paft.grid.reference import RowKey
 from paft.grid.runner import gather_run
 from paft.grid.table import FIGURES, grid_page, markdown, table_rows
 from paft.grid.work import error_file, finished, recorded_error
@@ -44,17 +47,29 @@ def gather_grid(
     Returns:
         The content of ``results.json``.
     """
-    told, figures = [], {}
-    for run in runs:
-        found = _results_of(run, inputs[run.name])
-        figures[run.name] = _figures(run, found) if found else {}
-        told.append(_told(run, found))
+    told: list[dict[str, Any]] = []
+    figures: dict[str, dict[str, Any]] = {}
+    differences: dict[str, dict[RowKey, Any]] = {}
+    # The runs of a task follow one another, and only they are compared: no more cells are held at once.
+    for task, of_task in groupby(runs, lambda run: run.task):
+        sides: dict[RowKey, Side | None] = {}
+        for run in of_task:
+            found = _results_of(run, inputs[run.name])
+            told.append(_told(run, found))
+            figures[run.name], compared = _read(run, found) if found else ({}, {})
+            if grid.reference is not None:
+                planned = ((run.model, run.setting, method) for method in run.config.methods)
+                sides |= {row: compared.get(row[2]) for row in planned}
+        if grid.reference is not None:
+            differences[task] = task_differences(grid.reference, sides)
+    table = table_rows(runs, figures)
     results = {
         "schema": 1,
         "grid": name,
         "config": grid.model_dump(mode="json"),
         "runs": told,
-        "table": table_rows(runs, figures),
+        "table": table,
+        "differences": difference_rows(grid.reference, table, differences),
         "environment": environment(),
     }
     output = Path(grid.output)
@@ -80,9 +95,17 @@ def _results_of(run: RunPlan, inputs: Inputs) -> dict[str, Any] | None:
     return gather_run(run.config, inputs, cells)
 
 
-def _figures(run: RunPlan, results: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return every figure of the table by method, from the cells behind a run's results."""
-    report = gather_report(results, read_matrices(Path(run.config.output), results))
+def _read(run: RunPlan, results: Mapping[str, Any]) -> tuple[dict[str, dict[str, Any]], dict[str, Side]]:
+    """Return the table's figures and what rows are compared by, by method, from one look at the cells."""
+    folder = Path(run.config.output)
+    matrices = read_matrices(folder, results)
+    report = gather_report(results, matrices)
+    data = read_json(folder / "run.json", "run identity")["test examples"]
+    return _figures(report), sides_of(report, matrices, data)
+
+
+def _figures(report: Report) -> dict[str, dict[str, Any]]:
+    """Return every figure of the table by method."""
     threshold = report.measured.threshold
     return {each.row.method: {**_of_method(each), "threshold": threshold} for each in report.methods}
 

@@ -24,6 +24,7 @@ from paft.grid.inputs import Inputs
 from paft.grid.lock import locked
 from paft.grid.plan import Job, RunPlan, origin, plan_jobs, plan_runs
 from paft.grid.ray_executor import on_ray, require_ray
+from paft.grid.reference import check_reference
 from paft.grid.runner import check_output, checked_inputs, identity, prepare
 from paft.grid.work import Outcome, finished
 from paft.progress import Silent
@@ -78,6 +79,7 @@ def check_grid(grid: GridFile, path: Path, only: str | None = None) -> Checked:
             begun with; the message names file, axis entry and key.
     """
     runs = plan_runs(grid, str(path))
+    check_reference(grid, runs, str(path))
     jobs = plan_jobs(runs, only)
     output = Path(grid.output)
     if output.exists() and not (output.is_dir() and _ours(output)):

@@ -10,6 +10,7 @@ Example::
       snips: {task: recipes/tasks/snips.yaml, bank: recipes/banks/snips.jsonl, data: snips}
     settings:                             # `models` and `settings` may be left out
       k1: {train.resample_every: 1, methods: [paft]}
+    reference: paft                       # what rows are compared with, may be left out
 
 A patch has the keys of ``paft run``'s configuration, nested or dotted. Later axes win: the base,
 then the task, the model, the setting.
@@ -27,6 +28,7 @@ from pydantic import Field, field_validator
 from paft.config import nested, parse_overrides
 from paft.errors import ConfigError
 from paft.files import read_yaml
+from paft.grid.reference import Reference
 from paft.schema import Schema, parse
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -46,6 +48,7 @@ class GridFile(Schema):
         tasks: Patches by name; a run's folder is ``<task>/<model>/<setting>``.
         models: Patches by name, none by default.
         settings: Patches by name, none by default.
+        reference: What the other rows of the table are compared with, if anything.
     """
 
     output: str
@@ -54,6 +57,7 @@ class GridFile(Schema):
     tasks: dict[str, Patch] = Field(min_length=1)
     models: dict[str, Patch] = Field(default_factory=dict)
     settings: dict[str, Patch] = Field(default_factory=dict)
+    reference: Reference | None = None
 
     @field_validator("tasks", "models", "settings", mode="before")
     @classmethod

@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from paft.bank import Bank, near_duplicates_across
-from paft.config import RunConfig
+from paft.config import Evaluate, RunConfig, Train
 from paft.errors import ResumeError
 from paft.evaluate.report import write_report
 from paft.evaluate.rows import judging
 from paft.evaluate.runner import processes
 from paft.files import disk_error, fingerprint, read_json, write_json, write_text
+from paft.grid.baselines.settings import Choose
 from paft.grid.cell import CellPlan, Reporter, plan_cells, run_cell, weights_name
 from paft.grid.inputs import Inputs, load_inputs
 from paft.grid.methods import METHODS
@@ -134,7 +135,7 @@ def gather_run(config: RunConfig, inputs: Inputs, cells: Sequence[Mapping[str, A
             for seen, unseen, similarity in near
         ],
         "warnings": warnings + gathered.pop("warnings"),
-        "judging": judging(inputs.task),
+        "judging": judging(inputs.task, generate=config.evaluate.generate),
         "config": config.model_dump(mode="json"),
         "environment": environment(),
         **gathered,
@@ -183,7 +184,9 @@ def check_output(output: Path, wanted: dict[str, Any]) -> bool:
         if output.exists() and (not output.is_dir() or any(_foreign(f) for f in output.iterdir())):
             raise ResumeError(f"output {output} is not empty and holds no PAFT run: choose another --output")
         return False
-    found = read_json(path, "run identity")
+    # A version that did not have a setting yet worked as one that leaves it alone.
+    left_alone = {key: value for key, value in _defaults().items() if key in wanted}
+    found = {**left_alone, **read_json(path, "run identity")}
     changed = [key for key in {**found, **wanted} if found.get(key) != wanted.get(key)]
     if changed:
         shown = "; ".join(f"{k}: {found.get(k)!r} there, {wanted.get(k)!r} now" for k in changed[:4])
@@ -192,6 +195,16 @@ def check_output(output: Path, wanted: dict[str, Any]) -> bool:
             "restore what changed, or delete the folder"
         )
     return True
+
+
+def _defaults() -> dict[str, Any]:
+    """Return the settings of all sections as they are where nobody sets them, by dotted key."""
+    sections = {"train": Train(), "evaluate": Evaluate(), "choose": Choose()}
+    return {
+        f"{name}.{key}": value
+        for name, section in sections.items()
+        for key, value in section.model_dump(mode="json").items()
+    }
 
 
 def _foreign(path: Path) -> bool:

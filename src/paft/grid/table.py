@@ -1,4 +1,6 @@
-"""The table of a grid: a row for each model, setting and method; five figures for each task.
+"""The tables of a grid: a row for each model, setting and method; five figures for each task.
+
+A second table follows where the grid names a reference (:mod:`paft.grid.difference_table`).
 
 What is shown was observed, averaged over seeds. Intervals are those of
 :mod:`paft.evaluate.statistics`; the average over tasks has none, since the tasks at hand are no
@@ -18,13 +20,20 @@ from paft.evaluate.report.table import percent
 from paft.evaluate.report.text import escape_markdown
 from paft.evaluate.statistics import Name
 from paft.grid.cell import plan_cells
+from paft.grid.difference_table import (
+    difference_layout,
+    difference_note,
+    difference_title,
+    no_difference,
+    reference_name,
+)
+from paft.grid.layout import HEADS, Layout
 from paft.grid.plan import RunPlan
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 FIGURES: dict[str, Name] = {"mean": "mean", "std": "std", "min": "min", "top": "top", "cvar_10": "cvar"}
-HEADS = {"mean": "Mean", "std": "Std", "min": "Min", "top": "Top", "cvar_10": "CVaR10"}
 AVERAGE = "average"
 
 Figures = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -70,54 +79,63 @@ def _average(tasks: Mapping[str, Any]) -> dict[str, float | None]:
 
 
 def markdown(results: Mapping[str, Any]) -> str:
-    """Return the table of a grid's ``results.json`` as Markdown, with what it lacks."""
-    keys, groups = _keys(results), _groups(results)
-    names = [*keys, *(f"{group}: {head}" for group in groups for head in _heads(results, group))]
-    lines = [
-        "| " + " | ".join(map(escape_markdown, names)) + " |",
-        "|" + "---|" * len(keys) + "---:|" * (len(names) - len(keys)),
+    """Return the tables of a grid's ``results.json`` as Markdown, with what they lack."""
+    parts = [
+        f"# {escape_markdown(results['grid'])}",
+        _layout(results).markdown(),
+        escape_markdown(note(results)),
     ]
-    for row in results["table"]:
-        cells = [str(row[key]) for key in keys] + [text for group in groups for text in _cells(row, group)]
-        lines.append("| " + " | ".join(map(escape_markdown, cells)) + " |")
-    parts = [f"# {escape_markdown(results['grid'])}", "\n".join(lines), escape_markdown(note(results))]
-    lacking = "\n".join(f"- {escape_markdown(line)}" for line in not_finished(results))
-    return "\n\n".join([*parts, *([f"Not finished:\n\n{lacking}"] if lacking else [])]) + "\n"
+    if results["differences"]:
+        parts += [
+            f"## Differences\n\n{escape_markdown(difference_title(results))}.",
+            difference_layout(results, _keys(results)).markdown(),
+            escape_markdown(difference_note(results)),
+            _listed("No difference", no_difference(results)),
+        ]
+    parts.append(_listed("Not finished", not_finished(results)))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _listed(head: str, lines: Sequence[str]) -> str:
+    return f"{head}:\n\n" + "\n".join(f"- {escape_markdown(line)}" for line in lines) if lines else ""
 
 
 def grid_page(results: Mapping[str, Any]) -> str:
-    """Return the table of a grid's ``results.json`` as one HTML page."""
-    groups = _groups(results)
+    """Return the tables of a grid's ``results.json`` as one HTML page."""
+    differences = None
+    if results["differences"]:
+        differences = {
+            "title": difference_title(results),
+            "table": difference_layout(results, _keys(results)),
+            "note": difference_note(results),
+            "lacking": no_difference(results),
+        }
     return rendered(
         "grid.html",
         grid=results["grid"],
-        keys=_keys(results),
-        groups={group: _heads(results, group) for group in groups},
-        rows=[
-            ([row[key] for key in _keys(results)], [text for group in groups for text in _cells(row, group)])
-            for row in results["table"]
-        ],
+        table=_layout(results),
         note=note(results),
+        differences=differences,
         lacking=not_finished(results),
         runs=[run["path"] for run in results["runs"] if run["rows"]],
     )
 
 
 def terminal_tables(results: Mapping[str, Any]) -> list[Table]:
-    """Return a table for each task, and one of the averages if there are several tasks."""
-    from rich.table import Table
-
-    tables = []
-    for group in _groups(results):
-        table = Table(title=f"{results['grid']}: {group}", title_justify="left")
-        for key in _keys(results):
-            table.add_column(key)
-        for head in _heads(results, group):
-            table.add_column(head, justify="right")
-        for row in results["table"]:
-            table.add_row(*(str(row[key]) for key in _keys(results)), *_cells(row, group))
-        tables.append(table)
+    """Return a table for each task and one of the averages if there are several, then the differences."""
+    tables = _layout(results).terminal(results["grid"])
+    if results["differences"]:
+        layout = difference_layout(results, _keys(results))
+        tables += layout.terminal(results["grid"], f", differences from {reference_name(results)}")
     return tables
+
+
+def terminal_notes(results: Mapping[str, Any]) -> list[str]:
+    """Return the lines that explain the differences below their tables; none without differences."""
+    if not results["differences"]:
+        return []
+    told = [f"No difference: {line}" for line in no_difference(results)]
+    return [f"{difference_title(results)}. {difference_note(results)}", *told]
 
 
 def note(results: Mapping[str, Any]) -> str:
@@ -143,6 +161,18 @@ def not_finished(results: Mapping[str, Any]) -> list[str]:
     """Return a line for every cell that failed or was not run."""
     left_out = [f"{run['run']}/{cell}: was not run" for run in results["runs"] for cell in run["unfinished"]]
     return failures(results) + left_out
+
+
+def _layout(results: Mapping[str, Any]) -> Layout:
+    keys, groups = _keys(results), _groups(results)
+    return Layout(
+        keys=keys,
+        groups={group: _heads(results, group) for group in groups},
+        rows=[
+            ([str(row[key]) for key in keys], {group: _cells(row, group) for group in groups})
+            for row in results["table"]
+        ],
+    )
 
 
 def _keys(results: Mapping[str, Any]) -> list[str]:

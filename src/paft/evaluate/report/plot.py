@@ -13,6 +13,7 @@ import numpy as np
 from paft.evaluate.report.table import main_split
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from paft.evaluate.report.cells import Cells
@@ -74,7 +75,12 @@ def dots_svg(lines: Sequence[Dots], *, width: float, label: str) -> str:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, 0.9 + 0.8 * len(lines)), layout="constrained")
-    axes = figure.subplots()
+    draw_dots(figure.subplots(), lines, label)
+    return svg(figure)
+
+
+def draw_dots(axes: Axes, lines: Sequence[Dots], label: str) -> None:
+    """Draw lines of dots on axes, the first on top; ``label`` goes below."""
     for position, line in enumerate(lines):
         values = 100 * np.sort(line.values)
         shade = colour(line.name)
@@ -83,14 +89,13 @@ def dots_svg(lines: Sequence[Dots], *, width: float, label: str) -> str:
         axes.plot([values.mean()] * 2, [position - 0.38, position + 0.38], color=shade, linewidth=2.5)
         own = [100 * value for value in line.own]
         axes.scatter(own, [position] * len(own), marker="D", s=34, facecolor="white", edgecolor=shade)
-    axes.set_yticks(range(len(lines)), [_plain(line.name) for line in lines])
+    axes.set_yticks(range(len(lines)), [plain(line.name) for line in lines])
     axes.set_ylim(len(lines) - 0.5, -0.5)
     axes.set_xlim(-2, 102)
     axes.set_xlabel(label)
     axes.grid(axis="x", color="#e3e5e8")
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    return _svg(figure)
 
 
 def curves_svg(curves: Mapping[str, Sequence[Sequence[tuple[int, float]]]], *, width: float) -> str:
@@ -110,7 +115,7 @@ def curves_svg(curves: Mapping[str, Sequence[Sequence[tuple[int, float]]]], *, w
             steps, losses = np.array([part.mean(axis=0) for part in parts]).T
             axes.plot(
                 steps, losses, color=colour(method), linewidth=1.6, alpha=0.85, marker="o", markersize=2,
-                label=_plain(method) if place == 0 else None,
+                label=plain(method) if place == 0 else None,
             )  # fmt: skip
     axes.set_ylim(bottom=0)
     axes.set_xlabel("optimiser step")
@@ -119,19 +124,19 @@ def curves_svg(curves: Mapping[str, Sequence[Sequence[tuple[int, float]]]], *, w
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    return _svg(figure)
+    return svg(figure)
 
 
-def _plain(name: str) -> str:
-    """Escape what matplotlib would read as mathematics."""
+def plain(name: str) -> str:
+    """Return a name with what matplotlib would read as mathematics escaped."""
     return name.replace("$", r"\$")
 
 
-def _svg(figure: Figure) -> str:
+def svg(figure: Figure) -> str:
+    """Return a figure as SVG without date or random names, so the same results give the same text."""
     import matplotlib
 
     buffer = io.StringIO()
-    # A fixed salt and no date: the same results give the same file.
     with matplotlib.rc_context({"svg.hashsalt": "paft", "svg.fonttype": "none"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()

@@ -1,0 +1,112 @@
+"""Methods beyond the paper against plain PAFT, each for as many tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from paft.errors import DataError
+from paft.evaluate.report.table import percent
+from paft.files import read_json
+from paft.grid.paper.case import Case, by_task
+from paft.grid.paper.exhibit import Exhibit, Table
+from paft.grid.paper.wording import measured, models, number, points
+
+HEADS = {"mean": "Mean", "std": "Std", "min": "Min", "cvar_10": "CVaR10"}
+CHANCE = 0.05  # of a 95 % interval to leave out 0 where there is no difference
+LOST = 0.003  # by which a mean may be lower where the worst prompts are better
+
+
+def beyond(found: Sequence[Case], folder: Path) -> Exhibit:
+    """Return what every setting reached and its paired differences to the grid's reference.
+
+    Args:
+        found: Every method of every run.
+        folder: The grid's output, for its differences.
+
+    Raises:
+        DataError: If the grid names no reference.
+    """
+    differences = {
+        (each["model"], each["setting"], each["method"]): each["tasks"]
+        for each in read_json(folder / "results.json", "results").get("differences", ())
+    }
+    if not differences:
+        raise DataError(f"the grid in {folder} has no differences: give its file a `reference`")
+    tasks = by_task(found)
+    told = {id(case): _of(case, differences) for case in found}
+    compared = sum(each is not None for each in told.values())
+    return Exhibit(
+        kind="beyond",
+        title="Methods beyond the paper",
+        tables=(
+            *(_table(task, each, told) for task, each in tasks.items()),
+            _wins(found, told),
+        ),
+        panels=(),
+        notes=(
+            measured(found) + " CVaR10: mean of the worst tenth of the prompts.",
+            "Differences (in points) are from the grid's reference, paired over prompts and examples, under "
+            "the same seeds, which count as different training runs; of Std, Min and CVaR10 on unlimited "
+            "examples. * marks a 95 % interval that leaves out 0. With "
+            f"{compared * len(HEADS)} intervals about {CHANCE * compared * len(HEADS):.0f} would by chance "
+            f"alone. Model: {models(found)}.",
+        ),
+        figures=[
+            {
+                "task": case.task, "setting": case.run.setting, "method": case.method,
+                "tokens": case.average("train_tokens"), **case.some(HEADS), "differences": told[id(case)],
+            }
+            for case in found
+        ],
+    )  # fmt: skip
+
+
+def wins(difference: Mapping[str, Any]) -> bool:
+    """Whether worst prompt and worst tenth are surely better, and the mean not lower by 0.3 points."""
+    worst, mean = [difference[name] for name in ("min", "cvar_10")], difference["mean"]
+    if mean is None or None in worst:
+        return False
+    return all(each["interval"][0] > 0 for each in worst) and mean["value"] >= -LOST
+
+
+def _of(case: Case, differences: Mapping[Any, Any]) -> Mapping[str, Any] | None:
+    """Return a case's differences; None for the reference, and where none could be made."""
+    found = differences.get((case.run.model, case.run.setting, case.method), {}).get(case.run.task)
+    return None if found is None or "none" in found else found
+
+
+def _table(task: str, found: Sequence[Case], told: Mapping[int, Mapping[str, Any] | None]) -> Table:
+    rows = []
+    for case in found:
+        difference = told[id(case)]
+        row = [str(case.run.setting), case.method, number(case.average("train_tokens"), 0)]
+        for name in HEADS:
+            row += [percent(case.value(name)), "" if difference is None else _shown(difference[name])]
+        rows.append(tuple(row))
+    heads = [head for name in HEADS.values() for head in (name, f"{name}: difference")]
+    return Table(task, ("setting", "method", "tokens", *heads), tuple(rows))
+
+
+def _shown(difference: Mapping[str, Any] | None) -> str:
+    if difference is None:
+        return "-"
+    low, high = difference["interval"]
+    star = "" if low <= 0 <= high else " *"
+    return f"{points(difference['value'])} [{points(low)}, {points(high)}]{star}"
+
+
+def _wins(found: Sequence[Case], told: Mapping[int, Mapping[str, Any] | None]) -> Table:
+    rows: dict[tuple[str, str], list[str]] = {}
+    for case in found:
+        difference = told[id(case)]
+        if difference is not None:
+            row = rows.setdefault((str(case.run.setting), case.method), [])
+            row += [case.task] if wins(difference) else []
+    title = "On which tasks Min and CVaR10 are surely higher, and Mean not lower by more than 0.3 points"
+    return Table(
+        title,
+        ("setting", "method", "tasks"),
+        tuple((*key, ", ".join(each) or "none") for key, each in rows.items()),
+    )
