@@ -41,6 +41,12 @@ def test_a_method_changes_the_schedule_and_what_its_patch_says(configure, tmp_pa
     assert Train(**train.model_dump() | dict(METHODS[name].patch)) is not None
 
 
+def test_a_method_whose_patch_does_not_go_with_the_settings_is_refused_at_once(configure, tmp_path):
+    config = configure(tmp_path / "out", methods=("neftune",), train={"padding_free": True})
+    with pytest.raises(ConfigError, match=r"a method sets train\.neftune 5\.0: .*padding_free"):
+        load_inputs(config)
+
+
 def test_weights_of_unknown_prompts_are_refused_before_anything_is_written(configure, tmp_path):
     config = configure(tmp_path / "out", train={"weights": {"feedfeedfeed": 2}})
     with pytest.raises(ConfigError, match="no training prompt has the id 'feedfeedfeed'"):

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from paft.bank.similarity import near_pairs
 from paft.config import RunConfig
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.rows import prompt_rows, robustness_row, split_row, truncation_warning
@@ -98,6 +99,8 @@ def run_cell(
         looked_at = trained.get("looked_at", len(inputs.train))  # a former version looked at all
         cut = f"of {looked_at} looked at, {trained['truncated']} training prompts were cut to max_length"
         warnings.append(f"{plan.name}: {cut}")
+    if trained.get("chosen"):
+        warnings.extend(_twin_warning(plan, Prompt(trained["chosen"]), inputs))
     for split, prompts in inputs.judged().items():
         matrix, seconds = _judge(plan, config, inputs, split, prompts, folder, weights, reporter)
         matrices[split] = matrix
@@ -111,6 +114,15 @@ def run_cell(
     write_card(plan, config, inputs, folder, folder / weights_name(config))
     reporter.finish(plan.name, _outcome(rows[0]))
     return result
+
+
+def _twin_warning(plan: CellPlan, chosen: Prompt, inputs: Inputs) -> list[str]:
+    """Warn if a chosen prompt, which a writer may have made, is a near duplicate of unseen ones."""
+    test = inputs.bank.require("test")
+    twins = [test[j - 1].id for i, j, _ in near_pairs([chosen, *test]) if i == 0]
+    return (
+        [f"{plan.name}: the chosen prompt is a near duplicate of unseen {', '.join(twins)}"] if twins else []
+    )
 
 
 def _outcome(row: dict[str, Any]) -> str:

@@ -156,6 +156,8 @@ def load_inputs(
         bank.require("validation")
         train, validation = validation_split(task, train, config.train.validate_examples)
     inputs = Inputs(task, bank, train, test, validation, config.choose.generators())
+    for name in config.methods:
+        METHODS[name].settings(config.train)
     settings = METHODS["paft"].settings(config.train)
     make_schedule(settings, inputs.training_prompts(METHODS["paft"], settings), seed=0, examples=len(train))
     return inputs

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from paft.schema import parse
 from paft.train.schedule import Mode
-
-if TYPE_CHECKING:
-    from paft.config import Train
+from paft.train.settings import Train
 
 Chooser = Literal["top_accuracy", "bat", "zopo"]
 
@@ -39,8 +38,16 @@ class Method:
     patch: Mapping[str, Any] = field(default_factory=dict)
 
     def settings(self, train: Train) -> Train:
-        """The training settings as this method has them."""
-        return train.model_copy(update={"schedule": self.schedule or train.schedule, **self.patch})
+        """The training settings as this method has them.
+
+        Raises:
+            ConfigError: If what the method sets does not go with them.
+        """
+        changed = {"schedule": self.schedule or train.schedule, **self.patch}
+        if not self.patch:
+            return train.model_copy(update=changed)
+        told = ", ".join(f"train.{key} {value!r}" for key, value in self.patch.items())
+        return parse(Train, {**train.model_dump(), **changed}, f"a method sets {told}")
 
 
 METHODS = {

@@ -9,13 +9,17 @@ import pytest
 
 import paft
 from paft.bank import Bank
+from paft.bank.diversity import embed_prompts, sentence_embedder
+from paft.builtin import MODELS
 from paft.errors import ConfigError, DataError, ResumeError
 from paft.evaluate.matrix import Cell, Matrix, evaluate_matrix
+from paft.grid import cell
 from paft.grid.baselines import choice
 from paft.grid.baselines.attack import ATTACKS, versions
 from paft.grid.baselines.choice import Seen, choose_prompt, measured, most_cells
 from paft.grid.baselines.embed import hidden_states
 from paft.grid.baselines.scores import Measured, Score
+from paft.grid.cell import CellPlan
 from paft.grid.inputs import load_inputs
 from paft.grid.methods import METHODS
 from paft.progress import Silent
@@ -242,3 +246,21 @@ def test_vectors_are_kept_so_a_resumed_search_sees_the_same(seen, config, tmp_pa
     (tmp_path / "choice.json").unlink()
     monkeypatch.setattr(choice, "hidden_states", None)
     assert chosen("zopo", seen, config, tmp_path) == first
+
+
+def test_a_sentence_model_can_say_which_prompts_are_alike(seen, configure, tmp_path, monkeypatch):
+    pytest.importorskip("sentence_transformers", reason="needs the extra: pip install 'paft[embeddings]'")
+    model = str(MODELS["tiny"])
+    config = configure(tmp_path / "out", choose={"examples": 12, "budget": 20, "embedding": model})
+    monkeypatch.setattr(choice, "hidden_states", None)
+    assert chosen("zopo", seen, config, tmp_path)["prompt"] in {prompt.id for prompt in seen.prompts}
+    kept = np.load(tmp_path / "choice" / "vectors.npy")
+    assert kept == pytest.approx(embed_prompts(seen.prompts, sentence_embedder(model)), abs=1e-6)
+
+
+def test_a_chosen_prompt_that_is_nearly_an_unseen_one_is_told(configure, tmp_path):
+    inputs = load_inputs(configure(tmp_path))
+    (twin, *_), plan = inputs.bank.prompts("test"), CellPlan("bat", 0)
+    (told,) = cell._twin_warning(plan, Prompt(twin.template + "!"), inputs)
+    assert told.startswith("bat-0: ") and twin.id in told
+    assert cell._twin_warning(plan, Prompt("Wholly other words about {message} here"), inputs) == []

@@ -32,7 +32,9 @@ def main_cases():
         "one": {"base": figures(0.3, 0.01), "single": figures(0.7, 0.2, 0.3), "paft": figures(0.8, 0.1, 0.6)},
         "two": {"base": figures(0.1, 0.02), "single": figures(0.9, 0.3, 0.5), "paft": figures(0.8, 0.2, 0.4)},
     }
-    return made_cases(grid, found, runs_of(BASE["methods"], ("one", "two")))
+    rows = runs_of(BASE["methods"], ("one", "two"))
+    rows["one"] += [row("single", seed, "user", mean=mean) for seed, mean in ((0, 0.5), (1, 0.7))]
+    return made_cases(grid, found, rows)
 
 
 def per_prompt(folder, run, methods):
@@ -53,7 +55,7 @@ def test_the_main_table_has_ours_by_task_and_the_papers_averages_beside_ours(mai
         per_prompt(tmp_path, run, BASE["methods"])
     exhibit = main_table(main_cases, tmp_path)
     assert table(exhibit, "one").rows[1] == (
-        "single", "70.0 [69.0, 71.0]", "20.0", "50.0", "30.0", "35.0"
+        "single", "70.0 [69.0, 71.0]", "20.0", "50.0", "30.0", "35.0", "60.0"
     )  # fmt: skip
     averages = {cells[0]: cells[1:] for cells in table(exhibit, "Average").rows}
     assert averages["single"] == ("80.0", "25.0", "50.0", "40.0", "81.9", "4.8", "5.0")

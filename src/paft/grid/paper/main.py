@@ -33,14 +33,18 @@ def main_table(found: Sequence[Case], folder: Path) -> Exhibit:
         panels=tuple(_dots(task, each, folder) for task, each in tasks.items()),
         notes=(
             measured(found) + " Top: prompts above the threshold. Min: the worst prompt. "
-            "CVaR10: mean of the worst tenth.",
+            "CVaR10: mean of the worst tenth. Own prompt: the user's, on which `single` is trained.",
             f"Ours is {models(found)} on tasks of our choice, with {_seeds(found)} for each figure; the "
             "paper's is an 8B model on other tasks, one training run, and its PAFT row takes the best K of "
             "each data set. So only the order of methods and the direction of differences can be compared, "
             "not their size.",
         ),
         figures={
-            task: {case.label: case.some(FIGURES) for case in each} for task, each in tasks.items()
+            task: {
+                case.label: {**case.some(FIGURES), "own": _own(case), "steps": case.average("train_steps")}
+                for case in each
+            }
+            for task, each in tasks.items()
         },
     )  # fmt: skip
 
@@ -49,9 +53,16 @@ def _of_task(task: str, found: Sequence[Case]) -> Table:
     heads = [f"Top (> {100 * found[0].threshold:g})" if head == "Top" else head for head in FIGURES.values()]
     return Table(
         title=task,
-        head=("method", *heads),
-        rows=tuple((case.label, *(with_interval(case, name) for name in FIGURES)) for case in found),
+        head=("method", *heads, "Own prompt"),
+        rows=tuple(
+            (case.label, *(with_interval(case, name) for name in FIGURES), percent(_own(case)))
+            for case in found
+        ),
     )
+
+
+def _own(case: Case) -> float | None:
+    return case.average("mean", "user")
 
 
 def _winners(tasks: dict[str, list[Case]]) -> Table:
