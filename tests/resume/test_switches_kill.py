@@ -20,7 +20,7 @@ SETTINGS = {
     },
     "cvar": {"worst": {"kind": "cvar", "alpha": 0.4}, "resample_every": 1},
     "consistency": {"consistency": {"weight": 2.0, "stop_gradient": "first"}},
-    "dropout": {"prompt_dropout": 0.3, "workers": 2},
+    "variants": {"prompt_dropout": 0.3, "crossover": 0.6, "workers": 2},
     "average": {"average": 0.5},
     "average of all weights": {"average": 0.8, "adapt": {"method": "full"}},
     "noise": {"neftune": 5.0},

@@ -86,7 +86,7 @@ def test_tokens_of_the_record_are_those_asked_for(train):
 
 @pytest.mark.slow
 def test_single_has_no_part_in_switches_over_prompts(train):
-    switches = {"worst": {}, "prompt_dropout": 0.5, "consistency": {}, "low_kl": 0.5}
+    switches = {"worst": {}, "prompt_dropout": 0.5, "crossover": 0.5, "consistency": {}, "low_kl": 0.5}
     (one, plain), (other, switched) = train(schedule="single"), train(schedule="single", **switches)
     assert (one.loss, one.tokens) == (other.loss, other.tokens)
     assert all(torch.equal(plain[name], switched[name]) for name in plain)

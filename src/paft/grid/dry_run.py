@@ -40,9 +40,9 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
         PaftError: If an input is unusable, an answer that does not fit among them.
     """
     from paft.train.batches import RenderedExamples
-    from paft.train.dropout import word_dropout
     from paft.train.length import training_steps
     from paft.train.preview import preview
+    from paft.train.variation import variation
 
     inputs = load_inputs(config, task, bank, judge=False)
     check_model(config.model, config.chat)
@@ -51,7 +51,8 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
     size, steps = len(inputs.train), -(-len(inputs.train) // settings.batch_size)
     schedule = make_schedule(settings, prompts, seed=only_seed(config), examples=size)
     encoder = load_encoder(config.model, settings.max_length, config.chat)
-    dataset = RenderedExamples(inputs.train, prompts, encoder, word_dropout(settings, only_seed(config)))
+    varied = variation(settings, prompts, only_seed(config))
+    dataset = RenderedExamples(inputs.train, prompts, encoder, varied)
     looked = preview(dataset, schedule, settings.batch_size)
     total = training_steps(settings, dataset, schedule, inputs.bank.require("train"))
     twice = 1 + (settings.consistency is not None)

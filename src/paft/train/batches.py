@@ -25,8 +25,8 @@ from paft.encode import Encoded, Encoder
 from paft.errors import DataError
 from paft.prompt import Prompt
 from paft.task import Example
-from paft.train.dropout import WordDropout
 from paft.train.schedule import Schedule
+from paft.train.variation import Variation
 
 IGNORE = -100  # label of a position that carries no loss
 _STREAM = 0x0DE5
@@ -210,12 +210,12 @@ class RenderedExamples(Dataset[Planned]):
         examples: Sequence[Example],
         prompts: Sequence[Prompt],
         encoder: Encoder,
-        dropout: WordDropout | None = None,
+        vary: Variation | None = None,
     ) -> None:
         self.examples = examples
         self.prompts = prompts
         self.encoder = encoder
-        self.dropout = dropout
+        self.vary = vary
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -236,8 +236,8 @@ class RenderedExamples(Dataset[Planned]):
 
     def _encoded(self, plan: Plan, number: int) -> Planned:
         example, prompt = self.examples[plan.example], self.prompts[number]
-        if self.dropout is not None and plan.place is not None:
-            prompt = self.dropout(prompt, *plan.place, plan.example, number)
+        if self.vary is not None and plan.place is not None:
+            prompt = self.vary(prompt, *plan.place, plan.example, number)
         encoded = self.encoder.encode(prompt.render(example.values), example.gold)
         return Planned(encoded.input_ids, encoded.answer_start, encoded.truncated, number)
 

@@ -16,12 +16,12 @@ from paft.task import Example
 from paft.train.average import Averager
 from paft.train.batches import RenderedExamples
 from paft.train.curriculum import rising_schedule
-from paft.train.dropout import word_dropout
 from paft.train.failures import check_vocabulary
 from paft.train.length import training_steps
 from paft.train.probe import SCORES, Score, nearest_prompts, probe
 from paft.train.schedule import Schedule, make_schedule
 from paft.train.tally import StepTally
+from paft.train.variation import variation
 from paft.train.worst import DrawnSchedule, WorstPrompts, drawn_schedule
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from paft.train.trainer import PromptTrainer
 
 # What has no part in schedule "single", which knows one prompt.
-_OF_PROMPTS = ("worst", "consistency", "prompt_dropout", "augment_fraction", "low_kl", "curriculum")
+_OF_PROMPTS = (
+    "worst", "consistency", "prompt_dropout", "crossover", "augment_fraction", "low_kl", "curriculum"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def plan_course(
     if config.low_kl is not None:
         chosen = screened(scores, config.low_kl, config.own_prompt_first)
         prompts, scores = [prompts[i] for i in chosen], [scores[i] for i in chosen]
-    dataset = RenderedExamples(examples, prompts, encoder, word_dropout(config, seed))
+    dataset = RenderedExamples(examples, prompts, encoder, variation(config, prompts, seed))
     plain = make_schedule(config, prompts, seed=seed, examples=len(examples))
     steps = training_steps(config, dataset, plain, reference)
     if config.tokens is not None:

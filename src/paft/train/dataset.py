@@ -30,8 +30,8 @@ from paft.train.batches import (
     rendered_lengths,
     round_up,
 )
-from paft.train.dropout import word_dropout
 from paft.train.schedule import make_schedule
+from paft.train.variation import variation
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -193,7 +193,7 @@ def prompt_dataset(
         chosen = [own, *(prompt for prompt in chosen if prompt.id != own.id)]
     encoder = make_encoder(tokenizer, config.max_length, chat)
     given = task.examples("train") if examples is None else list(examples)
-    rendered = RenderedExamples(given, chosen, encoder, word_dropout(config, seed))
+    rendered = RenderedExamples(given, chosen, encoder, variation(config, chosen, seed))
     return PromptDataset(rendered, config, seed=seed, epochs=epochs, fill=fill)
 
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from paft.prompt import Prompt, unparse
-from paft.train.settings import Train
 
 _STREAM = 0xD209
 _WORD = re.compile(r"[^\s]*\w[^\s]*[^\S\r\n]*")  # with the blanks behind it, but no line end
@@ -58,13 +57,6 @@ class WordDropout:
                 name,
             )
         return Prompt(unparse(pieces), prompt.provenance)
-
-
-def word_dropout(config: Train, seed: int) -> WordDropout | None:
-    """Return what ``train.prompt_dropout`` asks for; it has no part in schedule ``single``."""
-    if config.prompt_dropout is None or config.schedule == "single":
-        return None
-    return WordDropout(config.prompt_dropout, seed)
 
 
 def _joined(pieces: Sequence[tuple[str, str | None]]) -> list[tuple[str, str | None]]:

@@ -22,8 +22,8 @@ from paft.train.schedule import Schedule, make_schedule
 # What a variant of PAFT changes, as plain PAFT has it.
 _PLAIN = {
     "schedule": "block", "draws": "replacement", "weights": None, "canonical_ratio": 0.0, "tokens": None,
-    "worst": None, "consistency": None, "prompt_dropout": None, "augment_fraction": None, "low_kl": None,
-    "curriculum": None, "neftune": None, "average": None,
+    "worst": None, "consistency": None, "prompt_dropout": None, "crossover": None, "augment_fraction": None,
+    "low_kl": None, "curriculum": None, "neftune": None, "average": None,
 }  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def nearest_step(tokens: Iterator[int], budget: int) -> int:
 
 
 def _tokens(dataset: RenderedExamples, plan: Plan, known: dict[Plan, int]) -> int:
-    """Return the tokens of a plan; without word dropout those of an example under a prompt never change."""
+    """Return the tokens of a plan; unless wordings vary, those of an example under a prompt never change."""
     if plan.other is not None:
         halves = (plan._replace(other=None), plan._replace(prompt=plan.other, other=None))
         return sum(_tokens(dataset, half, known) for half in halves)

@@ -288,7 +288,8 @@ def make_schedule(config: Train, prompts: Sequence[Prompt], *, seed: int, exampl
         config.schedule, len(prompts), config.resample_every, seed, config.draws,
         weights_of(config, prompts), config.canonical_ratio,
         steps=-(-examples // config.batch_size), examples=examples,
-        second=config.consistency is not None, placed=config.prompt_dropout is not None,
+        second=config.consistency is not None,
+        placed=config.prompt_dropout is not None or config.crossover is not None,
         augment_fraction=config.augment_fraction or 1.0,
     )  # fmt: skip
 

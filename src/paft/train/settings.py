@@ -167,6 +167,8 @@ class Train(Schema):
         consistency: Every example under two prompts, with a penalty on answers that differ.
         prompt_dropout: Share of a prompt's words that is left out, anew for every example and step;
             see :mod:`paft.train.dropout`.
+        crossover: Share of the examples whose prompt ends as another one does, drawn anew for every
+            example and step; see :mod:`paft.train.crossover`.
         augment_fraction: Share of the examples that get prompts of the bank; the others always have
             the user's own.
         low_kl: Share of the training prompts that stay, those under which the untouched model
@@ -211,6 +213,7 @@ class Train(Schema):
     worst: Worst | None = None
     consistency: Consistency | None = None
     prompt_dropout: float | None = Field(default=None, gt=0, lt=1)
+    crossover: float | None = Field(default=None, gt=0, le=1)
     augment_fraction: float | None = Field(default=None, gt=0, lt=1)
     low_kl: float | None = Field(default=None, gt=0, lt=1)
     curriculum: Curriculum | None = None

@@ -1,0 +1,46 @@
+"""What training does to the wording of a prompt before each example is put into it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from paft.prompt import Prompt
+from paft.train.crossover import Crossover
+from paft.train.dropout import WordDropout
+from paft.train.settings import Train
+
+
+class Variation(Protocol):
+    """Makes a variant of a training prompt."""
+
+    def __call__(self, prompt: Prompt, *key: int) -> Prompt:
+        """Return the variant of a place: epoch, step, example and number of the prompt."""
+
+
+def variation(config: Train, prompts: Sequence[Prompt], seed: int) -> Variation | None:
+    """Return what ``train.crossover`` and ``train.prompt_dropout`` ask for, in this order; None for nothing.
+
+    They have no part in schedule ``single``.
+
+    Args:
+        config: Training settings.
+        prompts: The training prompts.
+        seed: Seed of the run.
+    """
+    if config.schedule == "single":
+        return None
+    parts: list[Variation] = []
+    if config.crossover is not None:
+        parts.append(Crossover(config.crossover, seed, prompts))
+    if config.prompt_dropout is not None:
+        parts.append(WordDropout(config.prompt_dropout, seed))
+    if not parts:
+        return None
+
+    def vary(prompt: Prompt, *key: int) -> Prompt:
+        for part in parts:
+            prompt = part(prompt, *key)
+        return prompt
+
+    return vary

@@ -1,0 +1,79 @@
+"""Prompts that end as others end: what is cut where, how often, and that it is pure."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paft.prompt import Prompt
+from paft.train.batches import Plan, RenderedExamples
+from paft.train.crossover import Crossover
+from paft.train.dropout import WordDropout
+from paft.train.variation import variation
+
+BANK = [
+    Prompt("Goal: {goal}\nA: {one}\nB: {two}\nBetter:"),
+    Prompt("{goal}? {one} or {two}, so {{pick}} one of {options}."),
+    Prompt("One of {options}. {one} / {two} for {goal} ="),
+    Prompt("{one}{two}{goal}"),
+]
+
+
+def parts(prompt):
+    """Head and tail by hand: ``options`` is the only placeholder that not all prompts have."""
+    cut = max(prompt.template.rindex(f"{{{name}}}") + len(name) + 2 for name in ("goal", "one", "two"))
+    return prompt.template[:cut], prompt.template[cut:]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 3), st.integers(0, 99), st.integers(0, 99))
+def test_a_variant_is_the_beginning_of_its_prompt_and_the_ending_of_any(number, seed, step):
+    cross = Crossover(1.0, seed, BANK)
+    template = cross(BANK[number], 0, step, 0, number).template
+    assert cross(BANK[number], 0, step, 0, number).template == template
+    assert template.startswith(parts(BANK[number])[0])
+    assert template in {parts(BANK[number])[0] + parts(other)[1] for other in BANK}
+    assert {"goal", "one", "two"} <= set(Prompt(template).placeholders)
+
+
+def test_every_ending_comes_up_and_options_are_never_listed_twice_nor_all_words_lost():
+    cross = Crossover(1.0, 1, BANK)
+    found = [{cross(prompt, 0, step).template for step in range(200)} for prompt in BANK]
+    # The second ending and the third beginning list options; the fourth prompt and the third ending have no word.
+    assert [len(each) for each in found] == [4, 4, 3, 3]
+    assert all(Prompt(template).placeholders.count("options") <= 1 for each in found for template in each)
+    assert "{one}{two}{goal}" in found[3] and "{one}{two}{goal} =" not in found[3]
+    bare = Crossover(1.0, 0, [Prompt("{text}"), Prompt("Topic: {text}")])
+    assert {bare(Prompt("{text}"), step).template for step in range(50)} == {"{text}"}
+
+
+def test_endings_change_at_the_rate():
+    bank = [Prompt(f"Read {i}: {{text}} ending {i}") for i in range(50)]
+    cross = Crossover(0.4, 3, bank)
+    changed = sum(
+        cross(bank[0], epoch, step).template != bank[0].template for epoch in range(2) for step in range(500)
+    )
+    assert changed / 1000 == pytest.approx(0.4 * 49 / 50, abs=0.05)
+
+
+def test_words_are_left_out_of_what_was_put_together(configure, tmp_path, bank):
+    prompts = bank.prompts("train")
+    train = configure(tmp_path, train={"crossover": 1.0, "prompt_dropout": 0.5}).train
+    key = (1, 2, 3, 0)
+    crossed = Crossover(1.0, 7, prompts)(prompts[0], *key)
+    assert variation(train, prompts, 7)(prompts[0], *key) == WordDropout(0.5, 7)(crossed, *key)
+    assert variation(train.model_copy(update={"schedule": "single"}), prompts, 7) is None
+    assert variation(configure(tmp_path).train, prompts, 7) is None
+
+
+def test_training_renders_the_variant_of_its_place(train_examples, bank, language_model):
+    encoder, prompts = language_model.encoder(1024), bank.prompts("train")
+    cross = Crossover(0.7, 2, prompts)
+    rows = RenderedExamples(train_examples, prompts, encoder, cross)
+    example = train_examples[3]
+    for step in range(4):
+        variant = cross(prompts[4], 1, step, 3, 4)
+        expected = encoder.encode(variant.render(example.values), example.gold).input_ids
+        assert rows[Plan(3, 4, place=(1, step))].input_ids == expected
+    assert len({tuple(rows[Plan(3, 4, place=(1, step))].input_ids) for step in range(9)}) > 1
