@@ -40,7 +40,7 @@ def test_a_variant_is_the_beginning_of_its_prompt_and_the_ending_of_any(number, 
 def test_every_ending_comes_up_and_options_are_never_listed_twice_nor_all_words_lost():
     cross = Crossover(1.0, 1, BANK)
     found = [{cross(prompt, 0, step).template for step in range(200)} for prompt in BANK]
-    # The second ending and the third beginning list options; the fourth prompt and the third ending have no word.
+    # The second ending and the third beginning list options; the fourth prompt and third ending have no word.
     assert [len(each) for each in found] == [4, 4, 3, 3]
     assert all(Prompt(template).placeholders.count("options") <= 1 for each in found for template in each)
     assert "{one}{two}{goal}" in found[3] and "{one}{two}{goal} =" not in found[3]
