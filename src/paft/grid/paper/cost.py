@@ -39,9 +39,8 @@ def training_time(found: Sequence[Case], folder: Path) -> Exhibit:
         panels=(),
         notes=(
             "Means over seeds. Seconds are of the training alone: what methods take that choose a prompt "
-            "first is not in them, as it is not in the paper's. They were taken while the grid ran, "
-            "several cells at once on one machine, so differences of a tenth are noise; steps and tokens "
-            "are exact.",
+            "first is not in them, as it is not in the paper's. They are times by the clock, so other work "
+            "on the machine is in them; steps and tokens are exact.",
             f"{models(found)} here, an 8B model with LoRA on a GPU in the paper: only the factors can be "
             "compared.",
         ),
