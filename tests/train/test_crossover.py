@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paft.bank import load_bank
+from paft.bank.similarity import NEAR_LETTERS, NEAR_WORDS, jaccard, letter_grams, skeleton, word_grams
 from paft.prompt import Prompt
 from paft.train.batches import Plan, RenderedExamples
 from paft.train.crossover import Crossover
 from paft.train.dropout import WordDropout
 from paft.train.variation import variation
 
+RECIPES = Path(__file__).parents[2] / "recipes"
 BANK = [
     Prompt("Goal: {goal}\nA: {one}\nB: {two}\nBetter:"),
     Prompt("{goal}? {one} or {two}, so {{pick}} one of {options}."),
@@ -77,3 +82,22 @@ def test_training_renders_the_variant_of_its_place(train_examples, bank, languag
         expected = encoder.encode(variant.render(example.values), example.gold).input_ids
         assert rows[Plan(3, 4, place=(1, step))].input_ids == expected
     assert len({tuple(rows[Plan(3, 4, place=(1, step))].input_ids) for step in range(9)}) > 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["snips", "subj", "sms_spam", "banking77"])
+def test_no_two_halves_of_a_shipped_bank_make_an_unseen_prompt(name):
+    bank = load_bank(RECIPES / "banks" / f"{name}.jsonl")
+    train, test = bank.require("train"), bank.require("test")
+    (field,) = frozenset.intersection(*(frozenset(prompt.placeholders) for prompt in train))
+    heads, tails = zip(*(prompt.template.rsplit(f"{{{field}}}", 1) for prompt in train), strict=True)
+    whole = {f"{head}{{{field}}}{tail}" for head in heads for tail in tails}
+    crossed = [Prompt(template) for template in whole]
+    assert len(crossed) > 3000
+    unseen = [(letter_grams(skeleton(prompt)), word_grams(skeleton(prompt))) for prompt in test]
+    for prompt in crossed:
+        letters, words = letter_grams(skeleton(prompt)), word_grams(skeleton(prompt))
+        assert all(
+            jaccard(letters, other) < NEAR_LETTERS and jaccard(words, others) < NEAR_WORDS
+            for other, others in unseen
+        ), prompt.template
