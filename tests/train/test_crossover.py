@@ -11,10 +11,7 @@ from hypothesis import strategies as st
 from paft.bank import load_bank
 from paft.bank.similarity import NEAR_LETTERS, NEAR_WORDS, jaccard, letter_grams, skeleton, word_grams
 from paft.prompt import Prompt
-from paft.train.batches import Plan, RenderedExamples
 from paft.train.crossover import Crossover
-from paft.train.dropout import WordDropout
-from paft.train.variation import variation
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 BANK = [
@@ -60,28 +57,6 @@ def test_endings_change_at_the_rate():
         cross(bank[0], epoch, step).template != bank[0].template for epoch in range(2) for step in range(500)
     )
     assert changed / 1000 == pytest.approx(0.4 * 49 / 50, abs=0.05)
-
-
-def test_words_are_left_out_of_what_was_put_together(configure, tmp_path, bank):
-    prompts = bank.prompts("train")
-    train = configure(tmp_path, train={"crossover": 1.0, "prompt_dropout": 0.5}).train
-    key = (1, 2, 3, 0)
-    crossed = Crossover(1.0, 7, prompts)(prompts[0], *key)
-    assert variation(train, prompts, 7)(prompts[0], *key) == WordDropout(0.5, 7)(crossed, *key)
-    assert variation(train.model_copy(update={"schedule": "single"}), prompts, 7) is None
-    assert variation(configure(tmp_path).train, prompts, 7) is None
-
-
-def test_training_renders_the_variant_of_its_place(train_examples, bank, language_model):
-    encoder, prompts = language_model.encoder(1024), bank.prompts("train")
-    cross = Crossover(0.7, 2, prompts)
-    rows = RenderedExamples(train_examples, prompts, encoder, cross)
-    example = train_examples[3]
-    for step in range(4):
-        variant = cross(prompts[4], 1, step, 3, 4)
-        expected = encoder.encode(variant.render(example.values), example.gold).input_ids
-        assert rows[Plan(3, 4, place=(1, step))].input_ids == expected
-    assert len({tuple(rows[Plan(3, 4, place=(1, step))].input_ids) for step in range(9)}) > 1
 
 
 @pytest.mark.slow

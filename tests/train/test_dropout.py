@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paft.prompt import Prompt
-from paft.train.batches import Plan, RenderedExamples
 from paft.train.dropout import WordDropout
 
 LONG = Prompt("Read the note {{below}} with care.\n\n<< {text} >>\tOptions: {options}\r\nSo, its topic is:")
@@ -38,15 +37,3 @@ def test_words_go_at_the_rate_and_each_key_draws_anew():
 def test_a_template_of_one_word_or_none_stays():
     for template in ("{text}", "{text}\nTopic:", "Topic:"):
         assert WordDropout(0.99, seed=0)(Prompt(template), 0).template == template
-
-
-def test_training_renders_the_variant_of_its_place(train_examples, bank, language_model):
-    drop = WordDropout(0.5, seed=2)
-    encoder, prompts = language_model.encoder(1024), bank.prompts("train")
-    rows = RenderedExamples(train_examples, prompts, encoder, drop)
-    example = train_examples[3]
-    for step in range(4):
-        variant = drop(prompts[4], 1, step, 3, 4)
-        expected = encoder.encode(variant.render(example.values), example.gold).input_ids
-        assert rows[Plan(3, 4, place=(1, step))].input_ids == expected
-    assert len({tuple(rows[Plan(3, 4, place=(1, step))].input_ids) for step in range(4)}) > 1

@@ -40,10 +40,7 @@ def made(
     """Return ``results.json``: figures by run and method, rows by run."""
     file = GridFile(output="out", **grid)
     runs: list[RunPlan] = plan_runs(file, "g")
-    told = [
-        {"run": run.name, "path": run.name, **axes_of(run), "rows": rows[run.name], "robustness": []}
-        for run in runs
-    ]
+    told = [{"run": run.name, "path": run.name, **axes_of(run), "rows": rows[run.name]} for run in runs]
     return {
         "grid": "made", "config": file.model_dump(mode="json"), "runs": told,
         "table": table_rows(runs, found), "environment": {"paft": "test"},

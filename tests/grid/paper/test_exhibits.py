@@ -229,7 +229,10 @@ def test_settings_are_shown_with_their_differences_to_the_reference(tmp_path):
     differences = [
         {"model": None, "setting": "better", "method": "paft", "tasks": {"one": compared(0.05, 0.01)}}
     ]
-    write_json(tmp_path / "results.json", {"differences": differences})
+    write_json(
+        tmp_path / "results.json",
+        {"differences": differences, "config": {"reference": {"setting": "plain", "method": "paft"}}},
+    )
     exhibit = beyond(told, tmp_path)
     plain, better = table(exhibit, "one").rows
     assert plain[4] == ""

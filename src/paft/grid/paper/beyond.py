@@ -9,12 +9,13 @@ from typing import Any
 from paft.errors import DataError
 from paft.evaluate.report.table import percent
 from paft.files import read_json
+from paft.grid.difference_table import difference_note, difference_title
+from paft.grid.differences import COMPARED
+from paft.grid.layout import HEADS
 from paft.grid.paper.case import Case, by_task
 from paft.grid.paper.exhibit import Exhibit, Table
 from paft.grid.paper.wording import measured, models, number, points
 
-HEADS = {"mean": "Mean", "std": "Std", "min": "Min", "cvar_10": "CVaR10"}
-CHANCE = 0.05  # of a 95 % interval to leave out 0 where there is no difference
 LOST = 0.003  # by which a mean may be lower where the worst prompts are better
 
 
@@ -28,15 +29,15 @@ def beyond(found: Sequence[Case], folder: Path) -> Exhibit:
     Raises:
         DataError: If the grid names no reference.
     """
+    results = read_json(folder / "results.json", "results")
     differences = {
         (each["model"], each["setting"], each["method"]): each["tasks"]
-        for each in read_json(folder / "results.json", "results").get("differences", ())
+        for each in results.get("differences", ())
     }
     if not differences:
         raise DataError(f"the grid in {folder} has no differences: give its file a `reference`")
     tasks = by_task(found)
     told = {id(case): _of(case, differences) for case in found}
-    compared = sum(each is not None for each in told.values())
     return Exhibit(
         kind="beyond",
         title="Methods beyond the paper",
@@ -47,16 +48,12 @@ def beyond(found: Sequence[Case], folder: Path) -> Exhibit:
         panels=(),
         notes=(
             measured(found) + " CVaR10: mean of the worst tenth of the prompts.",
-            "Differences (in points) are from the grid's reference, paired over prompts and examples, under "
-            "the same seeds, which count as different training runs; of Std, Min and CVaR10 on unlimited "
-            "examples. * marks a 95 % interval that leaves out 0. With "
-            f"{compared * len(HEADS)} intervals about {CHANCE * compared * len(HEADS):.0f} would by chance "
-            f"alone. Model: {models(found)}.",
+            f"{difference_title(results)}. {difference_note(results)} Model: {models(found)}.",
         ),
         figures=[
             {
                 "task": case.task, "setting": case.run.setting, "method": case.method,
-                "tokens": case.average("train_tokens"), **case.some(HEADS), "differences": told[id(case)],
+                "tokens": case.average("train_tokens"), **case.some(COMPARED), "differences": told[id(case)],
             }
             for case in found
         ],
@@ -82,10 +79,10 @@ def _table(task: str, found: Sequence[Case], told: Mapping[int, Mapping[str, Any
     for case in found:
         difference = told[id(case)]
         row = [str(case.run.setting), case.method, number(case.average("train_tokens"), 0)]
-        for name in HEADS:
+        for name in COMPARED:
             row += [percent(case.value(name)), "" if difference is None else _shown(difference[name])]
         rows.append(tuple(row))
-    heads = [head for name in HEADS.values() for head in (name, f"{name}: difference")]
+    heads = [head for name in COMPARED for head in (HEADS[name], f"{HEADS[name]}: difference")]
     return Table(task, ("setting", "method", "tokens", *heads), tuple(rows))
 
 

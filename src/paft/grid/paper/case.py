@@ -24,7 +24,6 @@ class Case:
         figures: ``mean``, ``std``, ``min``, ``top`` and ``cvar_10``, each with ``value`` and ``interval``.
         threshold: t of Top@t.
         rows: The run's rows of this method, one for each seed and split.
-        robustness: Further figures on unseen prompts, one mapping a seed.
     """
 
     run: RunPlan
@@ -32,7 +31,6 @@ class Case:
     figures: Mapping[str, Mapping[str, Any]]
     threshold: float
     rows: Sequence[Mapping[str, Any]]
-    robustness: Sequence[Mapping[str, Any]]
 
     @property
     def task(self) -> str:
@@ -95,7 +93,6 @@ def cases(results: Mapping[str, Any], where: str) -> list[Case]:
                     figures=numbers,
                     threshold=numbers["threshold"],
                     rows=[row for row in told["rows"] if row["method"] == method],
-                    robustness=[each for each in told["robustness"] if each["method"] == method],
                 )
             )
     if not found:

@@ -55,21 +55,19 @@ class Series:
 
 @dataclass(frozen=True)
 class Panel:
-    """One part of a picture: lines over an axis, or accuracies by prompt as dots.
+    """One part of a picture: lines over an axis that doubles, or accuracies by prompt as dots.
 
     Attributes:
         title: Above it.
         x_label: Below its axis.
         y_label: Beside its axis; empty for dots.
         series: What is drawn.
-        logarithmic: Whether x doubles from mark to mark.
     """
 
     title: str
     x_label: str
     y_label: str
     series: tuple[Series, ...]
-    logarithmic: bool = False
 
     @property
     def dots(self) -> bool:

@@ -67,8 +67,7 @@ def _lines(axes: Axes, panel: Panel) -> None:
             low, high = (np.array(ends, float) for ends in (series.low, series.high))  # None becomes NaN
             axes.fill_between(series.x, low, high, color=shade, alpha=0.13, linewidth=0)
         places.update(series.x)
-    if panel.logarithmic:
-        axes.set_xscale("log", base=2)
+    axes.set_xscale("log", base=2)
     axes.set_xticks(sorted(places), [f"{place:g}" for place in sorted(places)])
     axes.minorticks_off()
     axes.set_xlabel(panel.x_label)

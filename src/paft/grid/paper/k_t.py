@@ -8,12 +8,15 @@ from typing import Literal
 
 from paft.errors import DataError
 from paft.evaluate.report.table import percent
+from paft.grid.layout import HEADS
 from paft.grid.paper.case import Case, average, by_task
+from paft.grid.paper.curve import curve
 from paft.grid.paper.exhibit import Exhibit, Panel, Series, Table
 from paft.grid.paper.published import published
 from paft.grid.paper.wording import measured, models, number, with_interval
 
-HEADS = {"mean": "Mean", "std": "Std", "min": "Min"}
+NAMES = ("mean", "std", "min")
+
 Figure = Literal["mean", "std"]
 
 
@@ -48,7 +51,7 @@ def k_and_t(found: Sequence[Case], folder: Path) -> Exhibit:
             "A K below 1: every example has a prompt of its own.",
         ),
         figures=[
-            {"task": case.task, "k": k, "t": t, **case.some(HEADS)}
+            {"task": case.task, "k": k, "t": t, **case.some(NAMES)}
             for case in found
             for k, t in [_k_t(case)]
         ],
@@ -75,9 +78,9 @@ def _ours(tasks: dict[str, list[Case]], settings: Sequence[tuple[float, int]]) -
         row = [_named(k), str(t)]
         for found in tasks.values():
             case = next((case for case in found if _k_t(case) == (k, t)), None)
-            row += ["-"] * len(HEADS) if case is None else [with_interval(case, name) for name in HEADS]
+            row += ["-"] * len(NAMES) if case is None else [with_interval(case, name) for name in NAMES]
         rows.append(tuple(row))
-    heads = (f"{task}: {head}" for task in tasks for head in HEADS.values())
+    heads = (f"{task}: {head}" for task in tasks for head in (HEADS[name] for name in NAMES))
     return Table("Ours by task", ("K", "T", *heads), tuple(rows))
 
 
@@ -102,7 +105,7 @@ def _panel(name: Figure, tasks: dict[str, list[Case]], settings: Sequence[tuple[
     for task, found in tasks.items():
         for epochs in dict.fromkeys(t for _, t in settings):
             mine = sorted((case for case in found if _k_t(case)[1] == epochs), key=_k_t)
-            series.append(line(f"{task}, T = {epochs}", [(_k_t(case)[0], case) for case in mine], name))
+            series.append(curve(f"{task}, T = {epochs}", [(_k_t(case)[0], case) for case in mine], name))
     for epochs in dict.fromkeys(t for _, t in settings):
         rows = [row for row in published()["k_t"]["rows"] if row["t"] == epochs]
         if rows:
@@ -110,19 +113,8 @@ def _panel(name: Figure, tasks: dict[str, list[Case]], settings: Sequence[tuple[
             series.append(Series(f"paper's average, T = {epochs}", x, y, faint=True))
     label = {"mean": "mean accuracy, percent", "std": "std over prompts, points"}[name]
     return Panel(
-        HEADS[name], "K: optimiser steps that share a prompt", label, tuple(series), logarithmic=True
-    )
-
-
-def line(name: str, points: Sequence[tuple[float, Case]], figure: str) -> Series:
-    """Return a figure of cases over x in percent with its intervals; cases without it are left out."""
-    known = [
-        (x, value, case.interval(figure)) for x, case in points if (value := case.value(figure)) is not None
-    ]
-    return Series(
-        name=name,
-        x=tuple(x for x, _, _ in known),
-        y=tuple(100 * y for _, y, _ in known),
-        low=tuple(None if low is None else 100 * low for _, _, (low, _) in known),
-        high=tuple(None if high is None else 100 * high for _, _, (_, high) in known),
+        HEADS[name],
+        "K: optimiser steps that share a prompt",
+        label,
+        tuple(series),
     )

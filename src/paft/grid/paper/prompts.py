@@ -12,12 +12,13 @@ from paft.bank import load_bank
 from paft.bank.diversity import embed_prompts, subset_mmd2
 from paft.errors import DataError
 from paft.grid.inputs import bank_file, some
+from paft.grid.layout import HEADS
 from paft.grid.paper.case import Case, by_task
+from paft.grid.paper.curve import curve
 from paft.grid.paper.exhibit import Exhibit, Panel, Series, Table
-from paft.grid.paper.k_t import line
 from paft.grid.paper.wording import measured, models, number, with_interval
 
-HEADS = {"mean": "Mean", "std": "Std", "min": "Min", "cvar_10": "CVaR10"}
+NAMES = ("mean", "std", "min", "cvar_10")
 
 
 def prompt_count(found: Sequence[Case], folder: Path) -> Exhibit:
@@ -61,7 +62,7 @@ def prompt_count(found: Sequence[Case], folder: Path) -> Exhibit:
             "enough. Kernel and embedding of its MMD are not known, so only the course can be compared.",
         ),
         figures=[
-            {"task": case.task, **told[id(case)], **case.some(HEADS)}
+            {"task": case.task, **told[id(case)], **case.some(NAMES)}
             for each in tasks.values()
             for case in each
         ],
@@ -93,13 +94,13 @@ def _table(task: str, found: Sequence[Case], told: dict[int, dict[str, Any]]) ->
     for case in found:
         mine = told[id(case)]
         numbers = [number(mine["mmd2"], 4), number(mine["mmd2_unbiased"], 4)]
-        rows.append((str(mine["n"]), *(with_interval(case, name) for name in HEADS), *numbers))
-    return Table(task, ("N", *HEADS.values(), "MMD² (V)", "MMD² (U)"), tuple(rows))
+        rows.append((str(mine["n"]), *(with_interval(case, name) for name in NAMES), *numbers))
+    return Table(task, ("N", *(HEADS[name] for name in NAMES), "MMD² (V)", "MMD² (U)"), tuple(rows))
 
 
 def _panel(name: str, label: str, tasks: dict[str, list[tuple[int, Case]]]) -> Panel:
-    series = tuple(line(task, points, name) for task, points in tasks.items())
-    return Panel(HEADS[name], "N: training prompts", label, series, logarithmic=True)
+    series = tuple(curve(task, points, name) for task, points in tasks.items())
+    return Panel(HEADS[name], "N: training prompts", label, series)
 
 
 def _discrepancies(tasks: dict[str, list[Case]], told: dict[int, dict[str, Any]]) -> Panel:
@@ -111,4 +112,4 @@ def _discrepancies(tasks: dict[str, list[Case]], told: dict[int, dict[str, Any]]
         known = [(float(row["n"]), row["mmd2_unbiased"]) for row in rows if row["mmd2_unbiased"] is not None]
         xs, ys = zip(*known, strict=True) if known else ((), ())
         series.append(Series(f"{task} (U)", tuple(xs), tuple(ys), faint=True))
-    return Panel("MMD²", "N: training prompts", "MMD² to the unseen prompts", tuple(series), logarithmic=True)
+    return Panel("MMD²", "N: training prompts", "MMD² to the unseen prompts", tuple(series))

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from paft.errors import DataError
 from paft.evaluate.report.table import percent
+from paft.grid.layout import HEADS
 from paft.grid.paper.case import Case, by_task
 from paft.grid.paper.exhibit import Exhibit, Table
 from paft.grid.paper.wording import measured, models, points, with_interval
 
-HEADS = {"mean": "Mean", "std": "Std", "min": "Min", "cvar_10": "CVaR10"}
+NAMES = ("mean", "std", "min", "cvar_10")
+
 CON = "adversarial"
 
 
@@ -85,7 +87,7 @@ def held_out(found: Sequence[Case], folder: Path) -> Exhibit:
         figures=[
             {
                 "task": case.task, "setting": case.run.setting, "method": case.method,
-                **case.some(HEADS),
+                **case.some(NAMES),
             }
             for case in found
         ],
@@ -104,8 +106,8 @@ def _adversarial(task: str, found: Sequence[Case]) -> Table:
 
 
 def _held_out(task: str, found: Sequence[Case]) -> Table:
-    rows = tuple((case.task, case.label, *(with_interval(case, name) for name in HEADS)) for case in found)
-    return Table(task, ("entry", "method", *HEADS.values()), rows)
+    rows = tuple((case.task, case.label, *(with_interval(case, name) for name in NAMES)) for case in found)
+    return Table(task, ("entry", "method", *(HEADS[name] for name in NAMES)), rows)
 
 
 def _count(found: Sequence[Case]) -> str:
