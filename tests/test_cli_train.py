@@ -60,6 +60,30 @@ def test_neither_test_prompts_nor_test_data_are_needed(train, own_desk):
     assert "steps     3, under 1 of 5 prompts" in out
 
 
+def test_another_method_is_trained_by_name(train, tmp_path):
+    code, out, err = train("--method", "zopo", "--set", "choose.examples=4", "--set", "choose.budget=2")
+    assert code == 0 and "method zopo, seed 0" in out, err
+    chosen = json.loads((tmp_path / "out" / "choice.json").read_text())["template"]
+    assert json.loads((tmp_path / "out" / "train.json").read_text())["chosen"] == chosen
+    code, _, err = train("--method", "single")
+    assert code == 2 and "method: 'zopo' there, 'single' now" in err
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["--method", "base"], "method 'base' does not train"),
+        (["--set", "methods=[single, static]"], "got methods ['single', 'static']: choose one with --method"),
+        (["--method", "per_exampel"], "per_example"),
+        (["--set", "train.schedule=example"], "is for a method to set"),
+    ],
+)
+def test_what_names_no_method_to_train_is_refused(train, tmp_path, args, told):
+    code, _, err = train(*args)
+    assert code == 2 and told in err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_place_for_the_result_is_asked_for(train):
     code, _, err = train(output=None)
     assert code == 2 and "--output FOLDER" in err

@@ -1,4 +1,4 @@
-"""``paft train``: train one model with PAFT; ``--dry-run`` tells what it would take."""
+"""``paft train``: train one model with PAFT or another method; ``--dry-run`` tells what it would take."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def train(
     bank: Annotated[str | None, typer.Option(help="Bank of prompts (JSONL) with a train split.")] = None,
     model: Annotated[str | None, typer.Option(help="Model folder, Hub id, or 'tiny'.")] = None,
     output: Annotated[str | None, typer.Option(help="Folder for the result; a rerun resumes there.")] = None,
+    method: Annotated[str | None, typer.Option(help="How its prompts are chosen; by default paft.")] = None,
     seed: Annotated[int | None, typer.Option(help="Training seed; 0 by default.", min=0)] = None,
     chat: Annotated[
         bool | None, typer.Option("--chat/--no-chat", help="Ask in turns of the model's own chat template.")
@@ -35,7 +36,7 @@ def train(
         list[str] | None, typer.Option("--set", help="Any other setting: train.epochs=2 (repeatable).")
     ] = None,
 ) -> None:
-    """Train one model with PAFT; `paft evaluate` then judges it."""
+    """Train one model, with PAFT or another method; `paft evaluate` then judges it."""
     from paft.config import load_config, parse_overrides
     from paft.errors import ConfigError
 
@@ -44,6 +45,7 @@ def train(
     given: dict[str, Any] = {
         "task": task, "data": data, "bank": bank, "model": model, "output": output,
         "chat.enabled": chat, "chat.system": system, "seeds": None if seed is None else [seed],
+        "methods": None if method is None else [method],
     }  # fmt: skip
     overrides = parse_overrides(set_ or []) | {k: value for k, value in given.items() if value is not None}
     settings = load_config(config, overrides)
@@ -54,14 +56,15 @@ def _train(config: RunConfig, as_json: bool) -> None:
     from rich.console import Console
 
     from paft.evaluate.runner import processes
-    from paft.grid.training import next_command, only_seed
+    from paft.grid.training import next_command, only_method, only_seed
     from paft.grid.training import train as train_model
     from paft.progress import Live, quiet_libraries
 
     quiet_libraries()
     console = Console(quiet=as_json or processes()[0] > 0)  # the first of several processes speaks for all
     console.print(
-        f"PAFT: task {config.task}, model {config.model}, seed {only_seed(config)} -> {config.output}",
+        f"PAFT: task {config.task}, model {config.model}, method {only_method(config)}, "
+        f"seed {only_seed(config)} -> {config.output}",
         highlight=False, markup=False, soft_wrap=True,
     )  # fmt: skip
     with Live(console) as live:

@@ -127,6 +127,16 @@ class RunConfig(Schema):
                 raise ValueError(f"unknown method {name!r}{nearest(name, list(METHODS))}")
         return _distinct(methods)
 
+    @field_validator("train")
+    @classmethod
+    def _check_schedule(cls, train: Train) -> Train:
+        if train.schedule != Train().schedule:
+            raise ValueError(
+                f"schedule {train.schedule!r} is for a method to set, not for a configuration: name the "
+                "method, one of those in docs/methods.md (per_example, say)"
+            )
+        return train
+
     @field_validator("seeds")
     @classmethod
     def _check_seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:

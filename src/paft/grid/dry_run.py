@@ -14,7 +14,7 @@ from paft.encode import Encoder
 from paft.errors import DataError
 from paft.grid.inputs import Inputs, load_inputs, take
 from paft.grid.methods import METHODS
-from paft.grid.training import METHOD, only_seed
+from paft.grid.training import only_method, only_seed
 from paft.model import check_model, load_encoder
 from paft.task import CHECKED, Task
 from paft.train.schedule import make_schedule
@@ -46,8 +46,9 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
 
     inputs = load_inputs(config, task, bank, judge=False)
     check_model(config.model, config.chat)
-    settings = METHODS[METHOD].settings(config.train)
-    prompts = inputs.training_prompts(METHODS[METHOD], settings, seed=only_seed(config))
+    method = METHODS[only_method(config)]
+    settings = method.settings(config.train)
+    prompts = inputs.training_prompts(method, settings, seed=only_seed(config))
     size, steps = len(inputs.train), -(-len(inputs.train) // settings.batch_size)
     schedule = make_schedule(settings, prompts, seed=only_seed(config), examples=size)
     encoder = load_encoder(config.model, settings.max_length, config.chat)
@@ -62,6 +63,7 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
     found = {
         "task": inputs.task.name,
         "model": config.model,
+        "method": only_method(config),
         "seed": only_seed(config),
         "examples": size,
         "validation_examples": len(inputs.validation),
@@ -168,7 +170,8 @@ def told(found: dict[str, Any]) -> list[str]:
     used = found["prompts_used"]
     validated = f", {found['validation_examples']} for validation" if found["validation_examples"] else ""
     return [
-        f"{found['task']} on {found['model']}, seed {found['seed']}: nothing is trained or written",
+        f"{found['task']} on {found['model']}, method {found['method']}, seed {found['seed']}: nothing is "
+        "trained or written",
         f"examples  {found['examples']:,} x {found['epochs']} epochs{validated}",
         f"steps     {found['steps']:,}, under {'?' if used is None else used} of {found['prompts']} prompts"
         + (", as the losses say" if used is None else ""),

@@ -82,8 +82,8 @@ class Inputs:
         if method.prompts == "chosen":
             if chosen is None:
                 raise ConfigError(
-                    f"method {method.chooser!r} chooses the prompt it trains on while it runs: `paft run` "
-                    "writes it to choice.json in the folder of the cell"
+                    f"method {method.chooser!r} chooses the prompt it trains on while it runs, and "
+                    "writes it to choice.json beside the weights"
                 )
             return [chosen]
         own, seen = self.task.prompts[0], some(self.bank.require("train"), settings.prompts, seed)

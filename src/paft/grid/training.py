@@ -1,4 +1,4 @@
-"""``paft train``: one model, trained with PAFT and left ready to judge, to serve or to export.
+"""``paft train``: one model, trained with one method and left ready to judge, to serve or to export.
 
 Layout of the output folder::
 
@@ -21,13 +21,12 @@ from paft.files import disk_error, write_text
 from paft.grid.card import write_card
 from paft.grid.cell import CellPlan, Reporter, train_cell, weights_name
 from paft.grid.inputs import Inputs, load_inputs
+from paft.grid.methods import METHODS
 from paft.grid.runner import claim_output, identity
 from paft.model import check_model
 from paft.progress import Silent
 from paft.quantised import four_bit
 from paft.task import Task
-
-METHOD = "paft"
 
 
 def train(
@@ -40,7 +39,8 @@ def train(
     """Train one model, or go on where a killed training stopped.
 
     Args:
-        config: Settings, with one seed; its methods and section ``evaluate`` have no part.
+        config: Settings, with one seed; :func:`only_method` tells the method. Section ``evaluate`` has
+            no part.
         reporter: Hears about progress.
         task: A task made in Python, instead of the one the configuration names.
         bank: A bank made in Python, likewise.
@@ -53,7 +53,7 @@ def train(
         ResumeError: If the output folder belongs to another configuration.
     """
     reporter = reporter or Silent()
-    plan = CellPlan(METHOD, only_seed(config))
+    plan = CellPlan(only_method(config), only_seed(config))
     inputs = load_inputs(config, task, bank, judge=False)
     check_model(config.model, config.chat)
     if config.train.adapt.quantised:
@@ -84,6 +84,24 @@ def only_seed(config: RunConfig) -> int:
     return config.seeds[0]
 
 
+def only_method(config: RunConfig) -> str:
+    """Return the method to train: a configuration's only one, or ``paft`` among several.
+
+    Raises:
+        ConfigError: If ``paft`` is not among several, or the only one does not train.
+    """
+    if len(config.methods) > 1:
+        if "paft" not in config.methods:
+            raise ConfigError(
+                f"one model has one method, got methods {list(config.methods)}: choose one with --method"
+            )
+        return "paft"
+    (name,) = config.methods
+    if METHODS[name].schedule is None:
+        raise ConfigError(f"method {name!r} does not train: choose another with --method")
+    return name
+
+
 def next_command(config: RunConfig) -> list[str]:
     """Return the lines that say where the result lies and how to judge it."""
     weights = Path(config.output) / weights_name(config)
@@ -102,10 +120,11 @@ def _flag(name: str, value: str | None) -> list[str]:
 
 def _identity(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
     """Everything the weights depend on, by name; what judges them does not."""
-    others = ("evaluate.", "choose.")
+    method = only_method(config)
+    others = ("evaluate.",) if METHODS[method].chooser else ("evaluate.", "choose.")
     found = {key: value for key, value in identity(config, inputs).items() if not key.startswith(others)}
     del found["test examples"]
-    return {**found, "method": METHOD, "seed": only_seed(config)}
+    return {**found, "method": method, "seed": only_seed(config)}
 
 
 def _outcome(trained: dict[str, Any]) -> str:
