@@ -1,8 +1,10 @@
 """Methods are patches of one configuration, and a comparison is planned seed by seed."""
 
+from pathlib import Path
 from typing import get_args
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +12,8 @@ from paft.config import RunConfig
 from paft.grid import METHODS
 from paft.grid.cell import plan_cells
 from paft.train.schedule import Mode
+
+PAPER = Path(__file__).parents[2] / "recipes" / "paper"
 
 
 def names(methods, seeds):
@@ -57,6 +61,14 @@ def test_only_the_base_model_is_untrained_and_controls_see_the_users_prompt_alon
     assert {METHODS[name].schedule for name in (*own, *chosen)} == {"single"}
     assert METHODS["paft"].schedule == "block"
     assert METHODS["single"].schedule == "single"
+
+
+def test_the_method_for_hard_wordings_is_what_the_grid_of_that_name_measured():
+    grid = yaml.safe_load((PAPER / "wordings.yaml").read_text("utf-8"))
+    tried = dict(grid["settings"]["wordings"])
+    (schedule,) = {METHODS[name].schedule for name in tried.pop("methods")}
+    assert METHODS["augmented"].schedule == schedule
+    assert {f"train.{name}": value for name, value in METHODS["augmented"].patch.items()} == tried
 
 
 def test_every_schedule_is_somebodys():

@@ -77,4 +77,8 @@ METHODS = {
     "per_example": Method("a new prompt for every example and epoch", "example"),
     "per_step": Method("a new prompt at every optimiser step", "step"),
     "paft": Method("a new prompt every K optimiser steps", "block"),
+    "augmented": Method(
+        "a new prompt for every example, half of them crossed over, with words left out; weights averaged",
+        "example", patch={"crossover": 0.5, "prompt_dropout": 0.15, "average": 0.3},
+    ),
 }  # fmt: skip
