@@ -51,5 +51,6 @@ format: setup  ## Rewrite files in house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-results: setup  ## Regenerate README figures from results/*.json
+results: setup  ## Regenerate README and docs/results.md from results/*.json
 	$(BIN)/python results/make_readme.py
+	$(BIN)/python results/make_page.py

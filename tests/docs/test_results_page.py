@@ -1,0 +1,32 @@
+"""The page of results says what the JSON files say, and its pictures are there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "results.md"
+
+
+def test_page_is_that_of_the_result_files() -> None:
+    script = ROOT / "results" / "make_page.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_links_and_pictures_are_there() -> None:
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", PAGE.read_text("utf-8"))
+    local = [link for link in links if "://" not in link]
+    assert any(link.endswith(".svg") for link in local)
+    assert [link for link in local if not (PAGE.parent / link).exists()] == []
+
+
+def test_grids_that_commands_name_are_shipped() -> None:
+    named = set(re.findall(r"paft grid (\S+)", PAGE.read_text("utf-8")))
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []
