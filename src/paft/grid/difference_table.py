@@ -27,7 +27,10 @@ def difference_layout(results: Mapping[str, Any], keys: Sequence[str]) -> Layout
         rows=[
             (
                 [str(row[key]) for key in keys],
-                {task: [_cell(found.get(name)) for name in COMPARED] for task, found in row["tasks"].items()},
+                {
+                    task: [difference_text(found.get(name)) for name in COMPARED]
+                    for task, found in row["tasks"].items()
+                },
             )
             for row in rows
         ],
@@ -64,6 +67,16 @@ def difference_note(results: Mapping[str, Any]) -> str:
     )
 
 
+def difference_text(figure: Mapping[str, Any] | None) -> str:
+    """Return a difference in points with its interval, starred where that leaves out 0; a dash for None."""
+    if figure is None:
+        return "-"
+    low, high = figure["interval"]
+    # Two sums of the same scores may differ by rounding, which is no difference.
+    star = "*" if low > TIE or high < -TIE else ""
+    return f"{_points(figure['value']):+.1f}{star} [{_points(low):.1f}, {_points(high):.1f}]"
+
+
 def no_difference(results: Mapping[str, Any]) -> list[str]:
     """Return a line for every reason for which some rows have no difference, with these rows.
 
@@ -76,15 +89,6 @@ def no_difference(results: Mapping[str, Any]) -> list[str]:
             if found.get("none", NOT_FINISHED) != NOT_FINISHED:
                 lacking.setdefault(found["none"], []).append("/".join([task, *named]))
     return [f"{reason}: {', '.join(rows)}" for reason, rows in lacking.items()]
-
-
-def _cell(figure: Mapping[str, Any] | None) -> str:
-    if figure is None:
-        return "-"
-    low, high = figure["interval"]
-    # Two sums of the same scores may differ by rounding, which is no difference.
-    star = "*" if low > TIE or high < -TIE else ""
-    return f"{_points(figure['value']):+.1f}{star} [{_points(low):.1f}, {_points(high):.1f}]"
 
 
 def _points(share: float) -> float:

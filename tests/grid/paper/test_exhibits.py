@@ -236,8 +236,8 @@ def test_settings_are_shown_with_their_differences_to_the_reference(tmp_path):
     exhibit = beyond(told, tmp_path)
     plain, better = table(exhibit, "one").rows
     assert plain[4] == ""
-    assert better[:5] == ("better", "paft", "900", "81.0", "+1.0 [+0.0, +2.0]")
-    assert better[8] == "+5.0 [+4.0, +6.0] *"
+    assert better[:5] == ("better", "paft", "900", "81.0", "+1.0 [0.0, 2.0]")
+    assert better[8] == "+5.0* [4.0, 6.0]"
     assert table(exhibit, "surely").rows == (("better", "paft", "one"),)
     write_json(tmp_path / "results.json", {"differences": []})
     with pytest.raises(DataError, match="reference"):

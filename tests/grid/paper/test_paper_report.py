@@ -9,7 +9,7 @@ from paft.bank import Bank, load_bank
 from paft.bank.diversity import embed_prompts, subset_mmd2
 from paft.cli import app
 from paft.cli_report import Paper
-from paft.files import write_json
+from paft.files import read_json, write_json
 from paft.grid.inputs import some
 from paft.grid.paper.exhibit import read_exhibit
 from paft.grid.paper.figure import picture
@@ -78,6 +78,28 @@ def test_the_json_alone_makes_text_and_picture_again(folder, tmp_path):
     assert markdown(again, picture="prompts.svg") == written[1].read_text("utf-8")
     assert picture(again) == written[2].read_text("utf-8")
     assert written[3].read_bytes().startswith(b"\x89PNG")
+
+
+def test_differences_from_the_grids_reference_stand_beside_the_figures(folder, tmp_path):
+    path = folder / "results.json"
+    results = read_json(path, "results")
+    told = {name: {"value": 0.05, "interval": [0.01, 0.09]} for name in ("mean", "min", "cvar_10")}
+    rows = [
+        {"model": None, "setting": "n4", "method": "paft", "tasks": {"one": {**told, "std": None}}},
+        {"model": None, "setting": "n1", "method": "paft", "tasks": {"one": {"none": "other prompts"}}},
+    ]
+    results["config"]["reference"] = {"setting": "n16"}
+    write_json(path, {**results, "differences": rows})
+    exhibit = make_exhibit("prompts", folder)
+    assert exhibit.tables[-1].title == "one: differences from setting n16"
+    assert exhibit.tables[-1].rows == (
+        ("n4: paft", "+5.0* [1.0, 9.0]", "-", "+5.0* [1.0, 9.0]", "+5.0* [1.0, 9.0]"),
+    )
+    assert exhibit.differences == [
+        {"task": "one", "setting": "n4", "method": "paft", **rows[0]["tasks"]["one"]}
+    ]
+    assert "paired over prompts and examples" in exhibit.notes[-1]
+    assert read_exhibit(write_exhibit(exhibit, tmp_path / "shown")[0]) == exhibit
 
 
 def test_the_command_writes_and_names_its_files(folder):

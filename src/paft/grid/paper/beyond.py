@@ -9,12 +9,13 @@ from typing import Any
 from paft.errors import DataError
 from paft.evaluate.report.table import percent
 from paft.files import read_json
-from paft.grid.difference_table import difference_note, difference_title
+from paft.grid.difference_table import difference_note, difference_text, difference_title
 from paft.grid.differences import COMPARED
 from paft.grid.layout import HEADS
+from paft.grid.paper.against import Difference, differences
 from paft.grid.paper.case import Case, by_task
 from paft.grid.paper.exhibit import Exhibit, Table
-from paft.grid.paper.wording import measured, models, number, points
+from paft.grid.paper.wording import measured, models, number
 
 LOST = 0.003  # by which a mean may be lower where the worst prompts are better
 
@@ -30,14 +31,10 @@ def beyond(found: Sequence[Case], folder: Path) -> Exhibit:
         DataError: If the grid names no reference.
     """
     results = read_json(folder / "results.json", "results")
-    differences = {
-        (each["model"], each["setting"], each["method"]): each["tasks"]
-        for each in results.get("differences", ())
-    }
-    if not differences:
+    if not results.get("differences"):
         raise DataError(f"the grid in {folder} has no differences: give its file a `reference`")
     tasks = by_task(found)
-    told = {id(case): _of(case, differences) for case in found}
+    told = {id(case): mine for case, mine in zip(found, differences(results, found), strict=True)}
     return Exhibit(
         kind="beyond",
         title="Methods beyond the paper",
@@ -68,33 +65,22 @@ def wins(difference: Mapping[str, Any]) -> bool:
     return all(each["interval"][0] > 0 for each in worst) and mean["value"] >= -LOST
 
 
-def _of(case: Case, differences: Mapping[Any, Any]) -> Mapping[str, Any] | None:
-    """Return a case's differences; None for the reference, and where none could be made."""
-    found = differences.get((case.run.model, case.run.setting, case.method), {}).get(case.run.task)
-    return None if found is None or "none" in found else found
-
-
-def _table(task: str, found: Sequence[Case], told: Mapping[int, Mapping[str, Any] | None]) -> Table:
+def _table(task: str, found: Sequence[Case], told: Mapping[int, Difference | None]) -> Table:
     rows = []
     for case in found:
         difference = told[id(case)]
         row = [str(case.run.setting), case.method, number(case.average("train_tokens"), 0)]
         for name in COMPARED:
-            row += [percent(case.value(name)), "" if difference is None else _shown(difference[name])]
+            row += [
+                percent(case.value(name)),
+                "" if difference is None else difference_text(difference[name]),
+            ]
         rows.append(tuple(row))
     heads = [head for name in COMPARED for head in (HEADS[name], f"{HEADS[name]}: difference")]
     return Table(task, ("setting", "method", "tokens", *heads), tuple(rows))
 
 
-def _shown(difference: Mapping[str, Any] | None) -> str:
-    if difference is None:
-        return "-"
-    low, high = difference["interval"]
-    star = "" if low <= 0 <= high else " *"
-    return f"{points(difference['value'])} [{points(low)}, {points(high)}]{star}"
-
-
-def _wins(found: Sequence[Case], told: Mapping[int, Mapping[str, Any] | None]) -> Table:
+def _wins(found: Sequence[Case], told: Mapping[int, Difference | None]) -> Table:
     rows: dict[tuple[str, str], list[str]] = {}
     for case in found:
         difference = told[id(case)]

@@ -7,7 +7,7 @@ made from committed JSON alone.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,7 @@ class Exhibit:
         notes: What the figures are, and what cannot be compared.
         figures: Every number behind the tables, by name; accuracies in [0, 1].
         environment: Of the grid, as in its ``results.json``.
+        differences: Of every row from the grid's reference, where they are shown.
     """
 
     kind: str
@@ -96,6 +97,7 @@ class Exhibit:
     notes: tuple[str, ...]
     figures: Any
     environment: Mapping[str, Any] | None = None
+    differences: Sequence[Mapping[str, Any]] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return what :func:`read_exhibit` reads."""
@@ -119,7 +121,7 @@ def read_exhibit(path: Path) -> Exhibit:
     )
     return Exhibit(
         data["kind"], data["title"], tables, panels, tuple(data["notes"]), data["figures"],
-        data["environment"],
+        data["environment"], data.get("differences"),
     )  # fmt: skip
 
 

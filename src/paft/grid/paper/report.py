@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from paft.files import read_json, write_atomically, write_json, write_text
+from paft.grid.paper.against import with_differences
 from paft.grid.paper.beyond import beyond
 from paft.grid.paper.case import Case, cases
 from paft.grid.paper.cost import inference, training_time
@@ -29,6 +30,7 @@ KINDS: dict[str, Callable[[Sequence[Case], Path], Exhibit]] = {
     "held_out": held_out,
     "beyond": beyond,
 }
+COMPARING = ("main", "k_t", "prompts")  # have the grid's differences too, if it names a reference
 
 
 def make_exhibit(kind: str, folder: Path) -> Exhibit:
@@ -43,7 +45,10 @@ def make_exhibit(kind: str, folder: Path) -> Exhibit:
     """
     path = folder / "results.json"
     results = read_json(path, "results of a grid")
-    exhibit = KINDS[kind](cases(results, str(path)), folder)
+    found = cases(results, str(path))
+    exhibit = KINDS[kind](found, folder)
+    if kind in COMPARING:
+        exhibit = with_differences(exhibit, found, results)
     return dataclasses.replace(exhibit, environment=results.get("environment"))
 
 
