@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 COLOURS = {
     "base": "#8a8f98", "single": "#d1603d", "static": "#a8862a", "per_example": "#4e8a4a", "paft": "#1f6f8b",
+    "augmented": "#1d2f6f",
 }  # fmt: skip
 OTHER = "#6b5b95"
 WRONG = "#ece8e1"
