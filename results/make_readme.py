@@ -10,86 +10,79 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
-from paft.evaluate.report.plot import distribution_svg
-from paft.evaluate.report.table import method_rows, percent
+from paft.evaluate.report.plot import Dots, dots_svg
+from paft.evaluate.report.table import percent
+from paft.grid.paper.exhibit import Exhibit, read_exhibit
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-TASKS = ("routing", "snips", "subj", "sms_spam", "banking77")
+SHOWN = ("base", "single", "top_accuracy", "paft", "augmented")
+PICTURED = "snips"
 START, END = "<!-- results -->\n", "<!-- /results -->"
 
 
-def load() -> dict[str, dict[str, Any]]:
-    """Read the result files that exist, in table order."""
-    files = {task: HERE / f"{task}.json" for task in TASKS}
-    return {task: json.loads(path.read_text("utf-8")) for task, path in files.items() if path.exists()}
-
-
-def table(results: dict[str, dict[str, Any]]) -> str:
-    """Return the Markdown table of all tasks and methods."""
+def table(exhibit: Exhibit) -> str:
+    """Return the Markdown table of all tasks and the methods that a reader meets first."""
     lines = [
-        "| task | method | mean | std over prompts | worst prompt | best prompt | own prompt | seeds |",
-        "|---|---|---|---|---|---|---|---|",
+        "| task | method | mean | std over prompts | worst prompt | worst tenth | own prompt |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for task, result in results.items():
-        for row in method_rows(result):
-            low, high = row.mean_range
-            spread = f" ({percent(low)} to {percent(high)})" if row.seeds > 1 else ""
-            cells = [percent(row.mean) + spread, *map(percent, (row.std, row.min, row.max, row.own))]
-            seeds = str(row.seeds) if row.steps else "-"
-            lines.append(f"| {task} | {row.method} | {' | '.join(cells)} | {seeds} |")
+    for task, methods in exhibit.figures.items():
+        for method in SHOWN:
+            figures = methods[method]
+            mean, std, low, tenth = (figures[name]["value"] for name in ("mean", "std", "min", "cvar_10"))
+            ends = " to ".join(map(percent, figures["mean"]["interval"]))
+            others = " | ".join(map(percent, (std, low, tenth, figures["own"])))
+            lines.append(f"| {task} | {method} | {percent(mean)} ({ends}) | {others} |")
     return "\n".join(lines) + "\n"
 
 
-def caption(results: dict[str, dict[str, Any]]) -> str:
-    """Return the line that says what was measured."""
-    parts = []
-    for task, result in results.items():
-        first = next(row for row in result["rows"] if row["split"] == "test")
-        steps = max(row["train_steps"] for row in result["rows"])
-        size = f"{first['n_prompts']} x {first['n_examples']}, {steps} steps"
-        parts.append(f"[{task}](results/{task}.json) {size}")
+def caption(exhibit: Exhibit) -> str:
+    """Return what was measured."""
+    seeds = max(figures["seeds"] for methods in exhibit.figures.values() for figures in methods.values())
     return (
-        "Accuracy in percent over unseen prompts x test examples (" + "; ".join(parts) + "). Figures are "
-        "means over seeds, in brackets the lowest and highest seed; *own prompt* is the one prompt that "
-        "`single` is trained on.\n\n" + lora(results)
+        f"Accuracy in percent on unseen prompts and test examples, means over {seeds} seeds, in brackets "
+        "95 % intervals for further prompts and examples. *Own prompt* is the user's, on which `single` is "
+        "trained; `top_accuracy` trains on the prompt of the bank under which the untrained model does "
+        "best; `augmented` goes [beyond the paper](docs/methods.md).\n\n" + lora(exhibit)
     )
 
 
-def lora(results: dict[str, dict[str, Any]]) -> str:
+def lora(exhibit: Exhibit) -> str:
     """Return the sentence that compares LoRA with training all weights."""
     adapter = json.loads((HERE / "snips_lora.json").read_text("utf-8"))
     row = next(row for row in adapter["rows"] if row["split"] == "test")
-    same = next(
-        other
-        for other in results["snips"]["rows"]
-        if (other["method"], other["seed"], other["split"]) == (row["method"], row["seed"], "test")
-    )
+    same = exhibit.figures["snips"]["paft"]
     rate, steps = adapter["config"]["train"]["learning_rate"], row["train_steps"]
     return (
-        f"With [LoRA](results/snips_lora.json) (rank {adapter['config']['train']['adapt']['rank']}, learning "
-        f"rate {rate:g}) PAFT reaches {percent(row['mean'])} ± {percent(row['std'])} on SNIPS after the same "
-        f"{steps} steps, with all weights {percent(same['mean'])} ± {percent(same['std'])} (one seed).\n"
+        f"With [LoRA](results/snips_lora.json) (rank {adapter['config']['train']['adapt']['rank']}, "
+        f"learning rate {rate:g}, one seed) PAFT reaches {percent(row['mean'])} ± {percent(row['std'])} on "
+        f"SNIPS after {steps} steps, with all weights and {same['steps']:g} steps "
+        f"{percent(same['mean']['value'])} ± {percent(same['std']['value'])} ({same['seeds']} seeds).\n"
     )
+
+
+def picture(exhibit: Exhibit) -> str:
+    """Return the accuracies of one task under every unseen prompt and seed, as SVG."""
+    panel = next(panel for panel in exhibit.panels if panel.title == PICTURED)
+    lines = [Dots(series.name, series.y) for series in panel.series if series.name in SHOWN]
+    return dots_svg(lines, width=8, label=panel.x_label)
 
 
 def main() -> None:
     """Rewrite README and picture, or check them."""
-    results = load()
+    exhibit = read_exhibit(HERE / "table1_small" / "main.json")
     readme = ROOT / "README.md"
     text = readme.read_text("utf-8")
     before, rest = text.split(START)
-    wanted = before + START + table(results) + "\n" + caption(results) + END + rest.split(END)[1]
-    picture = ROOT / "docs" / "robustness.svg"
-    svg = distribution_svg(results["routing"]) if "routing" in results else ""
+    wanted = before + START + table(exhibit) + "\n" + caption(exhibit) + END + rest.split(END)[1]
     if "--check" in sys.argv:
         if text != wanted:
             raise SystemExit("README.md does not match results/*.json: run `make results`")
         return
     readme.write_text(wanted, "utf-8")
-    picture.write_text(svg, "utf-8")
+    (ROOT / "docs" / "robustness.svg").write_text(picture(exhibit), "utf-8")
 
 
 if __name__ == "__main__":
