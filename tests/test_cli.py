@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from paft import cli, files
+from paft import __version__, cli, files
 from paft.grid import runner
 
 TINY = ["--set", "train.epochs=1", "--set", "train.batch_size=8", "--set", "train.adapt.rank=4"]
@@ -54,6 +54,10 @@ def replace(path, old, new):
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_the_version_is_told(paft):
+    assert paft("--version") == (0, f"paft {__version__}\n", "")
 
 
 def test_a_run_prints_table_and_places_and_exits_with_zero(run_desk, tmp_path):

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="paft",
-    help="Prompt-agnostic fine-tuning: models that keep their accuracy when the prompt changes.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -40,6 +39,23 @@ app.command()(export)
 
 EXIT_INPUT = 2
 EXIT_INTERRUPTED = 130
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from paft import __version__
+
+        typer.echo(f"paft {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Prompt-agnostic fine-tuning: models that keep their accuracy when the prompt changes."""
 
 
 @app.command()

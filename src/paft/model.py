@@ -14,7 +14,7 @@ from paft.config import Chat
 from paft.encode import Encoder
 from paft.errors import ModelError
 from paft.files import fingerprint
-from paft.quantised import four_bit, own_device, trained_quantised
+from paft.quantised import four_bit, keep_layout, own_device, trained_quantised
 
 if TYPE_CHECKING:
     import torch
@@ -147,6 +147,7 @@ def load_model(
         model: Any = AutoModelForCausalLM.from_pretrained(source, **how)
     except UNREADABLE as error:
         raise ModelError(_unreachable(name, error)) from error
+    keep_layout(model)
     if adapter is not None:
         model = _with_adapter(model, Path(adapter))
     if "device_map" not in how:

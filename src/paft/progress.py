@@ -6,6 +6,7 @@ import os
 import time
 import warnings
 from datetime import timedelta
+from logging import ERROR, getLogger
 from types import TracebackType
 from typing import Any
 
@@ -32,6 +33,8 @@ def quiet_libraries() -> None:
     library: Any = logging
     library.set_verbosity_error()
     library.disable_progress_bar()
+    # bitsandbytes asks for a package that would fetch a kernel from the Hub, which `keep_layout` never uses
+    getLogger("bitsandbytes.backends.cpu.ops").setLevel(ERROR)
 
 
 class Silent:

@@ -59,6 +59,19 @@ def own_device() -> dict[str, str]:
     return {"": f"{accelerator.type}:{os.environ.get('LOCAL_RANK', '0')}" if accelerator else "cpu"}
 
 
+def keep_layout(model: PreTrainedModel) -> None:
+    """Keep weights in 4 bit as they were read, on every CPU.
+
+    On one with AVX-512 BF16, bitsandbytes packs them for a kernel of inference at the first
+    evaluation: no gradient passes through that kernel, so whatever is trained afterwards learns
+    nothing; scales are rounded once more; and sizes that do not fit the kernel fail.
+    """
+    module: Any
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+
+
 def is_quantised(model: PreTrainedModel) -> bool:
     """Whether a model, or the model under an adapter, holds its weights in 4 bit."""
     return bool(getattr(model, "is_loaded_in_4bit", False))

@@ -159,3 +159,22 @@ def test_qlora_trains_saves_and_loads_on_weights_in_4_bit(model_folder, train_ex
     with torch.inference_mode():
         trained, reloaded = loaded.model.eval()(ids).logits, again.model(ids).logits
     assert (trained - reloaded).abs().max() < 2e-2 * trained.abs().max()
+
+
+@needs_four_bit
+def test_a_judgement_between_steps_leaves_gradients_on_weights_in_4_bit_as_they_were(model_folder):
+    model = adapted(
+        load_model(str(model_folder), quantised=True).model, Adapt(method="qlora", rank=4, dropout=0.0)
+    )
+    ids = torch.arange(3, 30)[None]
+
+    def gradients():
+        model.train().zero_grad()
+        model(ids, labels=ids).loss.backward()
+        return {name: w.grad.clone() for name, w in model.named_parameters() if w.requires_grad}
+
+    before = gradients()
+    assert all(before[name].any() for name in before if "lora_B" in name)  # lora_B begins at zero
+    with torch.inference_mode():
+        model.eval()(ids)
+    assert all(torch.equal(gradient, before[name]) for name, gradient in gradients().items())
