@@ -136,7 +136,7 @@ def _dry_run(console: Console, checked: Checked, workers: int) -> None:
     from paft.grid.estimate import estimate_grid
     from paft.grid.work import error_file, finished, recorded_error
 
-    estimate = estimate_grid(checked.jobs, checked.inputs)
+    estimate = estimate_grid(checked.jobs, checked.inputs, workers)
     run = None
     for job in checked.jobs:
         if job.run.name != run:

@@ -12,7 +12,8 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from paft.bank import Bank
 from paft.evaluate.runner import judge
 from paft.files import read_json
 from paft.grid.cell import CellPlan, train_cell
+from paft.grid.executors import threads_each
 from paft.grid.inputs import Inputs, take
 from paft.grid.methods import METHODS
 from paft.grid.plan import Job, RunPlan
@@ -111,13 +113,15 @@ def recorded_seconds(job: Job) -> Seconds:
     return Seconds(rows[0]["train_seconds"], sum(row["eval_seconds"] for row in rows), chosen)
 
 
-def estimate_grid(jobs: Sequence[Job], inputs: Mapping[str, Inputs]) -> Estimate:
+def estimate_grid(jobs: Sequence[Job], inputs: Mapping[str, Inputs], workers: int = 1) -> Estimate:
     """Estimate the seconds of every job that is not finished.
 
     Args:
         jobs: Cells, finished or not.
         inputs: By the run's name.
+        workers: Processes that will share this one's threads; a probe has as many as one of them.
     """
+    threads = threads_each(workers)
     done = [(job, recorded_seconds(job)) for job in jobs if finished(job)]
     seconds: dict[str, float] = {}
     rests_on: Counter[str] = Counter()
@@ -135,7 +139,7 @@ def estimate_grid(jobs: Sequence[Job], inputs: Mapping[str, Inputs]) -> Estimate
             found, source = pace_of(elsewhere).seconds(effort), "finished cells of the method in other runs"
         else:
             if model not in probes:
-                probes[model] = probe(job.run, inputs[job.run.name])
+                probes[model] = probe(job.run, inputs[job.run.name], threads)
             found, source = probes[model].seconds(effort), f"a short probe of model {model}"
         seconds[job.name] = found
         rests_on[source] += 1
@@ -156,7 +160,7 @@ def pace_of(cells: Sequence[tuple[Effort, Seconds]]) -> Pace:
     )
 
 
-def probe(run: RunPlan, inputs: Inputs) -> Pace:
+def probe(run: RunPlan, inputs: Inputs, threads: int) -> Pace:
     """Measure a few optimiser steps and a few judged cells of a run, in a folder that is then removed.
 
     The first steps and cells of a process are slow, so this errs on the long side.
@@ -164,6 +168,7 @@ def probe(run: RunPlan, inputs: Inputs) -> Pace:
     Args:
         run: The run; of its methods ``paft`` is trained, else the first that trains.
         inputs: Its inputs.
+        threads: Threads to use of this process's.
     """
     train = run.config.train.model_copy(update=PROBE_SETTINGS)
     config = run.config.model_copy(update={"train": train})
@@ -177,7 +182,7 @@ def probe(run: RunPlan, inputs: Inputs) -> Pace:
     methods = [
         name for name in config.methods if METHODS[name].schedule and METHODS[name].prompts != "chosen"
     ]
-    with tempfile.TemporaryDirectory() as folder:
+    with _threads(threads), tempfile.TemporaryDirectory() as folder:
         trained = 0.0
         if methods:
             plan = CellPlan("paft" if "paft" in methods else methods[0], config.seeds[0])
@@ -188,6 +193,18 @@ def probe(run: RunPlan, inputs: Inputs) -> Pace:
             folder=Path(folder), split="test", settings=config.evaluate, max_length=train.max_length,
         )  # fmt: skip
     return Pace(trained, judged / (len(prompts) * len(few.test)))
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _alike(job: Job, other: Job) -> bool:

@@ -52,10 +52,8 @@ def in_processes(jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
     Raises:
         PaftError: If a worker cannot write to the disk.
     """
-    import torch
-
     context = multiprocessing.get_context("spawn")
-    threads = max(1, torch.get_num_threads() // workers)
+    threads = threads_each(workers)
     waiting, idle, busy = deque(jobs), list[_Worker](), list[_Worker]()
     try:
         while waiting or busy:
@@ -73,6 +71,13 @@ def in_processes(jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
     finally:
         for worker in (*idle, *busy):
             worker.stop()
+
+
+def threads_each(workers: int) -> int:
+    """Return how many of this process's threads each of so many workers gets."""
+    import torch
+
+    return max(1, torch.get_num_threads() // workers)
 
 
 class _Worker:
