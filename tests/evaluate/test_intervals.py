@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtri, stdtrit
 
@@ -88,6 +88,7 @@ def test_a_model_less_itself_is_nothing():
 @settings(deadline=None, max_examples=40)
 @given(seed=st.integers(0, 300), shape=st.tuples(st.integers(1, 3), st.integers(3, 6), st.integers(3, 9)))
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+@example(seed=281, shape=(3, 6, 4))  # the std's lower end at 99 % lay above that at 80 %
 def test_intervals_hold_their_value_stay_in_range_and_grow_with_the_level(make, seed, shape):
     first, second = scores(seed, shape), scores(seed + 1, shape, shift=-0.2)
     for sides, least in (([first], 0.0), ([first, second], -1.0)):

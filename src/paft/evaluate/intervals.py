@@ -10,7 +10,8 @@ deviation          noise B taken off at the end: ``sqrt(T exp(-+ t sqrt(V) / T')
                    negative. V is a jackknife, so prompts need not be normal.
                    ``T'^2 = T^2 (P - 1) / (P + 1)`` estimates the squared variance without bias
 its difference     from both intervals and their correlation (method of variance estimates
-                   recovery, Zou and Donner 2008): close to a bound of 0 they are not symmetric
+                   recovery, Zou and Donner 2008): close to a bound of 0 they are not symmetric;
+                   it holds the intervals of the usual lower levels
 min, max, cvar,    percentiles of draws of :func:`paft.evaluate.bootstrap.true_accuracies`, widened
 top; differences   by the variance between seeds and by a t quantile
 =================  ===============================================================================
@@ -41,6 +42,7 @@ from paft.evaluate.crossed import (
 
 Floats = NDArray[np.float64]
 LARGEST_STD = 0.5  # of values in [0, 1]
+USUAL_LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
 ROUNDING = 1e-20  # a variance below is none
 
 
@@ -96,19 +98,25 @@ def std_interval(sides: list[Floats], level: float) -> tuple[float, Interval]:
     """
     influences = [dispersion_influence(side) for side in sides]
     variances = [crossed_variance(influence) for influence in influences]
-    (value, alone), *others = [_one_std(*each, level) for each in zip(sides, variances, strict=True)]
-    if not others:
-        return value, alone
-    subtracted, other = others[0]
+    if len(sides) == 1:
+        return _one_std(sides[0], variances[0], level)
     # Var(x - y) = Var(x) + Var(y) - 2 Cov(x, y), read backwards.
     joint = crossed_variance(*influences).value
     scale = 2 * (variances[0].value * variances[1].value) ** 0.5
     shared = variances[0].value + variances[1].value - joint
     correlation = float(np.clip(shared / scale, -1, 1)) if scale > 0 else 0.0
-    down = _recovered(value - alone.low, other.high - subtracted, correlation)
-    up = _recovered(alone.high - value, subtracted - other.low, correlation)
-    value -= subtracted
-    return value, Interval(max(-LARGEST_STD, value - down), min(LARGEST_STD, value + up), level)
+    lows, highs = [], []
+    # Where one side's interval has met its bound of 0 the other's growth may bring the ends closer.
+    for nested in (*(usual for usual in USUAL_LEVELS if usual < level), level):
+        (value, first), (subtracted, second) = (
+            _one_std(*each, nested) for each in zip(sides, variances, strict=True)
+        )
+        difference = value - subtracted
+        down = _recovered(value - first.low, second.high - subtracted, correlation)
+        up = _recovered(first.high - value, subtracted - second.low, correlation)
+        lows.append(max(-LARGEST_STD, difference - down))
+        highs.append(min(LARGEST_STD, difference + up))
+    return difference, Interval(min(lows), max(highs), level)
 
 
 def _one_std(scores: Floats, variance: Variance, level: float) -> tuple[float, Interval]:
