@@ -63,8 +63,9 @@ def keep_layout(model: PreTrainedModel) -> None:
     """Keep weights in 4 bit as they were read, on every CPU.
 
     On one with AVX-512 BF16, bitsandbytes packs them for a kernel of inference at the first
-    evaluation: no gradient passes through that kernel, so whatever is trained afterwards learns
-    nothing; scales are rounded once more; and sizes that do not fit the kernel fail.
+    evaluation. No gradient passes through that kernel: afterwards only adapters whose output goes
+    straight into the residual stream still get one, and the others, 25 of 35 in the built-in model,
+    learn nothing. Scales are rounded once more, and sizes that do not fit the kernel fail.
     """
     module: Any
     for module in model.modules():
