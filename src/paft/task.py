@@ -23,7 +23,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from paft.answer import Answer
 from paft.data import DataSource, Rows, read_rows
 from paft.errors import ConfigError, DataError, PromptError
-from paft.evaluate.code_answer import CodeTests
+from paft.evaluate.code_reply import CodeTests
 from paft.evaluate.extract import extract
 from paft.examples import Examples
 from paft.files import fingerprint, read_yaml

@@ -9,11 +9,12 @@ final_number      the number behind the first ``####``,       equal as decimal n
 text              the first non-blank line                    equal without case, outer
                                                               punctuation, repeated spaces
 json              the first JSON object, list or value        equal as parsed values
-code              the first fenced block, else all of it      the tests pass
+code              the block that defines the function         the tests pass
 choice, label     the option in the reply                     the same option
 ================  ==========================================  =============================
 
-Programs are run, not compared (:mod:`paft.evaluate.code_answer`).
+Programs are found by :mod:`paft.evaluate.code_reply`, and run, not compared
+(:mod:`paft.evaluate.code_answer`).
 Closed rules (``choice``, ``label``) are read from text only where a model gives no likelihoods
 (:mod:`paft.evaluate.server`).
 """
@@ -26,12 +27,13 @@ from collections import Counter
 from collections.abc import Sequence
 from decimal import Context, Decimal, InvalidOperation
 
+from paft.evaluate.code_reply import read_program
+
 EDGES = " \t\r\n.,;:!?\"'`*_()[]{}<>#-"  # around an answer: punctuation, quotes, Markdown
 LETTER_END = r"(?!['\u2019]\w)"  # "I'm" names no option
 NO_ENGLISH = r"(?!\s+(?!(?:is|or|and|because|since)\b)[a-z])"  # the article and the pronoun
 NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[-+]?\.\d+")
 FINAL = "####"  # GSM8K's mark before the result
-FENCE = re.compile(r"```[^\n`]*\n(.*?)(?:```|\Z)", re.DOTALL)
 EXACT = Context(prec=1000)  # the default context rounds to 28 digits
 
 
@@ -54,7 +56,7 @@ def extract(rule: str, text: str) -> str | None:
     if rule == "json":
         return _json(text)
     if rule == "code":
-        return _code(text)
+        return read_program(text)
     line = next((line for line in text.splitlines() if line.strip()), "")
     return " ".join(line.casefold().split()).strip(" .,;:!?\"'`") or None
 
@@ -184,11 +186,6 @@ def _json(text: str) -> str | None:
             return None
         return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return None
-
-
-def _code(text: str) -> str | None:
-    fenced = FENCE.search(text)
-    return (fenced[1] if fenced else text).rstrip() or None
 
 
 def _whole_or_float(text: str) -> int | float:
