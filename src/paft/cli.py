@@ -213,10 +213,11 @@ def _evaluate(config: EvaluateConfig) -> None:
 
 
 def _warn_of_code(console: Console, allowed: bool) -> None:
-    from paft.evaluate.code_answer import WARNING
+    from paft.evaluate.code_answer import WARNINGS, isolation
 
     if allowed:
-        console.print(f"warning: {WARNING}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+        warning = WARNINGS[isolation()]
+        console.print(f"warning: {warning}", style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
 def main() -> None:

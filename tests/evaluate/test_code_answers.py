@@ -1,8 +1,6 @@
 """Programs are run apart, within limits, and pass only if their tests say so."""
 
 import os
-import subprocess
-import sys
 import textwrap
 import time
 from pathlib import Path
@@ -10,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from paft.errors import ConfigError
-from paft.evaluate import code_process
-from paft.evaluate.code_answer import CodeTests, check_opt_in, code_score, passes, source_of
-from paft.evaluate.code_process import pack, unpack
-from paft.evaluate.extract import extract
+from paft.evaluate import code_answer
+from paft.evaluate.code_answer import check_opt_in, code_score, passes
+from paft.evaluate.code_reply import CodeTests
 from paft.evaluate.generate import Generated
 from paft.evaluate.matrix import evaluate_matrix
+from paft.evaluate.rows import judging, judging_line
 from paft.prompt import Prompt
 from paft.schema import parse
 from paft.task import Task
@@ -24,6 +22,16 @@ ADD = 'from typing import List\n\ndef add(a: int, b: int) -> int:\n    """Add tw
 TESTS = "def check(candidate):\n    assert candidate(1, 2) == 3\n    assert candidate(a=0, b=-1) == -1\n"
 ADDING = CodeTests(ADD, "add", TESTS)
 RIGHT = "    return a + b"
+
+
+@pytest.fixture(autouse=True, params=["bubblewrap", "guard"])
+def isolation(request, monkeypatch):
+    """Every test here runs its programs in both ways."""
+    if request.param == "guard":
+        monkeypatch.setattr(code_answer, "bubblewrap", lambda: None)
+    elif code_answer.bubblewrap() is None:
+        pytest.skip("bubblewrap is not installed, or not permitted on this machine")
+    return request.param
 
 
 def add(body, tests=TESTS, **limits):
@@ -48,19 +56,8 @@ def test_an_answer_passes_if_its_program_does_what_the_tests_ask(answer, right):
     assert passes(answer, ADDING) is right
 
 
-def test_code_is_read_from_a_fence_or_taken_whole():
-    assert extract("code", "Here:\n```python\nx = 1\n```\nDone. ```y```") == "x = 1"
-    assert extract("code", "    return 1\n\n") == "    return 1"
-    assert extract("code", "```\nx = 1") == "x = 1"
-    assert extract("code", " \n") is None
+def test_no_answer_scores_nothing():
     assert code_score(None, ADDING) == 0.0
-
-
-def test_a_body_is_indented_as_its_function_is():
-    method = CodeTests("class A:\n    def f(self):", "f", "")
-    assert source_of("  return 1\n        # why\n    x = 2", method) == (
-        "class A:\n    def f(self):\n        return 1\n        # why\n    x = 2\n"
-    )
 
 
 @pytest.mark.parametrize(
@@ -81,23 +78,75 @@ def test_a_program_that_leaves_early_or_cheats_does_not_pass(body):
     assert add(body) is False
 
 
-def test_only_plain_data_reaches_the_tests():
-    value = {
-        "a": [1, -2.5, float("inf"), None, True, (2**70, "\u2028{}")],
-        3: {4, 5},
-        "b": b"\x00",
-        "c": 1 + 2j,
-    }
-    assert unpack(pack(value)) == value
-    assert type(unpack(pack(type("Odd", (int,), {})(3)))) is int
-    with pytest.raises(TypeError, match="no plain data"):
-        pack([object()])
-
-
 def test_errors_of_the_program_are_seen_by_the_tests():
     tests = "def check(f):\n    try: f(1, 0)\n    except ZeroDivisionError: assert f(4, 2) == 2\n"
     assert add("return a // b", tests) is True
     assert add("return a // b + 1", tests) is False
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["raise StopIteration", "return next(iter(()))", "raise StopIteration(3)", "raise StopAsyncIteration"],
+)
+@pytest.mark.parametrize(
+    "tests",
+    [
+        "assert list(map(add, [1, 2], [3, 4])) in ([4, 6], [])",
+        "for total in map(add, [1], [2]):\n    assert total == 3",
+        "assert all(map(add, [1, 2], [3, 4]))",
+        "async def sums():\n    return [add(1, 2)]\ntry: sums().send(None)\nexcept StopIteration: pass",
+    ],
+)
+def test_an_error_that_ends_an_iteration_of_the_tests_is_an_error(body, tests, isolation):
+    assert add(body, tests) is False
+    assert add("return a + b", tests) is True
+
+
+def test_tests_that_expect_an_error_see_its_kind_and_words():
+    tests = "try: add(1, 2)\nexcept ValueError as error: assert str(error) == 'negative'\nelse: assert False"
+    assert add("class Negative(ValueError): pass\nraise Negative('negative')", tests) is True
+    assert add("raise ValueError('something')", tests) is False
+    assert add("raise TypeError('negative')", tests) is False
+
+
+@pytest.mark.parametrize(
+    "body", ["import os; os._exit(0)", "raise SystemExit", "return object()", "return (x for x in 'ab')"]
+)
+def test_tests_that_expect_an_error_do_not_take_an_end_for_one(body):
+    tests = "try: add(1, 2)\nexcept Exception: pass\nelse: assert False"
+    assert add(body, tests) is False
+    assert add("raise ValueError", tests) is True
+
+
+CHANGES = {
+    "a.append(4)": "x = [1]; add(x, 0); assert x == [1, 4]",
+    "a.sort(); return None": "x = [3, 1, 2]; assert add(x, 0) is None and x == [1, 2, 3]",
+    "a[0][0] = 9": "x = [[1, 2], [3]]; row = x[0]; add(x, 0); assert x == [[9, 2], [3]] and row == [9, 2]",
+    "a[1] = b; a.pop(0)": "x = {0: 0}; add(x, 5); assert x == {1: 5}",
+    "a.pop('k'); a['k'] = 1": "x = {'k': 1, 'l': 2}; add(x, 0); assert list(x) == ['l', 'k']",
+    "a.discard(1); a.add(b)": "x = {1, 2}; add(x, 3); assert x == {2, 3}",
+    "a[0] = 65; a.extend(b'C')": "x = bytearray(b'B'); add(x, 0); assert x == b'AC'",
+    "a.clear(); raise ValueError": "x = [1]\ntry: add(x, 0)\nexcept ValueError: pass\nassert x == []",
+    "a[0][0].append(1)": "x = [([],)]; add(x, 0); assert x == [([1],)]",
+    "a[0].append(1)": "row = []; x = [row] * 3; add(x, 0); assert x == [[1]] * 3",  # one row, three times
+    "b.append(1); return a": "x = []; assert add(x, x) is x and x == [1]",
+    "a.append(a)": "x = []; add(x, 0); assert x[0] is x",
+    "a.append(b); return [a, a]": "x = [1]; y = add(x, 2); assert y[0] is y[1] is x and x == [1, 2]",
+    "a = a + [4]": "x = [1]; add(x, 0); assert x == [1]  # no difference",
+    "a.reverse() or a": "from collections import namedtuple\nP = namedtuple('P', 'x')\n"
+    "x = [P(1)]; add(x, 0); assert x[0].x == 1  # no difference, and no plain tuple in its place",
+}
+
+
+@pytest.mark.parametrize("body", CHANGES)
+def test_what_a_program_does_to_its_arguments_happens_to_those_of_the_tests(body):
+    assert add(body, CHANGES[body]) is True
+    if "no difference" not in CHANGES[body]:
+        assert add("return 7", CHANGES[body]) is False
+
+
+def test_an_argument_that_comes_to_hold_an_object_is_let_alone():
+    assert add("a.append(object()); return 3", "assert add([], 0) == 3") is True
 
 
 def test_tests_may_be_bare_assertions_but_must_call_the_function():
@@ -113,11 +162,15 @@ def test_tests_may_use_helpers_of_the_beginning():
     assert passes("    return half(half(x)) + 1", tests) is False
 
 
-def test_an_endless_loop_is_ended():
+def test_an_endless_loop_and_a_long_wait_are_ended():
     started = time.monotonic()
     assert add("while True: pass", seconds=1) is False
-    assert add("import time; time.sleep(600)", seconds=1) is False
-    assert time.monotonic() - started < 8
+    assert add("import time; time.sleep(600)", wall=1) is False
+    assert time.monotonic() - started < 20
+
+
+def test_time_on_the_wall_does_not_make_an_answer_wrong():
+    assert add("import time; time.sleep(1.2); return a + b", seconds=1) is True
 
 
 def test_memory_is_limited():
@@ -142,7 +195,10 @@ REFUSED = [
 
 
 def not_refused(lines):
-    """The lines that a program may run; the others end in PermissionError (a missing function: TypeError)."""
+    """The lines that a program may run; the others end in PermissionError.
+
+    An import ends in ImportError, a function that was taken away in TypeError.
+    """
 
     def refused(some):
         body = f"""
@@ -151,7 +207,7 @@ def not_refused(lines):
                 try:
                     exec(line)
                     done.append(line)
-                except (PermissionError, TypeError):
+                except (PermissionError, ImportError, TypeError):
                     pass
             return done
         """
@@ -192,18 +248,6 @@ def test_files_outside_of_its_folder_are_neither_written_nor_removed(tmp_path):
     assert add("open('own', 'wb').write(bytes(3_000_000)); return a + b") is False
 
 
-def test_it_has_no_network_of_ours_where_the_system_allows_it():
-    """The namespace is entered before the hook; the check needs a process of its own."""
-    code = "import code_process as c; c.give_up(5, 1 << 30); print(open('/proc/net/dev').read())"
-    folder = Path(code_process.__file__).parent
-    shown = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
-    )
-    allowed = subprocess.run(["unshare", "-rn", "true"], capture_output=True, check=False).returncode == 0
-    names = {line.split(":")[0].strip() for line in shown.stdout.splitlines() if ":" in line}
-    assert names <= {"lo"} or not allowed
-
-
 def test_what_it_prints_goes_nowhere(capfd):
     assert add("print('x' * 10_000_000); return a + b") is True
     assert capfd.readouterr() == ("", "")
@@ -218,6 +262,23 @@ def code_task():
          "data": {"train": [row], "test": [row, row]}},
         "task.yaml",
     )  # fmt: skip
+
+
+def test_a_machine_that_fails_a_right_program_is_refused(monkeypatch):
+    monkeypatch.setattr(code_answer, "bubblewrap", lambda: None)
+    monkeypatch.setattr(code_answer, "SCRIPT", Path("/nowhere.py"))
+    code_answer._passes.cache_clear()
+    with pytest.raises(ConfigError, match="cannot be judged on this machine: one that is right fails"):
+        check_opt_in(code_task(), True)
+    code_answer._passes.cache_clear()
+
+
+def test_results_and_terminal_say_what_held_the_programs(isolation):
+    told = judging(code_task(), "hf")
+    assert told == {"backend": "hf", "by": "generation", "rule": "code", "isolation": isolation}
+    figures = {"parse_rate": 1.0, "accuracy_given_parsed": None, "tokens_per_answer": 1.0}
+    assert f"(rule code, programs held by {isolation})" in judging_line(told | figures)
+    assert ("is no sandbox" in code_answer.WARNINGS[isolation]) is (isolation == "guard")
 
 
 def test_nothing_is_run_without_a_yes(language_model):

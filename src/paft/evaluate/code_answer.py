@@ -37,11 +37,12 @@ SCRIPT = Path(__file__).with_name("code_process.py")
 KEEPER = Path(__file__).with_name("code_keeper.py")
 SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/nix/store", "/gnu/store", "/etc/ld.so.cache")  # for Python
 DEVICES = ("/dev/null", "/dev/urandom")
-WARNING = {
-    "bubblewrap": "programs that a model writes will be run on this machine, under bubblewrap: without network, "
-    "your files, your environment, and with limits of time and memory",
-    "guard": "programs that a model writes will be run on this machine, and bubblewrap (bwrap) is not installed "
-    "or may not work here: a guard inside of Python is no sandbox; install bubblewrap, or use a container",
+WARNINGS = {
+    "bubblewrap": "programs that a model writes will be run on this machine, under bubblewrap: without "
+    "network, your files and your environment, with limits of time and memory",
+    "guard": "programs that a model writes will be run on this machine, and bubblewrap (bwrap) is not "
+    "installed or does not work here: a guard inside of Python is no sandbox; install bubblewrap, or use a "
+    "container",
 }
 
 
@@ -118,8 +119,9 @@ def enclosed(command: list[str], folder: str, bwrap: str | None) -> list[str]:
         mounts += ["--ro-bind", path, path]
     for path in DEVICES:
         mounts += ["--dev-bind", path, path]
-    apart = ["--unshare-all", "--die-with-parent", "--cap-drop", "ALL"]
-    return [bwrap, *apart, *mounts, "--bind", folder, folder, "--chdir", folder, "--", *command]
+    mounts += ["--bind", folder, folder, "--remount-ro", "/"]
+    apart = ["--unshare-all", "--die-with-parent", "--cap-drop", "ALL", "--chdir", folder]
+    return [bwrap, *apart, *mounts, "--", *command]
 
 
 def _runs(bwrap: str | None) -> bool:
@@ -163,7 +165,7 @@ def _start(
     kept: tuple[int, ...] = (),
 ) -> subprocess.Popen[bytes]:  # fmt: skip
     # The base interpreter: a virtual environment's needs a file beside it that nobody has mounted.
-    python = os.path.realpath(sys._base_executable)
+    python = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
     command = [python, "-I", "-S", "-X", "utf8", str(SCRIPT), *arguments]
     return subprocess.Popen(
         enclosed(command, folder, bwrap), stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL, cwd=folder,

@@ -27,7 +27,7 @@ FILE_SIZE = 1 << 20  # bytes of a written file at most
 FILES = 32  # open at the same time
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 REFUSED = (
-    "code.__new__", "cpython.", "ctypes.", "fcntl.", "gc.", "mmap.", "os.chdir", "os.chflags", "os.chmod",
+    "cpython.", "ctypes.", "fcntl.", "gc.", "mmap.", "os.chdir", "os.chflags", "os.chmod",
     "os.chown", "os.exec", "os.fork", "os.kill", "os.link", "os.mkdir", "os.posix_spawn", "os.remove",
     "os.rename", "os.rmdir", "os.setxattr", "os.spawn", "os.symlink", "os.system", "os.truncate", "os.utime",
     "pty.", "resource.", "setopencodehook", "shutil.", "signal.", "socket.", "sqlite3.", "subprocess.",
@@ -197,10 +197,13 @@ def _hook(within: str, libraries: tuple[str, ...]) -> Callable[[str, tuple[Any, 
                 path = path.decode("utf-8", "surrogateescape")
             if kind(path) is not text or path.startswith("..") or "/.." in path:
                 raise no("a path that leads elsewhere is refused here")
-            if path.startswith("/") and not path.startswith(own):
-                # A folder could be opened to write into it by a path that begins there.
-                if flags & writing or not path.startswith(library) or stat(path)[0] & 0o170000 == 0o040000:
-                    raise no(f"{path} is out of reach")
+            # A folder could be opened to write into it by a path that begins there.
+            if (
+                path.startswith("/")
+                and not path.startswith(own)
+                and (flags & writing or not path.startswith(library) or stat(path)[0] & 0o170000 == 0o040000)
+            ):
+                raise no(f"{path} is out of reach")
 
     return hook
 
@@ -246,15 +249,19 @@ def candidate(seconds: int, wall: int, memory: int) -> None:
 def answer(function: Callable[..., Any], call: Any) -> dict[str, Any]:
     """Return what one call of the program's function ends with, and its arguments if it changed them.
 
-    An error goes by the name of the nearest built-in kind. A result that is no plain data is none.
+    An error goes by the name of the nearest built-in kind. A result that is no plain data is none, and
+    neither is leaving (``SystemExit``).
     """
     wire = Wire()
     arguments, named = wire.unpack(call)
     try:
         value = function(*arguments, **named)
-    except BaseException as error:
+    except Exception as error:
         kind = next(kind for kind in type(error).__mro__ if kind.__module__ == "builtins")
-        reply: dict[str, Any] = {"error": kind.__name__, "value": [a for a in error.args[:1] if type(a) is str]}
+        words = [word for word in error.args[:1] if type(word) is str]
+        reply: dict[str, Any] = {"error": kind.__name__, "value": words}
+    except BaseException:
+        return {}
     else:
         try:
             reply = {"value": wire.pack(value)}
@@ -318,10 +325,11 @@ def error_of(name: str, arguments: list[str]) -> Exception:
     ``RuntimeError``, as out of a generator.
     """
     kind = getattr(builtins, name, None)
-    known = isinstance(kind, type) and issubclass(kind, Exception)
-    if known and not issubclass(kind, (StopIteration, StopAsyncIteration, UnicodeError)):
-        return kind(*arguments)
-    return ValueError(*arguments) if known and issubclass(kind, UnicodeError) else RuntimeError(name)
+    if not isinstance(kind, type) or issubclass(kind, (StopIteration, StopAsyncIteration)):
+        return RuntimeError(name)
+    if issubclass(kind, UnicodeError):  # which takes five arguments
+        return UnicodeError(*arguments)
+    return kind(*arguments) if issubclass(kind, Exception) else RuntimeError(name)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ them, or between one and an end of the reply, is a *piece*: models forget fences
 prompt opened, and write fences into docstrings, so whether a piece is inside or outside of a block is
 told by what it holds. In this order, the program is
 
-1. the last piece that is Python and defines the function, unless its body is empty;
+1. the last piece that is Python and defines the function, unless its body is empty or it is imported;
 2. the first piece that goes on where the beginning stops; one that returns a value comes first;
 3. the imports, definitions and assignments of the last part of the reply that defines the function,
    without the prose around them;
@@ -71,7 +71,7 @@ def read_program(text: str, tests: CodeTests | None = None) -> str | None:
         tests: Names the function and its beginning; without it the fallback is taken.
 
     >>> tests = CodeTests("def add(a, b):\n", "add", "")
-    >>> read_program("Run\n```bash\npip install x\n```\nthen\n```\ndef add(a, b):\n    return a + b\n```", tests)
+    >>> read_program("```bash\npip install x\n```\n```\ndef add(a, b):\n    return a + b\n```", tests)
     'def add(a, b):\n    return a + b'
     >>> read_program("    return a + b\n```\nThis adds them.", tests)
     '    return a + b'
@@ -232,11 +232,11 @@ def _parse(source: str) -> list[ast.stmt]:
     return read[0] if read else []
 
 
-def _defined(source: str) -> set[str]:
+def _defined(source: str, *, imports: bool = True) -> set[str]:
     """Return the names that Python source binds at the top, nothing if it is none."""
     read = _read(source)
     symbols = read[1].get_symbols() if read else []
-    return {symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()}
+    return {s.get_name() for s in symbols if s.is_assigned() or (imports and s.is_imported())}
 
 
 def _used(source: str) -> set[str]:
@@ -262,6 +262,9 @@ def _body(source: str, entry: str) -> list[ast.stmt]:
 
 
 def _is_stub(source: str, entry: str) -> bool:
+    """Whether a name stands for nothing that was written here: an import, or a function without a body."""
+    if entry not in _defined(source, imports=False):
+        return True
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     defined = {node.name for node in _parse(source) if isinstance(node, functions)}
     return entry in defined and all(_says_nothing(statement) for statement in _body(source, entry))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from paft.evaluate.agreement import accuracy_given_parsed, parse_rate
+from paft.evaluate.code_answer import isolation
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.metrics import summarize
 from paft.evaluate.robustness import robustness
@@ -118,14 +119,15 @@ def judging(task: Task, backend: str = "hf", generate: bool = False) -> dict[str
 
     Returns:
         ``backend``; ``by``: ``likelihood`` of the options or ``generation``; ``rule``: what is read
-        from the text, or the kind of options.
+        from the text, or the kind of options; for programs ``isolation``: what held them.
     """
     likelihood = task.answer.closed and backend != "openai" and not generate
-    return {
+    told = {
         "backend": backend,
         "by": "likelihood" if likelihood else "generation",
         "rule": task.answer.rule,
     }
+    return told | ({"isolation": isolation()} if task.answer.rule == "code" else {})
 
 
 def answer_figures(matrix: Matrix) -> dict[str, Any]:
@@ -149,8 +151,10 @@ def judging_line(told: Mapping[str, Any]) -> str:
     if told["by"] == "likelihood":
         return f"Judged by likelihood of the options (rule {told['rule']})"
     right = told["accuracy_given_parsed"]
+    held = f", programs held by {told['isolation']}" if "isolation" in told else ""
     return (
-        f"Judged by generation (rule {told['rule']}): {100 * told['parse_rate']:.1f} % of answers readable, "
+        f"Judged by generation (rule {told['rule']}{held}): "
+        + f"{100 * told['parse_rate']:.1f} % of answers readable, "
         + ("" if right is None else f"{100 * right:.1f} % of them right, ")
         + f"{told['tokens_per_answer']:.1f} tokens each"
     )

@@ -195,6 +195,8 @@ def _told(results: Mapping[str, Any]) -> dict[str, str]:
     judging = results.get("judging")
     if judging is not None:
         told["judged by"] = f"{judging['by']}, rule {judging['rule']}, backend {judging['backend']}"
+        if "isolation" in judging:
+            told["programs held by"] = judging["isolation"]
     told |= results.get("environment", {})
     return {key: str(value) for key, value in told.items() if value is not None}
 
