@@ -41,6 +41,10 @@ RIGHT = {
     "def add(a, b):\n    return plus(a, b)\n```",
     "a body and a helper": "```python\n    return plus(a, b)\n```\n```python\ndef plus(a, b):\n"
     "    return a + b\n```",
+    "an import of all in another block": "```python\nfrom operator import *\n```\n```python\n"
+    "def add(a, b):\n    return sub(a, neg(b))\n```",
+    "a helper that cannot come first": "```python\nfrom __future__ import annotations\n\n"
+    "def add(a: X, b: X):\n    return plus(a, b)\n```\n```python\ndef plus(a, b):\n    return a + b\n```",
     "a class that does it": "```python\nclass Sum:\n    def of(self, a, b):\n        return a + b\n\n"
     "def add(a, b):\n    return Sum().of(a, b)\n```",
     "a lambda": "```python\nadd = lambda a, b: a + b\n```",
@@ -52,6 +56,8 @@ RIGHT = {
     "a stub, then its body": f'```python\ndef add(a, b):\n    """Add."""\n```\nBody:\n```python\n{BODY}\n```',
     "printed twice": f"{WHOLE}\n\n{WHOLE}",
     "printed twice, fenced": f"```python\n{WHOLE}\n```\n```python\n{WHOLE}\n```",
+    "prose before a body": f"Sure, here is the body:\n\n{BODY}",
+    "prose around a body at the left edge": "The body is:\n\nif a:\n    return a + b\nreturn b\n\nDone.",
     "a second one is cut off": f"```python\n{WHOLE}\n```\nOr:\n```python\ndef add(a, b):\n    return sum((a,",
     "an example is cut off": f"```python\n{WHOLE}\n\nprint(add(1,",
     "a body, then another program": f"{BODY}\n\n\ndef add(a, b):\n    return a - b\n",

@@ -32,6 +32,8 @@ PYTHON = ("", "py", "py3", "python", "python3", "pycon", "ipython")  # tags of a
 INSIDE = 12  # fence lines that a program's strings may hold
 LINES = 40  # unindented lines that one statement may hold
 KEPT_LINE = re.compile(r"@|(?:async|class|def|from|import)\b|[\w.,\[\] ]+(?::[^=]+)?=")
+SENTENCE = re.compile(r"(?:[A-Z][^=()\[\]]*[.:!])?\s*")
+BUILT_IN = set(dir(builtins))
 KEPT = (
     ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign,
     ast.AnnAssign,
@@ -143,6 +145,19 @@ def _pieces(text: str, entry: str) -> Iterator[_Piece]:
                 piece = textwrap.dedent(piece)
             if piece.strip():
                 yield _Piece(piece, tag, fenced=i > 0, plain=j == 0)
+            bare = _without_sentences(piece)
+            if bare != piece and bare.strip():
+                yield _Piece(bare, tag, fenced=i > 0, plain=False)
+
+
+def _without_sentences(text: str) -> str:
+    """Return a text without the lines at both its ends that are sentences."""
+    lines = text.split("\n")
+    while lines and SENTENCE.fullmatch(lines[0]):
+        del lines[0]
+    while lines and SENTENCE.fullmatch(lines[-1]):
+        del lines[-1]
+    return "\n".join(lines)
 
 
 def _session_source(text: str) -> str:
@@ -188,18 +203,18 @@ def _statements(text: str) -> list[str]:
 
 def _with_helpers(program: str, others: list[str], tests: CodeTests) -> str:
     """Put before a program what it uses, does not define, and other pieces of the reply define."""
-    whole = program
-    for _ in others:
-        source = source_of(whole, tests) if tests.entry not in _defined(whole) else whole
-        known = _defined(source) | _defined(tests.begins + "\n    pass\n") | set(dir(builtins))
-        missing = _used(source) - known
-        helper = next((other for other in others if _defined(other) & missing), None)
-        if helper is None or tests.entry in _defined(helper):
-            return whole
-        if tests.entry not in _defined(whole):  # a body: helpers cannot stand before it
-            whole = source
-        whole = f"{helper}\n\n{whole}"
-    return whole if _is_python(whole) else program
+    others = [other for other in others if tests.entry not in _defined(other)]
+    while True:
+        source = source_of(program, tests)
+        missing = _used(source) - _defined(source) - _defined(tests.begins + "\n    pass\n") - BUILT_IN
+        helper = next((o for o in others if missing and (_defined(o) & missing or "import *" in o)), None)
+        if helper is None:
+            return program
+        others.remove(helper)
+        whole = program if tests.entry in _defined(program) else source  # nothing stands before a body
+        # From __future__ comes first, what a decorator or default needs comes before it.
+        both = (f"{helper}\n\n{whole}", f"{whole}\n\n{helper}")
+        program = next(filter(_is_python, both), program)
 
 
 def _fallback(text: str) -> str:
