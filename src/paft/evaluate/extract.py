@@ -27,7 +27,7 @@ from collections import Counter
 from collections.abc import Sequence
 from decimal import Context, Decimal, InvalidOperation
 
-from paft.evaluate.code_reply import read_program
+from paft.evaluate.code_reply import CodeTests, read_program
 
 EDGES = " \t\r\n.,;:!?\"'`*_()[]{}<>#-"  # around an answer: punctuation, quotes, Markdown
 LETTER_END = r"(?!['\u2019]\w)"  # "I'm" names no option
@@ -37,8 +37,13 @@ FINAL = "####"  # GSM8K's mark before the result
 EXACT = Context(prec=1000)  # the default context rounds to 28 digits
 
 
-def extract(rule: str, text: str) -> str | None:
+def extract(rule: str, text: str, *, tests: CodeTests | None = None) -> str | None:
     r"""Return the answer in normal form, or None when there is none (a failed parse).
+
+    Args:
+        rule: The task's answer rule, an open one.
+        text: The reply.
+        tests: Of rule ``code``: what the program is a part of.
 
     >>> extract("number", " The total is $1,250.50, I think")
     '1250.5'
@@ -56,7 +61,7 @@ def extract(rule: str, text: str) -> str | None:
     if rule == "json":
         return _json(text)
     if rule == "code":
-        return read_program(text)
+        return read_program(text, tests)
     line = next((line for line in text.splitlines() if line.strip()), "")
     return " ".join(line.casefold().split()).strip(" .,;:!?\"'`") or None
 

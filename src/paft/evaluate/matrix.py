@@ -21,7 +21,6 @@ import numpy as np
 from paft.encode import Encoder
 from paft.errors import DataError
 from paft.evaluate.code_answer import check_opt_in, code_score
-from paft.evaluate.code_reply import read_program
 from paft.evaluate.extract import cell_score, extract, extract_option
 from paft.evaluate.generate import Generated, generate_answers
 from paft.evaluate.ledger import Ledger
@@ -299,10 +298,8 @@ def _closed_cell(
 def _open_cell(task: Task, prompt: Prompt, example: Example, answer: Generated) -> Cell:
     if task.answer.closed:
         prediction = extract_option(answer.text, example.options)
-    elif task.answer.rule == "code":
-        prediction = read_program(answer.text, example.tests)
     else:
-        prediction = extract(task.answer.rule, answer.text)
+        prediction = extract(task.answer.rule, answer.text, tests=example.tests)
     if task.answer.rule == "code":
         score = code_score(prediction, example.tests)
     else:
