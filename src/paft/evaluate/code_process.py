@@ -35,7 +35,7 @@ REFUSED = (
 )  # fmt: skip
 NATIVE = frozenset({
     "_ctypes", "_dbm", "_gdbm", "_interpreters", "_multiprocessing", "_posixshmem", "_posixsubprocess",
-    "_testcapi", "_testinternalcapi", "_tkinter", "_xxsubinterpreters", "ctypes", "posix", "readline",
+    "_imp", "_testcapi", "_testinternalcapi", "_tkinter", "_xxsubinterpreters", "ctypes", "posix", "readline",
 })  # fmt: skip
 UNTOLD = ("chroot", "memfd_create", "mkfifo", "mknod", "pidfd_open", "setns", "unshare")  # to no hook
 MUTABLE = (list, dict, set, bytearray)
@@ -162,9 +162,11 @@ def guard() -> None:
     is written in Python, so replacing a module's or a built-in's attributes changes nothing. Only the
     interpreter holds the hook, and looking for it (``gc``) is refused by it.
     """
+    import _imp
     import _posixsubprocess
     import posix
 
+    _imp.create_builtin = _refusing(_imp.create_builtin)  # another way to import, which tells no hook
     _posixsubprocess.fork_exec = None  # type: ignore[assignment]  # reports to no hook
     for name in UNTOLD:
         for module in (os, posix):
@@ -173,6 +175,20 @@ def guard() -> None:
     folders = (os.path.dirname(os.__file__), sys.base_prefix + "/lib")
     libraries = tuple(f"{p}/" for folder in folders for p in (folder, os.path.realpath(folder)))
     sys.addaudithook(_hook(os.getcwd() + "/", libraries))
+
+
+def _refusing(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a function that imports built-in modules, those apart that lead out of Python."""
+
+    def create(
+        spec: Any, *, make: Callable[[Any], Any] = make, native: frozenset[str] = NATIVE,
+        kind: type = type, text: type = str, missing: type[Exception] = ImportError,
+    ) -> Any:  # fmt: skip
+        if kind(spec.name) is not text or spec.name in native:
+            raise missing(f"{spec.name} is refused here")
+        return make(spec)
+
+    return create
 
 
 def _hook(within: str, libraries: tuple[str, ...]) -> Callable[[str, tuple[Any, ...]], None]:
@@ -192,18 +208,16 @@ def _hook(within: str, libraries: tuple[str, ...]) -> Callable[[str, tuple[Any, 
             if file is not None and (kind(file) is not text or not file.startswith(library)):
                 raise missing(f"native code of {file} is refused here")
         if event == "open" and kind(arguments[0]) is not number:
-            path, flags = arguments[0], arguments[2]
+            path, mode, flags = arguments
             if kind(path) is raw:
                 path = path.decode("utf-8", "surrogateescape")
             if kind(path) is not text or path.startswith("..") or "/.." in path:
                 raise no("a path that leads elsewhere is refused here")
-            # A folder could be opened to write into it by a path that begins there.
-            if (
-                path.startswith("/")
-                and not path.startswith(own)
-                and (flags & writing or not path.startswith(library) or stat(path)[0] & 0o170000 == 0o040000)
-            ):
-                raise no(f"{path} is out of reach")
+            if path.startswith("/") and not path.startswith(own):
+                # Some give a mode and no flags. A folder could be opened to write by a path from there.
+                writes = flags & writing or not (mode is None or mode in ("r", "rb"))
+                if writes or not path.startswith(library) or stat(path)[0] & 0o170000 == 0o040000:
+                    raise no(f"{path} is out of reach")
 
     return hook
 
