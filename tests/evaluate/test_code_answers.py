@@ -24,9 +24,9 @@ ADDING = CodeTests(ADD, "add", TESTS)
 RIGHT = "    return a + b"
 
 
-@pytest.fixture(autouse=True, params=["bubblewrap", "guard"])
+@pytest.fixture(params=["bubblewrap", "guard"])
 def isolation(request, monkeypatch):
-    """Every test here runs its programs in both ways."""
+    """What holds the programs; tests that do not ask for it take what the machine has."""
     if request.param == "guard":
         monkeypatch.setattr(code_answer, "bubblewrap", lambda: None)
     elif code_answer.bubblewrap() is None:
@@ -52,7 +52,7 @@ def add(body, tests=TESTS, **limits):
         ("    pass", False),
     ],
 )
-def test_an_answer_passes_if_its_program_does_what_the_tests_ask(answer, right):
+def test_an_answer_passes_if_its_program_does_what_the_tests_ask(answer, right, isolation):
     assert passes(answer, ADDING) is right
 
 
@@ -74,7 +74,7 @@ def test_no_answer_scores_nothing():
         "import os\nfor n in range(9):\n    try: os.write(n, b'passed')\n    except OSError: pass\nreturn 0",
     ],
 )
-def test_a_program_that_leaves_early_or_cheats_does_not_pass(body):
+def test_a_program_that_leaves_early_or_cheats_does_not_pass(body, isolation):
     assert add(body) is False
 
 
@@ -97,7 +97,7 @@ def test_errors_of_the_program_are_seen_by_the_tests():
         "async def sums():\n    return [add(1, 2)]\ntry: sums().send(None)\nexcept StopIteration: pass",
     ],
 )
-def test_an_error_that_ends_an_iteration_of_the_tests_is_an_error(body, tests, isolation):
+def test_an_error_that_ends_an_iteration_of_the_tests_is_an_error(body, tests):
     assert add(body, tests) is False
     assert add("return a + b", tests) is True
 
@@ -155,14 +155,14 @@ def test_tests_may_be_bare_assertions_but_must_call_the_function():
     assert add("return a + b", "assert True") is False
 
 
-def test_tests_may_use_helpers_of_the_beginning():
+def test_tests_may_use_helpers_of_the_beginning(isolation):
     begins = 'import math\n\ndef half(x):\n    return x / 2\n\ndef root(x):\n    """Root."""\n'
     tests = CodeTests(begins, "root", "def check(f):\n    assert math.fabs(half(f(16)) - 2) < 1e-9\n")
     assert passes("    return math.sqrt(x)", tests) is True
     assert passes("    return half(half(x)) + 1", tests) is False
 
 
-def test_an_endless_loop_and_a_long_wait_are_ended():
+def test_an_endless_loop_and_a_long_wait_are_ended(isolation):
     started = time.monotonic()
     assert add("while True: pass", seconds=1) is False
     assert add("import time; time.sleep(600)", wall=1) is False
@@ -173,7 +173,7 @@ def test_time_on_the_wall_does_not_make_an_answer_wrong():
     assert add("import time; time.sleep(1.2); return a + b", seconds=1) is True
 
 
-def test_memory_is_limited():
+def test_memory_is_limited(isolation):
     assert add("x = bytearray(1 << 28); return a + b", memory=1 << 28) is False
     assert add("x = bytearray(200_000); return a + b", memory=1 << 28) is True
     assert add("x = [0]\nwhile True: x += x", memory=1 << 28) is False
@@ -216,11 +216,11 @@ def not_refused(lines):
     return [] if refused(lines) else [line for line in lines if not refused([line])]
 
 
-def test_processes_signals_native_code_and_sockets_are_refused():
+def test_processes_signals_native_code_and_sockets_are_refused(isolation):
     assert not_refused(REFUSED) == []
 
 
-def test_it_has_no_environment_and_reads_no_file_of_ours(monkeypatch, tmp_path):
+def test_it_has_no_environment_and_reads_no_file_of_ours(monkeypatch, tmp_path, isolation):
     monkeypatch.setenv("SECRET_KEY", "hunter2")
     (tmp_path / "key").write_text("hunter2")
     paths = [f"/proc/{os.getpid()}/environ", "/proc/self/environ", str(tmp_path / "key"), __file__]
@@ -229,7 +229,7 @@ def test_it_has_no_environment_and_reads_no_file_of_ours(monkeypatch, tmp_path):
     assert add(body, "assert add(0, 0)[1:] == [[], ''] and 'SECRET_KEY' not in add(0, 0)[0]") is True
 
 
-def test_files_outside_of_its_folder_are_neither_written_nor_removed(tmp_path):
+def test_files_outside_of_its_folder_are_neither_written_nor_removed(tmp_path, isolation):
     kept, new = tmp_path / "kept", tmp_path / "new"
     kept.write_text("x")
     lines = [
@@ -248,7 +248,7 @@ def test_files_outside_of_its_folder_are_neither_written_nor_removed(tmp_path):
     assert add("open('own', 'wb').write(bytes(3_000_000)); return a + b") is False
 
 
-def test_what_it_prints_goes_nowhere(capfd):
+def test_what_it_prints_goes_nowhere(capfd, isolation):
     assert add("print('x' * 10_000_000); return a + b") is True
     assert capfd.readouterr() == ("", "")
 

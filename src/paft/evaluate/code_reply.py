@@ -9,7 +9,7 @@ told by what it holds. In this order, the program is
 2. the first piece that goes on where the beginning stops; one that returns a value comes first;
 3. the imports, definitions and assignments of the last part of the reply that defines the function,
    without the prose around them;
-4. what :func:`_fallback` takes, which is hardly ever a program.
+4. the first block that a fence opens, or all of the reply, which is hardly ever a program.
 
 Whatever the program uses and does not define is taken from other pieces that define it.
 """
@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 FENCE = re.compile(r"(?:`{3,}|~{3,})[ \t]*([\w+#.-]*)[^\n`]*(?:\n|\Z)")
-PYTHON = ("", "py", "py3", "python", "python3", "pycon", "ipython")  # tags of a block that may be Python
+PYTHON = re.compile(r"(?:i?py.*)?")  # tags of a block that may be Python
 INSIDE = 12  # fence lines that a program's strings may hold
 LINES = 40  # unindented lines that one statement may hold
 KEPT_LINE = re.compile(r"@|(?:async|class|def|from|import)\b|[\w.,\[\] ]+(?::[^=]+)?=")
@@ -174,7 +174,7 @@ def _continuation(pieces: list[_Piece], tests: CodeTests) -> str | None:
     found: list[tuple[bool, bool, str]] = []
     for piece in pieces:
         indented = piece.text[0].isspace()
-        if piece.tag not in PYTHON or (not indented and defines.search(piece.text)):
+        if not PYTHON.fullmatch(piece.tag) or (not indented and defines.search(piece.text)):
             continue
         body = _body(source_of(piece.text, tests), tests.entry)
         if body and not all(_says_nothing(statement) for statement in body):
@@ -226,7 +226,7 @@ def _fallback(text: str) -> str:
     return text[opened.end() : closed.start() if closed else len(text)]
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def _read(source: str) -> tuple[list[ast.stmt], symtable.SymbolTable] | None:
     """Return the statements and the names of Python source, None for any other text; nothing is run."""
     try:
