@@ -93,9 +93,10 @@ def test_a_missing_file_is_named(tmp_path, name):
 
 def test_an_unknown_format_is_named_with_the_known_ones(tmp_path):
     with pytest.raises(
-        DataError, match=r"a\.tsv: unknown format '\.tsv' \(known: \.jsonl, \.csv, \.parquet\)"
+        DataError,
+        match=r"a\.xlsx: unknown format '\.xlsx' \(known: \.jsonl, \.json, \.csv, \.tsv, \.parquet\)",
     ):
-        read(tmp_path, "a.tsv")
+        read(tmp_path, "a.xlsx")
 
 
 def test_a_split_that_is_not_defined_is_named(tmp_path):

@@ -16,14 +16,19 @@ code          a program, or the rest of one                    generated, run on
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from paft.schema import Schema
+from paft.errors import shown
+from paft.schema import Schema, unquoted
+from paft.twins import twins
 
 Rule = Literal["choice", "label", "number", "final_number", "text", "json", "code"]
+Gold = Literal["text", "letter", "key", "index", "position"]
 CLOSED_RULES = ("choice", "label")
+_NEW = ("gold",)
 DEFAULT_MAX_TOKENS = {
     "choice": 1, "label": 1, "number": 24, "final_number": 256, "text": 64, "json": 128, "code": 320
 }  # fmt: skip
@@ -53,6 +58,8 @@ class Answer(Schema):
             several values may stand for one word, and a word may stand for itself.
         options_field: Column with a list of options per example (instead of ``options``).
         keys_field: Column with that list's keys, of which the gold answer is one (rule ``choice``).
+        gold: What of an option the gold answer is, where the data could be read in two ways: ``text``,
+            ``letter``, ``key``, ``index`` (its number, counted from 0) or ``position`` (from 1).
         program: What programs are made of and tested with (rule ``code``).
         max_tokens: Tokens generated at most for open rules.
     """
@@ -62,8 +69,23 @@ class Answer(Schema):
     options: tuple[str, ...] | dict[str, str] | None = None
     options_field: str | None = None
     keys_field: str | None = None
+    gold: Gold | None = None
     program: Program | None = None
     max_tokens: int | None = Field(default=None, ge=1)
+
+    @field_validator("options", mode="before")
+    @classmethod
+    def _check_words(cls, options: Any) -> Any:
+        """Refuse what YAML makes of words that are not in quotes."""
+        if options is None:
+            return None
+        if not isinstance(options, (list, tuple, Mapping)):
+            raise ValueError("give a list of options, or a mapping from values in the data to options")
+        listed = [*options, *options.values()] if isinstance(options, Mapping) else options
+        for word in listed:
+            if not isinstance(word, str):
+                raise ValueError(unquoted(word))
+        return options
 
     @model_validator(mode="after")
     def _check(self) -> Answer:
@@ -75,6 +97,7 @@ class Answer(Schema):
             raise ValueError(f"rule {self.rule!r} takes neither `options` nor `options_field`")
         if self.keys_field is not None and (self.rule != "choice" or self.options_field is None):
             raise ValueError("`keys_field` goes with rule 'choice' and `options_field`")
+        self._check_gold()
         if (self.program is not None) != (self.rule == "code"):
             raise ValueError("`program` goes with rule 'code', and rule 'code' with `program`")
         words = self.words
@@ -83,8 +106,28 @@ class Answer(Schema):
                 raise ValueError("`options` needs at least two entries")
             doubled = {w for w in words if words.count(w) > 1}
             if doubled or not all(w.strip() == w and w for w in words):
-                raise ValueError(f"`options` must be distinct, non-blank and trimmed, got {words}")
+                raise ValueError(f"`options` must be distinct, non-blank and trimmed, got {shown(words)}")
+            if (pair := twins(words)) is not None:
+                raise ValueError(
+                    f"`options` {pair[0]!r} and {pair[1]!r} are one word to a reader: rename one"
+                )
         return self
+
+    def _check_gold(self) -> None:
+        if self.gold is None:
+            return
+        if not self.closed:
+            raise ValueError("`gold` goes with the rules 'choice' and 'label'")
+        if self.gold == "key" and self.keys_field is None and not isinstance(self.options, dict):
+            raise ValueError("`gold: key` needs `keys_field`, or `options` as a mapping from keys")
+        if self.gold == "letter" and (self.rule != "choice" or self.options_field is None):
+            raise ValueError("`gold: letter` goes with rule 'choice' and `options_field`")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All settings; those that a former version did not have, only where they are set."""
+        found = self.model_dump(mode="json")
+        return {key: value for key, value in found.items() if value is not None or key not in _NEW}
 
     @property
     def words(self) -> tuple[str, ...] | None:

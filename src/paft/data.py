@@ -1,15 +1,15 @@
-"""Where a task's rows come from: local JSONL, CSV or Parquet files, rows in Python, or the Hub.
+"""Where a task's rows come from: local JSON, CSV, TSV or Parquet files, rows in Python, or the Hub.
 
 The Hub's rows may be nested; a column is then named by a dotted path, ``choices.text.0``. Files of a
 folder given on the command line stand in for the Hub, with its columns or the task's own names.
 
-Rows are read when they are asked for: JSONL and CSV by byte offset (:mod:`paft.records`), large
-Parquet files and the Hub's from Arrow files that the ``datasets`` library maps into memory.
+Rows are read when they are asked for: JSONL, CSV and TSV by byte offset (:mod:`paft.records`), large
+Parquet files and the Hub's from Arrow files that the ``datasets`` library maps into memory. What the
+values in a row are as text is told in :mod:`paft.values`.
 """
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from abc import abstractmethod
@@ -17,21 +17,26 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import Field, model_validator
 
-from paft.errors import DataError
-from paft.files import encodable, fingerprint
-from paft.records import Records, find_csv, find_lines
+from paft.errors import DataError, shown
+from paft.files import encodable, fingerprint, read_text
+from paft.json_values import read_json_value
+from paft.records import Records, find_csv, find_lines, table_reader
 from paft.schema import Schema
+from paft.values import from_arrow
 
 if TYPE_CHECKING:
     from datasets import Dataset
+    from pyarrow import Schema as ArrowSchema
 
 Files = str | tuple[str, ...] | tuple[dict[str, Any], ...]
 Located = tuple[str, dict[str, Any]]  # ("file:line", row)
-FORMATS = (".jsonl", ".csv", ".parquet")
+FORMATS = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+ABSENT: Final = object()  # null is not absent
 IN_MEMORY = 10_000  # rows of a Parquet file that are simply held
 
 
@@ -58,7 +63,7 @@ class DataSource(Schema):
         test: Likewise.
         hub: Read the splits from this Hub dataset instead of files.
         columns: Column, or dotted path into a nested one, by field name, where they differ. A row that
-            lacks it may name the field itself.
+            lacks it may name the field itself; a row that has null there may not.
     """
 
     train: Files
@@ -82,9 +87,11 @@ class DataSource(Schema):
         return self.columns.get(field, field)
 
     def value(self, row: Mapping[str, Any], field: str) -> Any:
-        """Return what a row holds for a field, None if nothing."""
+        """Return what a row holds for a field, ``ABSENT`` if nothing."""
         found = look_up(row, self.column(field))
-        return row.get(field) if found is None else found
+        if found is ABSENT and not _enters(row, self.column(field)):
+            return row.get(field, ABSENT)
+        return found
 
     def in_folder(self, folder: Path) -> DataSource:
         """Return the same fields from ``train.jsonl``, ``test.jsonl`` and, if there, ``validation.jsonl``."""
@@ -94,7 +101,10 @@ class DataSource(Schema):
 
 
 def look_up(row: Mapping[str, Any], path: str) -> Any:
-    """Return what stands under a column's name, or a dotted path of keys and places; None if nothing.
+    """Return what stands under a column's name, or a dotted path of keys and places.
+
+    Returns:
+        The value, None for null (on the way there too), or ``ABSENT``.
 
     >>> look_up({"choices": {"text": ["red", "blue"]}}, "choices.text.1")
     'blue'
@@ -103,13 +113,20 @@ def look_up(row: Mapping[str, Any], path: str) -> Any:
         return row[path]
     value: Any = row
     for part in path.split("."):
-        if isinstance(value, Mapping):
-            value = value.get(part)
+        if value is None:
+            return None
+        if isinstance(value, Mapping) and part in value:
+            value = value[part]
         elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
             value = value[int(part)]
         else:
-            return None
+            return ABSENT
     return value
+
+
+def _enters(row: Mapping[str, Any], path: str) -> bool:
+    """Whether a row has the nested column that a path leads into, be it without what is looked for."""
+    return isinstance(row.get(path.partition(".")[0]), (Mapping, list))
 
 
 class Rows(Sequence[Located]):
@@ -163,18 +180,7 @@ class JsonRows(Rows):
             DataError: If it is no JSON object; file and line are named.
         """
         where, line = self.records.where(number), self.records.text(number)
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(
-                f"{where}: malformed JSON ({error.msg} at column {error.colno}): "
-                "each line must be one JSON object"
-            ) from None
-        if not isinstance(row, dict):
-            raise DataError(f"{where}: expected a JSON object, got {type(row).__name__}")
-        if "\\u" in line and not encodable(json.dumps(row, ensure_ascii=False)):
-            raise DataError(f"{where}: a \\ud8xx escape is half a surrogate pair: remove it")
-        return where, row
+        return where, _object(read_json_value(line, where, "each line must be one JSON object"), line, where)
 
     def digest(self) -> str:
         """Hash of the file."""
@@ -182,11 +188,12 @@ class JsonRows(Rows):
 
 
 class CsvRows(Rows):
-    """Rows of a CSV file."""
+    """Rows of a CSV or TSV file; a cell is text, an empty one too."""
 
-    def __init__(self, names: Sequence[str], records: Records) -> None:
+    def __init__(self, names: Sequence[str], records: Records, delimiter: str = ",") -> None:
         self.names = names
         self.records = records
+        self.delimiter = delimiter
 
     def __len__(self) -> int:
         return len(self.records)
@@ -194,7 +201,7 @@ class CsvRows(Rows):
     def at(self, number: int) -> Located:
         """Read a row."""
         lines = io.StringIO(self.records.text(number), newline="")
-        values = next(csv.reader(lines, strict=True))
+        values = next(table_reader(lines, self.delimiter))
         return self.records.where(number), dict(zip(self.names, values, strict=True))
 
     def digest(self) -> str:
@@ -209,13 +216,17 @@ class MappedRows(Rows):
         self.dataset = dataset
         self.name = name
         self.first = first
+        self.schema: ArrowSchema | None = None
+        if (features := getattr(dataset, "features", None)) is not None:
+            self.schema = features.arrow_schema
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def at(self, number: int) -> Located:
         """Read a row."""
-        return f"{self.name}{number + self.first}", self.dataset[number]
+        row = self.dataset[number]
+        return f"{self.name}{number + self.first}", row if self.schema is None else _mended(row, self.schema)
 
     def digest(self) -> str:
         """Hash of all rows, some thousands at a time."""
@@ -278,9 +289,34 @@ def read_rows(source: DataSource, split: str, folder: Path) -> Rows:
 def _file_rows(path: Path) -> Rows:
     if path.suffix not in FORMATS:
         raise DataError(f"data file {path}: unknown format {path.suffix!r} (known: {', '.join(FORMATS)})")
+    if path.suffix == ".json":
+        return _json_rows(path)
     if path.suffix == ".jsonl":
         return JsonRows(find_lines(path))
-    return CsvRows(*find_csv(path)) if path.suffix == ".csv" else _parquet_rows(path)
+    if path.suffix in DELIMITERS:
+        delimiter = DELIMITERS[path.suffix]
+        return CsvRows(*find_csv(path, delimiter), delimiter)
+    return _parquet_rows(path)
+
+
+def _json_rows(path: Path) -> Rows:
+    """Return the rows of a list of objects; a file that begins with an object is read as JSON Lines."""
+    text = read_text(path, "data")
+    if not text.lstrip().startswith("["):
+        return JsonRows(find_lines(path))
+    rows = read_json_value(text, str(path), "a .json file is one list of objects")
+    places = [f"{path}:row {number}" for number in range(1, len(rows) + 1)]
+    escapes = "\\u" if "\\u" in text else ""
+    return HeldRows([(where, _object(row, escapes, where)) for where, row in zip(places, rows, strict=True)])
+
+
+def _object(row: Any, text: str, where: str) -> dict[str, Any]:
+    """Return a row read from a JSON text, if it is one."""
+    if not isinstance(row, dict):
+        raise DataError(f"{where}: expected a JSON object, got {type(row).__name__}")
+    if "\\u" in text and not encodable(json.dumps(row, ensure_ascii=False, default=str)):
+        raise DataError(f"{where}: a \\ud8xx escape is half a surrogate pair: remove it")
+    return row
 
 
 def _parquet_rows(path: Path) -> Rows:
@@ -288,9 +324,14 @@ def _parquet_rows(path: Path) -> Rows:
 
     try:
         with parquet.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            double = next((name for name in names if names.count(name) > 1), None)
+            if double is not None:
+                raise DataError(f"data file {path}: two columns are called {shown(double)}: rename one")
             if file.metadata.num_rows <= IN_MEMORY:
-                rows = enumerate(file.read().to_pylist(), start=1)
-                return HeldRows([(f"{path}:row {number}", row) for number, row in rows])
+                table = file.read()
+                rows = enumerate(table.to_pylist(), start=1)
+                return HeldRows([(f"{path}:row {n}", _mended(row, table.schema)) for n, row in rows])
         from datasets import Dataset
 
         return MappedRows(Dataset.from_parquet(str(path)), f"{path}:row ", 1)
@@ -298,6 +339,11 @@ def _parquet_rows(path: Path) -> Rows:
         raise DataError(f"data file not found: {path}") from None
     except (ArrowException, OSError) as error:
         raise DataError(f"data file {path} is not readable Parquet: {error}") from None
+
+
+def _mended(row: Mapping[str, Any], schema: ArrowSchema) -> dict[str, Any]:
+    """Return a row of Arrow data with values as their types say (:func:`paft.values.from_arrow`)."""
+    return {name: from_arrow(row[name], schema.field(name).type) for name in row}
 
 
 def _hub_rows(hub: HubDataset, split: str) -> Rows:

@@ -1,15 +1,22 @@
 """The errors a user can cause.
 
-Every message says what was wrong (the value), where (file, line, key) and what to do. The command
-line prints the message alone and exits with code 2; anything that is not a :class:`PaftError` is a
-defect of ours and keeps its traceback.
+Every message says what was wrong (the value), where (file, line, key) and what to do, in no more
+than a screen: values of any size may stand in it. The command line prints the message alone and
+exits with code 2; anything that is not a :class:`PaftError` is a defect of ours and keeps its
+traceback.
 """
 
 from __future__ import annotations
 
+SCREEN = 1_200  # characters of a message at most
+SHOWN = 80  # characters of a value in a message
+
 
 class PaftError(Exception):
     """Base of all errors caused by input, never by a defect of PAFT."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(shorten(message, SCREEN))
 
 
 class ConfigError(PaftError):
@@ -30,3 +37,26 @@ class ModelError(PaftError):
 
 class ResumeError(PaftError):
     """What lies in the output directory was made by another configuration or other inputs."""
+
+
+def shorten(text: str, limit: int) -> str:
+    """Return a text with its middle left out where it is longer; what to do stands at its end.
+
+    >>> shorten("0123456789", 8)
+    '01 ... 9'
+    """
+    if len(text) <= limit:
+        return text
+    mark = " ... "
+    tail = (limit - len(mark)) // 3
+    return text[: limit - len(mark) - tail] + mark + text[len(text) - tail :]
+
+
+def shown(value: object) -> str:
+    """Return a value as it stands in a message: its ``repr``, at most ``SHOWN`` characters of it."""
+    if isinstance(value, (str, bytes)) and len(value) > 4 * SHOWN:
+        value = value[: 2 * SHOWN] + value[-2 * SHOWN :]  # type: ignore[operator]
+    try:
+        return shorten(repr(value), SHOWN)
+    except (RecursionError, ValueError):  # nested too deeply, or a whole number of thousands of digits
+        return f"a {type(value).__name__} too large to show"

@@ -18,6 +18,9 @@ from typing import Any
 import yaml
 
 from paft.errors import ConfigError, DataError, PaftError
+from paft.yaml_text import load_yaml
+
+_BEYOND = "malformed JSON (a number of thousands of digits, or thousands of brackets inside of each other)"
 
 
 def read_text(path: Path, what: str, newline: str | None = None) -> str:
@@ -60,6 +63,8 @@ def read_jsonl(path: Path, what: str) -> Iterator[tuple[int, dict[str, Any]]]:
                 f"{path}:{number}: malformed JSON ({error.msg} at column {error.colno}): "
                 "each line must be one JSON object"
             ) from None
+        except (ValueError, RecursionError):
+            raise DataError(f"{path}:{number}: {_BEYOND}") from None
         if not isinstance(row, dict):
             raise DataError(f"{path}:{number}: expected a JSON object, got {type(row).__name__}")
         if "\\u" in line and not encodable(json.dumps(row, ensure_ascii=False)):
@@ -83,9 +88,8 @@ def read_yaml(path: Path, what: str) -> dict[str, Any]:
         ConfigError: If it is not valid YAML or not a mapping; the message names file and line.
         DataError: If the file cannot be read.
     """
-    text = read_text(path, what)
     try:
-        data = yaml.safe_load(text)
+        data = load_yaml(read_text(path, what))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f":{mark.line + 1}" if mark else ""
@@ -148,6 +152,8 @@ def read_json(path: Path, what: str) -> Any:
         return json.loads(read_text(path, what))
     except json.JSONDecodeError as error:
         raise DataError(f"{path}:{error.lineno}: malformed JSON ({error.msg})") from None
+    except (ValueError, RecursionError):
+        raise DataError(f"{path}: {_BEYOND}") from None
 
 
 def fingerprint(data: Any) -> str:

@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from xxhash import xxh3_128
 
-from paft.errors import DataError
+from paft.errors import DataError, shown
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 _CHUNK = 1 << 22  # bytes read at once
 _NEWLINE = ord("\n")
+_CELL = 1 << 30  # characters of a table's cell at most
+_BROKEN = re.compile(r"[\t\n\r]")
 _MARK = b"\xef\xbb\xbf"  # Excel begins its files with it
 
 
@@ -105,11 +111,23 @@ def find_lines(path: Path) -> Records:
     return Records(path, spans[full], found.lines[full], found.digest, stamp)
 
 
-def find_csv(path: Path) -> tuple[list[str], Records]:
-    """Return the names of the columns and the rows of a CSV file; all are checked for their width.
+def table_reader(lines: Iterator[str], delimiter: str) -> Reader:
+    """Return a reader of CSV (comma) or TSV (tab), both quoted as Excel and pandas do."""
+    csv.field_size_limit(_CELL)  # the module's own limit refuses an article or a book
+    return csv.reader(lines, strict=True, delimiter=delimiter)
+
+
+def find_csv(path: Path, delimiter: str = ",") -> tuple[list[str], Records]:
+    """Return the names of the columns and the rows of a CSV or TSV file; all are checked for their width.
+
+    Args:
+        path: The file.
+        delimiter: What stands between cells.
 
     Raises:
-        DataError: If the file cannot be read, is malformed, or a row has another width.
+        DataError: If the file cannot be read, is malformed, two columns have one name, or a row has
+            another width. With tabs, also if a cell holds a tab or a line break: files that do not
+            use quotes look so too, and would be read wrongly.
     """
     spans, lines, digest = [], [], xxh3_128()
     done = len(_MARK) if path.is_file() and _marked(path) else 0
@@ -125,24 +143,37 @@ def find_csv(path: Path) -> tuple[list[str], Records]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             stamp = _stamp(file)
-            reader = csv.reader(counted(iter(file)), strict=True)
+            reader = table_reader(counted(iter(file)), delimiter)
             names = next(reader, [])
+            _check_header(path, names)
             before = done
             for row in reader:
                 if row and len(row) != len(names):
                     raise DataError(f"{path}:{reader.line_num}: a row with too many or too few columns")
+                if delimiter == "\t" and any(_BROKEN.search(cell) for cell in row):
+                    raise DataError(
+                        f"{path}:{reader.line_num}: quotes hold a tab or a line break, which not every "
+                        "program that writes TSV means so: save the file as .csv"
+                    )
                 if row:
                     spans.append((before, done))
                     lines.append(reader.line_num)
                 before = done
     except csv.Error as error:
-        raise DataError(f"{path}:{reader.line_num}: malformed CSV: {error}") from None
+        kind = "CSV" if delimiter == "," else "TSV"
+        raise DataError(f"{path}:{reader.line_num}: malformed {kind}: {error}") from None
     except UnicodeDecodeError as error:
         raise DataError(f"data file {path} is not UTF-8 ({error.reason}): convert it") from None
     except OSError as error:
         raise _unreadable(path, error) from None
     places = np.array(spans, dtype=np.int64).reshape(-1, 2)
     return names, Records(path, places, np.array(lines, dtype=np.int64), digest.hexdigest(), stamp)
+
+
+def _check_header(path: Path, names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError(f"{path}:1: two columns are called {shown(name)}: rename or remove one")
 
 
 def _marked(path: Path) -> bool:

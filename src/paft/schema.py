@@ -13,7 +13,7 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from paft.errors import ConfigError
+from paft.errors import ConfigError, shown
 
 
 class Schema(BaseModel):
@@ -26,6 +26,7 @@ class Schema(BaseModel):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
+_TOLD = 6  # errors told at once
 S = TypeVar("S", bound=Schema)
 
 
@@ -43,8 +44,10 @@ def parse(model: type[S], data: Mapping[str, Any], where: str) -> S:
     try:
         return model.model_validate(dict(data))
     except ValidationError as error:
-        lines = [_explain(model, dict(item)) for item in error.errors(include_url=False)]
-        raise ConfigError(f"{where}: " + "; ".join(dict.fromkeys(lines))) from None
+        found = error.errors(include_url=False)
+        lines = dict.fromkeys(_explain(model, dict(item)) for item in found[:_TOLD])
+        more = f"; and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
+        raise ConfigError(f"{where}: " + "; ".join(lines) + more) from None
 
 
 def nearest(word: str, known: list[str]) -> str:
@@ -63,8 +66,26 @@ def _explain(model: type[BaseModel], item: dict[str, Any]) -> str:
         return f"key {path!r} is missing"
     value = item.get("input")
     message = item["msg"].removeprefix("Value error, ")
-    shown = "" if isinstance(value, dict) else f" (got {value!r})"
-    return f"{path}: {message}{shown}"
+    if item["type"] == "string_type" and not isinstance(value, (list, dict)):
+        return f"{path}: {unquoted(value)}"
+    got = "" if isinstance(value, dict) else f" (got {shown(value)})"
+    return f"{path}: {message}{got}"
+
+
+def unquoted(value: Any) -> str:
+    """Say what to do about a value that YAML took for something else than the text it is to be.
+
+    >>> unquoted(True)
+    "text is wanted, and an unquoted word is not always text in YAML (got True): quote 'yes', 'on' or 'true'"
+    """
+    words = {"True": "'yes', 'on' or 'true'", "False": "'no', 'off' or 'false'", "None": "'null' or '~'"}
+    quoted = words.get(str(value) if value is None or isinstance(value, bool) else "", f"'{shown(value)}'")
+    if isinstance(value, (list, dict)):
+        return f"text is wanted (got {shown(value)})"
+    return (
+        "text is wanted, and an unquoted word is not always text in YAML "
+        f"(got {shown(value)}): quote {quoted}"
+    )
 
 
 def _known_keys(model: type[BaseModel], path: list[str]) -> list[str]:

@@ -8,27 +8,29 @@ The answer rules are in :mod:`paft.answer`.
 
 from __future__ import annotations
 
-import json
+import re
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from types import NoneType
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from paft.answer import Answer
-from paft.data import DataSource, Rows, read_rows
-from paft.errors import ConfigError, DataError, PromptError
+from paft.data import ABSENT, DataSource, Rows, read_rows
+from paft.errors import ConfigError, DataError, PromptError, shown
 from paft.evaluate.code_reply import CodeTests
-from paft.evaluate.extract import extract
 from paft.examples import Examples
 from paft.files import fingerprint, read_yaml
+from paft.gold import gold_texts, why_unreadable
+from paft.options import find_gold
 from paft.prompt import Prompt
 from paft.schema import Schema, nearest, parse
+from paft.twins import twins
+from paft.values import as_text
 
 Split = Literal["train", "validation", "test"]
 HIDDEN = ("", "-1")  # gold answers of test sets whose answers are kept back
@@ -47,6 +49,7 @@ class Example:
         options: What may be answered (closed rules), in order; empty for open rules.
         option_texts: What each letter stands for, when options are given per example.
         tests: What a program is judged by (rule ``code``).
+        references: Other answers that are as right as the gold one (open rules); see ``golds``.
     """
 
     index: int
@@ -55,6 +58,12 @@ class Example:
     options: tuple[str, ...] = ()
     option_texts: tuple[str, ...] = ()
     tests: CodeTests | None = None
+    references: tuple[str, ...] = ()
+
+    @property
+    def golds(self) -> tuple[str, ...]:
+        """All right answers; training has the first, a reply scores against the best."""
+        return self.gold, *self.references
 
     @cached_property
     def values(self) -> dict[str, str]:
@@ -75,6 +84,7 @@ def data_fingerprint(examples: Sequence[Example]) -> str:
         [
             [e.index, dict(e.fields), e.gold, list(e.options), list(e.option_texts)]
             + ([] if e.tests is None else [asdict(e.tests)])
+            + ([list(e.references)] if e.references else [])
             for e in examples
         ]
     )
@@ -183,6 +193,12 @@ class Task(Schema):
                     f"prompt {prompt.id} uses {{{name}}}, which task {self.name!r} does not have"
                     + nearest(name, self.placeholders)
                 )
+        for name in re.findall(r"\{\{\s*(\w+)\s*\}\}", prompt.template):
+            if name in self.placeholders and name not in prompt.placeholders:
+                raise PromptError(
+                    f"prompt {prompt.id} of task {self.name!r} has {name!r} in doubled braces, which stand "
+                    f"for literal ones: write {{{name}}}"
+                )
         missing = [name for name in required if name not in prompt.placeholders]
         if missing:
             raise PromptError(
@@ -205,13 +221,13 @@ class Task(Schema):
         first = [self._read(rows, i) for i in range(min(CHECKED, len(rows)))]
         if len(rows) <= CHECKED:
             return first
-        settings = self.model_dump(mode="json", include={"fields", "answer"})
+        settings = {"fields": self.fields, "answer": self.answer.settings}
         digest = fingerprint([rows.digest(), settings, self.data.columns])
         return Examples(partial(self._read, rows), np.arange(len(rows)), digest)
 
     def fingerprint(self) -> str:
         """Hash of everything that defines the task, the rows themselves excluded."""
-        return fingerprint(self.model_dump(mode="json"))
+        return fingerprint({**self.model_dump(mode="json"), "answer": self.answer.settings})
 
     def _read(self, rows: Rows, number: int) -> Example:
         where, row = rows[number]
@@ -219,88 +235,95 @@ class Task(Schema):
 
     def _example(self, index: int, row: Mapping[str, Any], where: str) -> Example:
         fields = {name: self._text(row, name, where) for name in self.fields}
-        gold = self._text(row, self.answer.field, where)
-        options, texts, gold = self._options(row, gold, where)
         program, tests = self.answer.program, None
         if program is not None:
             entry, source = (self._text(row, name, where) for name in (program.entry, program.tests))
             tests = CodeTests(fields[program.begins], entry, source)
-        return Example(index, fields, gold, options, texts, tests)
+        if self.answer.closed:
+            options, texts, gold = self._options(row, where)
+            return Example(index, fields, gold, options, texts, tests)
+        gold, *others = self._golds(row, where)
+        return Example(index, fields, gold, tests=tests, references=tuple(others))
+
+    def _value(self, row: Mapping[str, Any], name: str, where: str) -> Any:
+        value = self.data.value(row, name)
+        if value is ABSENT:
+            present = ", ".join(map(str, row)) or "nothing"
+            raise DataError(
+                f"{where}: {self._named(name)} is missing; the row has: {present}. "
+                "Map it under `data.columns` if it has another name"
+            )
+        return value
+
+    def _named(self, name: str) -> str:
+        column = self.data.column(name)
+        return f"field {name!r}" + ("" if column == name else f" (column {column!r})")
 
     def _text(self, row: Mapping[str, Any], name: str, where: str) -> str:
-        value = self.data.value(row, name)
-        if (
-            self.answer.rule == "json"
-            and name == self.answer.field
-            and not isinstance(value, (str, NoneType))
-        ):
-            return json.dumps(value, ensure_ascii=False)
-        return _text(row, value, self.data.column(name), name, where)
+        value = self._value(row, name, where)
+        try:
+            return as_text(value)
+        except ValueError as error:
+            raise DataError(f"{where}: {self._named(name)} {error}: correct the row") from None
 
-    def _options(
-        self, row: Mapping[str, Any], gold: str, where: str
-    ) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    def _texts(self, row: Mapping[str, Any], name: str, where: str) -> tuple[str, ...] | None:
+        """Return a list of texts, None where a row holds something else."""
+        value = self._value(row, name, where)
+        if not isinstance(value, list):
+            return None
+        try:
+            return tuple(map(as_text, value))
+        except ValueError as error:
+            raise DataError(f"{where}: an item of {self._named(name)} {error}: correct the row") from None
+
+    def _golds(self, row: Mapping[str, Any], where: str) -> tuple[str, ...]:
+        """Return the gold answer of an open rule, or several of equal right."""
+        rule, name = self.answer.rule, self.answer.field
+        value = self._value(row, name, where)
+        try:
+            found = gold_texts(rule, value)
+        except ValueError as error:
+            raise DataError(f"{where}: {self._named(name)} {error}: correct the row") from None
+        for gold in found:
+            why = why_unreadable(rule, gold)
+            if why is not None:
+                raise DataError(
+                    f"{where}: gold answer {shown(gold)} cannot be read as {rule}, so no answer could equal "
+                    f"it ({why}): correct the row or the task's `answer.rule`"
+                )
+        return found
+
+    def _options(self, row: Mapping[str, Any], where: str) -> tuple[tuple[str, ...], tuple[str, ...], str]:
         """Return the options, what they stand for, and the gold answer as one of them."""
         answer = self.answer
-        if not answer.closed:
-            if extract(answer.rule, gold) is None:
-                raise DataError(
-                    f"{where}: gold answer {gold!r} cannot be read as {answer.rule}, so no answer "
-                    "could equal it: correct the row or the task's `answer.rule`"
-                )
-            return (), (), gold
-        texts: tuple[str, ...] = ()
+        texts, keys = answer.words or (), None
         if answer.options_field is not None:
-            values = self.data.value(row, answer.options_field)
-            if not isinstance(values, list) or not 2 <= len(values) <= len(string.ascii_uppercase):
+            texts = self._texts(row, answer.options_field, where) or ()
+            if not 2 <= len(texts) <= len(string.ascii_uppercase):
                 raise DataError(f"{where}: field {answer.options_field!r} must be a list of 2 to 26 options")
-            options = tuple(str(value) for value in values)
-            if answer.rule == "choice":
-                texts, options = options, tuple(string.ascii_uppercase[: len(options)])
-                gold = self._letter(row, gold, texts, where)
-        else:
-            options = answer.words or ()
-            gold = answer.options.get(gold, gold) if isinstance(answer.options, dict) else gold
-        if gold not in options:
-            if gold in HIDDEN:
+            if answer.rule == "label" and (pair := twins(texts)) is not None:
                 raise DataError(
-                    f"{where}: gold answer {gold!r} is how a data set hides its answers: judge on a split "
-                    "that has them (`data.test`)"
+                    f"{where}: options {shown(pair[0])} and {shown(pair[1])} are one word to a reader: "
+                    "correct the row"
                 )
-            shown = ", ".join(options[:12]) + (", ..." if len(options) > 12 else "")
-            raise DataError(
-                f"{where}: gold answer {gold!r} is not among the options ({shown}): "
-                "correct the row or the task's `answer.options`"
-            )
-        return options, texts, gold
-
-    def _letter(self, row: Mapping[str, Any], gold: str, texts: Sequence[str], where: str) -> str:
-        """Return the letter of a gold answer that is given as a key, an option's text or a letter."""
-        name = self.answer.keys_field
-        if name is None:
-            return string.ascii_uppercase[texts.index(gold)] if gold in texts else gold
-        keys = self.data.value(row, name)
-        if not isinstance(keys, list) or len(keys) != len(texts):
-            raise DataError(
-                f"{where}: field {name!r} must be a list of {len(texts)} keys, one for each option"
-            )
-        listed = [str(key) for key in keys]
-        if gold not in listed:
-            raise DataError(f"{where}: gold answer {gold!r} is none of the keys ({', '.join(listed)})")
-        return string.ascii_uppercase[listed.index(gold)]
-
-
-def _text(row: Mapping[str, Any], value: Any, column: str, name: str, where: str) -> str:
-    if value is None:
-        present = ", ".join(map(str, row)) or "nothing"
-        mapped = "" if column == name else f" (column {column!r})"
-        raise DataError(
-            f"{where}: field {name!r}{mapped} is missing; the row has: {present}. "
-            "Map it under `data.columns` if it has another name"
-        )
-    if isinstance(value, (dict, list)):
-        raise DataError(f"{where}: field {name!r} must be text or a number, got {type(value).__name__}")
-    return value if isinstance(value, str) else str(value)
+        if answer.keys_field is not None:
+            keys = self._texts(row, answer.keys_field, where)
+            if keys is None or len(keys) != len(texts):
+                raise DataError(
+                    f"{where}: field {answer.keys_field!r} must be a list of {len(texts)} keys, one for "
+                    "each option"
+                )
+        gold = self._text(row, answer.field, where)
+        try:
+            at = find_gold(answer, gold, texts, keys)
+        except ValueError as error:
+            kept_back = "is how a data set hides its answers: judge on a split that has them (`data.test`)"
+            why = kept_back if gold in HIDDEN else error
+            raise DataError(f"{where}: gold answer {shown(gold)} {why}") from None
+        if answer.options_field is None or answer.rule == "label":
+            return texts, (), texts[at]
+        letters = tuple(string.ascii_uppercase[: len(texts)])
+        return letters, texts, letters[at]
 
 
 def load_task(source: str | Path | Task, data: str | Path | None = None) -> Task:

@@ -25,16 +25,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from decimal import Context, Decimal, InvalidOperation
 
 from paft.evaluate.code_reply import CodeTests, read_program
+from paft.numerals import find_numbers
 
 EDGES = " \t\r\n.,;:!?\"'`*_()[]{}<>#-"  # around an answer: punctuation, quotes, Markdown
 LETTER_END = r"(?!['\u2019]\w)"  # "I'm" names no option
 NO_ENGLISH = r"(?!\s+(?!(?:is|or|and|because|since)\b)[a-z])"  # the article and the pronoun
-NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[-+]?\.\d+")
 FINAL = "####"  # GSM8K's mark before the result
-EXACT = Context(prec=1000)  # the default context rounds to 28 digits
 
 
 def extract(rule: str, text: str, *, tests: CodeTests | None = None) -> str | None:
@@ -151,29 +149,21 @@ def _opens(option: str, rest: str) -> bool:
 
 
 def _number(text: str) -> str | None:
-    match = NUMBER.search(text)
-    return None if match is None else _decimal(match.group())
+    first = next(find_numbers(text), None)
+    return None if first is None else first.value
 
 
 def _final_number(text: str) -> str | None:
     marked = _number(text.partition(FINAL)[2])
     if marked is not None:
         return marked
-    found = list(NUMBER.finditer(text))
-    if not found:
+    found = list(find_numbers(text))
+    if not found or found[-1].value is None:
         return None
     last = found[-1]
     # Between two numbers a sign is a minus or a plus of its own: "48-2" ends with 2.
-    joined = last.start() > 0 and (text[last.start() - 1].isalnum() or text[last.start() - 1] in ")%")
-    return _decimal(last.group().lstrip("+-") if joined else last.group())
-
-
-def _decimal(digits: str) -> str | None:
-    try:
-        value = Decimal(digits.replace(",", ""))
-    except InvalidOperation:
-        return None
-    return format(EXACT.add(value.normalize(EXACT), 0), "f")  # adding 0 makes -0 a 0
+    joined = last.start > 0 and (text[last.start - 1].isalnum() or text[last.start - 1] in ")%")
+    return str(last.value).lstrip("-") if joined else last.value
 
 
 def _json(text: str) -> str | None:

@@ -303,7 +303,8 @@ def _open_cell(task: Task, prompt: Prompt, example: Example, answer: Generated) 
     if task.answer.rule == "code":
         score = code_score(prediction, example.tests)
     else:
-        score = cell_score(task.metric, task.answer.rule, prediction, example.gold)
+        scores = [cell_score(task.metric, task.answer.rule, prediction, gold) for gold in example.golds]
+        score = max(scores)  # the best over references, where there are several
     return Cell(prompt.id, example.index, prediction, prediction is not None, score, answer.tokens, ())
 
 

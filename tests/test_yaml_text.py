@@ -1,0 +1,72 @@
+"""YAML is read whole, or refused in one line at once."""
+
+import time
+
+import pytest
+
+from paft.errors import ConfigError
+from paft.files import read_yaml
+from paft.yaml_text import SIZE
+
+
+def refused(tmp_path, text):
+    path = tmp_path / "a.yaml"
+    path.write_text(text)
+    begun = time.perf_counter()
+    with pytest.raises(ConfigError) as caught:
+        read_yaml(path, "task")
+    assert time.perf_counter() - begun < 2
+    message = str(caught.value)
+    assert message.startswith(f"{path}") and "not valid YAML" in message
+    assert "\n" not in message and len(message) < 1_500
+    return message
+
+
+def bomb(levels, first="[x, x, x, x, x, x, x, x, x, x]"):
+    lines = [f"a0: &a0 {first}"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, levels)]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        bomb(9),
+        bomb(60),
+        "a: &a " + "x" * 20_000 + "\nb: [" + ", ".join(["*a"] * 100) + "]",
+        "a0: &a0 {x: 1}\n"
+        + "\n".join(f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}" for i in range(1, 12)),
+    ],
+)
+def test_a_bomb_of_aliases_is_refused_before_it_goes_off(tmp_path, text):
+    assert f"stand for more than {SIZE:,} characters" in refused(tmp_path, text)
+
+
+def test_an_alias_of_itself_is_refused(tmp_path):
+    assert "a value that it is a part of" in refused(tmp_path, "a: &a [1, *a]")
+
+
+def test_aliases_that_save_typing_are_followed(tmp_path):
+    (tmp_path / "a.yaml").write_text("a: &a {x: 1}\nb: {<<: *a, y: 2}\nc: [*a, *a]\n")
+    found = read_yaml(tmp_path / "a.yaml", "task")
+    assert found == {"a": {"x": 1}, "b": {"x": 1, "y": 2}, "c": [{"x": 1}, {"x": 1}]}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: 1\nb: 2\na: 3", ":3: not valid YAML: the key 'a' stands twice"),
+        ("options:\n  '1': ham\n  '1': spam", ":3: not valid YAML: the key '1' stands twice"),
+        ("a: " + "[" * 100_000, "nested too deeply"),
+        ("a: " + "{a: " * 2_000 + "}" * 2_000, "nested too deeply"),
+        ("a: " + "7" * 5_000, "a number or date that is none"),
+        ("a: 2024-13-01", "a number or date that is none"),
+    ],
+)
+def test_what_cannot_be_read_is_named_by_its_line(tmp_path, text, said):
+    assert said in refused(tmp_path, text)
+
+
+def test_a_long_document_without_aliases_is_read(tmp_path):
+    (tmp_path / "a.yaml").write_text("a:\n" + "".join(f"- {i}\n" for i in range(3_000)))
+    assert read_yaml(tmp_path / "a.yaml", "task") == {"a": list(range(3_000))}
