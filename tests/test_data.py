@@ -1,16 +1,20 @@
 """Rows from JSON Lines, CSV, Parquet, Python and the Hub, and what an error names."""
 
+import datetime
 import json
 import sys
+from decimal import Decimal
 from types import SimpleNamespace
 
 import pyarrow
 import pytest
 from pyarrow import parquet
 
-from paft.data import DataSource, read_rows
+from paft.data import ABSENT, DataSource, read_rows
 from paft.errors import ConfigError, DataError
 from paft.schema import parse
+from paft.task import Task
+from paft.values import as_text
 
 ROWS = [
     {"text": 'comma, "quote" and\nline break', "answer": "a"},
@@ -149,3 +153,166 @@ def test_a_hub_dataset_that_cannot_be_loaded_is_one_line_with_the_cause(tmp_path
         read(tmp_path, "test", hub={"id": "a/b"})
     assert "Hub dataset 'a/b' split 'test' cannot be loaded (ConnectionError: no route)" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+COLUMNS = {"text": "body", "answer": "kind.name"}
+
+
+@pytest.mark.parametrize(
+    ("row", "found"),
+    [
+        ({"body": "x", "text": "other"}, "x"),
+        ({"text": "other"}, "other"),
+        ({"body": None, "text": "other"}, None),
+        ({"other": 1}, ABSENT),
+    ],
+)
+def test_null_is_not_absent(row, found):
+    source = DataSource(train="a.csv", test="a.csv", columns=COLUMNS)
+    assert source.value(row, "text") is found or source.value(row, "text") == found
+
+
+@pytest.mark.parametrize(
+    ("row", "found"),
+    [
+        ({"kind": {"name": "a"}, "answer": "b"}, "a"),
+        ({"answer": "b"}, "b"),
+        ({"kind": None, "answer": "b"}, None),
+        ({"kind": {"name": None}, "answer": "b"}, None),
+        ({"kind": {}, "answer": "b"}, ABSENT),
+        ({"kind": "text", "answer": "b"}, "b"),
+        ({"kind.name": "c", "answer": "b"}, "c"),
+    ],
+)
+def test_a_nested_column_that_is_there_is_not_passed_over_for_another(row, found):
+    source = DataSource(train="a.csv", test="a.csv", columns=COLUMNS)
+    assert source.value(row, "answer") is found or source.value(row, "answer") == found
+
+
+def test_a_missing_gold_is_not_taken_from_another_column():
+    rows = [{"text": "x", "kind": "ham"}, {"text": "x", "kind": None, "answer": "spam"}]
+    data = {"train": rows, "test": rows, "columns": {"answer": "kind"}}
+    answer = {"rule": "label", "options": ["ham", "spam"]}
+    task = Task(name="t", fields={"text": ""}, answer=answer, data=data, prompt="{text}")
+    with pytest.raises(DataError) as caught:
+        task.examples("test")
+    assert "test row 1: field 'answer' (column 'kind') is missing (null" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+@pytest.mark.parametrize("header", ["text,label,label", "text,label,", "text,,label,"])
+def test_two_columns_of_one_name_are_refused(tmp_path, name, header):
+    content = f"{header}\n{','.join('x' * len(header.split(',')))}\n"
+    (tmp_path / name).write_text(content.replace(",", "\t") if name == "a.tsv" else content)
+    if header.split(",").count("") == 1:
+        assert read(tmp_path, name)[0][1]["text"] == "x"
+    else:
+        with pytest.raises(DataError, match=rf"{name}:1: two columns are called '(label)?'"):
+            read(tmp_path, name)
+
+
+def test_two_columns_of_one_name_are_refused_in_parquet_and_json(tmp_path):
+    table = pyarrow.Table.from_arrays([pyarrow.array(["a"])] * 2, names=["label", "label"])
+    parquet.write_table(table, tmp_path / "a.parquet")
+    (tmp_path / "a.jsonl").write_text('{"label": "a"}\n{"label": "a", "label": "b"}\n')
+    with pytest.raises(DataError, match=r"a\.parquet: two columns are called 'label'"):
+        read(tmp_path, "a.parquet")
+    with pytest.raises(DataError, match=r"a\.jsonl:2: the key 'label' stands twice"):
+        read(tmp_path, "a.jsonl")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+def test_a_cell_may_be_as_long_as_a_book(tmp_path, name):
+    mark = "," if name == "a.csv" else "\t"
+    (tmp_path / name).write_text(f"text{mark}answer\n{'x' * 200_000}{mark}a\n")
+    assert len(read(tmp_path, name)[0][1]["text"]) == 200_000
+
+
+def test_a_json_file_is_a_list_of_objects_or_a_line_each(tmp_path):
+    (tmp_path / "list.json").write_text('[\n {"text": "a"},\n {"text": "\\ud83d\\ude00"}\n]')
+    (tmp_path / "lines.json").write_text('{"text": "a"}\n{"text": "b"}\n')
+    rows = read(tmp_path, "list.json")
+    assert rows[1] == (f"{tmp_path}/list.json:row 2", {"text": "\U0001f600"})
+    assert [row["text"] for _, row in read(tmp_path, "lines.json")] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('["a"]', ":row 1: expected a JSON object, got str"),
+        ('[{"a": 1}', ": malformed JSON (Expecting ',' delimiter at column 10): a .json file is one list"),
+        ('[{"a": "\\ud83d"}]', ":row 1: a \\ud8xx escape is half a surrogate pair"),
+        ('{"rows": [\n1]}', ":1: malformed JSON"),
+        ("[" * 100_000, ": lists and objects are nested more than 200 deep"),
+    ],
+)
+def test_a_json_file_that_is_no_list_of_rows_is_named(tmp_path, content, said):
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, "a.json")
+    assert str(caught.value).startswith(f"{tmp_path}/a.json{said}")
+
+
+def test_parquet_columns_say_what_they_hold(tmp_path):
+    table = pyarrow.table(
+        {
+            "single": pyarrow.array([0.1, 2.5], pyarrow.float32()),
+            "bytes": pyarrow.array([b"fine film", b"caf\xc3\xa9"]),
+            "day": pyarrow.array([datetime.date(2024, 5, 1)] * 2),
+            "exact": pyarrow.array([Decimal("1.50")] * 2),
+            "many": pyarrow.array([[0.1], [0.2]], pyarrow.list_(pyarrow.float32())),
+        }
+    )
+    parquet.write_table(table, tmp_path / "a.parquet")
+    (_, row), _ = read(tmp_path, "a.parquet")
+    texts = [as_text(row[name]) for name in ("single", "bytes", "day", "exact")]
+    assert texts == ["0.1", "fine film", "2024-05-01", "1.5"]
+    assert row["many"] == [0.1]
+
+
+def test_a_large_parquet_file_is_read_as_a_small_one(tmp_path, monkeypatch):
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    datasets.disable_progress_bars()
+    table = pyarrow.table(
+        {
+            "x": pyarrow.array([0.1, None], pyarrow.float32()),
+            "at": pyarrow.array([datetime.datetime(2024, 5, 1, 12)] * 2, pyarrow.timestamp("ms")),
+            "raw": [b"a", b"b"],
+        }
+    )
+    parquet.write_table(table, tmp_path / "a.parquet")
+    small = read(tmp_path, "a.parquet")
+    monkeypatch.setattr("paft.data.IN_MEMORY", 1)
+    assert read(tmp_path, "a.parquet") == small
+
+
+def test_a_time_that_the_hubs_reader_made_of_a_text_is_refused_since_its_wording_is_lost(
+    tmp_path, monkeypatch
+):
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "test.jsonl").write_text('{"text": "x", "answer": "2024-05-01T12:30:00"}\n')
+    hub = {"hub": {"id": str(tmp_path / "data")}, "train": "test", "test": "test"}
+    task = Task(name="t", fields={"text": ""}, answer={"rule": "text"}, data=hub, prompt="{text}")
+    with pytest.raises(DataError, match=r"a time that the `datasets` library made of a JSON text"):
+        task.examples("test")
+
+
+def test_a_nested_gold_of_a_typed_file_whose_keys_may_be_filled_is_refused(tmp_path):
+    rows = [{"text": "x", "answer": {"a": 1, "b": None}}, {"text": "x", "answer": {"a": 1, "b": 2}}]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    answer = {"rule": "json"}
+
+    def golds(name):
+        data = {"train": str(tmp_path / name), "test": str(tmp_path / name)}
+        task = Task(name="t", fields={"text": ""}, answer=answer, data=data, prompt="{text}")
+        return [example.gold for example in task.examples("test")]
+
+    assert golds("a.jsonl") == ['{"a": 1, "b": null}', '{"a": 1, "b": 2}']
+    with pytest.raises(DataError, match=r"a\.parquet:row 1: .*typed columns do not tell which"):
+        golds("a.parquet")

@@ -40,7 +40,8 @@ def refused(answer, value, **columns):
     ("meant", "value", "letter"),
     [
         ("index", 1, "B"), ("index", "0", "A"), ("index", 3.0, "D"),
-        ("position", 1, "A"), ("position", "4", "D"), ("text", 1, "A"), ("text", "4", "D"), ("letter", "C", "C"),
+        ("position", 1, "A"), ("position", "4", "D"), ("text", 1, "A"), ("text", "4", "D"),
+        ("letter", "C", "C"),
     ],
 )  # fmt: skip
 def test_a_setting_says_what_of_an_option_the_gold_answer_is(meant, value, letter):
@@ -101,7 +102,7 @@ def test_a_gold_answer_that_can_only_be_read_in_one_way_is_read(answer, value, c
     [
         (CHOICE, 2, {"choices": ["x", "y", "z"]}, "set `answer.gold` to index"),
         (INDEX, 3, {"choices": ["x", "y", "z"]}, "counted from 0, of an option"),
-        ({"rule": "choice", **EACH, "gold": "position"}, 0, {"choices": ["x", "y"]}, "counted from 1, of an option"),
+        ({**CHOICE, "gold": "position"}, 0, {"choices": ["x", "y"]}, "counted from 1, of an option"),
         (INDEX, "1.5", {"choices": ["x", "y"]}, "counted from 0, of an option"),
         ({"rule": "label", "options": {"0": "a", "1": "b"}}, 2, {}, "is not among the options (a, b)"),
         (CHOICE, -1, {"choices": ["x", "y"]}, "hides its answers"),

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from paft.errors import ConfigError, DataError, PromptError
+from paft.errors import SCREEN, ConfigError, DataError, PromptError
 from paft.prompt import Prompt
 from paft.schema import parse
 from paft.task import Task, load_task
@@ -241,3 +241,29 @@ def test_a_missing_task_file_is_named(tmp_path):
 def test_a_task_object_is_taken_as_it_is():
     made = task(LABEL)
     assert load_task(made) is made
+
+
+@pytest.mark.parametrize("template", ["{{ text }}", "Say: {{text}}", "{text} of {{ options }}"])
+def test_a_placeholder_in_doubled_braces_is_told_to_be_written_in_single_ones(template):
+    name = "options" if "options" in template else "text"
+    with pytest.raises(PromptError) as caught:
+        task(LABEL).check_prompt(Prompt(template))
+    assert f"{name!r} in doubled braces, which stand for literal ones: write {{{name}}}" in str(caught.value)
+
+
+@pytest.mark.parametrize("template", ["{text} {{text}}", "{text} {{ other }}", '{text} {{"a": 1}}'])
+def test_literal_braces_are_left_alone(template):
+    task(LABEL).check_prompt(Prompt(template))
+
+
+def test_no_message_is_longer_than_a_screen():
+    long = "x" * 1_000_000
+    for row in ({"text": "a", "answer": long}, {"text": "a", **{f"c{i}": 1 for i in range(10_000)}}):
+        message = bad_row(LABEL, row)
+        assert message.startswith("test row 1: ") and len(message) <= SCREEN
+    for changes in ({"description": [long]}, {"fields": {long: 1}}, {"thresholds": [long] * 50}, {long: 1}):
+        message = refused(LABEL, **changes)
+        assert message.startswith("task.yaml: ") and len(message) <= SCREEN
+    with pytest.raises(ConfigError) as caught:
+        task({"rule": "label", "options": [long, long]})
+    assert len(str(caught.value)) <= SCREEN

@@ -59,4 +59,4 @@ def shown(value: object) -> str:
     try:
         return shorten(repr(value), SHOWN)
     except (RecursionError, ValueError):  # nested too deeply, or a whole number of thousands of digits
-        return f"a {type(value).__name__} too large to show"
+        return f"{type(value).__name__} too large to show"
