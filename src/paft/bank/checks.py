@@ -88,7 +88,9 @@ def placeholder_missing(template: str, task: Task) -> str | None:
     """Return a field the template leaves out."""
     used = Prompt(template).placeholders
     required = [*task.fields, *([OPTIONS] if task.answer.options_field else [])]
-    return next(("{" + name + "}" for name in required if name not in used), None)
+    missing = next(("{" + name + "}" for name in required if name not in used), None)
+    doubled = missing and re.search(rf"\{{\{{\s*{missing[1:-1]}\s*\}}\}}", template)
+    return f"{missing}, which stands in doubled braces" if doubled else missing
 
 
 def placeholder_unknown(template: str, task: Task) -> str | None:

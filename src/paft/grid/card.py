@@ -276,6 +276,7 @@ def _unknown(inputs: Inputs, figures: Mapping[str, Any] | None) -> str:
         f"Prompts unlike those of the bank (fingerprint {inputs.bank.fingerprint}): other languages, other "
         "lengths, several examples in the prompt.",
         f"Other tasks{unlike}. What the base model could do besides may have been lost.",
+        *inputs.repeats,
         "Other training seeds: this is one of them.",
         "Harmful output, bias and privacy: not measured.",
         "The licence: see those of the base model and of the data.",

@@ -35,10 +35,11 @@ from paft.evaluate.runner import judge, processes
 from paft.evaluate.server import ServedModel, Server
 from paft.evaluate.vllm import VllmModel, import_vllm, load_vllm
 from paft.files import write_json, write_text
+from paft.grid.answer_tokens import check_lengths, check_options
 from paft.grid.cell import Reporter
 from paft.grid.inputs import bank_file, sample
 from paft.grid.runner import claim_output
-from paft.model import LanguageModel, check_model, load_model, model_fingerprint, resolve_model
+from paft.model import LanguageModel, check_model, load_encoder, load_model, model_fingerprint, resolve_model
 from paft.progress import Silent
 from paft.prompt import Prompt
 from paft.quantised import four_bit, trained_quantised
@@ -164,7 +165,9 @@ def evaluate(
     reporter = reporter or Silent()
     task = task or load_task(config.task, config.data)
     bank = bank or load_bank(bank_file(config.task, config.bank))
-    examples = _check(config, task, bank)
+    examples, warnings = _check(config, task, bank)
+    for warning in warnings:
+        reporter.finish(task.name, f"warning: {warning}")
     output = Path(config.output)
     first = processes()[0] == 0
     if first:
@@ -180,13 +183,14 @@ def evaluate(
         "environment": environment(),
         **_judge_splits(config, task, bank, examples, reporter),
     }
+    results["warnings"] = [*warnings, *results["warnings"]]
     if first:
         write_json(output / "results.json", results)
     return results
 
 
-def _check(config: EvaluateConfig, task: Task, bank: Bank) -> Sequence[Example]:
-    """Refuse what cannot be judged; return the examples to judge on."""
+def _check(config: EvaluateConfig, task: Task, bank: Bank) -> tuple[Sequence[Example], list[str]]:
+    """Refuse what cannot be judged; return the examples to judge on, and warnings."""
     check_opt_in(task, config.evaluate.allow_code)
     for prompt in bank.require(config.split):
         task.check_prompt(prompt)
@@ -195,7 +199,18 @@ def _check(config: EvaluateConfig, task: Task, bank: Bank) -> Sequence[Example]:
     _check_judged(config)
     examples = sample(task.examples("test"), config.evaluate.examples)
     config.cells(len(bank.require(config.split)), len(examples))
-    return examples
+    return examples, _check_answers(config, task, examples)
+
+
+def _check_answers(config: EvaluateConfig, task: Task, examples: Sequence[Example]) -> list[str]:
+    """Refuse answers that the tokenizer cannot tell apart or that do not fit; a server tells neither."""
+    if config.backend == "openai":
+        return []
+    encoder = load_encoder(config.model, config.max_length, config.chat)
+    if task.answer.closed and not config.evaluate.generate:
+        check_options(encoder, task, examples)
+        return []
+    return check_lengths(encoder, task, examples)
 
 
 def _check_judged(config: EvaluateConfig) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from paft.errors import ConfigError, DataError
 from paft.evaluate.code_answer import check_opt_in
 from paft.examples import Examples
 from paft.grid.methods import METHODS, Method
+from paft.grid.repeats import count_repeats, repeats_warning
 from paft.model import resolve_model
 from paft.prompt import Prompt
 from paft.task import Example, Task, load_task
@@ -40,6 +42,7 @@ class Inputs:
         test: Test examples in use; none where nothing is judged.
         validation: Examples for validation during training, if there is to be any.
         generators: Language models that rewrite prompts for methods that have it done, if any.
+        warnings: What was found that is no reason to stop.
     """
 
     task: Task
@@ -48,6 +51,12 @@ class Inputs:
     test: Sequence[Example]
     validation: Sequence[Example] = ()
     generators: Generators | None = None
+    warnings: Sequence[str] = ()
+
+    @cached_property
+    def repeats(self) -> list[str]:
+        """A warning if test examples are training examples; all examples are read for it."""
+        return repeats_warning(count_repeats(self.train, self.test), len(self.test))
 
     def judged(self) -> dict[str, Sequence[Prompt]]:
         """Prompts to judge on, by split: unseen ones, adversarial ones if any, the user's own."""

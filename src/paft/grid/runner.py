@@ -14,6 +14,7 @@ Layout of the output folder::
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,12 @@ from paft.evaluate.report import write_report
 from paft.evaluate.rows import judging
 from paft.evaluate.runner import processes
 from paft.files import disk_error, fingerprint, read_json, write_json, write_text
+from paft.grid.answer_tokens import check_lengths, check_options
 from paft.grid.baselines.settings import Choose
 from paft.grid.cell import CellPlan, Reporter, plan_cells, run_cell, weights_name
 from paft.grid.inputs import Inputs, load_inputs
 from paft.grid.methods import METHODS
-from paft.model import check_model, model_fingerprint, resolve_model
+from paft.model import check_model, load_encoder, model_fingerprint, resolve_model
 from paft.progress import Silent
 from paft.quantised import four_bit
 from paft.record import environment
@@ -63,6 +65,8 @@ def run(
     reporter = reporter or Silent()
     inputs = checked_inputs(config, task, bank)
     prepare(config, inputs)
+    for warning in inputs.warnings:
+        reporter.finish(inputs.task.name, f"warning: {warning}")
     cells = []
     for plan in plan_cells(config):
         try:
@@ -88,7 +92,11 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
     check_model(config.model, config.chat)
     if config.train.adapt.quantised:
         four_bit()
-    return inputs
+    encoder = load_encoder(config.model, config.train.max_length, config.chat)
+    check_options(encoder, inputs.task, inputs.train, inputs.test)
+    if inputs.task.answer.closed and not config.evaluate.generate:
+        return inputs
+    return dataclasses.replace(inputs, warnings=check_lengths(encoder, inputs.task, inputs.test))
 
 
 def prepare(config: RunConfig, inputs: Inputs) -> None:
@@ -134,7 +142,7 @@ def gather_run(config: RunConfig, inputs: Inputs, cells: Sequence[Mapping[str, A
             {"seen": seen.id, "unseen": unseen.id, "similarity": round(similarity, 3)}
             for seen, unseen, similarity in near
         ],
-        "warnings": warnings + gathered.pop("warnings"),
+        "warnings": [*warnings, *inputs.warnings, *inputs.repeats, *gathered.pop("warnings")],
         "judging": judging(inputs.task, generate=config.evaluate.generate),
         "config": config.model_dump(mode="json"),
         "environment": environment(),

@@ -18,12 +18,13 @@ from paft.config import RunConfig
 from paft.errors import ConfigError
 from paft.evaluate.runner import processes
 from paft.files import disk_error, write_text
+from paft.grid.answer_tokens import check_options
 from paft.grid.card import write_card
 from paft.grid.cell import CellPlan, Reporter, train_cell, weights_name
 from paft.grid.inputs import Inputs, load_inputs
 from paft.grid.methods import METHODS
 from paft.grid.runner import claim_output, identity
-from paft.model import check_model
+from paft.model import check_model, load_encoder
 from paft.progress import Silent
 from paft.quantised import four_bit
 from paft.task import Task
@@ -56,6 +57,8 @@ def train(
     plan = CellPlan(only_method(config), only_seed(config))
     inputs = load_inputs(config, task, bank, judge=False)
     check_model(config.model, config.chat)
+    encoder = load_encoder(config.model, config.train.max_length, config.chat)
+    check_options(encoder, inputs.task, inputs.train)
     if config.train.adapt.quantised:
         four_bit()  # refuses before anything is written
     output = Path(config.output)
