@@ -197,3 +197,13 @@ def test_a_fingerprint_sees_values_and_order_of_lists():
 def test_a_fingerprint_is_the_same_in_every_version():
     # A change here makes every finished run refuse to resume.
     assert fingerprint({"b": [1, 2.5, None], "a": "é"}) == "d764fee2563da33e"
+
+
+@pytest.mark.parametrize("value", ["7" * 5_000, "[" * 100_000, '{"a": ' * 100_000])
+def test_json_that_runs_away_is_one_line(tmp_path, value):
+    path = tmp_path / "a.json"
+    path.write_text(f'{{"a": {value}}}')
+    for read in (lambda: read_json(path, "results"), lambda: list(read_jsonl(path, "bank"))):
+        with pytest.raises(DataError, match=r"a\.json.*: malformed JSON") as caught:
+            read()
+        assert len(str(caught.value)) < 300

@@ -109,6 +109,7 @@ def test_a_gold_answer_that_can_only_be_read_in_one_way_is_read(answer, value, c
         (INDEX, -1, {"choices": ["x", "y"]}, "hides its answers"),
         (CHOICE, "x", {"choices": ["x", None]}, "an item of field 'choices' is missing"),
         (CHOICE, "x", {"choices": ["x", ["y"]]}, "field 'choices' must be text"),
+        ({"rule": "label", **EACH}, "x", {"choices": ["x", " "]}, "an option is blank ('x', ' ')"),
     ],
 )  # fmt: skip
 def test_a_gold_answer_that_names_no_option_is_refused(answer, value, columns, said):

@@ -2,6 +2,7 @@
 
 import datetime
 import math
+import pickle
 from decimal import Decimal
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paft.data import HeldRows
 from paft.values import CLOCK, FILLED, as_text, from_arrow
 
 NOON = datetime.datetime(2024, 5, 1, 12)
@@ -99,3 +101,9 @@ def test_a_float_of_32_bits_is_shown_with_the_digits_it_has(number):
 )
 def test_arrow_values_are_what_their_types_say(kind, value, found):
     assert from_arrow(value, kind) == found
+
+
+def test_rows_with_values_that_cannot_be_told_have_one_hash_in_every_process():
+    rows = HeldRows([("a.parquet:row 1", {"x": from_arrow({"y": None}, pa.struct([("y", pa.string())]))})])
+    assert rows.digest() == HeldRows(pickle.loads(pickle.dumps(rows.rows))).digest()
+    assert " at 0x" not in repr(rows.rows)

@@ -19,6 +19,7 @@ from paft.grid.baselines.settings import Choose
 from paft.schema import Schema, nearest, parse
 from paft.train.settings import Adapt as Adapt
 from paft.train.settings import Train as Train
+from paft.yaml_text import load_yaml
 
 BUILTIN_TASK = "routing"
 BUILTIN_MODEL = "tiny"
@@ -189,7 +190,7 @@ def parse_overrides(items: Sequence[str]) -> dict[str, Any]:
             raise ConfigError(f"--set {item!r}: write key=value, for instance train.epochs=2")
         try:
             # YAML 1.1 reads 2e-3 as text; numbers in exponent form are common for learning rates.
-            found[key] = _number(value) if _number(value) is not None else yaml.safe_load(value)
+            found[key] = _number(value) if _number(value) is not None else load_yaml(value)
         except yaml.YAMLError:
             raise ConfigError(f"--set {item!r}: the value is not valid YAML") from None
     return found

@@ -301,11 +301,8 @@ class Task(Schema):
             texts = self._texts(row, answer.options_field, where) or ()
             if not 2 <= len(texts) <= len(string.ascii_uppercase):
                 raise DataError(f"{where}: field {answer.options_field!r} must be a list of 2 to 26 options")
-            if answer.rule == "label" and (pair := twins(texts)) is not None:
-                raise DataError(
-                    f"{where}: options {shown(pair[0])} and {shown(pair[1])} are one word to a reader: "
-                    "correct the row"
-                )
+            if answer.rule == "label":
+                _check_words(texts, where)
         if answer.keys_field is not None:
             keys = self._texts(row, answer.keys_field, where)
             if keys is None or len(keys) != len(texts):
@@ -324,6 +321,15 @@ class Task(Schema):
             return texts, (), texts[at]
         letters = tuple(string.ascii_uppercase[: len(texts)])
         return letters, texts, letters[at]
+
+
+def _check_words(options: Sequence[str], where: str) -> None:
+    """Refuse options of a row that cannot be answered, or not told apart."""
+    if not all(option.strip() for option in options):
+        raise DataError(f"{where}: an option is blank ({', '.join(map(shown, options))}): correct the row")
+    if (pair := twins(options)) is not None:
+        one, other = map(shown, pair)
+        raise DataError(f"{where}: options {one} and {other} are one word to a reader: correct the row")
 
 
 def load_task(source: str | Path | Task, data: str | Path | None = None) -> Task:

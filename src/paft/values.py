@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Final
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pyarrow import DataType
 
 
+@dataclass(frozen=True)
 class Unknown:
     """A value whose content cannot be told; using it is refused with the reason.
 
@@ -40,8 +42,7 @@ class Unknown:
         why: What cannot be told.
     """
 
-    def __init__(self, why: str) -> None:
-        self.why = why
+    why: str
 
 
 FILLED: Final = Unknown("null, or left out: files with typed columns do not tell which")
