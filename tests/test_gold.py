@@ -85,6 +85,9 @@ def test_words_beside_a_number_are_refused_under_rule_number(value):
         ("The answer is $1,250.50.", "1250.5"),
         ("48 - 2 = 46", "46"),
         ("in all, 5 kg", "5"),
+        ("Step 2: 18", "18"),
+        ("(5 + 7) = \\boxed{12}", "12"),
+        ("20 - 8 = -12", "-12"),
     ],
 )
 def test_working_that_ends_with_a_number_is_a_gold_of_rule_final_number(text, number):
@@ -99,6 +102,13 @@ def test_working_that_ends_with_a_number_is_a_gold_of_rule_final_number(text, nu
         ("so it is\n#### 18 dollars", "behind #### stands not one number"),
         ("so it is\n####", "behind #### stands not one number"),
         ("it is 3/4", "is a part of something else"),
+        ("it is 3\u20444", "is a part of something else"),
+        ("it is 7 \u00bd", "is a part of something else"),
+        ("it is 5\u2076", "is a part of something else"),
+        ("it is 5 \u00b1 1", "is a part of something else"),
+        ("it is 3 : 4", "is a part of something else"),
+        ("at 12:30", "is a part of something else"),
+        ("v2.0.1", "is a part of something else"),
         ("it is 20 %", "is a part of something else"),
         ("it is 1 234", "is a part of something else"),
         ("on 2024-05-01", "is a part of something else"),

@@ -34,8 +34,12 @@ from paft.numerals import find_numbers, fold, read_number
 from paft.values import Unknown, as_text
 
 SEVERAL = ("number", "final_number", "text")  # rules whose gold answer may be a list of references
-_BEFORE = re.compile(r"[\d)%\u00bc-\u00be][ \u00a0]*[/:^*\u00d7-]\s*$|\d[.,:/]$|\w$")
-_BEHIND = re.compile(r"\s*[%\u2030/\u00b0^:]|\w|[\u00b2\u00b3\u00b9\u00bc-\u00be]|[.,-]\d")
+_FRACTIONS = "\u00bc-\u00be\u2150-\u215e"
+_POWERS = "\u00b2\u00b3\u00b9\u2070-\u2079"
+_BEFORE = re.compile(
+    rf"[\d)%{_FRACTIONS}](?:[ \u00a0]*[/\u2044\u2215\uff0f\u00f7^*\u00d7\u00b1-]\s*| :\s*|:)$|\d[.,]$|\w$"
+)
+_BEHIND = re.compile(rf"\s*[%\u2030\uff05/\u2044\u2215\uff0f\u00b0^:{_FRACTIONS}]|[\w{_POWERS}]|[.,-]\d")
 
 
 def gold_texts(rule: str, value: Any) -> tuple[str, ...]:

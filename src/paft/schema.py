@@ -66,7 +66,7 @@ def _explain(model: type[BaseModel], item: dict[str, Any]) -> str:
         return f"key {path!r} is missing"
     value = item.get("input")
     message = item["msg"].removeprefix("Value error, ")
-    if item["type"] == "string_type" and not isinstance(value, (list, dict)):
+    if item["type"] == "string_type":
         return f"{path}: {unquoted(value)}"
     got = "" if isinstance(value, dict) else f" (got {shown(value)})"
     return f"{path}: {message}{got}"
@@ -76,16 +76,14 @@ def unquoted(value: Any) -> str:
     """Say what to do about a value that YAML took for something else than the text it is to be.
 
     >>> unquoted(True)
-    "text is wanted, and an unquoted word is not always text in YAML (got True): quote 'yes', 'on' or 'true'"
+    "Input should be a valid string (got True): quote 'yes', 'on' or 'true'"
     """
-    words = {"True": "'yes', 'on' or 'true'", "False": "'no', 'off' or 'false'", "None": "'null' or '~'"}
-    quoted = words.get(str(value) if value is None or isinstance(value, bool) else "", f"'{shown(value)}'")
-    if isinstance(value, (list, dict)):
-        return f"text is wanted (got {shown(value)})"
-    return (
-        "text is wanted, and an unquoted word is not always text in YAML "
-        f"(got {shown(value)}): quote {quoted}"
-    )
+    if isinstance(value, (list, tuple, dict)):
+        return f"Input should be a valid string (got {shown(value)})"
+    words = {True: "'yes', 'on' or 'true'", False: "'no', 'off' or 'false'", None: "'null' or '~'"}
+    known = value is None or isinstance(value, bool)  # 1 is not True here
+    quoted = words[value] if known else f"'{shown(value)}'"
+    return f"Input should be a valid string (got {shown(value)}): quote {quoted}"
 
 
 def _known_keys(model: type[BaseModel], path: list[str]) -> list[str]:
