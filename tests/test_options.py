@@ -104,6 +104,7 @@ def test_a_gold_answer_that_can_only_be_read_in_one_way_is_read(answer, value, c
         (INDEX, 3, {"choices": ["x", "y", "z"]}, "counted from 0, of an option"),
         ({**CHOICE, "gold": "position"}, 0, {"choices": ["x", "y"]}, "counted from 1, of an option"),
         (INDEX, "1.5", {"choices": ["x", "y"]}, "counted from 0, of an option"),
+        ({"rule": "label", "options": ["bad", "good"]}, 1, {}, "set `answer.gold` to index (counted from 0)"),
         ({"rule": "label", "options": {"0": "a", "1": "b"}}, 2, {}, "is not among the options (a, b)"),
         (CHOICE, -1, {"choices": ["x", "y"]}, "hides its answers"),
         (INDEX, -1, {"choices": ["x", "y"]}, "hides its answers"),

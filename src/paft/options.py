@@ -39,7 +39,7 @@ def find_gold(answer: Answer, gold: str, texts: Sequence[str], keys: Sequence[st
         del readings["text"]  # every word is a key too: the mapping says of each what it stands for
     fitting = {name: found for name, found in readings.items() if found}
     if fitting.keys().isdisjoint(usable):
-        raise ValueError(_none(answer, bool(fitting), texts, keys))
+        raise ValueError(_none(answer, gold, texts, keys))
     places = sorted(set().union(*fitting.values()))
     if len(places) == 1:
         return places[0]
@@ -79,11 +79,13 @@ def _reading(
     return [place] if 0 <= place < len(texts) else []
 
 
-def _none(answer: Answer, counted: bool, texts: Sequence[str], keys: Sequence[str] | None) -> str:
+def _none(answer: Answer, gold: str, texts: Sequence[str], keys: Sequence[str] | None) -> str:
     if keys is not None and answer.gold in (None, "key"):
         return f"is none of the keys ({_listed(keys)})"
     if answer.gold not in (None, "text"):
         return f"is not {_MEANT[str(answer.gold)]} an option, as the task's `answer.gold` says"
+    listed = answer.gold is None and not isinstance(answer.options, dict)
+    counted = listed and _WHOLE.fullmatch(gold) and int(gold) <= len(texts)
     hint = " or set `answer.gold` to index (counted from 0) or position (from 1)" if counted else ""
     return (
         f"is not among the options ({_listed(texts)}): correct the row or the task's `answer.options`{hint}"
@@ -91,4 +93,4 @@ def _none(answer: Answer, counted: bool, texts: Sequence[str], keys: Sequence[st
 
 
 def _listed(words: Sequence[str]) -> str:
-    return ", ".join(words[:12]) + (", ..." if len(words) > 12 else "")
+    return ", ".join(" ".join(word.split()) for word in words[:12]) + (", ..." if len(words) > 12 else "")

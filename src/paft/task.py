@@ -248,7 +248,7 @@ class Task(Schema):
     def _value(self, row: Mapping[str, Any], name: str, where: str) -> Any:
         value = self.data.value(row, name)
         if value is ABSENT:
-            present = ", ".join(map(str, row)) or "nothing"
+            present = " ".join(", ".join(map(str, row)).split()) or "nothing"
             raise DataError(
                 f"{where}: {self._named(name)} is missing; the row has: {present}. "
                 "Map it under `data.columns` if it has another name"

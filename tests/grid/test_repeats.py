@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 import paft as api
 from paft import task as tasks
+from paft.grid.evaluation import EvaluateConfig, evaluate
 from paft.grid.repeats import count_repeats, repeats_warning
+from paft.grid.training import train
 from paft.task import Example, Task
 
 WORDS = st.lists(st.sampled_from(["a", "A", " a", "a\t", "b", "a b", "a  B", "\u00df", "ss", ""]), max_size=8)
@@ -84,3 +86,13 @@ def test_a_run_tells_it_in_the_terminal_in_its_results_in_the_report_and_on_the_
 def test_a_run_without_repeats_is_not_warned(configure, tmp_path):
     results = api.run(configure(tmp_path / "out", methods=("base",)))
     assert not [warning for warning in results["warnings"] if "training examples too" in warning]
+
+
+def test_evaluate_tells_it_of_what_was_trained(leaky, tmp_path):
+    train(leaky.model_copy(update={"output": str(tmp_path / "trained")}))
+    asked = {"task": leaky.task, "bank": leaky.bank, "model": leaky.model}
+    adapter = str(tmp_path / "trained" / "adapter")
+    trained = evaluate(EvaluateConfig(**asked, adapter=adapter, output=str(tmp_path / "a")))
+    base = evaluate(EvaluateConfig(**asked, output=str(tmp_path / "b")))
+    assert sum("4 of 10 test examples" in warning for warning in trained["warnings"]) == 1
+    assert base["warnings"] == []

@@ -19,7 +19,7 @@ from paft.bank import Bank, load_bank
 from paft.bank.diversity import embed_prompts
 from paft.chat import check_chat
 from paft.config import BUILTIN_MODEL, BUILTIN_TASK, Chat, Evaluate
-from paft.errors import ConfigError
+from paft.errors import ConfigError, DataError
 from paft.evaluate.budget import estimate_from, parse_budget, sample_cells
 from paft.evaluate.code_answer import check_opt_in
 from paft.evaluate.matrix import Matrix
@@ -38,6 +38,7 @@ from paft.files import write_json, write_text
 from paft.grid.answer_tokens import check_lengths, check_options
 from paft.grid.cell import Reporter
 from paft.grid.inputs import bank_file, sample
+from paft.grid.repeats import count_repeats, repeats_warning
 from paft.grid.runner import claim_output
 from paft.model import LanguageModel, check_model, load_encoder, load_model, model_fingerprint, resolve_model
 from paft.progress import Silent
@@ -199,7 +200,19 @@ def _check(config: EvaluateConfig, task: Task, bank: Bank) -> tuple[Sequence[Exa
     _check_judged(config)
     examples = sample(task.examples("test"), config.evaluate.examples)
     config.cells(len(bank.require(config.split)), len(examples))
-    return examples, _check_answers(config, task, examples)
+    return examples, [*_check_answers(config, task, examples), *_repeats(config, task, examples)]
+
+
+def _repeats(config: EvaluateConfig, task: Task, examples: Sequence[Example]) -> list[str]:
+    """Warn if a trained model is judged on examples that the task trains on."""
+    whole = (Path(config.model).parent / "train.json").exists()  # all weights, as `paft train` leaves them
+    if config.adapter is None and not whole:
+        return []
+    try:
+        train = task.examples("train")
+    except DataError:  # whoever judges a model need not have what it was trained on
+        return []
+    return repeats_warning(count_repeats(train, examples), len(examples))
 
 
 def _check_answers(config: EvaluateConfig, task: Task, examples: Sequence[Example]) -> list[str]:
