@@ -66,7 +66,13 @@ def why_unreadable(rule: str, gold: str) -> str | None:
     """
     check = _CHECKS.get(rule)
     why = check(gold) if check else None
-    return why or (None if extract(rule, gold) is not None else "there is no answer in it")
+    if why is not None:
+        return why
+    read = extract(rule, gold)
+    if read is None:
+        return "there is no answer in it"
+    number = read_number(gold) if rule in ("number", "final_number") else None
+    return None if number in (None, read) else f"a reply that equals it would be read as {read}"
 
 
 def _json_text(value: Any) -> str:

@@ -24,6 +24,7 @@ from paft.bank.importers.jinja import template_of
 from paft.bank.store import SPLITS
 from paft.errors import ConfigError, PaftError, PromptError
 from paft.evaluate.extract import extract
+from paft.gold import why_unreadable
 from paft.prompt import Prompt, unparse
 from paft.task import Task
 
@@ -207,7 +208,7 @@ def test_lm_eval_judges_an_open_answer_as_paft_does(tmp_path, cache, rule):
         ],
         "text": ["Paris.", "\n  PARIS!\nno", '"new york"', "New York", "x", "é", "?", "São Paulo;"],
     }[rule]
-    golds = [text for text in said if extract(rule, text) is not None]
+    golds = [text for text in said if why_unreadable(rule, text) is None]
     export_bank(OPEN_BANK, tmp_path / "group", "lm-eval", task=open_task(rule, golds))
     tasks, _ = group_of(tmp_path / "group", f"paft_{rule}_test")
     loaded = next(iter(tasks.values()))
@@ -218,6 +219,15 @@ def test_lm_eval_judges_an_open_answer_as_paft_does(tmp_path, cache, rule):
             ((result,),) = regex.apply([[text]], [doc])
             score = loaded.process_results(doc, [result])["exact_match"]
             assert bool(score) == (extract(rule, text) == extract(rule, gold)), (text, gold)
+
+
+@pytest.mark.parametrize("target", ["lm-eval", "promptfoo"])
+def test_examples_with_several_right_answers_are_refused(tmp_path, target):
+    task = open_task("text", ["Paris", ["Rome", "Roma"]])
+    provider = {"provider": "echo"} if target == "promptfoo" else {}
+    with pytest.raises(ConfigError, match="test example 1 has 2 right answers"):
+        export_bank(OPEN_BANK, tmp_path / "out", target, task=task, **provider)
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_lm_eval_data_hold_fields_options_and_answers(tmp_path):

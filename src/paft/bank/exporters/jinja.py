@@ -9,11 +9,11 @@ read again, as far as the tool that renders keeps to that.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from paft.errors import ConfigError
 from paft.prompt import Prompt
-from paft.task import Task
+from paft.task import Example, Task
 
 # Constants and operators of the two languages, and the receiver of Jinja's own render method.
 # Answer rules that neither lm-eval nor promptfoo reads without code of its own.
@@ -57,3 +57,17 @@ def check_names(task: Task, tool: str, reserved: frozenset[str] = NOT_VARIABLES)
                 f"task {task.name!r} cannot be exported for {tool}: field {name!r} is a reserved word "
                 "there; rename it in the task and map the column under `data.columns`"
             )
+
+
+def check_golds(task: Task, tool: str, examples: Sequence[Example]) -> None:
+    """Refuse examples with several right answers: a tool that knows the first only scores otherwise.
+
+    Raises:
+        ConfigError: If there is one.
+    """
+    several = next((example for example in examples if example.references), None)
+    if several is not None:
+        raise ConfigError(
+            f"task {task.name!r} cannot be exported for {tool}: test example {several.index} has "
+            f"{len(several.golds)} right answers, and {tool} would know the first of them only"
+        )

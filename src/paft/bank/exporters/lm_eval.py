@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from paft.bank.exporters.folder import new_folder, write_parquet, yaml_text
-from paft.bank.exporters.jinja import NO_COUNTERPART, check_names, jinja_text
+from paft.bank.exporters.jinja import NO_COUNTERPART, check_golds, check_names, jinja_text
 from paft.bank.store import Bank
 from paft.errors import ConfigError, PromptError
 from paft.evaluate.extract import extract
@@ -57,6 +57,7 @@ def write_lm_eval(bank: Bank, output: Path, task: Task, split: str) -> None:
     check_names(task, "lm-eval")
     prompts = bank.require(split)
     examples = task.examples("test")
+    check_golds(task, "lm-eval", examples)
     for prompt in prompts:
         task.check_prompt(prompt)
         if task.answer.closed:

@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from paft.bank.exporters.folder import yaml_text
-from paft.bank.exporters.jinja import NO_COUNTERPART, NOT_VARIABLES, check_names, jinja_text, quoted
+from paft.bank.exporters.jinja import (
+    NO_COUNTERPART,
+    NOT_VARIABLES,
+    check_golds,
+    check_names,
+    jinja_text,
+    quoted,
+)
 from paft.bank.store import Bank
 from paft.errors import ConfigError
 from paft.evaluate.extract import extract
@@ -59,6 +66,7 @@ def write_promptfoo(bank: Bank, output: Path, task: Task, split: str, provider: 
     for prompt in prompts:
         task.check_prompt(prompt)
     examples = task.examples("test")
+    check_golds(task, "promptfoo", examples)
     in_pieces = _unsafe_fields(examples)
     config: dict[str, Any] = {
         "description": f"Task {task.name}, {split} prompts of bank {bank.fingerprint}",
