@@ -12,10 +12,10 @@ from paft.yaml_text import SIZE
 def refused(tmp_path, text):
     path = tmp_path / "a.yaml"
     path.write_text(text)
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(ConfigError) as caught:
         read_yaml(path, "task")
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 5
     message = str(caught.value)
     assert message.startswith(f"{path}") and "not valid YAML" in message
     assert "\n" not in message and len(message) < 1_500
