@@ -72,11 +72,9 @@ def first_line(text: str) -> str | None:
     'paris'
     """
     for line in text.splitlines():
-        if _FENCE.fullmatch(line):
-            continue
-        answer = same_case(bare(_STRONG.sub(lambda match: match[1] or match[2], line)))
-        if has_substance(answer):
-            return answer
+        answer = bare(_STRONG.sub(lambda match: match[1] or match[2], line))
+        if has_substance(answer) and not _FENCE.fullmatch(line):
+            return same_case(answer)
     return None
 
 
