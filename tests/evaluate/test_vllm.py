@@ -49,8 +49,11 @@ class LLM:
 
     made = 0
 
-    def __init__(self, model, *, dtype, max_model_len, enable_lora=False, max_lora_rank=16):
+    def __init__(
+        self, model, *, dtype, max_model_len, enable_lora=False, max_lora_rank=16, generation_config="auto"
+    ):
         assert dtype == "bfloat16"
+        assert generation_config == "vllm"  # "auto" takes the checkpoint's limits
         assert max_lora_rank in vllm_path.LORA_RANKS
         self.folder, self.longest, self.enable_lora = model, max_model_len, enable_lora
         if max_model_len > 512:
