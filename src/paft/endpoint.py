@@ -17,12 +17,13 @@ import os
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from paft.completion import End, is_filtered, read_choice, refused_parameters
 from paft.connection import Connection, DeadlineError, RedirectError
 from paft.errors import ConfigError, ModelError, PaftError
 from paft.files import fingerprint
@@ -77,6 +78,7 @@ class Endpoint:
         top_p: Share of probability sampled from; the endpoint's default where left out.
         max_tokens: Tokens of one reply at most.
         chat: Chat completions; else plain ones, of the messages' text alone.
+        extra: Parameters beyond OpenAI's, and their values.
     """
 
     title: str
@@ -87,6 +89,7 @@ class Endpoint:
     top_p: float | None = None
     max_tokens: int = 2048
     chat: bool = True
+    extra: tuple[tuple[str, float], ...] = ()
 
     @property
     def url(self) -> str:
@@ -144,12 +147,20 @@ class Reply:
         input_tokens: Tokens of the request, estimated from its length where nobody counted.
         output_tokens: Tokens of the reply, likewise.
         counted: Whether the endpoint counted both, in numbers that can be true.
+        ended: How the reply ended: by itself, at the limit of tokens, or withheld by a filter.
+        sampled: Whether the model takes no temperature, so that it is one of many possible replies.
     """
 
     text: str
     input_tokens: int
     output_tokens: int
     counted: bool = True
+    ended: End = "stop"
+    sampled: bool = False
+
+
+class WithheldError(ModelError):
+    """An endpoint's content filter refused this one request; others may be answered."""
 
 
 class Client(Protocol):
@@ -204,6 +215,7 @@ class EndpointClient:
         self._endpoint, self._settings, self._pause = endpoint, settings, pause
         self._key = endpoint.key()
         self._limit_name = "max_tokens"
+        self._left_out: set[str] = set()  # parameters that the endpoint was found to refuse
         self._openai = openai
         self._connection = Connection(endpoint.url, self._key, settings.timeout, settings.deadline)
         self._client = self._connection.client
@@ -246,7 +258,10 @@ class EndpointClient:
             self._limit_name: self._endpoint.max_tokens,
             "seed": seed,
         }
-        options = {key: value for key, value in options.items() if value is not None}
+        extra = {key: value for key, value in self._endpoint.extra if key not in self._left_out}
+        options = {k: v for k, v in options.items() if v is not None and k not in self._left_out}
+        if extra:
+            options["extra_body"] = extra
         try:
             completion = self._complete(messages, options)
         except RedirectError as elsewhere:
@@ -264,10 +279,14 @@ class EndpointClient:
             if "max_tokens" in options and "max_completion_tokens" in str(error):
                 self._limit_name = "max_completion_tokens"  # newer OpenAI models know only this name
                 return self._request(messages, seed)
+            refused = refused_parameters(error, {*options, *extra})
+            if refused:
+                self._left_out |= refused
+                return self._request(messages, seed)
             raise self._judge(error) from None
         except (self._openai.OpenAIError, ValueError):
             raise _Passing("its reply is not readable JSON") from None
-        return _reply(completion, messages)
+        return replace(_reply(completion, messages), sampled="temperature" not in options)
 
     def _complete(self, messages: Sequence[Message], options: dict[str, Any]) -> Any:
         if self._endpoint.chat:
@@ -281,6 +300,8 @@ class EndpointClient:
         """Return the exception for an HTTP error status."""
         status = error.status_code
         detail = self._clean(str(error.message))
+        if is_filtered(error):
+            return WithheldError(f"its content filter refused the request (HTTP status {status})")
         if error.code == "insufficient_quota":
             return self._failure("the account has no credit left (429): top it up, then run again")
         if status >= 500 or status in PASSING:
@@ -310,17 +331,15 @@ class EndpointClient:
 def _reply(completion: Any, messages: Sequence[Message]) -> Reply:
     """Take the text and the token counts out of a completion of any shape."""
     try:
-        choice = completion.choices[0]
-        content = choice.message.content if hasattr(choice, "message") else choice.text
+        text, ended = read_choice(completion.choices[0])
     except (AttributeError, IndexError, TypeError):
         raise _Passing("its reply has no `choices`") from None
-    # Half a surrogate pair could not be written to any file.
-    text = strike(content.encode("utf-8", "replace").decode("utf-8")) if isinstance(content, str) else ""
+    text = strike(text)
     usage = getattr(completion, "usage", None)
     asked = sum(len(message["content"]) for message in messages)
     counts = _count(usage, "prompt_tokens", asked), _count(usage, "completion_tokens", len(text))
     sent, written = (estimate if count is None else count for count, estimate in counts)
-    return Reply(text, sent, written, counted=all(count is not None for count, _ in counts))
+    return Reply(text, sent, written, all(count is not None for count, _ in counts), ended)
 
 
 def _count(usage: Any, key: str, characters: int) -> tuple[int | None, int]:

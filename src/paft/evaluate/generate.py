@@ -36,12 +36,14 @@ class Generated:
         tokens: Tokens generated, the end of turn or sequence included.
         cut: Whether it ended at the limit of tokens, not by itself.
         withheld: Whether a server's filter or the model's refusal stands in the answer's place.
+        sampled: Whether it could not be had greedily, from a server's model that takes no temperature.
     """
 
     text: str
     tokens: int
     cut: bool = False
     withheld: bool = False
+    sampled: bool = False
 
     @property
     def row(self) -> list[Any]:
