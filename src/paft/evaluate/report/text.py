@@ -142,7 +142,7 @@ def _told(report: Report) -> str:
     if any(method.estimates for method in report.methods):
         sentences.append(f"In brackets 95 % intervals. {INTERVALS}")
     ends = [
-        f"{row['method']}: {', '.join(words)}"
+        f"{row['method']}{'' if row['seed'] is None else '-' + str(row['seed'])}: {', '.join(words)}"
         for row in report.results["rows"]
         if row["split"] == measured.split and (words := ends_in_words(row))
     ]
