@@ -5,6 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from paft.evaluate.extract import cell_score, extract
+from paft.numerals import read_number
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,12 @@ from paft.evaluate.extract import cell_score, extract
         ("18/month", "18"),
         ("a 3-year plan", "3"),
         ("<think>3 or 4?</think>18", "18"),
+        ("\\boxed{18^\\circ}", "18"),
+        ("__18__", "18"),
+        ("#### 18", "18"),
+        ("Answer \u2014 5", "5"),
+        ("18. It took a while", "18"),
+        ("3\u5e74", "3"),
     ],
 )
 def test_a_number_is_read_as_it_is_written(text, number):
@@ -56,7 +63,9 @@ def test_a_number_is_read_as_it_is_written(text, number):
         "12,34,567", "555 123 4567", "3.5 million", "3,5 Millionen", "5k", "10M", "18\u4e07", "3x10^5",
         "3\xd710^5", "2^10", "10\xb2", "2x + 3", "\\sqrt{2}", "\u221a2", "2\u03c0", "\u2265 5", "5 \xb1 2",
         "48-2", "B12", "COVID-19", "0x1F", "1_000", "- 5", "minus 5", "5'3\"", "9.5/10", "\\boxed{3, 4}",
-        "\\boxed{18", "\\boxed{}", "1e999999999", "<think>18", "five", "...", "", "9" * 5_000,
+        "\\boxed{18", "\\boxed{}", "1e999999999", "<think>18", "five", "...", "",
+        "Part 2", "#18", "May 5, 2024", "5 May 2024", "2024\u5e745\u67081\u65e5", "\uff15\uff0c\uff16",
+        "1.5 M\u20ac", "5\ucc9c", "between 5 and 7", "Cost - $5", "Answer - 5", "9" * 5_000,
     ],
 )  # fmt: skip
 def test_a_number_that_is_part_of_something_else_is_not_read(text):
@@ -66,6 +75,7 @@ def test_a_number_that_is_part_of_something_else_is_not_read(text):
 
 def test_a_calculation_has_no_first_number_but_a_result():
     assert extract("number", "12 * 4 = 48") is None
+    assert extract("number", "Step 1: add them. 48") is None
     assert extract("final_number", "12 * 4 = 48") == "48"
 
 
@@ -124,6 +134,16 @@ def test_a_number_scores_one_in_every_dress_and_any_other_zero(number, rule):
     ):
         assert cell_score("exact_match", rule, extract(rule, dress), gold) == 1.0, dress
         assert cell_score("exact_match", rule, extract(rule, dress), other) == 0.0, dress
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.from_regex(r"\s?[-+]?(\d{1,3}(,\d{3}){0,2}|\d{1,6})(\.\d{0,3})?([eE][-+]?\d)?\s?", fullmatch=True))
+@example("+.5e-3")
+@example("\u221217")
+@example("1'250")
+def test_a_gold_that_is_wholly_a_number_is_read_whole(gold):
+    for rule in ("number", "final_number"):
+        assert extract(rule, gold) == read_number(gold)
 
 
 @settings(deadline=None, max_examples=200)

@@ -33,6 +33,12 @@ _NUMBER = re.compile(
     )(?:[eE][-+]?\d+(?!\w))?""",
     re.VERBOSE,
 )
+_MONTHS = (
+    "Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|"
+    "Nov(?:ember)?|Dec(?:ember)?"
+)
+# What a number counts off: "Step 3".
+_LABELS = "step|question|part|option|example|figure|table|chapter|section|item|no\\.|nr\\."
 _LETTER = r"[^\W\d_\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
 _TIMES = r"(?:[*/\u00d7\u00f7\u00b7^+=-]|\\times|\\cdot|\\div|\u00b1|\\pm|\+/-|\bx)"
 # What makes a number part of something else, before and behind it.
@@ -40,16 +46,21 @@ _BEFORE = re.compile(
     rf"""{_LETTER}[-+]?$ | _\{{?$ | [\d)}}\]%][-+]$ | [-+][-+]$
     | \d[.,:/'\u2019]$ | \d[{_SPACES}]$
     | [\d)}}\]%]\ *(?:[*/\u00d7\u00f7\u00b7^+-]|\\times|\\cdot|\\div|\u00b1|\\pm|\bx)\ *$
-    | (?:^|[\n=(:])\ *[-+]\ +$ | (?<![^\W\d_])[xyz]\ *[+*/-]\ *$ | [\^\u221a\u2264\u2265]\ *[{{(]?[-+]?$
+    | [-+]\ +[$\u20ac\u00a3]?\ ?$ | (?<!\#)\#$ | \b(?:{_MONTHS})\.?\ +$ | (?i:\b(?:{_LABELS})\ *)$
+    | \d[\uff0c\u060c\u5e74\u6708]$ | (?i:\b(?:between|zwischen|entre)\s+(?:\S+\s+\S+\s+)?)$
+    | \b(?:{_MONTHS})\.?\ \d{{1,2}}(?:st|nd|rd|th)?,?\ $
+    | (?<![^\W\d_])[xyz]\ *[+*/-]\ *$ | [\^\u221a\u2264\u2265]\ *[{{(]?[-+]?$
     | \\[dtc]?frac\d?\{{?$ | \\[dtc]?frac\{{[^{{}}]*\}}\{{?$ | \\sqrt(?:\[[^\]]*\])?\{{?$ | \\[lg]eq?\ *$
     | (?i:\b(?:minus|negative|moins|menos|meno))\s+$ | \d\ +(?:to|or|through|bis|oder)\ +$""",
     re.VERBOSE,
 )
 _BEHIND = re.compile(
-    rf"""[.,:/'\u2019]\d | [{_SPACES}]\d | _\w | {_LETTER}+\d | [kKMBT](?!\w) | [xyz]\b | \*\*\d
+    rf"""[.,:/'\u2019]\d | [{_SPACES}]\d | _\w | {_LETTER}+\d | \ ?[kKMBT](?!\w) | [xyz]\b | \*\*\d
+    | [\uff0c\u060c\u5e74\u6708\u6642\u65f6\u70b9\u9ede]\d | [.)][\ \t]+[-+$\u20ac\u00a3]?\d
+    | (?:st|nd|rd|th)?\ +(?:of\ +)?(?:{_MONTHS})\b
     | \ *{_TIMES}\ *[\d(\\\u221a] | \ *[\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u207e\u2150-\u215e]
     | \ *(?:\u03c0|pi\b|\\pi|\u221a|\\sqrt|\\[dtc]?frac|\^)
-    | \ *[\u5341\u767e\u5343\u842c\u4e07\u5104\u4ebf\u5146\ub9cc\uc5b5] | \ *(?i:{_SIZES})\b
+    | \ *[\u5341\u767e\u5343\u842c\u4e07\u5104\u4ebf\u5146\uc2ed\ubc31\ucc9c\ub9cc\uc5b5] | \ *(?i:{_SIZES})\b
     | \ +(?:to|or|through|bis|oder)\ +[-+]?\d""",
     re.VERBOSE,
 )
@@ -58,7 +69,7 @@ _CURRENCY_SIGN = re.compile(
 )
 _MARKED = re.compile(rf"{FINAL}[ \t]*([^\n]*)")
 _NUMBERED = re.compile(r"[.:)]\s+\S|\s*[-:]\s")  # "#### 1. Add them" is a heading
-_BOXED = re.compile(r"\\f?boxed\s*\{")
+_BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 
 
 def first_number(text: str, *, cut: bool = False) -> str | None:
@@ -73,6 +84,9 @@ def first_number(text: str, *, cut: bool = False) -> str | None:
     >>> [first_number(text) for text in ("3/4", "2024-05-01", "5-7 days", "3.5 million", "12 * 4 = 48")]
     [None, None, None, None, None]
     """
+    whole = None if cut else read_number(text)
+    if whole is not None:
+        return whole
     text = _plain(text)
     boxed = _boxed(text)
     return _only(boxed) if boxed is not None else _chosen(text, 0, cut)
@@ -90,6 +104,9 @@ def final_number(text: str, *, cut: bool = False) -> str | None:
     >>> final_number("#### Step 1: add 5 and 6.\n#### 11\nNow 12")
     '11'
     """
+    whole = None if cut else read_number(text)
+    if whole is not None:
+        return whole
     text = _plain(text)
     boxed = _boxed(text)
     if boxed is not None:
@@ -107,7 +124,8 @@ def _plain(text: str) -> str:
     """Undo what Markdown and LaTeX write around and into numbers."""
     text = fold(text)
     text = re.sub(r"(?<=\d)(?:\\[,;:! ]|\{,\})(?=\d{3})", ",", text)
-    text = re.sub(r"\\([$%#])", r"\1", text)
+    text = re.sub(r"\\([$%#])|\^(?:\{\\circ\}|\\circ)", r"\1", text)
+    text = re.sub(r"(?<!\w)(_{1,2})(\S[^_\n]*)\1(?!\w)", r"\2", text)
     text = re.sub(r"(?<!\d)\*\*|\*\*(?!\d)|`", "", text)
     return re.sub(r"(?<![\w)*])\*(\S[^*\n]*)\*(?![\w(*])", r"\1", text)
 

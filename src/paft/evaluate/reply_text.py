@@ -91,8 +91,8 @@ def _strip_punctuation(text: str) -> str:
     while text and (_ends_sentence(text[-1]) or re.search(r"\s[-\u2014]$", text)):
         text = text[:-1].rstrip()
     text = re.sub(r"^\.{2,}", "", text)
-    # ".net" and ".5" begin with their point.
-    while text and _ends_sentence(text[0]) and not (text[0] in ".," and text[1:2].isalnum()):
+    # ".net" and ".5" begin with their point; "!x" denies x.
+    while text and _ends_sentence(text[0]) and not (text[0] in ".,!" and text[1:2].isalnum()):
         text = text[1:].lstrip()
     return text
 
