@@ -26,13 +26,13 @@ from __future__ import annotations
 
 from paft.evaluate.code_reply import CodeTests, read_program
 from paft.evaluate.json_reply import json_value
-from paft.evaluate.number_reply import final_number, first_number
+from paft.evaluate.number_reply import FINAL, final_number, first_number
 from paft.evaluate.option_reply import extract_option
 from paft.evaluate.reply_text import first_line
 from paft.evaluate.thoughts import without_thoughts
 from paft.evaluate.word_overlap import word_f1
 
-__all__ = ["cell_score", "extract", "extract_option"]
+__all__ = ["FINAL", "cell_score", "extract", "extract_option"]
 
 
 def extract(rule: str, text: str, *, cut: bool = False, tests: CodeTests | None = None) -> str | None:
