@@ -62,3 +62,13 @@ def test_what_is_no_thought_stays(text, answer):
 def test_marks_of_thoughts_are_known_among_special_tokens():
     assert is_mark("[THINK]") and is_mark("</think>") and is_mark("<|channel|>")
     assert not any(map(is_mark, ["<|im_end|>", "</s>", "[INST]", "<pad>", "[/INST]"]))
+
+
+@pytest.mark.parametrize(
+    "loop", ["(", "**", "not ", "- ", "{", "1,", "\\boxed{", "<think>", "```json\n", "\u4e0d", "? "]
+)
+def test_a_model_that_repeats_itself_without_end_is_read_in_no_time(loop):
+    text = loop * 3_000
+    for rule in ("number", "final_number", "text", "json"):
+        extract(rule, text)
+    assert extract_option(text, ["spam", "\u8d1f\u9762", "B"]) is None

@@ -13,6 +13,7 @@ import re
 
 WORDS = 6
 CHARACTERS = 12
+REACH = 400  # characters on either side that are looked at
 _BEHIND_WORDS = 3
 
 # Words that deny, without case; those of kin languages stand together.
@@ -82,9 +83,11 @@ def is_denied(text: str, start: int, end: int, following: int | None = None) -> 
     """
     if text[start:end] in _DENYING:  # "no" is an answer itself
         return False
-    if text[:start][-1:] in tuple("!\u00ac\u2260"):
+    before, behind = text[max(0, start - REACH) : start], text[end : end + REACH]
+    if before[-1:] in tuple("!\u00ac\u2260"):
         return True
-    return _denied_before(text[:start]) or _denied_behind(text[end:], following and following - end)
+    near = None if following is None or following - end > REACH else following - end
+    return _denied_before(before) or _denied_behind(behind, near)
 
 
 def _denied_before(text: str) -> bool:

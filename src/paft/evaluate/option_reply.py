@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ _NO_ENGLISH = r"(?!\s+(?!(?:is|or|and|because|since)\b)[a-z])"  # the article an
 # "No evidence" answers nothing; "no it is not" does.
 _NO_DETERMINER = r"(?!\s+(?!(?:is|or|and|because|since|it|this|that|there|he|she|they|the|i|we|you)\b)\w)"
 _AMOUNT = re.compile(r"[-+]?\d+(?:\.\d+)?")
-_QUESTION = re.compile(r"[\"'*)`\]]*\s*[?\u061f].*\w", re.DOTALL)
+_QUESTION = re.compile(r"[\"'*)`\]]*\s*[?\u061f]")
 _SHARE = re.compile(r"[\"'*)`\]]*\s*[:=]\s*[\d.]")
 
 
@@ -75,12 +76,13 @@ def _same(text: str) -> str:
 def _named_option(text: str, options: Sequence[str]) -> str | None:
     places = _names(text, options)
     starts = sorted({name.start for name in places})
+    lower = text.lower() if len(text.lower()) == len(text) else text
     named = []
     for name in places:
-        later = next((start for start in starts if start >= name.end), None)
-        if not _QUESTION.match(text, name.end) and not is_denied(
-            text.lower() if len(text.lower()) == len(text) else text, name.start, name.end, later
-        ):
+        at = bisect_left(starts, name.end)
+        following = starts[at] if at < len(starts) else None
+        asked = _QUESTION.match(text[name.end : name.end + 8]) and has_substance(text[name.end :])
+        if not asked and not is_denied(lower, name.start, name.end, following):
             named.append(name)
     if not named:
         return None
@@ -107,15 +109,18 @@ def _names(text: str, options: Sequence[str]) -> list[_Name]:
             if stands_alone(text, match.start(), match.end())
             and not _in_compound(text, match, letter, amount=_AMOUNT.fullmatch(folded) is not None)
         ]
-    return [
-        name
-        for name in found
-        if not any(
-            other.start <= name.start and name.end <= other.end
-            and other.end - other.start > name.end - name.start
-            for other in found
-        )
-    ]  # fmt: skip
+    return _longest(found)
+
+
+def _longest(names: list[_Name]) -> list[_Name]:
+    """Leave out the names inside of longer ones."""
+    kept: list[_Name] = []
+    widest = None
+    for name in sorted(names, key=lambda name: (name.start, -name.end)):
+        if widest is None or name.end > widest.end or (name.start, name.end) == (widest.start, widest.end):
+            kept.append(name)
+            widest = name
+    return kept
 
 
 def _pattern(option: str, letter: bool) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+LAYERS = 20  # of quotes, Markdown and brackets around an answer; a model that repeats itself writes more
 _QUOTES = (
     "\"'`\u00ab\u00bb\u2039\u203a\u300c\u300d\u300e\u300f\u300a\u300b\u3008\u3009\u3010\u3011\u3014\u3015"
 )
@@ -57,11 +58,13 @@ def same_case(text: str) -> str:
 
 def bare(text: str) -> str:
     """Return a text without what stands around the answer in it."""
-    text, before = fold(text).strip(), ""
-    while text != before:
+    text = fold(text).strip()
+    for _ in range(LAYERS):
         before = text
         text = _LINE_MARK.sub("", text, count=1) if _LINE_MARK.match(text) else text
         text = _unwrap(_strip_punctuation(text.strip(_QUOTES))).strip()
+        if text == before:
+            break
     return text
 
 
@@ -88,13 +91,19 @@ def _ends_sentence(character: str) -> bool:
 
 
 def _strip_punctuation(text: str) -> str:
-    while text and (_ends_sentence(text[-1]) or re.search(r"\s[-\u2014]$", text)):
-        text = text[:-1].rstrip()
-    text = re.sub(r"^\.{2,}", "", text)
+    start, end = 0, len(text)
+    while end and (_ends_sentence(text[end - 1]) or text[end - 1].isspace()):
+        end -= 1
+    if text[max(0, end - 2) : end] in (" -", " \u2014"):
+        end -= 2
+    while start < end and text.startswith("..", start):
+        start += 1 + (text[start + 2 : start + 3] != ".")
     # ".net" and ".5" begin with their point; "!x" denies x.
-    while text and _ends_sentence(text[0]) and not (text[0] in ".,!" and text[1:2].isalnum()):
-        text = text[1:].lstrip()
-    return text
+    while start < end and (_ends_sentence(text[start]) or text[start].isspace()):
+        if text[start] in ".,!" and text[start + 1 : start + 2].isalnum():
+            break
+        start += 1
+    return text[start:end]
 
 
 def _unwrap(text: str) -> str:

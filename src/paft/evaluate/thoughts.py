@@ -41,7 +41,11 @@ def without_thoughts(text: str) -> str | None:
     kept: list[str] = []
     start, thinking, quoted = 0, False, False
     for tag in _TAG.finditer(text):
-        closing, before, behind = any(tag.groups()), text[: tag.start()][-1:], text[tag.end() :][:1]
+        closing, before, behind = (
+            any(tag.groups()),
+            text[max(0, tag.start() - 1) : tag.start()],
+            text[tag.end() : tag.end() + 1],
+        )
         if thinking and not closing:
             continue
         if not thinking and before and before in _QUOTES and (not closing or before == behind):
