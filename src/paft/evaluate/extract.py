@@ -18,8 +18,9 @@ choice, label     the option in the reply                     the same option
 Thoughts before the answer (:mod:`paft.evaluate.thoughts`) are left out first, under every rule. What
 would be misread is not read: see :mod:`paft.evaluate.number_reply`, :mod:`paft.evaluate.json_reply`,
 :mod:`paft.evaluate.reply_text` and :mod:`paft.evaluate.option_reply`. Programs are found by
-:mod:`paft.evaluate.code_reply`, and run, not compared (:mod:`paft.evaluate.code_answer`). Closed rules (``choice``, ``label``) are read from text only where
-a model gives no likelihoods (:mod:`paft.evaluate.server`).
+:mod:`paft.evaluate.code_reply`, and run, not compared (:mod:`paft.evaluate.code_answer`). Closed rules
+(``choice``, ``label``) are read from text only where a model gives no likelihoods
+(:mod:`paft.evaluate.server`).
 """
 
 from __future__ import annotations
