@@ -11,6 +11,7 @@ from pyarrow import parquet
 
 from paft.data import read_rows
 from paft.errors import DataError
+from paft.evaluate.reply_text import has_substance
 from paft.task import Task
 
 TEXTS = [
@@ -30,7 +31,7 @@ BROKEN = [
 FLOATS = [0.1, 0.00001, 2e16, 1.0, 1e300, 5e-324, 0.1 + 0.2, -7.5, 123456789.125, 3.0]
 WHOLES = [0, -7, 7, 10**15, 2**53 + 1, -(2**63)]
 KINDS = {
-    "text": [{"text": text, "answer": text.split("\n")[0] or "x"} for text in TEXTS],
+    "text": [{"text": text, "answer": text if has_substance(text) else "x"} for text in TEXTS],
     "number": [{"text": number, "answer": number} for number in FLOATS],
     "whole": [{"text": number, "answer": number} for number in WHOLES],
     "truth": [{"text": value, "answer": value} for value in (True, False)],

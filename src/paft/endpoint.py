@@ -4,8 +4,10 @@ Whoever writes prompts (:mod:`paft.bank.generate`) and whoever is judged
 (:mod:`paft.evaluate.server`) is asked from here. What passes by itself (429, 5xx, timeouts, broken
 connections, replies that are no JSON) is tried again after a wait that doubles each time; what does
 not (a wrong key, an unknown model) ends it with a :class:`ModelError`. The jitter on a wait is a
-hash of the request's name, so no random state exists. Errors never show a key: nothing of an
-authentication failure's body is quoted, and the key is struck out of every other one.
+hash of the request's name, so no random state exists. No key reaches an error or a file: nothing of
+an authentication failure's body is quoted, and keys are struck out of every other error and of every
+reply (:mod:`paft.redaction`). What a request carries, and where to, is settled in
+:mod:`paft.connection`.
 """
 
 from __future__ import annotations
@@ -15,14 +17,17 @@ import os
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from paft.completion import End, is_filtered, read_choice, refused_parameters
+from paft.connection import Connection, DeadlineError, RedirectError
 from paft.errors import ConfigError, ModelError, PaftError
 from paft.files import fingerprint
+from paft.redaction import remember, strike
 from paft.schema import Schema
 
 if TYPE_CHECKING:
@@ -34,6 +39,7 @@ NO_KEY = "none"  # sent to servers without authentication, which want some key a
 LONGEST_WAIT = 60.0  # seconds between two tries, unless the endpoint asks for more
 PATIENCE = 600.0  # an endpoint that asks for a longer wait is left for another run
 CHARACTERS_PER_TOKEN = 4  # rule of thumb, where an endpoint does not count
+MOST_TOKENS = 10**8  # of one request; what says more cannot be believed
 PASSING = (408, 409, 425, 429)  # client errors that another try may cure
 
 Message = dict[str, str]  # role and content
@@ -48,12 +54,14 @@ class Patience(Schema):
         retries: Further tries after a failed request.
         retry_wait: Seconds before the first retry of a request; doubled each time.
         timeout: Seconds an endpoint may stay silent.
+        deadline: Seconds a whole request may take, however it is filled.
     """
 
     concurrency: int = Field(default=4, ge=1)
     retries: int = Field(default=6, ge=0)
     retry_wait: float = Field(default=1.0, ge=0)
     timeout: float = Field(default=120.0, gt=0)
+    deadline: float = Field(default=1800.0, gt=0)
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,7 @@ class Endpoint:
         top_p: Share of probability sampled from; the endpoint's default where left out.
         max_tokens: Tokens of one reply at most.
         chat: Chat completions; else plain ones, of the messages' text alone.
+        extra: Parameters beyond OpenAI's, and their values.
     """
 
     title: str
@@ -80,6 +89,7 @@ class Endpoint:
     top_p: float | None = None
     max_tokens: int = 2048
     chat: bool = True
+    extra: tuple[tuple[str, float], ...] = ()
 
     @property
     def url(self) -> str:
@@ -104,6 +114,7 @@ class Endpoint:
             )
         if not key.isascii() or not key.isprintable():
             raise ConfigError(f"the environment variable {variable} of {self.title} holds no key")
+        remember(key)
         return key
 
 
@@ -135,11 +146,21 @@ class Reply:
         text: The reply, possibly empty.
         input_tokens: Tokens of the request, estimated from its length where nobody counted.
         output_tokens: Tokens of the reply, likewise.
+        counted: Whether the endpoint counted both, in numbers that can be true.
+        ended: How the reply ended: by itself, at the limit of tokens, or withheld by a filter.
+        sampled: Whether the model takes no temperature, so that it is one of many possible replies.
     """
 
     text: str
     input_tokens: int
     output_tokens: int
+    counted: bool = True
+    ended: End = "stop"
+    sampled: bool = False
+
+
+class WithheldError(ModelError):
+    """An endpoint's content filter refused this one request; others may be answered."""
 
 
 class Client(Protocol):
@@ -194,12 +215,10 @@ class EndpointClient:
         self._endpoint, self._settings, self._pause = endpoint, settings, pause
         self._key = endpoint.key()
         self._limit_name = "max_tokens"
+        self._left_out: set[str] = set()  # parameters that the endpoint was found to refuse
         self._openai = openai
-        # Explicit address and key: the package would else take both from the environment and could
-        # send OpenAI's key to somebody else's server.
-        self._client: openai.OpenAI = openai.OpenAI(
-            api_key=self._key, base_url=endpoint.url, timeout=settings.timeout, max_retries=0
-        )
+        self._connection = Connection(endpoint.url, self._key, settings.timeout, settings.deadline)
+        self._client = self._connection.client
 
     def ask(self, messages: Sequence[Message], name: str, seed: int | None, retried: Retried) -> Reply:
         """See :class:`Client`."""
@@ -223,7 +242,7 @@ class EndpointClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self._connection.close()
 
     def _wait(self, failure: _Passing, name: str, attempt: int) -> float:
         jitter = int(fingerprint([name, attempt])[:8], 16) / 2**32
@@ -239,9 +258,19 @@ class EndpointClient:
             self._limit_name: self._endpoint.max_tokens,
             "seed": seed,
         }
-        options = {key: value for key, value in options.items() if value is not None}
+        extra = {key: value for key, value in self._endpoint.extra if key not in self._left_out}
+        options = {k: v for k, v in options.items() if v is not None and k not in self._left_out}
+        if extra:
+            options["extra_body"] = extra
         try:
             completion = self._complete(messages, options)
+        except RedirectError as elsewhere:
+            raise self._failure(
+                f"it redirects to {elsewhere}, another origin, which its key is not sent to: give that as "
+                "`base_url` if you trust it"
+            ) from None
+        except DeadlineError:
+            raise _Passing(f"the request did not end within {self._settings.deadline:g} s") from None
         except self._openai.APITimeoutError:
             raise _Passing(f"no answer within {self._settings.timeout:g} s") from None
         except self._openai.APIConnectionError as error:
@@ -250,22 +279,29 @@ class EndpointClient:
             if "max_tokens" in options and "max_completion_tokens" in str(error):
                 self._limit_name = "max_completion_tokens"  # newer OpenAI models know only this name
                 return self._request(messages, seed)
+            refused = refused_parameters(error, {*options, *extra})
+            if refused:
+                self._left_out |= refused
+                return self._request(messages, seed)
             raise self._judge(error) from None
         except (self._openai.OpenAIError, ValueError):
             raise _Passing("its reply is not readable JSON") from None
-        return _reply(completion, messages)
+        return replace(_reply(completion, messages), sampled="temperature" not in options)
 
     def _complete(self, messages: Sequence[Message], options: dict[str, Any]) -> Any:
         if self._endpoint.chat:
             chat: Any = self._client.chat.completions
-            return chat.create(messages=list(messages), **options)
+            return self._connection.run(chat.create(messages=list(messages), **options))
         plain: Any = self._client.completions
-        return plain.create(prompt="".join(message["content"] for message in messages), **options)
+        text = "".join(message["content"] for message in messages)
+        return self._connection.run(plain.create(prompt=text, **options))
 
     def _judge(self, error: openai.APIStatusError) -> Exception:
         """Return the exception for an HTTP error status."""
         status = error.status_code
         detail = self._clean(str(error.message))
+        if is_filtered(error):
+            return WithheldError(f"its content filter refused the request (HTTP status {status})")
         if error.code == "insufficient_quota":
             return self._failure("the account has no credit left (429): top it up, then run again")
         if status >= 500 or status in PASSING:
@@ -281,10 +317,9 @@ class EndpointClient:
         return self._failure(f"it refused the request (HTTP status {status}: {detail})")
 
     def _clean(self, text: str) -> str:
-        """Shorten a message of the endpoint to one line and strike the key out of it."""
-        if self._key != NO_KEY:
-            text = text.replace(self._key, "***")
-        return " ".join(text.split())[:200]
+        """Shorten a message of the endpoint to one line and strike keys out of it."""
+        keys = [] if self._key == NO_KEY else [self._key]
+        return " ".join(strike(text, keys).split())[:200]
 
     def _failure(self, what: str) -> ModelError:
         endpoint = self._endpoint
@@ -296,20 +331,24 @@ class EndpointClient:
 def _reply(completion: Any, messages: Sequence[Message]) -> Reply:
     """Take the text and the token counts out of a completion of any shape."""
     try:
-        choice = completion.choices[0]
-        content = choice.message.content if hasattr(choice, "message") else choice.text
+        text, ended = read_choice(completion.choices[0])
     except (AttributeError, IndexError, TypeError):
         raise _Passing("its reply has no `choices`") from None
-    # Half a surrogate pair could not be written to any file.
-    text = content.encode("utf-8", "replace").decode("utf-8") if isinstance(content, str) else ""
+    text = strike(text)
     usage = getattr(completion, "usage", None)
     asked = sum(len(message["content"]) for message in messages)
-    return Reply(text, _count(usage, "prompt_tokens", asked), _count(usage, "completion_tokens", len(text)))
+    counts = _count(usage, "prompt_tokens", asked), _count(usage, "completion_tokens", len(text))
+    sent, written = (estimate if count is None else count for count, estimate in counts)
+    return Reply(text, sent, written, all(count is not None for count, _ in counts), ended)
 
 
-def _count(usage: Any, key: str, characters: int) -> int:
+def _count(usage: Any, key: str, characters: int) -> tuple[int | None, int]:
+    """Return the endpoint's count, None where there is none that can be true, and our estimate."""
     value = getattr(usage, key, None)
-    return value if isinstance(value, int) else -(-characters // CHARACTERS_PER_TOKEN)
+    estimate = -(-characters // CHARACTERS_PER_TOKEN)
+    # A boolean is a whole number to Python; no text of any length has no token.
+    true = type(value) is int and min(characters, 1) <= value <= MOST_TOKENS
+    return (value if true else None), estimate
 
 
 def _retry_after(header: str | None) -> float | None:

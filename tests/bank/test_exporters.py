@@ -302,7 +302,7 @@ def test_promptfoo_looks_for_a_text_answer_that_is_scored_by_its_words(tmp_path)
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 @pytest.mark.parametrize("rule", ["number", "text"])
 def test_promptfoo_transforms_are_the_extraction_rules(rule):
-    texts = ["1,234.50 or 2", "-0", "-0.0", "007", ".50", "-.5", "+5", "100", "10.050", "no", "-007.10"]
+    texts = ["1,234.50 and 2", "-0", "-0.0", "007", ".50", "-.5", "+5", "100", "10.050", "no", "-007.10"]
     if rule == "text":
         texts = [" Paris. \nx", '\n\n "New\t York"!', "x", "?", "a.b", "`Q`"]
     code = "const d = JSON.parse(require('fs').readFileSync(0));"

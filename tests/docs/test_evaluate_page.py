@@ -4,13 +4,58 @@ import dataclasses
 import re
 from pathlib import Path
 
+import pytest
 import typer
 
 from paft.cli import app
+from paft.evaluate.extract import cell_score, extract, extract_option
 from paft.evaluate.ledger import Ledger
 from paft.evaluate.robustness import Robustness
 
 PAGE = (Path(__file__).parents[2] / "docs" / "evaluate.md").read_text("utf-8")
+CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
+
+
+def rows_under(head):
+    """The cells of every table with these column names; code spans as Markdown shows them."""
+    found = []
+    for table in PAGE.split(f"{head}\n|")[1:]:
+        lines = table.partition("\n\n")[0].splitlines()[1:]
+        found += [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    return [[_shown(cell) if place else cell for place, cell in enumerate(row)] for row in found]
+
+
+def _shown(cell):
+    code = CODE.fullmatch(cell)
+    return cell if code is None else code[2].strip().replace("\\n", "\n")
+
+
+READING = rows_under("| reading rule | rule | reply | read as |")
+SCORES = rows_under("| rule of comparison | metric | rule | reply | gold | score |")
+
+
+@pytest.mark.parametrize(("told", "rule", "reply", "answer"), READING, ids=[row[0][:40] for row in READING])
+def test_replies_are_read_as_it_says(told, rule, reply, answer):
+    name, _, options = rule.partition(" (")
+    found = extract_option(reply, options[:-1].split(", ")) if options else extract(name, reply)
+    assert found == (None if answer == "*nothing*" else answer)
+
+
+@pytest.mark.parametrize(("told", "metric", "rule", "reply", "gold", "score"), SCORES)
+def test_answers_are_scored_as_it_says(told, metric, rule, reply, gold, score):
+    assert cell_score(metric, rule, extract(rule, reply), gold) == float(score)
+
+
+def test_it_has_examples_of_every_rule():
+    assert {row[1].split()[0] for row in READING} == {
+        "label",
+        "choice",
+        "number",
+        "final_number",
+        "text",
+        "json",
+    }
+    assert len(READING) > 50 and len(SCORES) > 5
 
 
 def test_every_option_it_uses_exists():

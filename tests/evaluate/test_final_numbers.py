@@ -16,11 +16,11 @@ from paft.evaluate.extract import cell_score, extract
         ("#### 1,234.50\nQuestion: 7 and 8?\n#### 15", "1234.5"),  # what a base model adds is no answer
         ("So 3 * 4 = 12.", "12"),
         ("It costs $1,036.00!", "1036"),
-        ("She has 48-2", "2"),
-        ("(50%)-3", "3"),
+        ("She has 48-2", None),  # a calculation or a range, no result
+        ("(50%)-3", None),
         ("the change is -3.", "-3"),
         ("x = -0.50", "-0.5"),
-        ("#### none, but 5 of 6", "5"),
+        ("#### none, but 5 of 6", "6"),  # a heading, no mark
         ("5 of 6 ####", "6"),
         ("72", "72"),
         ("none", None),

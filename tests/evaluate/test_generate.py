@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import random
 
 import pytest
 import torch
+from transformers import GenerationConfig
 
-from paft.evaluate.generate import generate_answers
+from paft.encode import Encoder
+from paft.evaluate.generate import ends, generate_answers, read_generated
+from paft.evaluate.ledger import Ledger
+from paft.evaluate.thoughts import without_thoughts
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +92,76 @@ def test_identical_contexts_are_generated_once(language_model, contexts, encoder
     assert sum(rows) == len(contexts)
     assert sum(done) == 2 * len(contexts)
     assert made[: len(contexts)] == made[len(contexts) :]
+
+
+# One value of every kind that a checkpoint may ask for, each of which changes what is generated.
+WISHES = [
+    {"repetition_penalty": 3.0},
+    {"no_repeat_ngram_size": 1},
+    {"num_beams": 3},
+    {"min_new_tokens": 3},
+    {"suppress_tokens": list(range(250))},
+    {"begin_suppress_tokens": list(range(3, 500))},
+    {"forced_eos_token_id": 9},
+    {"exponential_decay_length_penalty": (1, 5.0)},
+    {"bad_words_ids": [[token] for token in range(3, 250)]},
+    {"do_sample": True, "temperature": 5.0},
+]
+
+
+@pytest.mark.parametrize("wish", WISHES)
+def test_a_checkpoint_that_asks_for_another_decoding_is_judged_greedily(
+    ending_model, contexts, encoder, wish
+):
+    plain = generate_answers(ending_model, contexts, encoder, max_tokens=6)
+    wanted = GenerationConfig(**wish, eos_token_id=encoder.end)
+    ending_model.generation_config = wanted
+    assert generate_answers(ending_model, contexts, encoder, max_tokens=6) == plain
+    assert ending_model.generation_config is wanted
+
+
+def test_under_an_adapter_too(fresh_model, contexts, encoder):
+    from peft import LoraConfig, get_peft_model
+
+    plain = generate_answers(fresh_model.model, contexts, encoder, max_tokens=6)
+    fresh_model.model.generation_config = GenerationConfig(repetition_penalty=3.0, num_beams=2)
+    adapted = get_peft_model(fresh_model.model, LoraConfig(r=2, target_modules="all-linear")).eval()
+    assert generate_answers(adapted, contexts, encoder, max_tokens=6) == plain
+    assert adapted.get_base_model().generation_config.num_beams == 2
+
+
+def test_every_token_that_ends_a_sequence_for_the_checkpoint_ends_an_answer(fresh_model, contexts, encoder):
+    model = end_bias(fresh_model.model, 77, 1e9)
+    model.generation_config = GenerationConfig(eos_token_id=[encoder.end, 77])
+    assert {(m.text, m.tokens, m.cut) for m in generate_answers(model, contexts, encoder, max_tokens=5)} == {
+        ("", 1, False)
+    }
+    assert ends(encoder, GenerationConfig.from_model_config(model.config)) == encoder.stops
+    assert ends(encoder, None) == encoder.stops
+
+
+def test_an_answer_without_an_end_is_cut(ending_model, contexts, encoder):
+    made = generate_answers(ending_model, contexts, encoder, max_tokens=7)
+    rows = [one_row(ending_model, context, encoder, 7) for context in contexts]
+    assert [answer.cut for answer in made] == [row[-1] != encoder.end for row in rows]
+    assert {answer.cut for answer in made} == {True, False}
+
+
+def test_a_ledger_keeps_what_was_cut(ending_model, contexts, encoder, tmp_path):
+    made = [
+        generate_answers(ending_model, contexts, encoder, max_tokens=7, ledger=Ledger(tmp_path, "t"))
+        for _ in "ab"
+    ]
+    assert made[0] == made[1] == generate_answers(ending_model, contexts, encoder, max_tokens=7)
+
+
+def test_marks_of_thoughts_are_decoded_though_they_are_special(language_model):
+    tokenizer = copy.deepcopy(language_model.tokenizer)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["[THINK]", "[/THINK]", "<|other|>"]})
+    encoder = Encoder(tokenizer, 100)
+    ids = {name: tokenizer.convert_tokens_to_ids(name) for name in ("[THINK]", "[/THINK]", "<|other|>")}
+    thought, answer = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in ("card?", "cash"))
+    row = [ids["[THINK]"], *thought, ids["[/THINK]"], ids["<|other|>"], *answer, encoder.end]
+    read = read_generated(row, encoder, encoder.stops)
+    assert (read.text, read.tokens) == ("[THINK]card?[/THINK]cash", len(row))
+    assert without_thoughts(read.text) == "cash"

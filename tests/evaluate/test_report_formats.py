@@ -69,6 +69,16 @@ def test_markdown_has_the_papers_table_with_intervals_and_what_was_measured(fini
         assert told in text
 
 
+def test_answers_without_an_end_of_their_own_are_said(finished):
+    report = read_report(finished)
+    assert "Of the generated answers" not in markdown(report)
+    for row in report.results["rows"]:
+        if (row["method"], row["seed"]) == ("paft", 1):
+            row |= {"cut_answers": 3, "withheld_answers": 1}
+    said = "Of the generated answers paft-1: 3 cut at the limit of tokens, 1 withheld by a content filter"
+    assert said in markdown(report).replace("\\", "") and said in latex(report)
+
+
 def test_markdown_takes_no_text_for_markup(finished):
     report = read_report(finished)
     changed = type(report)(**{**vars(report), "headline": "a | <b> *c* _d_ $e$ [f](g) `h`"})

@@ -7,6 +7,7 @@ computes real log-probabilities with the tiny model, one sequence after the othe
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -49,8 +50,11 @@ class LLM:
 
     made = 0
 
-    def __init__(self, model, *, dtype, max_model_len, enable_lora=False, max_lora_rank=16):
+    def __init__(
+        self, model, *, dtype, max_model_len, enable_lora=False, max_lora_rank=16, generation_config="auto"
+    ):
         assert dtype == "bfloat16"
+        assert generation_config == "vllm"  # "auto" takes the checkpoint's limits
         assert max_lora_rank in vllm_path.LORA_RANKS
         self.folder, self.longest, self.enable_lora = model, max_model_len, enable_lora
         if max_model_len > 512:
@@ -165,6 +169,26 @@ def test_a_generated_answer_ends_at_the_encoders_end(model_folder, monkeypatch):
     (cut,) = engine.generate_answers([context], encoder, max_tokens=5)
     assert cut.tokens == 2
     assert whole.text.startswith(cut.text) and len(cut.text) < len(whole.text)
+
+
+def test_ends_and_cuts_are_those_of_the_hugging_face_path(model_folder, tmp_path):
+    folder = shutil.copytree(model_folder, tmp_path / "model")
+    rows = [{"question": f"What is {i} + {i}?", "answer": "x"} for i in range(6)]
+    task = Task(
+        name="open", fields={"question": "a question"}, answer={"rule": "text", "max_tokens": 6},
+        data={"train": rows, "test": rows}, prompt="{question} =",
+    )  # fmt: skip
+    hf = load_model(str(folder))
+    contexts = [tuple(hf.encoder(300).tokens(f"What is {i} + {i}? =")) for i in range(6)]
+    third = LLM(str(folder), dtype="bfloat16", max_model_len=301, generation_config="vllm").output(
+        hf.model, list(contexts[0]), SamplingParams(temperature=0, max_tokens=3, detokenize=False)
+    ).outputs[0].token_ids[2]  # fmt: skip
+    wishes = {"eos_token_id": [hf.encoder(300).end, third], "repetition_penalty": 3.0, "num_beams": 2}
+    write_json(folder / "generation_config.json", wishes)
+    ours = evaluate_matrix(load_vllm(str(folder), max_length=300), task, task.prompts, task.examples("test"))
+    theirs = evaluate_matrix(load_model(str(folder)), task, task.prompts, task.examples("test"))
+    assert ours == theirs
+    assert ours.cells[0].tokens <= 3 and not ours.cells[0].cut
 
 
 def test_a_prompt_that_fills_max_length_still_fits_into_the_engine(model_folder, task, bank, test_examples):

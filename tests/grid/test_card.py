@@ -159,6 +159,19 @@ def test_a_missing_card_comes_back_the_same_and_an_edited_one_stays(finished, co
     assert missing.read_bytes() == before and MARK in before.decode()
 
 
+def test_answers_that_were_cut_are_said(finished, configure, tmp_path):
+    output = shutil.copytree(finished, tmp_path / "out")
+    cell = output / "cells" / "paft-0"
+    record = json.loads((cell / "cell.json").read_text())
+    for row in record["rows"]:
+        row["cut_answers"] = 7
+    (cell / "cell.json").write_text(json.dumps(record))
+    (cell / "adapter" / "README.md").unlink()
+    paft.run(configure(output, methods=("single", "paft")))
+    assert "Of the answers 7 cut at the limit of tokens." in card_of(output).text
+    assert "cut at the limit" not in card_of(finished).text
+
+
 def test_under_chat_the_card_says_so(configure, tmp_path, task):
     from paft.grid.card import _usage
 

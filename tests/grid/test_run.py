@@ -21,7 +21,7 @@ METHODS = ("base", "single", "static", "per_example", "paft")
 ROW = {
     "method", "seed", "split", "mean", "std", "min", "max", "top", "top_threshold", "n_prompts",
     "n_examples", "train_steps", "train_tokens", "train_seconds", "eval_seconds", "parse_rate",
-    "context_tokens", "tokens", "close_calls",
+    "context_tokens", "tokens", "close_calls", "cut_answers", "withheld_answers",
 }  # fmt: skip
 PER_PROMPT = {
     "method", "seed", "split", "prompt_id", "prompt", "accuracy", "parse_rate", "context_tokens", "tokens",

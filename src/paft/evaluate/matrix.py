@@ -4,9 +4,12 @@ Stored as Parquet, one row per cell: ``prompt_id``, ``example`` (index in the sp
 ``prediction``, ``parsed``, ``score`` in [0, 1], ``tokens`` (generated; 0 where options were compared),
 ``log_probabilities`` (nats per option, in option order; empty where the answer was generated),
 ``truncated`` (the prompt lost its first tokens to ``max_length``), ``close`` (the two likeliest
-options are within rounding of each other) and ``context_tokens`` (of the rendered prompt). Behind a
-server every answer is generated, those of closed rules too, and the server counts the tokens;
-``generate`` asks for the same of a model in this process.
+options are within rounding of each other), ``context_tokens`` (of the rendered prompt), ``cut`` (the
+generated answer ended at its limit of tokens, not by itself), ``withheld`` (a server's content filter
+or the model's refusal stands in the answer's place) and ``sampled`` (a server's model takes no
+temperature, so the answer is not the greedy one). Files of former versions lack the last three.
+Behind a server every answer is generated, those of closed rules too, and the server counts the
+tokens; ``generate`` asks for the same of a model in this process.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from paft.evaluate.ledger import Ledger
 from paft.evaluate.option_tree import close_options
 from paft.evaluate.plan import Request, share_beginnings
 from paft.evaluate.score import rounding, score_options
-from paft.evaluate.server import ServedModel
+from paft.evaluate.server import ServedModel, as_generated
 from paft.evaluate.vllm import VllmModel
 from paft.files import write_atomically
 from paft.model import LanguageModel
@@ -51,6 +54,9 @@ class Cell:
     truncated: bool = False
     close: bool = False
     context_tokens: int = 0
+    cut: bool = False
+    withheld: bool = False
+    sampled: bool = False
 
 
 @dataclass(frozen=True)
@@ -207,10 +213,7 @@ class _Work:
             self.rendered, names, max_tokens=self.limit, on_cells=self.on_cells, ledger=self.ledger
         )
         return [
-            replace(
-                _open_cell(self.task, *place, Generated(reply.text, reply.output_tokens)),
-                context_tokens=reply.input_tokens,
-            )
+            replace(_open_cell(self.task, *place, as_generated(reply)), context_tokens=reply.input_tokens)
             for place, reply in zip(self.places, replies, strict=True)
         ]
 
@@ -296,16 +299,22 @@ def _closed_cell(
 
 
 def _open_cell(task: Task, prompt: Prompt, example: Example, answer: Generated) -> Cell:
-    if task.answer.closed:
-        prediction = extract_option(answer.text, example.options)
-    else:
-        prediction = extract(task.answer.rule, answer.text, tests=example.tests)
+    prediction = None if answer.withheld else _read(task, example, answer)
     if task.answer.rule == "code":
         score = code_score(prediction, example.tests)
     else:
         scores = [cell_score(task.metric, task.answer.rule, prediction, gold) for gold in example.golds]
         score = max(scores)  # the best over references, where there are several
-    return Cell(prompt.id, example.index, prediction, prediction is not None, score, answer.tokens, ())
+    return Cell(
+        prompt.id, example.index, prediction, prediction is not None, score, answer.tokens, (),
+        cut=answer.cut, withheld=answer.withheld, sampled=answer.sampled,
+    )  # fmt: skip
+
+
+def _read(task: Task, example: Example, answer: Generated) -> str | None:
+    if task.answer.closed:
+        return extract_option(answer.text, example.options)
+    return extract(task.answer.rule, answer.text, cut=answer.cut, tests=example.tests)
 
 
 def _parquet_schema() -> object:
@@ -323,5 +332,8 @@ def _parquet_schema() -> object:
             ("truncated", pa.bool_()),
             ("close", pa.bool_()),
             ("context_tokens", pa.int64()),
+            ("cut", pa.bool_()),
+            ("withheld", pa.bool_()),
+            ("sampled", pa.bool_()),
         ]
     )

@@ -24,6 +24,7 @@ def split_row(
 
     ``close_calls`` counts cells whose two likeliest options are within rounding of each other
     (:func:`paft.evaluate.score.rounding`): another batch size or device may answer otherwise.
+    ``cut_answers`` and ``withheld_answers`` count as :func:`answer_ends` does.
 
     Args:
         method: What was judged.
@@ -40,6 +41,7 @@ def split_row(
         **dataclasses.asdict(summarize(matrix.scores.mean(axis=1), threshold)),
         "parse_rate": float(matrix.parsed.mean()),
         "close_calls": sum(cell.close for cell in matrix.cells),
+        **answer_ends(matrix),
         "context_tokens": sum(cell.context_tokens for cell in matrix.cells),
         "tokens": sum(cell.tokens for cell in matrix.cells),
         "n_prompts": len(matrix.prompt_ids),
@@ -138,6 +140,15 @@ def answer_figures(matrix: Matrix) -> dict[str, Any]:
         "parse_rate": parse_rate(parsed),
         "accuracy_given_parsed": accuracy_given_parsed(scores, parsed),
         "tokens_per_answer": sum(cell.tokens for cell in cells) / len(cells),
+        **answer_ends(matrix),
+    }
+
+
+def answer_ends(matrix: Matrix) -> dict[str, int]:
+    """Count the generated answers that were cut at their limit of tokens, and those withheld."""
+    return {
+        "cut_answers": sum(cell.cut for cell in matrix.cells),
+        "withheld_answers": sum(cell.withheld for cell in matrix.cells),
     }
 
 
@@ -157,10 +168,31 @@ def judging_line(told: Mapping[str, Any]) -> str:
         + f"{100 * told['parse_rate']:.1f} % of answers readable, "
         + ("" if right is None else f"{100 * right:.1f} % of them right, ")
         + f"{told['tokens_per_answer']:.1f} tokens each"
+        + "".join(f", {words}" for words in ends_in_words(told))
     )
 
 
-def truncation_warning(name: str, split: str, matrix: Matrix) -> list[str]:
-    """Return a warning if prompts of a matrix were cut to ``max_length``."""
-    cut = sum(cell.truncated for cell in matrix.cells)
-    return [f"{name}: {cut} of {len(matrix.cells)} {split} cells were cut to max_length"] if cut else []
+def ends_in_words(counts: Mapping[str, Any]) -> list[str]:
+    """Say which answers had no end of their own, as counted by :func:`answer_ends`; nothing for none.
+
+    >>> ends_in_words({"cut_answers": 3, "withheld_answers": 0})
+    ['3 cut at the limit of tokens']
+    """
+    words = {
+        "cut_answers": "cut at the limit of tokens",
+        "withheld_answers": "withheld by a content filter or refusal",
+    }
+    return [f"{counts[key]} {what}" for key, what in words.items() if counts.get(key)]
+
+
+def cell_warnings(name: str, split: str, matrix: Matrix) -> list[str]:
+    """Return a warning for every kind of cell whose score may not say what the model can do."""
+    kinds = {
+        "truncated": "cells were cut to max_length",
+        "cut": "answers were cut at the limit of tokens (answer.max_tokens or server.max_tokens): raise it",
+        "withheld": "answers were withheld by a content filter or refusal, and count as wrong",
+        "sampled": "answers were sampled, since the model takes no temperature: another run gives others",
+    }
+    counts = {kind: sum(getattr(cell, kind) for cell in matrix.cells) for kind in kinds}
+    total = len(matrix.cells)
+    return [f"{name}: {counts[k]} of {total} {split} {what}" for k, what in kinds.items() if counts[k]]

@@ -7,7 +7,12 @@ with those by likelihood, so how a run was judged is part of its identity and it
 
 Requests run side by side. Each reply goes to the ledger the moment it arrives: a crash, a kill or a
 server that fails for good loses nothing but the requests in flight, and no recorded reply is asked
-for again. A cell that cannot be had ends the run with its name; it is never counted as wrong.
+for again. A cell that cannot be had ends the run with its name; it is never counted as wrong. Only a
+content filter's no is an answer: the cell is not parsed and counted, and the run goes on.
+
+Requests ask for plain greedy decoding: temperature 0 and, of servers other than OpenAI's, which may
+take it from the checkpoint's generation settings, no repetition penalty. A parameter that a model
+refuses is left out from then on.
 """
 
 from __future__ import annotations
@@ -20,8 +25,19 @@ from dataclasses import dataclass
 
 from pydantic import Field, model_validator
 
-from paft.endpoint import Client, Endpoint, EndpointClient, Message, Patience, Reply, check_address
+from paft.completion import End
+from paft.endpoint import (
+    Client,
+    Endpoint,
+    EndpointClient,
+    Message,
+    Patience,
+    Reply,
+    WithheldError,
+    check_address,
+)
 from paft.errors import ModelError
+from paft.evaluate.generate import Generated
 from paft.evaluate.ledger import Ledger, Results
 from paft.files import fingerprint
 
@@ -79,6 +95,7 @@ class ServedModel:
             api_key_env=self.server.api_key_env,
             max_tokens=self.server.max_tokens or max_tokens,
             chat=not self.server.completions,
+            extra=() if self.server.base_url is None else (("repetition_penalty", 1.0),),
         )
 
     def check(self) -> None:
@@ -129,7 +146,7 @@ class ServedModel:
                 on_cells(len(places[texts[number]]))
 
         def keep(number: int, reply: Reply) -> None:
-            results = [[reply.text, reply.input_tokens, reply.output_tokens]]
+            results = [[reply.text, reply.input_tokens, reply.output_tokens, reply.ended, reply.sampled]]
             if ledger is None:
                 found[number] = results
             else:
@@ -141,7 +158,7 @@ class ServedModel:
         missing = {n: (cells[places[text][0]], text) for n, text in enumerate(texts) if n not in found}
         if missing:
             self._ask_all(missing, max_tokens, keep)
-        replies = {text: Reply(*found[number][0]) for number, text in enumerate(texts)}
+        replies = {text: _recorded(*found[number][0]) for number, text in enumerate(texts)}
         return [replies[text] for text in rendered]
 
     def _ask_all(
@@ -173,7 +190,21 @@ class ServedModel:
             raise failure
 
     def _ask(self, client: Client, name: str, text: str) -> Reply:
-        return client.ask(self.messages(text), name, None, lambda why, wait: None)
+        try:
+            return client.ask(self.messages(text), name, None, lambda why, wait: None)
+        except WithheldError:
+            return Reply("", 0, 0, ended="withheld")
+
+
+def as_generated(reply: Reply) -> Generated:
+    """Return a reply as what a model generated."""
+    cut, withheld = reply.ended == "length", reply.ended == "withheld"
+    return Generated(reply.text, reply.output_tokens, cut, withheld, reply.sampled)
+
+
+def _recorded(text: str, sent: int, written: int, ended: End = "stop", sampled: bool = False) -> Reply:
+    """Return a reply from its row in a ledger; rows of former versions do not say how it ended."""
+    return Reply(text, sent, written, ended=ended, sampled=sampled)
 
 
 def _stop(stopping: threading.Event, futures: dict[Future[Reply], int]) -> None:

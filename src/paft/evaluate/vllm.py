@@ -25,7 +25,7 @@ from paft.chat import make_encoder
 from paft.config import Chat
 from paft.encode import Encoder
 from paft.errors import ModelError
-from paft.evaluate.generate import Generated, read_generated
+from paft.evaluate.generate import Generated, ends, read_generated
 from paft.evaluate.ledger import Ledger, Results, run_batches
 from paft.evaluate.option_tree import Tokens
 from paft.evaluate.plan import Request
@@ -34,7 +34,7 @@ from paft.model import PLAIN, resolve_model
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedTokenizerBase
+    from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 LEDGER_SEQUENCES = 2048  # a kill loses one batch; the engine wants hundreds of sequences at once
 LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # what vLLM can be built for
@@ -53,6 +53,7 @@ class VllmModel:
         max_length: Tokens of prompt and answer together at most.
         chat: Whether it is asked in turns of its chat template.
         lora: A ``vllm.lora.request.LoRARequest`` for every prompt, if any.
+        generation: The checkpoint's generation settings, if it has any, for the tokens that end an answer.
     """
 
     name: str
@@ -61,6 +62,7 @@ class VllmModel:
     max_length: int
     chat: Chat = PLAIN
     lora: Any = None
+    generation: GenerationConfig | None = None
 
     @property
     def dtype(self) -> torch.dtype:
@@ -111,13 +113,14 @@ class VllmModel:
             on_cells: Called with the number of contexts just finished.
             ledger: Keeps what is finished.
         """
+        stops = ends(encoder, self.generation)
 
         def generate(batch: Sequence[Tokens]) -> Results:
-            return self._generate(batch, encoder, max_tokens)
+            return self._generate(batch, encoder, stops, max_tokens)
 
-        plan = f"answers of {max_tokens} tokens"
+        plan = f"answers of {max_tokens} tokens that end by {stops}"
         found = _run_unique(contexts, lambda context: 1, generate, plan, on_cells, ledger)
-        return [Generated(text, tokens) for text, tokens in found]
+        return [Generated(*answer) for answer in found]
 
     def _score(self, requests: Sequence[Request]) -> Results:
         from vllm import SamplingParams
@@ -131,17 +134,17 @@ class VllmModel:
             for request in requests
         ]
 
-    def _generate(self, contexts: Sequence[Tokens], encoder: Encoder, max_tokens: int) -> Results:
+    def _generate(
+        self, contexts: Sequence[Tokens], encoder: Encoder, stops: list[int], max_tokens: int
+    ) -> Results:
         from vllm import SamplingParams
 
-        # Ends are the encoder's alone: a checkpoint's generation settings may name others.
+        # Ends are those of the Hugging Face path and no others.
         settings = SamplingParams(
-            temperature=0.0, max_tokens=max_tokens, ignore_eos=True, stop_token_ids=encoder.stops,
-            detokenize=False,
-        )  # fmt: skip
+            temperature=0.0, max_tokens=max_tokens, ignore_eos=True, stop_token_ids=stops, detokenize=False
+        )
         outputs = self._run(contexts, settings)
-        made = [read_generated(list(output.outputs[0].token_ids), encoder) for output in outputs]
-        return [[answer.text, answer.tokens] for answer in made]
+        return [read_generated(list(output.outputs[0].token_ids), encoder, stops).row for output in outputs]
 
     def _run(self, rows: Sequence[Tokens], settings: Any) -> Any:
         prompts = [{"prompt_token_ids": list(row)} for row in rows]
@@ -163,7 +166,7 @@ def load_vllm(
     Raises:
         ModelError: If vLLM is not installed or cannot run the model or adapter.
     """
-    from transformers import AutoConfig, AutoTokenizer
+    from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
     vllm = import_vllm()
     source = resolve_model(name)
@@ -174,7 +177,10 @@ def load_vllm(
     if adapter is not None:
         lora = {"enable_lora": True, "max_lora_rank": _lora_rank(Path(adapter))}
     try:
-        engine = vllm.LLM(model=source, dtype="bfloat16", max_model_len=longest + 1, **lora)
+        # Without the checkpoint's generation settings, as the Hugging Face path.
+        engine = vllm.LLM(
+            model=source, dtype="bfloat16", max_model_len=longest + 1, generation_config="vllm", **lora
+        )
     except (ValueError, RuntimeError, OSError) as error:
         raise ModelError(f"vLLM cannot run model {name!r}: {error}") from error
     request = None
@@ -182,7 +188,11 @@ def load_vllm(
         from vllm.lora.request import LoRARequest
 
         request = LoRARequest("adapter", 1, str(Path(adapter).resolve()))
-    return VllmModel(name, engine, AutoTokenizer.from_pretrained(source), longest, chat, request)
+    try:
+        generation = GenerationConfig.from_pretrained(source)
+    except OSError:  # not every checkpoint has one
+        generation = None
+    return VllmModel(name, engine, AutoTokenizer.from_pretrained(source), longest, chat, request, generation)
 
 
 def import_vllm() -> Any:

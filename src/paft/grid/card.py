@@ -15,6 +15,7 @@ from paft.config import RunConfig
 from paft.evaluate.report.data import INTERVALS
 from paft.evaluate.report.table import percent
 from paft.evaluate.report.text import escape_markdown
+from paft.evaluate.rows import ends_in_words
 from paft.evaluate.statistics import STATISTICS, Estimate, estimate
 from paft.files import read_json, read_text, write_text
 from paft.grid.methods import METHODS
@@ -74,17 +75,19 @@ def write_card(plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, 
         return
     from huggingface_hub import ModelCard
 
-    figures = None
+    figures, ends = None, ""
     if (folder / "cell.json").exists():
         cell = read_json(folder / "cell.json", "cell")
         figures = next(row for row in cell["robustness"] if row["split"] == "test")
+        words = ends_in_words(next(row for row in cell["rows"] if row["split"] == "test"))
+        ends = f" Of the answers {', '.join(words)}." if words else ""
     trained = read_json(folder / "train.json", "training record")
     parts = [
         f"---\n{_metadata(plan, config, inputs.task, figures)}\n---",
         MARK,
         f"# {inputs.task.name}: {plan.name}",
         _training(plan, config, inputs, trained),
-        NOT_JUDGED if figures is None else _robustness(figures, _estimates(folder, figures)),
+        NOT_JUDGED if figures is None else _robustness(figures, _estimates(folder, figures), ends),
         _usage(config, inputs.task, judged=figures is not None),
         _unknown(inputs, figures),
     ]
@@ -165,7 +168,7 @@ def _weights(config: RunConfig) -> str:
     return f"{kind} adapter of rank {adapt.rank}, {scale}, on {targets}{beside}"
 
 
-def _robustness(figures: Mapping[str, Any], estimates: Mapping[str, Estimate]) -> str:
+def _robustness(figures: Mapping[str, Any], estimates: Mapping[str, Estimate], ends: str) -> str:
     lines = ["| Accuracy, percent | | 95 % interval |", "|---|---:|---:|"]
     for name in _known(figures):
         found = estimates.get(INTERVAL_OF.get(name, name))
@@ -175,7 +178,7 @@ def _robustness(figures: Mapping[str, Any], estimates: Mapping[str, Estimate]) -
         )
     told = (
         f"Judged on {figures['prompts']} prompts that no method of the run was trained on, with "
-        f"{figures['examples']} test examples under each."
+        f"{figures['examples']} test examples under each.{ends}"
         + (f" Intervals: {INTERVALS[0].lower()}{INTERVALS[1:]}" if estimates else "")
     )
     return "\n\n".join(["## Accuracy over unseen prompts", told, "\n".join(lines)])

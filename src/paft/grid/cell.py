@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from paft.bank.similarity import near_pairs
 from paft.config import RunConfig
 from paft.evaluate.matrix import Matrix
-from paft.evaluate.rows import prompt_rows, robustness_row, split_row, truncation_warning
+from paft.evaluate.rows import cell_warnings, prompt_rows, robustness_row, split_row
 from paft.evaluate.runner import judge
 from paft.files import read_json, write_json
 from paft.grid.baselines.choice import Seen, choose_prompt, most_cells
@@ -107,7 +107,7 @@ def run_cell(
         row = split_row(plan.method, plan.seed, split, matrix, threshold, seconds)
         rows.append({**row, **{f"train_{key}": trained[key] for key in ("steps", "tokens", "seconds")}})
         per_prompt.extend(prompt_rows(plan.method, plan.seed, split, prompts, matrix, seconds))
-        warnings.extend(truncation_warning(plan.name, split, matrix))
+        warnings.extend(cell_warnings(plan.name, split, matrix))
     summary = robustness_row(plan.method, plan.seed, "test", matrices, threshold)
     result = {"rows": rows, "per_prompt": per_prompt, "robustness": [summary], "warnings": warnings}
     write_json(done, result)

@@ -25,11 +25,11 @@ from paft.evaluate.code_answer import check_opt_in
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.rows import (
     answer_figures,
+    cell_warnings,
     judging,
     prompt_rows,
     robustness_row,
     split_row,
-    truncation_warning,
 )
 from paft.evaluate.runner import judge, processes
 from paft.evaluate.server import ServedModel, Server
@@ -282,7 +282,7 @@ def _judge_splits(
             max_length=config.max_length, on_cells=reporter.advance, chosen=chosen,
         )  # fmt: skip
     about = {
-        "warnings": [t for split in splits for t in truncation_warning(name, split, matrices[split])],
+        "warnings": [t for split in splits for t in cell_warnings(name, split, matrices[split])],
         "judging": judging(task, config.backend, config.evaluate.generate)
         | answer_figures(matrices[config.split]),
     }

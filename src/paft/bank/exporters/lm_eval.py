@@ -6,7 +6,8 @@ scored by likelihood (``acc``), numbers and texts by what is generated (``exact_
 
 Differences to PAFT's own figures that the harness's format leaves no way around: an option is not
 closed by end of sequence where it begins another one; a text answer's inner spaces and letters that
-fold to several (``ß``) are compared as they stand.
+fold to several (``ß``) are compared as they stand; thoughts, Markdown, boxed numbers and numbers that
+are a part of something else (``3/4``) are not told apart, as :mod:`paft.evaluate.extract` does.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from paft.task import Example, Task
 ANSWER, CHOICES = "paft-answer", "paft-choices"
 COMMON = "_common_yaml"  # without .yaml, so that the harness takes it for no task
 FILTER = "paft"
-# The pattern of paft.evaluate.extract without trailing zeros, then what else spells the same number.
+# The plain numbers of paft.evaluate.number_reply without trailing zeros, then what else spells them.
 NUMBER = r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*[1-9])?|[-+]?\.\d*[1-9]"
 SAME_NUMBER = [",", r"^\+", r"(?<![\d.])0+(?=\d)", r"(?<!\d)0(?=\.)", r"^-(?=0$)"]
 FIRST_LINE = r"\S[^\n\r]*"

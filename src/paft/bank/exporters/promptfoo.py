@@ -35,7 +35,7 @@ RESERVED = NOT_VARIABLES | {"env", "__proto__"}
 REFERENCES = ("file://", "package:")
 # The empty raw block keeps promptfoo from taking the comment's first line for an unclosed tag.
 NO_PATH = "{% raw %}{% endraw %}{#\n#}"
-# What the model said, in the normal form of paft.evaluate.extract, as one JavaScript expression each.
+# What the model said, in the normal form of paft.evaluate.extract as far as one JavaScript expression goes.
 TRANSFORMS = {
     "closed": r'output.trim().replace(/\.$/, "")',
     "number": r'(output.match(/[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[-+]?\.\d+/) || ["none"])[0]'

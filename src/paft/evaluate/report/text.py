@@ -12,6 +12,7 @@ from typing import Any
 
 from paft.evaluate.report.data import INTERVALS, MethodFigures, Report, worst_prompts
 from paft.evaluate.report.table import percent, prompts_name
+from paft.evaluate.rows import ends_in_words
 from paft.evaluate.statistics import Estimate
 
 CSV_COLUMNS = ("method", "seed", "split", "prompt_id", "prompt", "accuracy", "parse_rate")
@@ -140,6 +141,13 @@ def _told(report: Report) -> str:
     ]
     if any(method.estimates for method in report.methods):
         sentences.append(f"In brackets 95 % intervals. {INTERVALS}")
+    ends = [
+        f"{row['method']}{'' if row['seed'] is None else '-' + str(row['seed'])}: {', '.join(words)}"
+        for row in report.results["rows"]
+        if row["split"] == measured.split and (words := ends_in_words(row))
+    ]
+    if ends:
+        sentences.append(f"Of the generated answers {'; '.join(ends)}.")
     if report.unfinished:
         sentences.append(f"Not finished: {', '.join(report.unfinished)}.")
     return " ".join(sentences)

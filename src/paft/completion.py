@@ -1,0 +1,105 @@
+"""What an OpenAI-compatible endpoint's completion says: the text, and how it ended.
+
+Only the answer counts: a ``reasoning_content`` beside it is never read, nor are parts of a content
+that are no text. Endpoints word the rest in ways of their own, so names are compared loosely.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import openai
+
+End = Literal["stop", "length", "withheld"]
+
+_LENGTH = ("length", "max_tokens", "model_length", "max_output_tokens")
+_WITHHELD = (
+    "content_filter",
+    "safety",
+    "prohibited_content",
+    "blocklist",
+    "recitation",
+    "refusal",
+    "sensitive",
+)
+_FILTER_CODES = re.compile(
+    r"content_?(?:filter|policy)|responsible_?ai_?policy|data_?inspection_?failed|moderation|invalid_prompt",
+    re.IGNORECASE,
+)
+_FILTER_WORDS = re.compile(
+    r"content (?:filter|management|policy)|usage polic(?:y|ies)|safety system|was flagged", re.IGNORECASE
+)
+# Parameters that an endpoint may refuse and that a request can do without.
+_SPARE = ("temperature", "top_p", "seed", "repetition_penalty")
+_REFUSED = re.compile(
+    r"unsupported|not (?:be )?support|un(?:known|recogni[sz]ed|expected)|extra|not (?:permitted|allowed)"
+    r"|invalid|deprecated|cannot find|does not exist",
+    re.IGNORECASE,
+)
+
+
+def read_choice(choice: Any) -> tuple[str, End]:
+    """Return the text of a completion's choice and how it ended.
+
+    The text of a refusal is no answer: it is ``withheld``, as what a filter took away.
+
+    Args:
+        choice: Of chat or plain completions.
+
+    Raises:
+        AttributeError: If it is neither.
+    """
+    message = getattr(choice, "message", None)
+    content = choice.text if message is None else message.content
+    finish = str(getattr(choice, "finish_reason", None)).lower()
+    text = _text(content)
+    refused = bool(getattr(message, "refusal", None)) or _has_refusal(content)
+    if finish in _WITHHELD or (refused and not text):
+        return text, "withheld"
+    return text, "length" if finish in _LENGTH else "stop"
+
+
+def is_filtered(error: openai.APIStatusError) -> bool:
+    """Whether an endpoint refused a request for what its text says, not for its form."""
+    if error.status_code not in (400, 403, 422):
+        return False
+    body = error.body if isinstance(error.body, dict) else {}
+    inner = body.get("innererror")
+    codes = [error.code, body.get("type"), inner.get("code") if isinstance(inner, dict) else None]
+    told = [str(code) for code in codes if code]
+    return any(map(_FILTER_CODES.search, told)) or (
+        not error.param and _FILTER_WORDS.search(str(error.message)) is not None
+    )
+
+
+def refused_parameters(error: openai.APIStatusError, sent: set[str]) -> set[str]:
+    """Return which of the parameters sent a request must do without, as far as the error names them."""
+    if error.status_code not in (400, 422):
+        return set()
+    if error.param:
+        return {error.param} & sent & set(_SPARE)
+    said = str(error.message)
+    named = {name for name in _SPARE if name in sent and re.search(rf"\b{name}\b", said)}
+    return named if _REFUSED.search(said) else set()
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, list):
+        return "".join(map(_part, content))
+    # Half a surrogate pair could not be written to any file.
+    return content.encode("utf-8", "replace").decode("utf-8") if isinstance(content, str) else ""
+
+
+def _part(part: Any) -> str:
+    kind, text = _get(part, "type"), _get(part, "text")
+    return _text(text) if kind in ("text", "output_text", None) and isinstance(text, str) else ""
+
+
+def _has_refusal(content: Any) -> bool:
+    return isinstance(content, list) and any(_get(part, "type") == "refusal" for part in content)
+
+
+def _get(part: Any, name: str) -> Any:
+    return part.get(name) if isinstance(part, dict) else getattr(part, name, None)
