@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paft.adapter import RECORD as RECORD
 from paft.config import Chat
 from paft.encode import Encoder
 from paft.errors import ConfigError, DataError, ModelError
@@ -27,7 +28,6 @@ from paft.turns import SETTINGS, Turns, conversation
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-RECORD = "paft.json"  # beside trained weights: what they need to be asked like
 PROBE = "  Which one?\nNo. 12:\n", " card arrival "
 
 
@@ -230,10 +230,20 @@ def make_encoder(tokenizer: PreTrainedTokenizerBase, max_length: int, chat: Chat
     return Encoder(tokenizer, max_length)
 
 
-def save_chat(folder: Path, chat: Chat, *, quantised: bool = False) -> None:
-    """Write beside trained weights how they were asked, and whether those under an adapter were in 4 bit."""
+def save_chat(
+    folder: Path, chat: Chat, *, quantised: bool = False, base: Mapping[str, Any] | None = None
+) -> None:
+    """Write beside trained weights what they need to be asked like.
+
+    Args:
+        folder: Of adapter or model.
+        chat: How they were asked.
+        quantised: Whether the weights under an adapter were in 4 bit.
+        base: Of an adapter, the base it was tuned on (:func:`paft.adapter.base_record`).
+    """
     record = {"schema": 1, "chat": chat.model_dump(mode="json")}
-    write_json(folder / RECORD, record | ({"quantised": True} if quantised else {}))
+    record |= {"quantised": True} if quantised else {}
+    write_json(folder / RECORD, record | ({} if base is None else {"base": dict(base)}))
 
 
 def check_chat(folder: Path, chat: Chat) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from paft.encode import Encoder
+from paft.evaluate.finite import FiniteLogits
 from paft.evaluate.ledger import Ledger, run_batches
 from paft.files import fingerprint
 from paft.train.batches import left_pad
@@ -90,6 +91,7 @@ def _generate(
     inputs = left_pad(contexts, encoder.pad)
     width = inputs["input_ids"].shape[1]
     generator: Any = model
+    watch = FiniteLogits()
     out = generator.generate(
         input_ids=inputs["input_ids"].to(model.device),
         attention_mask=inputs["attention_mask"].to(model.device),
@@ -97,7 +99,9 @@ def _generate(
         do_sample=False,
         pad_token_id=encoder.pad,
         eos_token_id=encoder.stops,
+        logits_processor=[watch],
     )
+    watch.check(str(generator.config._name_or_path))
     return [read_generated(row, encoder) for row in out[:, width:].tolist()]
 
 

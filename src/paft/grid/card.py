@@ -18,7 +18,7 @@ from paft.evaluate.report.text import escape_markdown
 from paft.evaluate.statistics import STATISTICS, Estimate, estimate
 from paft.files import read_json, read_text, write_text
 from paft.grid.methods import METHODS
-from paft.model import model_fingerprint
+from paft.model import resolve_model
 from paft.record import PACKAGES, environment
 
 if TYPE_CHECKING:
@@ -309,7 +309,7 @@ def _base(config: RunConfig) -> str:
 
 
 def _on_hub(model: str) -> bool:
-    return model_fingerprint(model) is None
+    return not Path(resolve_model(model)).is_dir()
 
 
 def _fenced(code: str) -> str:

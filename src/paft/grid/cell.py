@@ -164,8 +164,9 @@ def train_cell(
     adapt = config.train.adapt
     full_precision = adapt.method == "full" or config.train.precision == "float32"
     language_model = load_model(
-        config.model, full_precision=full_precision, quantised=adapt.quantised, chat=config.chat
-    )
+        config.model, full_precision=full_precision, quantised=adapt.quantised, chat=config.chat,
+        trust_remote_code=config.trust_remote_code,
+    )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     trained = fine_tune(
         language_model, inputs.train, prompts, settings,
@@ -200,12 +201,13 @@ def _judge(
     folder: Path, weights: Path | None, reporter: Reporter,
 ) -> tuple[Matrix, float]:  # fmt: skip
     """Score one split with what lies on disk, so that what is judged is what gets deployed."""
+    trusted = config.trust_remote_code
 
     def load() -> LanguageModel:
         reporter.stage(plan.name, f"judge on {split} prompts", len(prompts) * len(inputs.test))
         if weights is None or config.train.adapt.method != "full":
-            return load_model(config.model, weights, chat=config.chat)
-        return load_model(str(weights), chat=config.chat)
+            return load_model(config.model, weights, chat=config.chat, trust_remote_code=trusted)
+        return load_model(str(weights), chat=config.chat, trust_remote_code=trusted)
 
     return judge(
         load, inputs.task, prompts, inputs.test,

@@ -85,7 +85,7 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
     """
     inputs = load_inputs(config, task, bank)
     near_duplicates_across(inputs.bank)  # refuses a prompt that is both seen and unseen
-    check_model(config.model, config.chat)
+    check_model(config.model, config.chat, trust_remote_code=config.trust_remote_code)
     if config.train.adapt.quantised:
         four_bit()
     return inputs
@@ -147,7 +147,9 @@ def gather_run(config: RunConfig, inputs: Inputs, cells: Sequence[Mapping[str, A
 
 def identity(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
     """Everything a finished cell depends on, by name."""
-    settings = config.model_dump(mode="json", exclude={"methods", "seeds", "output", "task", "data", "bank"})
+    others = {"methods", "seeds", "output", "task", "data", "bank"}
+    others |= set() if config.trust_remote_code else {"trust_remote_code"}  # as before there was any
+    settings = config.model_dump(mode="json", exclude=others)
     flat = {f"{key}.{k}": v for key in ("train", "evaluate", "choose") for k, v in settings.pop(key).items()}
     return {
         **settings,

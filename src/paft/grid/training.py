@@ -55,7 +55,7 @@ def train(
     reporter = reporter or Silent()
     plan = CellPlan(only_method(config), only_seed(config))
     inputs = load_inputs(config, task, bank, judge=False)
-    check_model(config.model, config.chat)
+    check_model(config.model, config.chat, trust_remote_code=config.trust_remote_code)
     if config.train.adapt.quantised:
         four_bit()  # refuses before anything is written
     output = Path(config.output)

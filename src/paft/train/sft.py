@@ -17,6 +17,8 @@ from safetensors import SafetensorError
 from transformers import PrinterCallback, TrainingArguments, set_seed
 from transformers.trainer_utils import SaveStrategy
 
+from paft.adapter import CONFIG as ADAPTER_CONFIG
+from paft.adapter import base_record
 from paft.chat import save_chat
 from paft.config import Train
 from paft.errors import ConfigError
@@ -362,7 +364,8 @@ def save(
         part.mkdir(parents=True, exist_ok=True)
         model.save_pretrained(part, state_dict=None if weights is None else dict(weights))
         source.tokenizer.save_pretrained(part)
-        save_chat(part, source.chat, quantised=is_quantised(source.model))
+        base = base_record(source.name) if (part / ADAPTER_CONFIG).exists() else None
+        save_chat(part, source.chat, quantised=is_quantised(source.model), base=base)
         shutil.rmtree(output, ignore_errors=True)
         part.rename(output)
     except (OSError, SafetensorError) as error:
