@@ -54,6 +54,12 @@ def hub_revision(name: str) -> str | None:
     return snapshot.name if snapshot else None
 
 
+def hub_commit(name: str) -> dict[str, str]:
+    """Return what results record of a model of the Hub beside its name; nothing for a folder."""
+    revision = hub_revision(name)
+    return {} if revision is None else {"model_revision": revision}
+
+
 def weight_files(name: str) -> list[Path]:
     """Return the safetensors files of a model or adapter, as far as they lie on this machine."""
     folder = model_folder(name)

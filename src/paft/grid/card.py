@@ -18,7 +18,7 @@ from paft.evaluate.report.text import escape_markdown
 from paft.evaluate.statistics import STATISTICS, Estimate, estimate
 from paft.files import read_json, read_text, write_text
 from paft.grid.methods import METHODS
-from paft.model import resolve_model
+from paft.model_files import hub_revision, resolve_model
 from paft.record import PACKAGES, environment
 
 if TYPE_CHECKING:
@@ -304,7 +304,8 @@ def _figure_name(name: str, figures: Mapping[str, Any]) -> str:
 
 def _base(config: RunConfig) -> str:
     if _on_hub(config.model):
-        return config.model
+        revision = hub_revision(config.model)
+        return config.model + (f" at commit {revision}" if revision else "")
     return f"{Path(config.model).name} (a folder or built in, not from the Hub)"
 
 

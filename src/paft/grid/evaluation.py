@@ -40,6 +40,7 @@ from paft.grid.cell import Reporter
 from paft.grid.inputs import bank_file, sample
 from paft.grid.runner import claim_output
 from paft.model import LanguageModel, check_model, load_model, model_fingerprint, resolve_model
+from paft.model_files import hub_commit
 from paft.progress import Silent
 from paft.prompt import Prompt
 from paft.quantised import four_bit, trained_quantised
@@ -183,6 +184,7 @@ def evaluate(
         "bank_fingerprint": bank.fingerprint,
         "config": config.model_dump(mode="json"),
         "environment": environment(),
+        **({} if config.backend == "openai" else hub_commit(config.model)),
         **_judge_splits(config, task, bank, examples, reporter),
     }
     if first:

@@ -30,6 +30,7 @@ from paft.grid.cell import CellPlan, Reporter, plan_cells, run_cell, weights_nam
 from paft.grid.inputs import Inputs, load_inputs
 from paft.grid.methods import METHODS
 from paft.model import check_model, model_fingerprint, resolve_model
+from paft.model_files import hub_commit, sampled_fingerprint
 from paft.progress import Silent
 from paft.quantised import four_bit
 from paft.record import environment
@@ -138,6 +139,7 @@ def gather_run(config: RunConfig, inputs: Inputs, cells: Sequence[Mapping[str, A
         "judging": judging(inputs.task, generate=config.evaluate.generate),
         "config": config.model_dump(mode="json"),
         "environment": environment(),
+        **hub_commit(config.model),
         **gathered,
     }
     write_json(output / "results.json", results)
@@ -189,6 +191,7 @@ def check_output(output: Path, wanted: dict[str, Any]) -> bool:
     # A version that did not have a setting yet worked as one that leaves it alone.
     left_alone = {key: value for key, value in _defaults().items() if key in wanted}
     found = {**left_alone, **read_json(path, "run identity")}
+    found |= {key: wanted[key] for key in ("model files", "adapter files") if _as_before(key, found, wanted)}
     changed = [key for key in {**found, **wanted} if found.get(key) != wanted.get(key)]
     if changed:
         shown = "; ".join(f"{k}: {found.get(k)!r} there, {wanted.get(k)!r} now" for k in changed[:4])
@@ -207,6 +210,12 @@ def _defaults() -> dict[str, Any]:
         for name, section in sections.items()
         for key, value in section.model_dump(mode="json").items()
     }
+
+
+def _as_before(key: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a model is the one that a former version wrote down, from samples of its weights."""
+    name = wanted.get(key.split()[0])
+    return isinstance(name, str) and key in found and found[key] == sampled_fingerprint(name)
 
 
 def _foreign(path: Path) -> bool:
