@@ -6,7 +6,9 @@ answer says never is. Text of the template that touches the user's is tokenised 
 as the tokenizer does; prompt and answer are tokenised apart, so the boundary between them holds.
 
 The prompt is the one that an inference server makes of the same conversation, to the token, a
-thinking model being told to answer at once (``enable_thinking=False``).
+thinking model being told to answer at once (``enable_thinking=False``). Where a template opens a
+thought all the same (DeepSeek-R1), it is closed behind the prompt, and the answer stands after it
+(:func:`paft.turns.closing_of`).
 """
 
 from __future__ import annotations
@@ -117,8 +119,14 @@ class ChatEncoder(Encoder):
 
     def _expected(self, user: str, answer: str | None) -> list[int]:
         turns = conversation(self.system, user, answer)
+        asked = answer is None
+        if asked and self.turns.closing:
+            text: Any = self.tokenizer.apply_chat_template(
+                turns, add_generation_prompt=True, tokenize=False, **SETTINGS
+            )
+            return list(self.tokenizer(text + self.turns.closing, add_special_tokens=False)["input_ids"])
         whole: Any = self.tokenizer.apply_chat_template(
-            turns, add_generation_prompt=answer is None, return_dict=True, **SETTINGS
+            turns, add_generation_prompt=asked, return_dict=True, **SETTINGS
         )
         return list(whole["input_ids"])
 
