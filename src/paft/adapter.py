@@ -16,8 +16,8 @@ from safetensors import SafetensorError, safe_open
 
 from paft.errors import ModelError
 from paft.files import read_json
-from paft.model_files import hub_revision, resolve_model, weights_digest
-from paft.weights import UNREADABLE, check_files_finite, check_whole
+from paft.model_files import hub_revision, weights_digest
+from paft.weights import UNREADABLE, check_files_finite, check_whole, empty_model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -89,13 +89,10 @@ def check_adapter_names(name: str, folder: Path, *, trust_remote_code: bool = Fa
     """
     import torch
     from peft import PeftConfig, get_peft_model, get_peft_model_state_dict
-    from transformers import AutoConfig, AutoModelForCausalLM
 
-    factory: Any = AutoModelForCausalLM
     try:
-        config = AutoConfig.from_pretrained(resolve_model(name), trust_remote_code=trust_remote_code)
+        bare = empty_model(name, trust_remote_code=trust_remote_code)
         with torch.device("meta"):
-            bare = factory.from_config(config, trust_remote_code=trust_remote_code)
             adapted = get_peft_model(bare, PeftConfig.from_pretrained(str(folder)))
         wanted = get_peft_model_state_dict(adapted, save_embedding_layers=False)
         shapes = _shapes(folder / WEIGHTS)

@@ -58,6 +58,17 @@ def load_weights(name: str, *, trust_remote_code: bool = False, **how: Any) -> P
     return ready
 
 
+def empty_model(name: str, *, trust_remote_code: bool = False) -> Any:
+    """Return a model without memory for its weights, on the meta device."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    factory: Any = AutoModelForCausalLM
+    config = AutoConfig.from_pretrained(resolve_model(name), trust_remote_code=trust_remote_code)
+    with torch.device("meta"):
+        return factory.from_config(config, trust_remote_code=trust_remote_code)
+
+
 def check_whole(what: str, missing: Iterable[str], unexpected: Iterable[str], where: str) -> None:
     """Refuse weights that lack tensors or bring others.
 

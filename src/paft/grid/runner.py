@@ -35,6 +35,7 @@ from paft.progress import Silent
 from paft.quantised import four_bit
 from paft.record import environment
 from paft.task import Task, data_fingerprint
+from paft.train.adapt import check_adapt
 
 CELL_LISTS = ("rows", "per_prompt", "robustness", "warnings")  # what every cell brings
 
@@ -86,10 +87,20 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
     """
     inputs = load_inputs(config, task, bank)
     near_duplicates_across(inputs.bank)  # refuses a prompt that is both seen and unseen
+    check_trained(config)
+    return inputs
+
+
+def check_trained(config: RunConfig) -> None:
+    """Refuse a model that cannot be had, or not with the adapter it is to get; no weights are loaded.
+
+    Raises:
+        PaftError: Saying why.
+    """
     check_model(config.model, config.chat, trust_remote_code=config.trust_remote_code)
     if config.train.adapt.quantised:
         four_bit()
-    return inputs
+    check_adapt(config.model, config.train.adapt, trust_remote_code=config.trust_remote_code)
 
 
 def prepare(config: RunConfig, inputs: Inputs) -> None:

@@ -22,10 +22,8 @@ from paft.grid.card import write_card
 from paft.grid.cell import CellPlan, Reporter, train_cell, weights_name
 from paft.grid.inputs import Inputs, load_inputs
 from paft.grid.methods import METHODS
-from paft.grid.runner import claim_output, identity
-from paft.model import check_model
+from paft.grid.runner import check_trained, claim_output, identity
 from paft.progress import Silent
-from paft.quantised import four_bit
 from paft.task import Task
 
 
@@ -55,9 +53,7 @@ def train(
     reporter = reporter or Silent()
     plan = CellPlan(only_method(config), only_seed(config))
     inputs = load_inputs(config, task, bank, judge=False)
-    check_model(config.model, config.chat, trust_remote_code=config.trust_remote_code)
-    if config.train.adapt.quantised:
-        four_bit()  # refuses before anything is written
+    check_trained(config)
     output = Path(config.output)
     if processes()[0] == 0:
         claim_output(output, _identity(config, inputs))
