@@ -11,7 +11,7 @@ import typer
 
 from paft.cli_bank import bank_app
 from paft.cli_export import export
-from paft.cli_grid import grid
+from paft.cli_grid import EXIT_FAILED, grid
 from paft.cli_report import report
 from paft.cli_show import show_app
 from paft.cli_train import train
@@ -136,6 +136,9 @@ def _run(config: RunConfig) -> None:
         f"\nReport: {output / 'report.html'}   figures: {output / 'results.json'}",
         highlight=False, markup=False, soft_wrap=True,
     )  # fmt: skip
+    if results.get("failures"):
+        console.print(f"{len(results['failures'])} trials failed", style="red", highlight=False, markup=False)
+        raise typer.Exit(EXIT_FAILED)
     for line in deploy_command(config):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 

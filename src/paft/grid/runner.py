@@ -20,7 +20,7 @@ from typing import Any
 
 from paft.bank import Bank, near_duplicates_across
 from paft.config import Evaluate, RunConfig, Train
-from paft.errors import ResumeError
+from paft.errors import DivergedError, ResumeError
 from paft.evaluate.report import write_report
 from paft.evaluate.rows import judging
 from paft.evaluate.runner import processes
@@ -61,17 +61,23 @@ def run(
     Raises:
         PaftError: If an input is unusable; nothing is written before all inputs were checked.
         ResumeError: If the output folder belongs to another configuration.
+        DivergedError: If every trial failed; one that did is named in the results, and the others run.
     """
     reporter = reporter or Silent()
     inputs = checked_inputs(config, task, bank)
     prepare(config, inputs)
-    cells = []
+    cells, failures = [], {}
     for plan in plan_cells(config):
         try:
             cells.append(run_cell(plan, config, inputs, cell_folder(config, plan), reporter))
+        except DivergedError as error:  # the other cells do not depend on it
+            failures[plan.name] = str(error)
+            reporter.finish(plan.name, f"failed: {error}")
         except OSError as error:
             raise disk_error(cell_folder(config, plan), error) from error
-    return gather_run(config, inputs, cells)
+    if not cells:
+        raise DivergedError(f"no trial has figures: {'; '.join(failures.values())}")
+    return gather_run(config, inputs, cells, failures)
 
 
 def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | None = None) -> Inputs:
@@ -122,13 +128,19 @@ def cell_folder(config: RunConfig, plan: CellPlan) -> Path:
     return Path(config.output) / "cells" / plan.name
 
 
-def gather_run(config: RunConfig, inputs: Inputs, cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def gather_run(
+    config: RunConfig,
+    inputs: Inputs,
+    cells: Sequence[Mapping[str, Any]],
+    failures: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Write ``results.json`` and ``report.html`` of finished cells.
 
     Args:
         config: What was compared.
         inputs: What it was compared on.
         cells: What :func:`paft.grid.cell.run_cell` returned.
+        failures: What other cells failed of, by their name.
 
     Returns:
         The content of ``results.json``.
@@ -137,6 +149,8 @@ def gather_run(config: RunConfig, inputs: Inputs, cells: Sequence[Mapping[str, A
     gathered = {key: [item for cell in cells for item in cell[key]] for key in CELL_LISTS}
     near = near_duplicates_across(inputs.bank)
     warnings = [f"{len(near)} pairs of a seen and an unseen prompt are near duplicates"] if near else []
+    failed = [{"cell": cell, "error": error} for cell, error in (failures or {}).items()]
+    warnings += [f"{failure['cell']} failed and has no figures: {failure['error']}" for failure in failed]
     results = {
         "schema": 1,
         "task": inputs.task.name,
@@ -151,6 +165,7 @@ def gather_run(config: RunConfig, inputs: Inputs, cells: Sequence[Mapping[str, A
         "config": config.model_dump(mode="json"),
         "environment": environment(),
         **hub_commit(config.model),
+        **({"failures": failed} if failed else {}),
         **gathered,
     }
     write_json(output / "results.json", results)

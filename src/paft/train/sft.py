@@ -21,7 +21,7 @@ from paft.adapter import CONFIG as ADAPTER_CONFIG
 from paft.adapter import base_record
 from paft.chat import save_chat
 from paft.config import Train
-from paft.errors import ConfigError
+from paft.errors import ConfigError, DivergedError
 from paft.files import disk_error
 from paft.model import LanguageModel
 from paft.prompt import Prompt
@@ -124,6 +124,7 @@ def fine_tune(
         ConfigError: If settings do not fit the prompts, the devices or each other.
         DataError: If an answer does not fit ``max_length``.
         ResumeError: If there is a checkpoint of other inputs.
+        DivergedError: If losses or weights are not finite; then nothing is left.
         PaftError: If a checkpoint or the result cannot be written.
     """
     set_seed(seed)
@@ -145,8 +146,14 @@ def fine_tune(
     )
     add_keepers(trainer, course)
     validator = _validator(trainer, language_model, validation, config)
-    with told(config, args.per_device_train_batch_size):
-        trainer.run()
+    try:
+        with told(config, args.per_device_train_batch_size):
+            trainer.run()
+    except DivergedError:
+        if trainer.is_world_process_zero():
+            shutil.rmtree(part, ignore_errors=True)
+            remove_checkpoints(output)
+        raise
     trained = _summary(trainer, course, looked)
     _save_result(trainer, language_model, validator, config, part, output)
     if trainer.is_world_process_zero() and not keep_checkpoints:

@@ -22,12 +22,13 @@ import torch
 from transformers import TrainerCallback
 
 from paft.config import Train
-from paft.errors import ResumeError
+from paft.errors import NotFiniteError, ResumeError
 from paft.evaluate.matrix import evaluate_matrix
 from paft.files import fingerprint
 from paft.model import LanguageModel
 from paft.prompt import Prompt
 from paft.task import Example, Task, data_fingerprint
+from paft.train.divergence import diverged
 
 if TYPE_CHECKING:
     from paft.train.trainer import PromptTrainer
@@ -154,16 +155,35 @@ class Validator(TrainerCallback):
         return self.trainer.checkpoints.folder / f"best-{step}"
 
     def _accuracies(self) -> np.ndarray:
-        """Accuracy under each prompt over the shares of all processes, (P,)."""
+        """Accuracy under each prompt over the shares of all processes, (P,).
+
+        Raises:
+            DivergedError: If the model computes no numbers any more.
+        """
+        self.trainer.watch.check_weights()
+        found = self._shares()
+        if not np.isfinite(found).all():
+            step = self.trainer.state.global_step
+            raise diverged(
+                f"after step {step} the model computes no finite numbers", self.config.learning_rate
+            )
+        return found
+
+    def _shares(self) -> np.ndarray:
+        """As :meth:`_accuracies`; NaN where a process got no numbers, so that all of them end together."""
         accelerator = self.trainer.accelerator
         model = replace(self.language_model, model=accelerator.unwrap_model(self.trainer.model))
         if self.trainer.sharded:  # a pass needs all processes, so all make the same ones
-            return self.validation.sums(model, self.config.max_length, 0, 1) / len(self.validation.examples)
-        sums = self.validation.sums(
-            model, self.config.max_length, accelerator.process_index, accelerator.num_processes
-        )
+            return self._sums(model, 0, 1) / len(self.validation.examples)
+        sums = self._sums(model, accelerator.process_index, accelerator.num_processes)
         total = accelerator.reduce(torch.tensor(sums, dtype=torch.float32, device=accelerator.device), "sum")
         return np.asarray(total.cpu().numpy(), dtype=float) / len(self.validation.examples)
+
+    def _sums(self, model: LanguageModel, rank: int, world: int) -> np.ndarray:
+        try:
+            return self.validation.sums(model, self.config.max_length, rank, world)
+        except NotFiniteError:
+            return np.full(len(self.validation.prompts), np.nan)
 
 
 def validation_interval(every: float | None, steps: int) -> int:
