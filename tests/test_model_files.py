@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 
 import huggingface_hub
 import pytest
@@ -54,20 +55,22 @@ def hub(model_folder, tmp_path, monkeypatch):
     return move
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 1))
 def test_any_byte_of_large_weights_changes_the_fingerprint(tmp_path_factory, place):
     folder = tmp_path_factory.mktemp("model")
     save_file({"weight": torch.zeros(800_000)}, folder / "model.safetensors")
+    os.utime(folder / "model.safetensors", ns=(1, 1))
     before = model_fingerprint(str(folder)), weights_digest(str(folder))
     file = folder / "model.safetensors"
+    time.sleep(0.01)  # clocks of file systems may be coarse
     at = round(place * (file.stat().st_size - 1))
     with file.open("r+b") as opened:
         opened.seek(at)
         byte = opened.read(1)
         opened.seek(at)
         opened.write(bytes([byte[0] ^ 1]))
-    os.utime(file, ns=(1, file.stat().st_mtime_ns + 1_000_000))  # clocks of disks may be coarse
+    os.utime(file, ns=(1, 1))  # as a copy that keeps times has it
     after = model_fingerprint(str(folder)), weights_digest(str(folder))
     assert all(one != other for one, other in zip(before, after, strict=True))
 

@@ -81,6 +81,8 @@ def _train(config: RunConfig, as_json: bool) -> None:
             "to max_length",
             style="yellow", highlight=False, markup=False, soft_wrap=True,
         )  # fmt: skip
+    for text in trained.get("damaged", ()):
+        console.print(f"warning: {text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
     for line in next_command(config):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 

@@ -1,13 +1,12 @@
 """The files of a model: where they lie, and hashes by which a changed model is told from the old one.
 
-Every byte is hashed. A digest is kept for the life of the process alone, by path, size and time of
-the file: what lies on a disk beside the model could be as old as the bytes it vouches for.
+Every byte is hashed. A digest is kept for the life of the process alone, by what the file system says of
+the file: one that lay beside the model could be older than the bytes it vouches for.
 """
 
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
 from pathlib import Path
 
 from paft.files import fingerprint
@@ -19,6 +18,7 @@ SMALL = (
 )  # fmt: skip
 
 _PART = 1 << 20  # bytes read at once
+_DIGESTS: dict[tuple[int, ...], str] = {}
 
 
 def resolve_model(name: str) -> str:
@@ -82,18 +82,21 @@ def weights_digest(name: str) -> str | None:
 
 
 def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
+    """Return the SHA-256 of a file.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
     status = path.stat()
-    return _digest(path.resolve(), status.st_size, status.st_mtime_ns, status.st_ino)
-
-
-@lru_cache(maxsize=4096)
-def _digest(path: Path, size: int, time: int, inode: int) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while part := file.read(_PART):
-            digest.update(part)
-    return digest.hexdigest()
+    # Wherever it is moved to; the time of its last change cannot be set back, as that of writing can.
+    key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    if key not in _DIGESTS:
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while part := file.read(_PART):
+                digest.update(part)
+        _DIGESTS[key] = digest.hexdigest()
+    return _DIGESTS[key]
 
 
 def sampled_fingerprint(name: str) -> str | None:

@@ -124,6 +124,7 @@ def _train_and_judge(
         looked_at = trained.get("looked_at", len(inputs.train))  # a former version looked at all
         cut = f"of {looked_at} looked at, {trained['truncated']} training prompts were cut to max_length"
         warnings.append(f"{plan.name}: {cut}")
+    warnings.extend(f"{plan.name}: {text}" for text in trained.get("damaged", ()))
     if trained.get("chosen"):
         warnings.extend(_twin_warning(plan, Prompt(trained["chosen"]), inputs))
     for split, prompts in inputs.judged().items():
@@ -208,6 +209,8 @@ def train_cell(
         raise
     reporter.advance(trained.steps - pace.step)
     told = dataclasses.asdict(trained) | ({} if chosen is None else {"chosen": chosen.template})
+    if not trained.damaged:
+        del told["damaged"]
     write_json(record, told)
     remove_checkpoints(output)
     return told

@@ -22,10 +22,11 @@ import torch
 from transformers import TrainerCallback
 
 from paft.config import Train
-from paft.errors import NotFiniteError, ResumeError
+from paft.errors import DataError, NotFiniteError, ResumeError
 from paft.evaluate.matrix import evaluate_matrix
-from paft.files import fingerprint
+from paft.files import fingerprint, read_json, write_json
 from paft.model import LanguageModel
+from paft.model_files import file_digest
 from paft.prompt import Prompt
 from paft.task import Example, Task, data_fingerprint
 from paft.train.divergence import diverged
@@ -126,6 +127,8 @@ class Validator(TrainerCallback):
         best = best_point(points, self.config.validate_by)
         if best.step == state.global_step and self.config.keep == "best":
             self.save(self._folder(best.step))
+            if state.is_world_process_zero:
+                write_json(self._digests(best.step), _digests_of(self._folder(best.step)))
         if self.config.patience and sum(p.step > best.step for p in points) >= self.config.patience:
             control.should_training_stop = control.should_log = True  # the curve ends with the run
 
@@ -136,23 +139,33 @@ class Validator(TrainerCallback):
         for folder in self.trainer.checkpoints.folder.glob("best-*"):
             if folder != best and state.is_world_process_zero:
                 shutil.rmtree(folder, ignore_errors=True)
+                self._digests(int(folder.name[5:])).unlink(missing_ok=True)
 
     def best_weights(self) -> Path:
         """Return the folder with the weights of the best validation.
 
         Raises:
-            ResumeError: If it is gone.
+            ResumeError: If it is gone or not as it was written.
         """
         points = validation_points(self.trainer.state.log_history)
-        folder = self._folder(best_point(points, self.config.validate_by).step)
-        if not folder.is_dir():
+        step = best_point(points, self.config.validate_by).step
+        folder, digests = self._folder(step), self._digests(step)
+        try:
+            whole = folder.is_dir() and read_json(digests, "digests") == _digests_of(folder)
+        except (OSError, DataError):
+            whole = False
+        if not whole:
             raise ResumeError(
-                f"the best weights {folder} are gone: delete {folder.parent} to train from the first step"
+                f"the best weights {folder} are gone or were changed: delete {folder.parent} to train from "
+                "the first step"
             )
         return folder
 
     def _folder(self, step: int) -> Path:
         return self.trainer.checkpoints.folder / f"best-{step}"
+
+    def _digests(self, step: int) -> Path:
+        return self.trainer.checkpoints.folder / f"digests-{step}.json"
 
     def _accuracies(self) -> np.ndarray:
         """Accuracy under each prompt over the shares of all processes, (P,).
@@ -184,6 +197,10 @@ class Validator(TrainerCallback):
             return self.validation.sums(model, self.config.max_length, rank, world)
         except NotFiniteError:
             return np.full(len(self.validation.prompts), np.nan)
+
+
+def _digests_of(folder: Path) -> dict[str, str]:
+    return {str(f.relative_to(folder)): file_digest(f) for f in sorted(folder.rglob("*")) if f.is_file()}
 
 
 def validation_interval(every: float | None, steps: int) -> int:
