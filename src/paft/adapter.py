@@ -8,6 +8,7 @@ and that their base could not be verified is told.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 
 from paft.errors import ModelError
 from paft.files import read_json
-from paft.model_files import hub_revision, weights_digest
+from paft.model_files import hub_revision, resolve_model, weights_digest
 from paft.weights import UNREADABLE, check_files_finite, check_whole, empty_model
 
 if TYPE_CHECKING:
@@ -25,6 +26,35 @@ if TYPE_CHECKING:
 RECORD = "paft.json"  # beside trained weights: what they need to be asked like, and on what base
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PROBE = "Which card?\n  No. 12: <s> caf\u00e9 \u5361\t{x}"  # words, spaces, marks and scripts
+
+
+def check_before_loading(
+    folder: Path, name: str, *, any_base: bool = False, trust_remote_code: bool = False
+) -> str | None:
+    """Refuse what can be seen to be wrong with an adapter on a base while no weights are loaded.
+
+    Args:
+        folder: Of the adapter.
+        name: The base it is to be put on.
+        any_base: Tell of another base than it was tuned on, do not refuse it.
+        trust_remote_code: Whether code in the base's folder may be run.
+
+    Returns:
+        What there is to say of the base, see :func:`check_base`.
+
+    Raises:
+        ModelError: Saying what is wrong.
+    """
+    from transformers import AutoTokenizer
+
+    check_adapter(folder)
+    told = check_base(folder, name, any_base=any_base)
+    if read_json(folder / CONFIG, "adapter configuration").get("peft_type") == "LORA":
+        check_adapter_names(name, folder, trust_remote_code=trust_remote_code)
+    check_files_finite(str(folder))
+    tokenizer = AutoTokenizer.from_pretrained(resolve_model(name), trust_remote_code=trust_remote_code)
+    check_tokenizer(folder, tokenizer, name, trust_remote_code=trust_remote_code)
+    return told
 
 
 def put_adapter(model: PreTrainedModel, folder: Path) -> Any:
@@ -92,7 +122,8 @@ def check_adapter_names(name: str, folder: Path, *, trust_remote_code: bool = Fa
 
     try:
         bare = empty_model(name, trust_remote_code=trust_remote_code)
-        with torch.device("meta"):
+        with torch.device("meta"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of another base, which was decided on before
             adapted = get_peft_model(bare, PeftConfig.from_pretrained(str(folder)))
         wanted = get_peft_model_state_dict(adapted, save_embedding_layers=False)
         shapes = _shapes(folder / WEIGHTS)

@@ -14,7 +14,7 @@ from paft.errors import ModelError
 from paft.model_files import model_fingerprint as model_fingerprint
 from paft.model_files import resolve_model as resolve_model
 from paft.quantised import four_bit, keep_layout, own_device, trained_quantised
-from paft.weights import UNREADABLE, load_weights
+from paft.weights import UNREADABLE, load_weights, refuse_code
 
 if TYPE_CHECKING:
     import torch
@@ -168,11 +168,7 @@ def _fitting(config: Any, max_length: int) -> int:
 def _unreachable(name: str, error: Exception) -> str:
     from paft.builtin import MODELS
 
-    if "trust_remote_code" in str(error):
-        return (
-            f"model {name} brings code of its own (`auto_map` in its files), which would run on this "
-            "machine: read it, then allow it with --trust-remote-code"
-        )
+    refuse_code(name, error)
     if Path(name).is_dir():
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         return f"model folder {name} cannot be loaded: {reason}"

@@ -91,6 +91,19 @@ def check_whole(what: str, missing: Iterable[str], unexpected: Iterable[str], wh
         )
 
 
+def refuse_code(name: str, error: Exception) -> None:
+    """Say in our words what the library says of a model whose code may not be run.
+
+    Raises:
+        ModelError: If that is what it says.
+    """
+    if "trust_remote_code" in str(error):
+        raise ModelError(
+            f"model {name} brings code of its own (`auto_map` in its files), which would run on this "
+            "machine: read it, then allow it with --trust-remote-code"
+        ) from error
+
+
 def check_finite(model: torch.nn.Module, name: str) -> None:
     """Refuse a model with a weight that is NaN or infinite.
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from paft.adapter import check_adapter_names, check_base, check_tokenizer
+from paft.adapter import check_before_loading
 from paft.chat import make_encoder
 from paft.config import Chat
 from paft.encode import Encoder
@@ -189,10 +189,9 @@ def load_vllm(
     more: dict[str, Any] = {"trust_remote_code": True} if trust_remote_code else {}
     if adapter is not None:
         more |= {"enable_lora": True, "max_lora_rank": _lora_rank(Path(adapter))}
-        check_base(Path(adapter), name, any_base=any_base)
-        check_tokenizer(Path(adapter), tokenizer, name, trust_remote_code=trust_remote_code)
-        check_adapter_names(name, Path(adapter), trust_remote_code=trust_remote_code)
-        check_files_finite(str(adapter))
+        check_before_loading(
+            Path(adapter), name, any_base=any_base, trust_remote_code=trust_remote_code
+        )  # the engine passes over tensors it does not know
     check_files_finite(name)
     try:
         engine = vllm.LLM(model=source, dtype="bfloat16", max_model_len=longest + 1, **more)

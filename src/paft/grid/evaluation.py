@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from paft.adapter import check_adapter, check_base
+from paft.adapter import check_base, check_before_loading
 from paft.bank import Bank, load_bank
 from paft.bank.diversity import embed_prompts
 from paft.chat import check_chat
@@ -227,8 +227,10 @@ def _check_judged(config: EvaluateConfig) -> None:
         check_chat(Path(weights), config.chat)
     check_model(config.model, config.chat, trust_remote_code=config.trust_remote_code)
     if config.adapter is not None:
-        check_adapter(Path(config.adapter))
-        check_base(Path(config.adapter), config.model, any_base=config.any_base)
+        check_before_loading(
+            Path(config.adapter), config.model,
+            any_base=config.any_base, trust_remote_code=config.trust_remote_code,
+        )  # fmt: skip
 
 
 def _load(config: EvaluateConfig) -> LanguageModel | VllmModel | ServedModel:

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from paft.adapter import CONFIG as ADAPTER_CONFIG
-from paft.adapter import RECORD, WEIGHTS, check_adapter, check_base, check_tokenizer, put_adapter
+from paft.adapter import RECORD, WEIGHTS, check_adapter, check_base, check_before_loading, put_adapter
 from paft.errors import ConfigError, ModelError
 from paft.files import disk_error, read_json, read_text, write_json, write_text
 from paft.grid.card import merged_card
 from paft.model import resolve_model
 from paft.quantised import four_bit, trained_quantised
 from paft.train.hub import check_push, push
-from paft.weights import UNREADABLE, load_weights
+from paft.weights import UNREADABLE, check_files_finite, load_weights, refuse_code
 
 if TYPE_CHECKING:
     import torch
@@ -95,8 +95,7 @@ def export(
     warning = None
     if is_adapter:
         base = resolve_model(base or _base_name(weights))
-        warning = check_base(weights, base, any_base=any_base)
-        warning = _check_tokenizer(weights, base, trust_remote_code) or warning
+        warning = _check_adapter(weights, base, any_base, trust_remote_code)
     if push_to is not None:
         check_push(push_to, base if is_adapter and not merge else None)
     difference = None
@@ -172,16 +171,18 @@ def _base_name(adapter: Path) -> str:
     return str(name)
 
 
-def _check_tokenizer(adapter: Path, base: str, trusted: bool) -> str | None:
-    """Refuse a tokenizer beside the adapter that is not its base's; say so where the base is not here."""
-    from transformers import AutoTokenizer
+def _check_adapter(adapter: Path, base: str, any_base: bool, trusted: bool) -> str | None:
+    """Refuse an adapter that is damaged or not the base's; return what there is to say of its base."""
+    from transformers import AutoConfig
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=trusted)
-    except UNREADABLE:  # an adapter may go out where its base does not lie
-        return f"the tokenizer beside {adapter} was not compared with that of {base}, which is out of reach"
-    check_tokenizer(adapter, tokenizer, base, trust_remote_code=trusted)
-    return None
+        AutoConfig.from_pretrained(base, trust_remote_code=trusted)
+    except UNREADABLE as error:  # an adapter may go out where its base does not lie
+        refuse_code(base, error)
+        check_base(adapter, base, any_base=any_base)
+        check_files_finite(str(adapter))
+        return f"{adapter} was not compared with its base {base}, which is out of reach"
+    return check_before_loading(adapter, base, any_base=any_base, trust_remote_code=trusted)
 
 
 def _load(name: str, *, quantised: bool = False, trust_remote_code: bool = False) -> PreTrainedModel:
@@ -194,6 +195,7 @@ def _load(name: str, *, quantised: bool = False, trust_remote_code: bool = False
         if getattr(model, "hf_quantizer", None) is not None:
             model = model.dequantize(dtype=torch.float32)
     except (*UNREADABLE, RuntimeError) as error:
+        refuse_code(name, error)
         raise ModelError(
             f"the model {name} cannot be loaded ({_first_line(error)}): check its path or id, or give the "
             "base of an adapter by --base"
