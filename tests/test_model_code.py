@@ -13,7 +13,7 @@ from paft.config import RunConfig
 from paft.errors import ModelError
 from paft.grid.dry_run import dry_run
 from paft.grid.evaluation import EvaluateConfig, evaluate
-from paft.grid.training import train
+from paft.grid.training import next_command, train
 from paft.model import check_model, load_encoder, load_model
 from paft.train.export import export
 
@@ -143,3 +143,9 @@ def test_a_model_that_the_library_knows_needs_no_code_of_its_folder(model_folder
     (folder / "modeling_own.py").write_text("raise RuntimeError('run')")
     changed(folder / "config.json", auto_map={"AutoModelForCausalLM": "modeling_own.OwnForCausalLM"})
     assert type(load_model(str(folder)).model).__name__ == "LlamaForCausalLM"
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_what_was_allowed_in_training_is_allowed_in_the_command_that_judges(trusted):
+    config = RunConfig(model="somebody/own", task="task.yaml", methods=("paft",), trust_remote_code=trusted)
+    assert ("--trust-remote-code" in next_command(config)[-1]) is trusted

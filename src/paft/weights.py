@@ -150,8 +150,9 @@ def first_not_finite(tensors: Iterable[tuple[str, Any]]) -> str | None:
     for name, found in tensors:
         if not isinstance(found, torch.Tensor) or not found.is_floating_point():
             continue
-        # Types of 8 bits have no sums of their own.
-        tensor = found.detach() if found.element_size() > 1 else found.detach().float()
+        # Of weights that lie on several devices this process's part, and of other ranks theirs.
+        tensor = getattr(found, "to_local", lambda whole=found: whole)().detach()
+        tensor = tensor if tensor.element_size() > 1 else tensor.float()  # 8 bits have no sums of their own
         total = tensor.sum(dtype=torch.float64 if tensor.dtype == torch.float64 else torch.float32)
         if not total.isfinite() and not tensor.isfinite().all():
             return name

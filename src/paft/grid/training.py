@@ -106,7 +106,8 @@ def next_command(config: RunConfig) -> list[str]:
     whole = config.train.adapt.method == "full"
     model = ["--model", str(weights)] if whole else ["--model", config.model, "--adapter", str(weights)]
     judged = str(Path(config.output) / "judged")
-    command = ["paft", "evaluate", *task, *model, *chat, "--output", judged]
+    code = ["--trust-remote-code"] if config.trust_remote_code else []
+    command = ["paft", "evaluate", *task, *model, *code, *chat, "--output", judged]
     return [f"{'Model' if whole else 'Adapter'}: {weights}", f"Judge it: {shlex.join(command)}"]
 
 
