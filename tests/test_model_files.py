@@ -194,5 +194,16 @@ def test_the_base_of_an_adapter_is_its_commit_or_its_bytes(hub, model_folder, tm
         check_base(tmp_path, "somebody/tiny")
 
 
+def test_a_base_that_is_not_downloaded_yet_is_neither_refused_nor_vouched_for(hub, model_folder, tmp_path):
+    (tmp_path / "adapter").mkdir()
+    save_chat(tmp_path / "adapter", Chat(), base=base_record("somebody/tiny"))
+    snapshot = hub(TWO)
+    (snapshot / "model.safetensors").unlink()
+    for name in ("somebody/tiny", "nobody/none"):
+        assert "was not verified" in check_base(tmp_path / "adapter", name)
+    shutil.copy(model_folder / "model.safetensors", snapshot)
+    assert check_base(tmp_path / "adapter", "somebody/tiny") is None
+
+
 def test_a_model_of_the_hub_is_loaded_from_the_cache(hub):
     assert load_model("somebody/tiny").name == "somebody/tiny"

@@ -174,8 +174,11 @@ def check_base(folder: Path, name: str, *, any_base: bool = False) -> str | None
             f"adapter {folder} brings no record of its base (it names {said or 'none'}): that it was tuned "
             f"on {name} could not be verified"
         )
-    if _same_base(record, name):
+    same = _same_base(record, name)
+    if same:
         return None
+    if same is None:  # of the Hub, and not downloaded yet
+        return f"the weights of {name} are not here: that adapter {folder} was tuned on it was not verified"
     there, here = _told(record), _told(base_record(name))
     told = f"adapter {folder} was tuned on another base ({there}) than {name} ({here})"
     if any_base:
@@ -183,15 +186,13 @@ def check_base(folder: Path, name: str, *, any_base: bool = False) -> str | None
     raise ModelError(f"{told}: take the base it was tuned on, or add --any-base to use this one all the same")
 
 
-def _same_base(record: Mapping[str, Any], name: str) -> bool:
-    """Whether a base is the one of a record: the same commit, else the same bytes."""
+def _same_base(record: Mapping[str, Any], name: str) -> bool | None:
+    """Whether a base is the one of a record: the same commit, else the same bytes; None if nothing tells."""
     revision = hub_revision(name)
     if revision is not None and (record.get("name"), record.get("revision")) == (name, revision):
         return True
     weights = weights_digest(name)
-    if weights is None or "weights" not in record:  # a model not downloaded yet has only its name
-        return bool(record.get("name") == name) and revision == record.get("revision")
-    return bool(record["weights"] == weights)
+    return None if weights is None or "weights" not in record else bool(record["weights"] == weights)
 
 
 def _recorded_base(folder: Path) -> Mapping[str, Any] | None:

@@ -113,7 +113,6 @@ def load_model(
 
     if adapter is not None:
         check_adapter(Path(adapter))
-        check_base(Path(adapter), name, any_base=any_base)
     accelerator = torch.accelerator.current_accelerator(check_available=True)
     device = accelerator or torch.device("cpu")
     dtype = torch.float32 if full_precision or device.type == "cpu" else torch.bfloat16
@@ -127,6 +126,7 @@ def load_model(
         raise ModelError(_unreachable(name, error)) from error
     keep_layout(model)
     if adapter is not None:
+        check_base(Path(adapter), name, any_base=any_base)  # now the weights are on this machine
         check_tokenizer(Path(adapter), tokenizer, name, trust_remote_code=trust_remote_code)
         model = put_adapter(model, Path(adapter))
     if "device_map" not in how:

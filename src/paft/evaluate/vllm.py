@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from paft.adapter import check_before_loading
+from paft.adapter import check_base, check_before_loading
 from paft.chat import make_encoder
 from paft.config import Chat
 from paft.encode import Encoder
@@ -201,6 +201,7 @@ def load_vllm(
     if adapter is not None:
         from vllm.lora.request import LoRARequest
 
+        check_base(Path(adapter), name, any_base=any_base)  # now the weights are on this machine
         request = LoRARequest("adapter", 1, str(Path(adapter).resolve()))
     return VllmModel(name, engine, tokenizer, longest, chat, request)
 
