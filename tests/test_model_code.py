@@ -113,6 +113,7 @@ def test_code_that_is_allowed_runs(own, desk, tmp_path):
     assert load_model(str(tmp_path / "merged"), trust_remote_code=True).model
 
 
+@pytest.mark.parametrize("own", ["model"], indirect=True)
 @pytest.mark.parametrize("command", ["run", "train", "evaluate", "show", "grid"])
 def test_the_commands_have_the_option(own, desk, tmp_path, command, paft):
     given = {

@@ -56,6 +56,7 @@ def test_a_run_goes_on_without_the_trials_that_diverged(configure, tmp_path, tra
     results_table(again)
 
 
+@pytest.mark.slow
 def test_one_seed_of_a_method_may_fail(configure, tmp_path, monkeypatch):
     original = sft.fine_tune
 

@@ -51,9 +51,14 @@ def spoil_gradient(at, value):
     return spoil
 
 
-@pytest.mark.parametrize("rate", [1e20, 1e38])
 @pytest.mark.parametrize(
-    "more", [{}, {"save_every": 1}, {"validate_every": 1}, {"adapt": {"method": "full"}}]
+    ("rate", "more"),
+    [
+        (1e20, {}),
+        (1e38, {"save_every": 1}),
+        (1e20, {"validate_every": 1}),
+        (1e20, {"adapt": {"method": "full"}}),
+    ],
 )
 def test_a_rate_that_is_far_too_high_is_told_with_the_step(train, tmp_path, rate, more):
     with pytest.raises(DivergedError) as caught:
@@ -69,11 +74,10 @@ def test_a_rate_that_is_far_too_high_is_told_with_the_step(train, tmp_path, rate
     "more", [{}, {"save_every": 2}, {"validate_every": 3, "keep": "best"}, {"average": 0.5}]
 )
 def test_a_gradient_that_is_no_number_ends_it_behind_any_loss(train, tmp_path, more):
-    """Also in the last step, which no loss follows."""
-    for at in (2, 9) if more.get("save_every") else (9,):
-        with pytest.raises(DivergedError, match=r"diverged: (the loss of|after) step"):
-            train(spoil_gradient(at, float("nan")), **more)
-        assert not list(tmp_path.iterdir())
+    """In the last step, which no loss follows."""
+    with pytest.raises(DivergedError, match=r"diverged: after step 9 the weights hold NaN .*lora_"):
+        train(spoil_gradient(9, float("nan")), **more)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_first_step_without_a_finite_loss_is_named_not_the_next_log_entry(train):
