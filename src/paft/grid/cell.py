@@ -97,11 +97,12 @@ def run_cell(
         write_card(plan, config, inputs, folder, folder / weights_name(config))
         reporter.finish(plan.name, "already done: " + _outcome(result["rows"][0]))
         return result
+    trained = train_cell(plan, config, inputs, folder, reporter)
     try:
-        result = _train_and_judge(plan, config, inputs, folder, reporter)
+        result = _judge_splits(plan, config, inputs, folder, reporter, trained)
     except NotFiniteError as error:
-        # Of several processes, which judge a share each, the others do not know: they end together.
-        if METHODS[plan.method].schedule is None or isinstance(error, DivergedError) or processes()[1] > 1:
+        # Of several processes, which judge a share each, the others do not know: all of them end.
+        if METHODS[plan.method].schedule is None or processes()[1] > 1:
             raise
         failure = DivergedError(f"what was trained gives no numbers: {error}")
         give_up(folder, folder / weights_name(config), failure)
@@ -112,11 +113,11 @@ def run_cell(
     return result
 
 
-def _train_and_judge(
-    plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter
-) -> dict[str, Any]:
-    """Return what :func:`run_cell` does, of a cell that is not done."""
-    trained = train_cell(plan, config, inputs, folder, reporter)
+def _judge_splits(
+    plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter,
+    trained: dict[str, Any],
+) -> dict[str, Any]:  # fmt: skip
+    """Return what :func:`run_cell` does, of a cell that is trained."""
     threshold = inputs.task.thresholds[0]
     weights = None if METHODS[plan.method].schedule is None else folder / weights_name(config)
     rows, per_prompt, warnings, matrices = [], [], [], {}
