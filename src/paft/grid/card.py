@@ -19,7 +19,7 @@ from paft.evaluate.rows import ends_in_words
 from paft.evaluate.statistics import STATISTICS, Estimate, estimate
 from paft.files import read_json, read_text, write_text
 from paft.grid.methods import METHODS
-from paft.model import model_fingerprint
+from paft.model_files import hub_revision, resolve_model
 from paft.record import PACKAGES, environment
 
 if TYPE_CHECKING:
@@ -308,12 +308,13 @@ def _figure_name(name: str, figures: Mapping[str, Any]) -> str:
 
 def _base(config: RunConfig) -> str:
     if _on_hub(config.model):
-        return config.model
+        revision = hub_revision(config.model)
+        return config.model + (f" at commit {revision}" if revision else "")
     return f"{Path(config.model).name} (a folder or built in, not from the Hub)"
 
 
 def _on_hub(model: str) -> bool:
-    return model_fingerprint(model) is None
+    return not Path(resolve_model(model)).is_dir()
 
 
 def _fenced(code: str) -> str:

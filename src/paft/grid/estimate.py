@@ -189,7 +189,8 @@ def probe(run: RunPlan, inputs: Inputs, threads: int) -> Pace:
             trained = train_cell(plan, config, few, Path(folder), Silent())["seconds"] / len(few.train)
         prompts = few.bank.prompts("test")
         _, judged = judge(
-            lambda: load_model(config.model, chat=config.chat), few.task, prompts, few.test,
+            lambda: load_model(config.model, chat=config.chat, trust_remote_code=config.trust_remote_code),
+            few.task, prompts, few.test,
             folder=Path(folder), split="test", settings=config.evaluate, max_length=train.max_length,
         )  # fmt: skip
     return Pace(trained, judged / (len(prompts) * len(few.test)))

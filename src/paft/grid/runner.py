@@ -21,7 +21,7 @@ from typing import Any
 
 from paft.bank import Bank, near_duplicates_across
 from paft.config import Evaluate, RunConfig, Train
-from paft.errors import ResumeError
+from paft.errors import DivergedError, ResumeError
 from paft.evaluate.report import write_report
 from paft.evaluate.rows import judging
 from paft.evaluate.runner import processes
@@ -32,10 +32,12 @@ from paft.grid.cell import CellPlan, Reporter, plan_cells, run_cell, weights_nam
 from paft.grid.inputs import Inputs, load_inputs
 from paft.grid.methods import METHODS
 from paft.model import check_model, load_encoder, model_fingerprint, resolve_model
+from paft.model_files import hub_commit, sampled_fingerprint
 from paft.progress import Silent
 from paft.quantised import four_bit
 from paft.record import environment
 from paft.task import Task, data_fingerprint
+from paft.train.adapt import check_adapt
 
 CELL_LISTS = ("rows", "per_prompt", "robustness", "warnings")  # what every cell brings
 
@@ -61,19 +63,25 @@ def run(
     Raises:
         PaftError: If an input is unusable; nothing is written before all inputs were checked.
         ResumeError: If the output folder belongs to another configuration.
+        DivergedError: If every trial failed; one that did is named in the results, and the others run.
     """
     reporter = reporter or Silent()
     inputs = checked_inputs(config, task, bank)
     prepare(config, inputs)
     for warning in inputs.warnings:
         reporter.finish(inputs.task.name, f"warning: {warning}")
-    cells = []
+    cells, failures = [], {}
     for plan in plan_cells(config):
         try:
             cells.append(run_cell(plan, config, inputs, cell_folder(config, plan), reporter))
+        except DivergedError as error:  # the other cells do not depend on it
+            failures[plan.name] = str(error)
+            reporter.finish(plan.name, f"failed: {error}")
         except OSError as error:
             raise disk_error(cell_folder(config, plan), error) from error
-    return gather_run(config, inputs, cells)
+    if not cells:
+        raise DivergedError(f"no trial has figures: {'; '.join(failures.values())}")
+    return gather_run(config, inputs, cells, failures)
 
 
 def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | None = None) -> Inputs:
@@ -89,14 +97,26 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
     """
     inputs = load_inputs(config, task, bank)
     near_duplicates_across(inputs.bank)  # refuses a prompt that is both seen and unseen
-    check_model(config.model, config.chat)
-    if config.train.adapt.quantised:
-        four_bit()
-    encoder = load_encoder(config.model, config.train.max_length, config.chat)
+    check_trained(config)
+    encoder = load_encoder(
+        config.model, config.train.max_length, config.chat, trust_remote_code=config.trust_remote_code
+    )
     check_options(encoder, inputs.task, inputs.train, inputs.test)
     if inputs.task.answer.closed and not config.evaluate.generate:
         return inputs
     return dataclasses.replace(inputs, warnings=check_lengths(encoder, inputs.task, inputs.test))
+
+
+def check_trained(config: RunConfig) -> None:
+    """Refuse a model that cannot be had, or not with the adapter it is to get; no weights are loaded.
+
+    Raises:
+        PaftError: Saying why.
+    """
+    check_model(config.model, config.chat, trust_remote_code=config.trust_remote_code)
+    if config.train.adapt.quantised:
+        four_bit()
+    check_adapt(config.model, config.train.adapt, trust_remote_code=config.trust_remote_code)
 
 
 def prepare(config: RunConfig, inputs: Inputs) -> None:
@@ -118,13 +138,19 @@ def cell_folder(config: RunConfig, plan: CellPlan) -> Path:
     return Path(config.output) / "cells" / plan.name
 
 
-def gather_run(config: RunConfig, inputs: Inputs, cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def gather_run(
+    config: RunConfig,
+    inputs: Inputs,
+    cells: Sequence[Mapping[str, Any]],
+    failures: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Write ``results.json`` and ``report.html`` of finished cells.
 
     Args:
         config: What was compared.
         inputs: What it was compared on.
         cells: What :func:`paft.grid.cell.run_cell` returned.
+        failures: What other cells failed of, by their name.
 
     Returns:
         The content of ``results.json``.
@@ -133,6 +159,8 @@ def gather_run(config: RunConfig, inputs: Inputs, cells: Sequence[Mapping[str, A
     gathered = {key: [item for cell in cells for item in cell[key]] for key in CELL_LISTS}
     near = near_duplicates_across(inputs.bank)
     warnings = [f"{len(near)} pairs of a seen and an unseen prompt are near duplicates"] if near else []
+    failed = [{"cell": cell, "error": error} for cell, error in (failures or {}).items()]
+    warnings += [f"{failure['cell']} failed and has no figures: {failure['error']}" for failure in failed]
     results = {
         "schema": 1,
         "task": inputs.task.name,
@@ -146,6 +174,8 @@ def gather_run(config: RunConfig, inputs: Inputs, cells: Sequence[Mapping[str, A
         "judging": judging(inputs.task, generate=config.evaluate.generate),
         "config": config.model_dump(mode="json"),
         "environment": environment(),
+        **hub_commit(config.model),
+        **({"failures": failed} if failed else {}),
         **gathered,
     }
     write_json(output / "results.json", results)
@@ -155,7 +185,9 @@ def gather_run(config: RunConfig, inputs: Inputs, cells: Sequence[Mapping[str, A
 
 def identity(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
     """Everything a finished cell depends on, by name."""
-    settings = config.model_dump(mode="json", exclude={"methods", "seeds", "output", "task", "data", "bank"})
+    others = {"methods", "seeds", "output", "task", "data", "bank"}
+    others |= set() if config.trust_remote_code else {"trust_remote_code"}  # as before there was any
+    settings = config.model_dump(mode="json", exclude=others)
     flat = {f"{key}.{k}": v for key in ("train", "evaluate", "choose") for k, v in settings.pop(key).items()}
     return {
         **settings,
@@ -202,6 +234,7 @@ def check_output(output: Path, wanted: dict[str, Any]) -> bool:
     # A version that did not have a setting yet worked as one that leaves it alone.
     left_alone = {key: value for key, value in _defaults().items() if key in wanted}
     found = {**left_alone, **read_json(path, "run identity")}
+    found |= {key: wanted[key] for key in ("model files", "adapter files") if _as_before(key, found, wanted)}
     changed = [key for key in {**found, **wanted} if found.get(key) != wanted.get(key)]
     if changed:
         shown = "; ".join(f"{k}: {found.get(k)!r} there, {wanted.get(k)!r} now" for k in changed[:4])
@@ -220,6 +253,12 @@ def _defaults() -> dict[str, Any]:
         for name, section in sections.items()
         for key, value in section.model_dump(mode="json").items()
     }
+
+
+def _as_before(key: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a model is the one that a former version wrote down, from samples of its weights."""
+    name = wanted.get(key.split()[0])
+    return isinstance(name, str) and key in found and found[key] == sampled_fingerprint(name)
 
 
 def _foreign(path: Path) -> bool:

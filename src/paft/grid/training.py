@@ -23,10 +23,9 @@ from paft.grid.card import write_card
 from paft.grid.cell import CellPlan, Reporter, train_cell, weights_name
 from paft.grid.inputs import Inputs, load_inputs
 from paft.grid.methods import METHODS
-from paft.grid.runner import claim_output, identity
-from paft.model import check_model, load_encoder
+from paft.grid.runner import check_trained, claim_output, identity
+from paft.model import load_encoder
 from paft.progress import Silent
-from paft.quantised import four_bit
 from paft.task import Task
 
 
@@ -56,11 +55,11 @@ def train(
     reporter = reporter or Silent()
     plan = CellPlan(only_method(config), only_seed(config))
     inputs = load_inputs(config, task, bank, judge=False)
-    check_model(config.model, config.chat)
-    encoder = load_encoder(config.model, config.train.max_length, config.chat)
+    check_trained(config)
+    encoder = load_encoder(
+        config.model, config.train.max_length, config.chat, trust_remote_code=config.trust_remote_code
+    )
     check_options(encoder, inputs.task, inputs.train)
-    if config.train.adapt.quantised:
-        four_bit()  # refuses before anything is written
     output = Path(config.output)
     if processes()[0] == 0:
         claim_output(output, _identity(config, inputs))
@@ -113,7 +112,8 @@ def next_command(config: RunConfig) -> list[str]:
     whole = config.train.adapt.method == "full"
     model = ["--model", str(weights)] if whole else ["--model", config.model, "--adapter", str(weights)]
     judged = str(Path(config.output) / "judged")
-    command = ["paft", "evaluate", *task, *model, *chat, "--output", judged]
+    code = ["--trust-remote-code"] if config.trust_remote_code else []
+    command = ["paft", "evaluate", *task, *model, *code, *chat, "--output", judged]
     return [f"{'Model' if whole else 'Adapter'}: {weights}", f"Judge it: {shlex.join(command)}"]
 
 

@@ -13,6 +13,7 @@ On a fixed sample of training examples every prompt gets
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from typing import Any, cast
 import numpy as np
 import torch
 
+from paft.errors import NotFiniteError
+from paft.evaluate.finite import broken
 from paft.files import fingerprint, read_json, write_json
 from paft.model import LanguageModel, model_fingerprint
 from paft.prompt import Prompt
@@ -68,6 +71,7 @@ def probe(
 
     Raises:
         DataError: If an answer does not fit.
+        NotFiniteError: If a loss is no number.
     """
     chosen = np.random.default_rng([_STREAM, len(examples)]).permutation(len(examples))[:SAMPLE]
     sample = [examples[i] for i in np.sort(chosen).tolist()]
@@ -114,6 +118,8 @@ class _Judge:
     def score(self, prompt: Prompt) -> Score:
         tokens, logs = self._run(prompt)
         loss = -logs[torch.arange(len(tokens)), torch.tensor(tokens)].mean().item()
+        if not math.isfinite(loss):
+            raise NotFiniteError(broken(self.language_model.name, "losses"))
         if self.own is None:
             return Score(loss, None)
         self._own = self._own or self._run(self.own)

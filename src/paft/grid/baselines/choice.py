@@ -133,7 +133,9 @@ class _Untrained:
         self.examples = _sample(seen.examples, config.choose.examples, seed)
         self.seconds = 0.0
         self._seen, self._config, self._reporter = seen, config, reporter
-        self._load = cache(lambda: load_model(config.model, chat=config.chat))
+        self._load = cache(
+            lambda: load_model(config.model, chat=config.chat, trust_remote_code=config.trust_remote_code)
+        )
 
     def measure(self, prompts: Sequence[Prompt]) -> list[Measured]:
         """Score prompts, or return what is known of them."""
