@@ -4,8 +4,10 @@ Whoever writes prompts (:mod:`paft.bank.generate`) and whoever is judged
 (:mod:`paft.evaluate.server`) is asked from here. What passes by itself (429, 5xx, timeouts, broken
 connections, replies that are no JSON) is tried again after a wait that doubles each time; what does
 not (a wrong key, an unknown model) ends it with a :class:`ModelError`. The jitter on a wait is a
-hash of the request's name, so no random state exists. Errors never show a key: nothing of an
-authentication failure's body is quoted, and the key is struck out of every other one.
+hash of the request's name, so no random state exists. No key reaches an error or a file: nothing of
+an authentication failure's body is quoted, and keys are struck out of every other error and of every
+reply (:mod:`paft.redaction`). What a request carries, and where to, is settled in
+:mod:`paft.connection`.
 """
 
 from __future__ import annotations
@@ -21,8 +23,10 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from paft.connection import Connection, DeadlineError, RedirectError
 from paft.errors import ConfigError, ModelError, PaftError
 from paft.files import fingerprint
+from paft.redaction import remember, strike
 from paft.schema import Schema
 
 if TYPE_CHECKING:
@@ -34,6 +38,7 @@ NO_KEY = "none"  # sent to servers without authentication, which want some key a
 LONGEST_WAIT = 60.0  # seconds between two tries, unless the endpoint asks for more
 PATIENCE = 600.0  # an endpoint that asks for a longer wait is left for another run
 CHARACTERS_PER_TOKEN = 4  # rule of thumb, where an endpoint does not count
+MOST_TOKENS = 10**8  # of one request; what says more cannot be believed
 PASSING = (408, 409, 425, 429)  # client errors that another try may cure
 
 Message = dict[str, str]  # role and content
@@ -48,12 +53,14 @@ class Patience(Schema):
         retries: Further tries after a failed request.
         retry_wait: Seconds before the first retry of a request; doubled each time.
         timeout: Seconds an endpoint may stay silent.
+        deadline: Seconds a whole request may take, however it is filled.
     """
 
     concurrency: int = Field(default=4, ge=1)
     retries: int = Field(default=6, ge=0)
     retry_wait: float = Field(default=1.0, ge=0)
     timeout: float = Field(default=120.0, gt=0)
+    deadline: float = Field(default=1800.0, gt=0)
 
 
 @dataclass(frozen=True)
@@ -104,6 +111,7 @@ class Endpoint:
             )
         if not key.isascii() or not key.isprintable():
             raise ConfigError(f"the environment variable {variable} of {self.title} holds no key")
+        remember(key)
         return key
 
 
@@ -135,11 +143,13 @@ class Reply:
         text: The reply, possibly empty.
         input_tokens: Tokens of the request, estimated from its length where nobody counted.
         output_tokens: Tokens of the reply, likewise.
+        counted: Whether the endpoint counted both, in numbers that can be true.
     """
 
     text: str
     input_tokens: int
     output_tokens: int
+    counted: bool = True
 
 
 class Client(Protocol):
@@ -195,11 +205,8 @@ class EndpointClient:
         self._key = endpoint.key()
         self._limit_name = "max_tokens"
         self._openai = openai
-        # Explicit address and key: the package would else take both from the environment and could
-        # send OpenAI's key to somebody else's server.
-        self._client: openai.OpenAI = openai.OpenAI(
-            api_key=self._key, base_url=endpoint.url, timeout=settings.timeout, max_retries=0
-        )
+        self._connection = Connection(endpoint.url, self._key, settings.timeout, settings.deadline)
+        self._client = self._connection.client
 
     def ask(self, messages: Sequence[Message], name: str, seed: int | None, retried: Retried) -> Reply:
         """See :class:`Client`."""
@@ -223,7 +230,7 @@ class EndpointClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self._connection.close()
 
     def _wait(self, failure: _Passing, name: str, attempt: int) -> float:
         jitter = int(fingerprint([name, attempt])[:8], 16) / 2**32
@@ -242,6 +249,13 @@ class EndpointClient:
         options = {key: value for key, value in options.items() if value is not None}
         try:
             completion = self._complete(messages, options)
+        except RedirectError as elsewhere:
+            raise self._failure(
+                f"it redirects to {elsewhere}, another origin, which its key is not sent to: give that as "
+                "`base_url` if you trust it"
+            ) from None
+        except DeadlineError:
+            raise _Passing(f"the request did not end within {self._settings.deadline:g} s") from None
         except self._openai.APITimeoutError:
             raise _Passing(f"no answer within {self._settings.timeout:g} s") from None
         except self._openai.APIConnectionError as error:
@@ -258,9 +272,10 @@ class EndpointClient:
     def _complete(self, messages: Sequence[Message], options: dict[str, Any]) -> Any:
         if self._endpoint.chat:
             chat: Any = self._client.chat.completions
-            return chat.create(messages=list(messages), **options)
+            return self._connection.run(chat.create(messages=list(messages), **options))
         plain: Any = self._client.completions
-        return plain.create(prompt="".join(message["content"] for message in messages), **options)
+        text = "".join(message["content"] for message in messages)
+        return self._connection.run(plain.create(prompt=text, **options))
 
     def _judge(self, error: openai.APIStatusError) -> Exception:
         """Return the exception for an HTTP error status."""
@@ -281,10 +296,9 @@ class EndpointClient:
         return self._failure(f"it refused the request (HTTP status {status}: {detail})")
 
     def _clean(self, text: str) -> str:
-        """Shorten a message of the endpoint to one line and strike the key out of it."""
-        if self._key != NO_KEY:
-            text = text.replace(self._key, "***")
-        return " ".join(text.split())[:200]
+        """Shorten a message of the endpoint to one line and strike keys out of it."""
+        keys = [] if self._key == NO_KEY else [self._key]
+        return " ".join(strike(text, keys).split())[:200]
 
     def _failure(self, what: str) -> ModelError:
         endpoint = self._endpoint
@@ -301,15 +315,21 @@ def _reply(completion: Any, messages: Sequence[Message]) -> Reply:
     except (AttributeError, IndexError, TypeError):
         raise _Passing("its reply has no `choices`") from None
     # Half a surrogate pair could not be written to any file.
-    text = content.encode("utf-8", "replace").decode("utf-8") if isinstance(content, str) else ""
+    text = strike(content.encode("utf-8", "replace").decode("utf-8")) if isinstance(content, str) else ""
     usage = getattr(completion, "usage", None)
     asked = sum(len(message["content"]) for message in messages)
-    return Reply(text, _count(usage, "prompt_tokens", asked), _count(usage, "completion_tokens", len(text)))
+    counts = _count(usage, "prompt_tokens", asked), _count(usage, "completion_tokens", len(text))
+    sent, written = (estimate if count is None else count for count, estimate in counts)
+    return Reply(text, sent, written, counted=all(count is not None for count, _ in counts))
 
 
-def _count(usage: Any, key: str, characters: int) -> int:
+def _count(usage: Any, key: str, characters: int) -> tuple[int | None, int]:
+    """Return the endpoint's count, None where there is none that can be true, and our estimate."""
     value = getattr(usage, key, None)
-    return value if isinstance(value, int) else -(-characters // CHARACTERS_PER_TOKEN)
+    estimate = -(-characters // CHARACTERS_PER_TOKEN)
+    # A boolean is a whole number to Python; no text of any length has no token.
+    true = type(value) is int and min(characters, 1) <= value <= MOST_TOKENS
+    return (value if true else None), estimate
 
 
 def _retry_after(header: str | None) -> float | None:

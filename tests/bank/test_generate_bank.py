@@ -20,6 +20,7 @@ from paft.bank.generators import Generators
 from paft.bank.journal import journal_path
 from paft.errors import ConfigError, PaftError, ResumeError
 from paft.task import Task
+from raw_server import Server, completion, send
 
 pytest.importorskip("openai")
 SECRET = "sk-very-secret-0123456789"
@@ -47,6 +48,18 @@ def file_for(server, models=("m0", "m1", "m2"), own=None, **settings) -> Generat
     ]
     numbers = {"few_shot": 6, "zero_shot": 6, "per_call": 3, "retry_wait": 0.001, **settings}
     return Generators.model_validate({"generators": listed, **numbers})
+
+
+def test_no_file_has_the_key_that_an_endpoint_puts_into_its_replies(task, tmp_path, monkeypatch):
+    monkeypatch.setenv("MY_KEY", SECRET)
+    texts = [f"{SECRET} {SECRET.encode().hex()} say {i} of {{message}}:" for i in range(3)]
+    with Server(lambda handler: send(handler, 200, completion(json.dumps({"prompts": texts})))) as echo:
+        own = {"m0": {"api_key_env": "MY_KEY"}}
+        found = generate(task, file_for(echo, models=["m0"], own=own), tmp_path / "bank.jsonl")
+    assert found.candidates[0][0] == "*** say 0 of {message}:"
+    written = [path.read_text("utf-8") for path in tmp_path.rglob("*") if path.is_file()]
+    assert written
+    assert not any("very" in text or SECRET.encode().hex() in text for text in written)
 
 
 def dateless(generated):
@@ -208,6 +221,20 @@ def test_a_limit_of_tokens_stops_new_calls_and_a_higher_one_goes_on(undisturbed,
     done = generate(task, file_for(server, concurrency=1), output, max_tokens_total=10**6)
     assert done.complete
     assert dateless(done) == dateless(undisturbed)
+
+
+@pytest.mark.parametrize("usage", [{}, {"prompt_tokens": -(10**30), "completion_tokens": 0}])
+def test_a_limit_of_tokens_holds_where_the_endpoint_does_not_count(task, tmp_path, usage):
+    texts = [f"Say {i} of {{message}}:" for i in range(3)]
+    body = completion(json.dumps({"prompts": texts}), **usage)
+    with Server(lambda handler: send(handler, 200, body)) as uncounting:
+        settings = file_for(uncounting, concurrency=1, own={"m0": {"max_tokens": 500}})
+        stopped = generate(task, settings, tmp_path / "bank.jsonl", max_tokens_total=2000)
+    assert "the limit of 2000 tokens is reached" in stopped.stopped
+    assert "replies without a count taken for the most they can be" in stopped.stopped
+    replies = sum(tally.replies for tally in stopped.tallies.values())
+    assert 1 <= replies <= 4, "each may have 500 tokens, and its request as many as it has bytes"
+    assert stopped.tokens < 2000 * replies, "what is shown stays an estimate"
 
 
 def test_a_limit_of_cost_stops_too_and_needs_prices(undisturbed, task, server, tmp_path):

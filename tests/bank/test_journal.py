@@ -56,7 +56,7 @@ def test_a_line_holds_what_a_reader_wants_to_know(two):
     header, first, _ = map(json.loads, two.read_text(encoding="utf-8").split("\n")[:-1])
     assert header == {"journal": 1, **HEADER}
     assert first["call"] == "a/few-shot/0"
-    assert set(first) == set(Record.model_fields)
+    assert set(first) == {*Record.model_fields, "digest"}
 
 
 def test_cut_anywhere_all_whole_lines_are_kept_byte_by_byte(two):
@@ -103,6 +103,31 @@ def test_a_spoilt_line_is_named(two, number, line, error):
     two.write_text("\n".join(lines), encoding="utf-8")
     with pytest.raises(error, match=rf"bank\.jsonl\.journal\.jsonl:{number}: "):
         Journal(two, HEADER)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("reply", "reply!"),
+        ("reply", "rep1y"),
+        ('"output_tokens": 2', '"output_tokens": 0'),
+        ("few-", "zero-"),
+    ],
+)
+def test_a_reply_that_was_changed_after_it_was_recorded_is_noticed(two, old, new):
+    text = two.read_text(encoding="utf-8")
+    two.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(DataError, match=r"jsonl:2: the reply was damaged or changed.*remove the line"):
+        Journal(two, HEADER)
+
+
+def test_a_journal_of_a_version_without_digests_is_read(two):
+    lines = [json.loads(line) for line in two.read_text(encoding="utf-8").split("\n")[:-1]]
+    for line in lines[1:]:
+        del line["digest"], line["counted"]
+    two.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    with Journal(two, HEADER) as journal:
+        assert journal.records[0] == record(1)
 
 
 def test_bytes_that_are_no_text_are_an_error(two):

@@ -133,3 +133,22 @@ def test_a_single_request_that_does_not_fit_says_what_to_do(monkeypatch):
 
     with pytest.raises(ModelError, match="lower max_length"):
         run(no_memory)
+
+
+def test_results_that_were_changed_after_they_were_written_are_noticed(tmp_path):
+    ledger = Ledger(tmp_path, "test")
+    run(ledger=ledger)
+    lines = ledger.path.read_text("utf-8").splitlines()
+    for changed in (lines[2].replace("1.333", "1.334"), lines[2].replace("[1,", "[2,", 1)):
+        assert changed != lines[2]
+        ledger.path.write_text("\n".join([*lines[:2], changed, *lines[3:], ""]), "utf-8")
+        with pytest.raises(DataError, match=r"ledger-0\.jsonl:3: the results were damaged.*remove the line"):
+            run(ledger=Ledger(tmp_path, "test"))
+
+
+def test_a_ledger_of_a_version_without_digests_is_read(tmp_path):
+    ledger = Ledger(tmp_path, "test")
+    run(ledger=ledger)
+    head, *rows = map(json.loads, ledger.path.read_text("utf-8").splitlines())
+    ledger.path.write_text("".join(json.dumps(row) + "\n" for row in [head, *(r[:2] for r in rows)]), "utf-8")
+    assert run(lambda batch: pytest.fail("computed again"), ledger=Ledger(tmp_path, "test")) == EXPECTED

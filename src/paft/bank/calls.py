@@ -22,6 +22,7 @@ from paft.task import Task
 # replies that have to be asked for again about double it.
 OUTPUT_TOKENS = 29
 MARGIN = 2
+MESSAGE_TOKENS = 16  # what chat templates put around a message, at most
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,15 @@ class Call:
     def output_tokens(self) -> int:
         """Estimate of the reply's tokens."""
         return min(self.count * OUTPUT_TOKENS * MARGIN, self.generator.max_tokens)
+
+    def most_tokens(self, text: str) -> tuple[int, int]:
+        """Tokens of the request and of a reply at most: no text has more of them than bytes.
+
+        Args:
+            text: What was replied; hidden reasoning may have come before it.
+        """
+        asked = sum(len(message["content"].encode("utf-8")) + MESSAGE_TOKENS for message in self.messages)
+        return asked, max(self.generator.max_tokens, len(text.encode("utf-8")))
 
     def seed(self, attempt: int) -> int | None:
         """The seed to send: another one for every call and attempt; None if the user gave none."""

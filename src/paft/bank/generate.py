@@ -75,7 +75,9 @@ def generate(
         generators: Who writes them.
         output: The bank to be; only its journal, beside it, is written here.
         reporter: Is told about replies, retries and failures.
-        max_tokens_total: No call starts once so many tokens are used, earlier runs included.
+        max_tokens_total: No call starts once so many tokens are used, earlier runs included. A reply
+            whose tokens the endpoint does not count, or in numbers that cannot be true, counts as the
+            most it can have.
         max_cost: The same in US dollars. Calls in flight at that moment still end, and count.
 
     Raises:
@@ -121,6 +123,7 @@ class _Run:
     stopped: str = ""
     tokens: int = 0
     cost: float = 0.0
+    uncounted: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
     giving_up: threading.Event = field(default_factory=threading.Event)
 
@@ -205,6 +208,7 @@ class _Run:
             text=reply.text,
             input_tokens=reply.input_tokens,
             output_tokens=reply.output_tokens,
+            counted=reply.counted,
         )
         found = len(templates(record, call))
         with self.lock:
@@ -214,8 +218,12 @@ class _Run:
 
     def _count(self, record: Record, call: Call) -> None:
         self.records.setdefault(record.call, []).append(record)
-        self.tokens += record.input_tokens + record.output_tokens
-        self.cost += call.generator.cost(record.input_tokens, record.output_tokens)
+        sent, written = record.input_tokens, record.output_tokens
+        if not record.counted:  # a limit must hold whatever the endpoint says, or does not
+            sent, written = call.most_tokens(record.text)
+            self.uncounted += 1
+        self.tokens += sent + written
+        self.cost += call.generator.cost(sent, written)
 
     def _retried(self, name: str) -> Callable[[str, float], None]:
         def retried(why: str, wait: float) -> None:
@@ -239,6 +247,8 @@ class _Run:
                 self.stopped = f"the limit of {self.max_cost:g} US dollars is reached ({self.cost:.4f} spent)"
             else:
                 return True
+            if self.uncounted:
+                self.stopped += f", {self.uncounted} replies without a count taken for the most they can be"
             self.stopped += ": run the same command with a higher limit to go on"
             return False
 

@@ -6,7 +6,8 @@ call is judged, so ``kill -9`` loses no recorded reply; a last line torn by it i
 journal is opened again. An exclusive lock keeps a second process out. The bank is built from the
 journal alone, which is why it does not matter how often a run died.
 
-No key and no HTTP header is ever stored here.
+Each reply's line ends with a digest of it, so that one that was damaged or edited is noticed. No key
+and no HTTP header is ever stored here.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from types import TracebackType
 from typing import Any
 
 from paft.errors import DataError, PaftError, ResumeError
-from paft.files import disk_error
+from paft.files import disk_error, fingerprint
 from paft.schema import Schema, parse
 
 FORMAT = 1
+DIGEST = "digest"
 
 
 class Record(Schema):
@@ -43,6 +45,7 @@ class Record(Schema):
         text: The reply.
         input_tokens: Tokens of the request.
         output_tokens: Tokens of the reply.
+        counted: Whether the endpoint counted them; else they are estimates.
     """
 
     call: str
@@ -57,6 +60,7 @@ class Record(Schema):
     text: str
     input_tokens: int
     output_tokens: int
+    counted: bool = True
 
 
 def journal_path(output: str | Path) -> Path:
@@ -122,7 +126,8 @@ class Journal:
         Raises:
             PaftError: If it cannot be written; the journal then holds no part of it.
         """
-        self._write(record.model_dump())
+        row = record.model_dump()
+        self._write({**row, DIGEST: fingerprint(row)})
         self.records.append(record)
 
     def _write(self, row: Mapping[str, Any]) -> None:
@@ -179,7 +184,14 @@ class Journal:
             )
 
     def _record(self, line: str, number: int) -> Record:
-        return parse(Record, self._object(line, number), f"{self.path}:{number}")
+        row = self._object(line, number)
+        digest = row.pop(DIGEST, None)  # lines of an older version have none
+        if digest is not None and digest != fingerprint(row):
+            raise DataError(
+                f"{self.path}:{number}: the reply was damaged or changed after it was recorded (its digest "
+                "is another): remove the line, and its call is made again"
+            )
+        return parse(Record, row, f"{self.path}:{number}")
 
     def _object(self, line: str, number: int) -> dict[str, Any]:
         try:

@@ -7,8 +7,9 @@ batches in the very composition they would have had, which gives the very same n
 
 Format: JSON Lines, append-only, one file a process beside the matrix to come
 (``test.ledger-0.jsonl``). The first line is ``{"ledger": 1, "plan": "<hash of all batches>"}``, then
-``[number, results]`` for each batch; a result is what :func:`run_batches` was given (the
-log-probabilities of a request's options, or the text generated and its tokens). Floats are written
+``[number, results, digest]`` for each batch; a result is what :func:`run_batches` was given (the
+log-probabilities of a request's options, or the text generated and its tokens), and the digest shows
+whether the line is still what was written. Floats are written
 so that they read back to the bit. When all batches are there the matrix is written as Parquet and
 the ledger removed.
 
@@ -27,7 +28,7 @@ from typing import Any, TypeVar
 import torch
 
 from paft.errors import DataError, ModelError, ResumeError
-from paft.files import disk_error
+from paft.files import disk_error, fingerprint
 
 FORMAT = 1
 Results = list[Any]
@@ -83,9 +84,7 @@ class Ledger:
                         f"{path} was begun with other prompts, examples, model or batch_tokens: restore "
                         "them, remove the file, or choose another output"
                     )
-                if not all(isinstance(row, list) for row in rows[1:]):
-                    raise TypeError("a batch is a list of number and results")
-                self.results.update(dict(rows[1:]))
+                self.results.update(_batch(path, line, row) for line, row in enumerate(rows[1:], start=2))
             except (ValueError, TypeError, KeyError) as error:
                 raise DataError(f"{path} is no ledger of an evaluation: remove it") from error
 
@@ -96,7 +95,7 @@ class Ledger:
             PaftError: If the disk refuses it.
         """
         self.results[number] = results
-        self._write([number, results])
+        self._write([number, results, fingerprint([number, results])])
 
     def remove(self) -> None:
         """Delete the files of all processes."""
@@ -117,6 +116,18 @@ class Ledger:
                 file.write(line)
         except OSError as error:
             raise disk_error(self.path, error) from error
+
+
+def _batch(path: Path, line: int, row: Any) -> tuple[int, Results]:
+    """Return number and results of a line; one of an older version has no digest."""
+    if not isinstance(row, list) or len(row) not in (2, 3) or type(row[0]) is not int:
+        raise TypeError("a batch is a list of number, results and digest")
+    if len(row) == 3 and row[2] != fingerprint(row[:2]):
+        raise DataError(
+            f"{path}:{line}: the results were damaged or changed after they were written (their digest is "
+            "another): remove the line, and its batch is computed again"
+        )
+    return row[0], row[1]
 
 
 def run_batches(

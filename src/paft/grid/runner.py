@@ -153,7 +153,7 @@ def identity(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
         **settings,
         **flat,
         "chat": config.chat.identity(),
-        "choose.writer file": inputs.generators and fingerprint(inputs.generators.model_dump(mode="json")),
+        "choose.writer file": _writer_file(inputs),
         "model files": model_fingerprint(config.model),
         "task": inputs.task.fingerprint(),
         "bank": inputs.bank.fingerprint,
@@ -161,6 +161,13 @@ def identity(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
         "validation examples": data_fingerprint(inputs.validation) if inputs.validation else None,
         "test examples": data_fingerprint(inputs.test),
     }
+
+
+def _writer_file(inputs: Inputs) -> str | None:
+    """Hash of the generators file; how long a request may take is no part of it."""
+    if inputs.generators is None:
+        return None
+    return fingerprint(inputs.generators.model_dump(mode="json", exclude={"deadline"}))
 
 
 def claim_output(output: Path, wanted: dict[str, Any]) -> None:

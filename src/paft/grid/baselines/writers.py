@@ -22,6 +22,7 @@ from paft.bank.replies import candidates
 from paft.bank.screen import screen
 from paft.bank.similarity import jaccard, letter_grams, skeleton
 from paft.endpoint import Client, EndpointClient
+from paft.errors import DataError
 from paft.files import fingerprint, read_json, write_json
 from paft.grid.baselines.attack import Attacked
 from paft.grid.baselines.scores import Score
@@ -109,15 +110,30 @@ class ModelWriter:
         """Ask, or read what was answered before a kill."""
         path = self._folder / f"reply-{fingerprint([name, generator.model, text])}.json"
         if path.exists():
-            return str(read_json(path, "reply")["reply"])
+            return _recorded(path)
         client = _client(generator, self._generators)
         try:
             seed = int(fingerprint([name, generator.seed])[:8], 16) >> 1
             reply = client.ask([{"role": "user", "content": text}], name, seed, lambda why, wait: None)
         finally:
             client.close()
-        write_json(path, {"request": text, "generator": generator.name, "reply": reply.text})
+        row = {"request": text, "generator": generator.name, "reply": reply.text}
+        write_json(path, {**row, "digest": fingerprint(row)})
         return reply.text
+
+
+def _recorded(path: Path) -> str:
+    """Return the reply in a file; one of an older version has no digest.
+
+    Raises:
+        DataError: If it is not what was written.
+    """
+    row = read_json(path, "reply")
+    told = dict(row) if isinstance(row, dict) else {}
+    digest = told.pop("digest", None)
+    if not isinstance(told.get("reply"), str) or (digest is not None and digest != fingerprint(told)):
+        raise DataError(f"{path} is damaged: delete it, and the model is asked again")
+    return str(told["reply"])
 
 
 def _request(task: Task, current: Attacked, failures: Sequence[Score], count: int, number: int) -> str:
