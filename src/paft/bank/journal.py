@@ -152,7 +152,7 @@ class Journal:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise PaftError(
-                f"{self.path} is in use by another process: wait until it ends, or choose another output"
+                f"another PAFT process works on {self.path}: wait until it ends, or choose another output"
             ) from None
         except OSError as error:
             raise disk_error(self.path, error) from error

@@ -37,7 +37,7 @@ from paft.evaluate.vllm import VllmModel, import_vllm, load_vllm
 from paft.files import write_json, write_text
 from paft.grid.cell import Reporter
 from paft.grid.inputs import bank_file, sample
-from paft.grid.runner import claim_output
+from paft.grid.runner import claim_output, working_in
 from paft.model import LanguageModel, check_model, load_model, model_fingerprint, resolve_model
 from paft.progress import Silent
 from paft.prompt import Prompt
@@ -167,21 +167,22 @@ def evaluate(
     examples = _check(config, task, bank)
     output = Path(config.output)
     first = processes()[0] == 0
-    if first:
-        claim_output(output, _identity(config, task, bank, data_fingerprint(examples)))
-        write_text(output / "config.yaml", config.to_yaml())
-        bank.save(output / "bank.jsonl")
-    results: dict[str, Any] = {
-        "schema": 1,
-        "task": task.name,
-        "model": config.model,
-        "bank_fingerprint": bank.fingerprint,
-        "config": config.model_dump(mode="json"),
-        "environment": environment(),
-        **_judge_splits(config, task, bank, examples, reporter),
-    }
-    if first:
-        write_json(output / "results.json", results)
+    with working_in(output):
+        if first:
+            claim_output(output, _identity(config, task, bank, data_fingerprint(examples)))
+            write_text(output / "config.yaml", config.to_yaml())
+            bank.save(output / "bank.jsonl")
+        results: dict[str, Any] = {
+            "schema": 1,
+            "task": task.name,
+            "model": config.model,
+            "bank_fingerprint": bank.fingerprint,
+            "config": config.model_dump(mode="json"),
+            "environment": environment(),
+            **_judge_splits(config, task, bank, examples, reporter),
+        }
+        if first:
+            write_json(output / "results.json", results)
     return results
 
 

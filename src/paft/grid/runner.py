@@ -10,11 +10,13 @@ Layout of the output folder::
     config.yaml   resolved configuration        results.json  all figures
     run.json      identity: what must not change report.html   table and plot
     bank.jsonl    the bank, frozen              cells/<method>-<seed>/...
+    .lock         keeps a second process out, empty
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,9 @@ from paft.grid.baselines.settings import Choose
 from paft.grid.cell import CellPlan, Reporter, plan_cells, run_cell, weights_name
 from paft.grid.inputs import Inputs, load_inputs
 from paft.grid.methods import METHODS
+from paft.lock import LOCK, sole_process
 from paft.model import check_model, model_fingerprint, resolve_model
+from paft.part import parts
 from paft.progress import Silent
 from paft.quantised import four_bit
 from paft.record import environment
@@ -59,17 +63,19 @@ def run(
     Raises:
         PaftError: If an input is unusable; nothing is written before all inputs were checked.
         ResumeError: If the output folder belongs to another configuration.
+        PaftError: If another process works in it.
     """
     reporter = reporter or Silent()
     inputs = checked_inputs(config, task, bank)
-    prepare(config, inputs)
-    cells = []
-    for plan in plan_cells(config):
-        try:
-            cells.append(run_cell(plan, config, inputs, cell_folder(config, plan), reporter))
-        except OSError as error:
-            raise disk_error(cell_folder(config, plan), error) from error
-    return gather_run(config, inputs, cells)
+    with working_in(Path(config.output)):
+        prepare(config, inputs)
+        cells = []
+        for plan in plan_cells(config):
+            try:
+                cells.append(run_cell(plan, config, inputs, cell_folder(config, plan), reporter))
+            except OSError as error:
+                raise disk_error(cell_folder(config, plan), error) from error
+        return gather_run(config, inputs, cells)
 
 
 def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | None = None) -> Inputs:
@@ -103,6 +109,21 @@ def prepare(config: RunConfig, inputs: Inputs) -> None:
     claim_output(output, identity(config, inputs))
     write_text(output / "config.yaml", config.to_yaml())
     inputs.bank.save(output / "bank.jsonl")
+
+
+@contextmanager
+def working_in(output: Path) -> Iterator[None]:
+    """Keep other processes out of an output folder while the block runs; see :mod:`paft.lock`.
+
+    Raises:
+        ResumeError: If it holds files of something else, which gets no lock put beside it.
+        PaftError: If another process works in it.
+    """
+    rank = processes()[0]
+    if rank == 0:
+        _begun(output)
+    with sole_process(output, rank=rank):
+        yield
 
 
 def cell_folder(config: RunConfig, plan: CellPlan) -> Path:
@@ -186,14 +207,11 @@ def check_output(output: Path, wanted: dict[str, Any]) -> bool:
     Raises:
         ResumeError: If it belongs to other inputs or holds files of something else.
     """
-    path = output / "run.json"
-    if not path.exists():
-        if output.exists() and (not output.is_dir() or any(_foreign(f) for f in output.iterdir())):
-            raise ResumeError(f"output {output} is not empty and holds no PAFT run: choose another --output")
+    if not _begun(output):
         return False
     # A version that did not have a setting yet worked as one that leaves it alone.
     left_alone = {key: value for key, value in _defaults().items() if key in wanted}
-    found = {**left_alone, **read_json(path, "run identity")}
+    found = {**left_alone, **read_json(output / "run.json", "run identity")}
     changed = [key for key in {**found, **wanted} if found.get(key) != wanted.get(key)]
     if changed:
         shown = "; ".join(f"{k}: {found.get(k)!r} there, {wanted.get(k)!r} now" for k in changed[:4])
@@ -214,9 +232,20 @@ def _defaults() -> dict[str, Any]:
     }
 
 
-def _foreign(path: Path) -> bool:
-    """Whether a file is not ours: what kill -9 leaves of our first write is (see ``paft.files``)."""
-    return not (path.name.startswith(".run.json.") and path.name.endswith(".part"))
+def _begun(output: Path) -> bool:
+    """Return whether a run was begun in an output folder; False if it is free.
+
+    Raises:
+        ResumeError: If it holds files of something else.
+    """
+    path = output / "run.json"
+    if path.exists():
+        return True
+    if output.exists():
+        left = {path.with_name(LOCK), *parts(path)} if output.is_dir() else set()
+        if not output.is_dir() or set(output.iterdir()) - left:
+            raise ResumeError(f"output {output} is not empty and holds no PAFT run: choose another --output")
+    return False
 
 
 def deploy_command(config: RunConfig) -> list[str]:

@@ -16,8 +16,8 @@ from paft.config import RunConfig
 from paft.files import read_json, read_text, write_text
 from paft.grid.cell import Reporter, run_cell
 from paft.grid.inputs import Inputs, load_inputs
-from paft.grid.lock import locked
 from paft.grid.plan import Job
+from paft.lock import locked
 from paft.progress import Silent
 
 ORPHAN = 30.0  # seconds a cell waits for a process of a killed grid to be gone

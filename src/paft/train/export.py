@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from paft.chat import RECORD
 from paft.errors import ConfigError, ModelError
-from paft.files import disk_error, read_json, read_text, write_json, write_text
+from paft.files import new_folder, read_json, read_text, write_json, write_text
 from paft.grid.card import merged_card
 from paft.model import UNREADABLE, resolve_model
 from paft.quantised import four_bit, trained_quantised
@@ -253,18 +253,11 @@ def _save_tokenizer(weights: Path, base: str, part: Path) -> None:
 
 def _write(output: Path, fill: Callable[[Path], None]) -> None:
     """Let ``fill`` write a folder that appears as ``output`` when complete."""
-    part = output.with_name(f".{output.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
     try:
-        part.mkdir(parents=True)
-        fill(part)
-        part.rename(output)
-    except OSError as error:
-        raise disk_error(output, error) from error
+        with new_folder(output) as part:
+            fill(part)
     except ValueError as error:
         raise ModelError(f"cannot write {output}: {_first_line(error)}") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _first_line(error: Exception) -> str:
