@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from paft.errors import ConfigError, DataError, PaftError
+from paft.names import require_file
 from paft.part import in_writing, part_of
 
 SPACE = "free some space or choose another place"
@@ -118,8 +119,10 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then rename it to ``path``.
 
     Raises:
+        ConfigError: If the path is a folder.
         PaftError: If the disk is full or the folder cannot be written.
     """
+    require_file(path)
     try:
         with part_of(path) as part:
             write(part)

@@ -23,6 +23,7 @@ from typing import Any
 
 from paft.errors import DataError, PaftError, ResumeError
 from paft.files import disk_error, fingerprint
+from paft.names import require_file
 from paft.schema import Schema, parse
 
 FORMAT = 1
@@ -66,10 +67,14 @@ class Record(Schema):
 def journal_path(output: str | Path) -> Path:
     """Return where the journal of a bank lies.
 
+    Raises:
+        ConfigError: If the bank is to be a folder.
+
     >>> journal_path("banks/mail.jsonl").name
     'mail.jsonl.journal.jsonl'
     """
     output = Path(output)
+    require_file(output)
     return output.with_name(output.name + ".journal.jsonl")
 
 

@@ -39,6 +39,7 @@ from paft.grid.cell import Reporter
 from paft.grid.inputs import bank_file, sample
 from paft.grid.runner import claim_output, working_in
 from paft.model import LanguageModel, check_model, load_model, model_fingerprint, resolve_model
+from paft.names import folder_name, short_name
 from paft.progress import Silent
 from paft.prompt import Prompt
 from paft.quantised import four_bit, trained_quantised
@@ -136,7 +137,9 @@ class EvaluateConfig(Schema):
     @property
     def name(self) -> str:
         """What rows and folders call the model."""
-        return Path(self.adapter or self.model).name
+        if self.backend == "openai":  # an id there, even if a folder has the same name here
+            return short_name(Path(self.model).name, "model")
+        return folder_name(self.adapter or self.model, "model")
 
 
 def evaluate(
