@@ -210,7 +210,7 @@ def test_examples_of_other_data_are_not_shown_as_the_runs(finished, tmp_path):
         (lambda run: shutil.rmtree(run), "is no run"),
         (lambda run: [path.unlink() for path in run.glob("*.json")], "is no run"),
         (lambda run: (run / "results.json").write_text("{}"), "was not written by `paft run`"),
-        (lambda run: (run / "results.json").write_text("[1]"), "was not written by `paft run`"),
+        (lambda run: (run / "results.json").write_text("[1]"), "is damaged"),
         (lambda run: unsaved(run, "base", "single-0", "single-1", "paft-0", "paft-1"), "no cell"),
         (lambda run: (run / "cells" / "base" / "test.parquet").write_text("x"), "no readable matrix"),
     ],

@@ -16,10 +16,11 @@ from paft.evaluate.report.data import INTERVALS
 from paft.evaluate.report.table import percent
 from paft.evaluate.report.text import escape_markdown
 from paft.evaluate.statistics import STATISTICS, Estimate, estimate
-from paft.files import read_json, read_text, write_text
+from paft.files import read_text, write_text
 from paft.grid.methods import METHODS
 from paft.model import model_fingerprint
 from paft.record import PACKAGES, environment
+from paft.shape import TRAINED, interpreted, read_record
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -76,9 +77,10 @@ def write_card(plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, 
 
     figures = None
     if (folder / "cell.json").exists():
-        cell = read_json(folder / "cell.json", "cell")
-        figures = next(row for row in cell["robustness"] if row["split"] == "test")
-    trained = read_json(folder / "train.json", "training record")
+        cell = read_record(folder / "cell.json", "cell", {"robustness": [{"split": str}]})
+        with interpreted(folder / "cell.json"):
+            [figures] = [row for row in cell["robustness"] if row["split"] == "test"]
+    trained = read_record(folder / "train.json", "training record", TRAINED)
     parts = [
         f"---\n{_metadata(plan, config, inputs.task, figures)}\n---",
         MARK,

@@ -26,7 +26,7 @@ from paft.errors import ResumeError
 from paft.evaluate.report import write_report
 from paft.evaluate.rows import judging
 from paft.evaluate.runner import processes
-from paft.files import disk_error, fingerprint, read_json, write_json, write_text
+from paft.files import disk_error, fingerprint, write_json, write_text
 from paft.grid.baselines.settings import Choose
 from paft.grid.cell import CellPlan, Reporter, plan_cells, run_cell, weights_name
 from paft.grid.inputs import Inputs, load_inputs
@@ -37,6 +37,7 @@ from paft.part import parts
 from paft.progress import Silent
 from paft.quantised import four_bit
 from paft.record import environment
+from paft.shape import read_record
 from paft.task import Task, data_fingerprint
 
 CELL_LISTS = ("rows", "per_prompt", "robustness", "warnings")  # what every cell brings
@@ -211,7 +212,7 @@ def check_output(output: Path, wanted: dict[str, Any]) -> bool:
         return False
     # A version that did not have a setting yet worked as one that leaves it alone.
     left_alone = {key: value for key, value in _defaults().items() if key in wanted}
-    found = {**left_alone, **read_json(output / "run.json", "run identity")}
+    found = {**left_alone, **read_record(output / "run.json", "run identity", {})}
     changed = [key for key in {**found, **wanted} if found.get(key) != wanted.get(key)]
     if changed:
         shown = "; ".join(f"{k}: {found.get(k)!r} there, {wanted.get(k)!r} now" for k in changed[:4])

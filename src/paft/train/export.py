@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from paft.chat import RECORD
 from paft.errors import ConfigError, ModelError
-from paft.files import new_folder, read_json, read_text, write_json, write_text
+from paft.files import new_folder, read_text, write_json, write_text
 from paft.grid.card import merged_card
 from paft.model import UNREADABLE, resolve_model
 from paft.quantised import four_bit, trained_quantised
+from paft.shape import read_record
 from paft.train.hub import check_push, push
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def merged(adapter: Path, base: str) -> tuple[PreTrainedModel, float]:
 def _base_name(adapter: Path) -> str:
     if not (adapter / "adapter_model.safetensors").exists():
         raise ModelError(f"{adapter} has no adapter_model.safetensors; pickled weights are not read")
-    name = read_json(adapter / ADAPTER_CONFIG, "adapter configuration").get("base_model_name_or_path")
+    name = read_record(adapter / ADAPTER_CONFIG, "adapter configuration", {}).get("base_model_name_or_path")
     if not name:
         raise ConfigError(f"{adapter / ADAPTER_CONFIG} names no base model: give it by --base")
     return str(name)
@@ -219,7 +220,7 @@ def _untie_config(model: Any) -> None:
 
 
 def _write_adapter(weights: Path, tokenizer: str, part: Path, *, renamed: str | None) -> None:
-    settings = read_json(weights / ADAPTER_CONFIG, "adapter configuration")
+    settings = read_record(weights / ADAPTER_CONFIG, "adapter configuration", {})
     write_json(part / ADAPTER_CONFIG, settings | {"base_model_name_or_path": renamed})
     for name in ADAPTER_FILES:
         if (weights / name).exists():
@@ -235,7 +236,7 @@ def _write_model(model: Any, weights: Path, base: str, dtype: Dtype | None, part
     model.save_pretrained(part)
     _save_tokenizer(weights, base, part)
     if (weights / RECORD).exists():
-        record = read_json(weights / RECORD, "training record")
+        record = read_record(weights / RECORD, "training record", {})
         write_json(part / RECORD, {key: value for key, value in record.items() if key != "quantised"})
     if (weights / "README.md").exists():
         card = merged_card(read_text(weights / "README.md", "model card"))

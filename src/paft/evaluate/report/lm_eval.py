@@ -39,6 +39,7 @@ from paft.files import write_json, write_text
 from paft.grid.cell import CellPlan
 from paft.names import short_name
 from paft.prompt import Prompt
+from paft.shape import interpreted
 from paft.task import Example
 
 if TYPE_CHECKING:
@@ -104,6 +105,11 @@ def write_lm_eval(folder: Path, output: Path) -> list[Path]:
     Raises:
         DataError: If the folder holds no run or nothing finished.
     """
+    with interpreted(folder / "results.json"):
+        return _write(folder, output)
+
+
+def _write(folder: Path, output: Path) -> list[Path]:
     results, _ = read_results(folder)
     stamp, written = _stamp(results, folder), []
     for judged in _all_judged(results, folder):
