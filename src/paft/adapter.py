@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError, safe_open
 
 from paft.errors import ModelError
-from paft.files import read_json
 from paft.model_files import hub_revision, resolve_model, weights_digest
+from paft.shape import read_record
 from paft.weights import UNREADABLE, check_files_finite, check_whole, empty_model
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def check_before_loading(
 
     check_adapter(folder)
     told = check_base(folder, name, any_base=any_base)
-    if read_json(folder / CONFIG, "adapter configuration").get("peft_type") == "LORA":
+    if read_record(folder / CONFIG, "adapter configuration", {}).get("peft_type") == "LORA":
         check_adapter_names(name, folder, trust_remote_code=trust_remote_code)
     check_files_finite(str(folder))
     tokenizer = AutoTokenizer.from_pretrained(resolve_model(name), trust_remote_code=trust_remote_code)
@@ -169,7 +169,7 @@ def check_base(folder: Path, name: str, *, any_base: bool = False) -> str | None
     """
     record = _recorded_base(folder)
     if record is None:
-        said = read_json(folder / CONFIG, "adapter configuration").get("base_model_name_or_path")
+        said = read_record(folder / CONFIG, "adapter configuration", {}).get("base_model_name_or_path")
         return (
             f"adapter {folder} brings no record of its base (it names {said or 'none'}): that it was tuned "
             f"on {name} could not be verified"
@@ -197,7 +197,7 @@ def _same_base(record: Mapping[str, Any], name: str) -> bool | None:
 
 def _recorded_base(folder: Path) -> Mapping[str, Any] | None:
     path = folder / RECORD
-    record = read_json(path, "training record") if path.exists() else {}
+    record = read_record(path, "training record", {}) if path.exists() else {}
     base = record.get("base") if isinstance(record, dict) else None
     return base if isinstance(base, dict) else None
 

@@ -31,8 +31,9 @@ from paft.evaluate.generate import Generated, ends, read_generated
 from paft.evaluate.ledger import Ledger, Results, run_batches
 from paft.evaluate.option_tree import Tokens
 from paft.evaluate.plan import Request
-from paft.files import fingerprint, read_json
+from paft.files import fingerprint
 from paft.model import PLAIN, resolve_model
+from paft.shape import read_record
 from paft.weights import check_files_finite
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ def _lora_rank(adapter: Path) -> int:
     Raises:
         ModelError: If there is none, or the adapter is no plain LoRA.
     """
-    config = read_json(adapter / "adapter_config.json", "adapter configuration")
+    config = read_record(adapter / "adapter_config.json", "adapter configuration", {})
     if config.get("peft_type") != "LORA" or config.get("use_dora") or config.get("modules_to_save"):
         raise ModelError(
             f"vLLM runs plain LoRA adapters only, without DoRA and modules_to_save; {adapter} is another: "

@@ -17,10 +17,11 @@ from paft.evaluate.report.table import percent
 from paft.evaluate.report.text import escape_markdown
 from paft.evaluate.rows import ends_in_words
 from paft.evaluate.statistics import STATISTICS, Estimate, estimate
-from paft.files import read_json, read_text, write_text
+from paft.files import read_text, write_text
 from paft.grid.methods import METHODS
 from paft.model_files import hub_revision, resolve_model
 from paft.record import PACKAGES, environment
+from paft.shape import TRAINED, interpreted, read_record
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -77,11 +78,15 @@ def write_card(plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, 
 
     figures, ends = None, ""
     if (folder / "cell.json").exists():
-        cell = read_json(folder / "cell.json", "cell")
-        figures = next(row for row in cell["robustness"] if row["split"] == "test")
-        words = ends_in_words(next(row for row in cell["rows"] if row["split"] == "test"))
+        cell = read_record(
+            folder / "cell.json", "cell", {"robustness": [{"split": str}], "rows": [{"split": str}]}
+        )
+        with interpreted(folder / "cell.json"):
+            [figures] = [row for row in cell["robustness"] if row["split"] == "test"]
+            [row] = [row for row in cell["rows"] if row["split"] == "test"]
+            words = ends_in_words(row)
         ends = f" Of the answers {', '.join(words)}." if words else ""
-    trained = read_json(folder / "train.json", "training record")
+    trained = read_record(folder / "train.json", "training record", TRAINED)
     parts = [
         f"---\n{_metadata(plan, config, inputs.task, figures)}\n---",
         MARK,

@@ -19,11 +19,11 @@ from typing import Any, Protocol
 
 from paft.bank.similarity import near_pairs
 from paft.config import RunConfig
-from paft.errors import DivergedError, NotFiniteError
+from paft.errors import DataError, DivergedError, NotFiniteError
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.rows import cell_warnings, prompt_rows, robustness_row, split_row
 from paft.evaluate.runner import judge, processes
-from paft.files import read_json, write_json
+from paft.files import write_json
 from paft.grid.baselines.choice import Seen, choose_prompt, most_cells
 from paft.grid.card import write_card
 from paft.grid.failure import check_not_failed, give_up
@@ -31,6 +31,7 @@ from paft.grid.inputs import Inputs
 from paft.grid.methods import METHODS
 from paft.model import LanguageModel, load_model
 from paft.prompt import Prompt
+from paft.shape import ADVICE, CELL, TRAINED, read_record
 from paft.train.checkpoint import remove_checkpoints
 from paft.train.pace import Pace
 from paft.train.schedule import make_schedule
@@ -90,10 +91,13 @@ def run_cell(
 
     Raises:
         DivergedError: If what it trained gives no finite numbers, now or in a former call.
+        DataError: If a file that a former run left is damaged.
     """
     done = folder / "cell.json"
     # A cell that a former version summarised lacks figures: they follow from its matrices.
-    if done.exists() and "robustness" in (result := dict(read_json(done, "cell"))):
+    if done.exists() and "robustness" in (result := read_record(done, "cell", CELL)):
+        if not result["rows"]:
+            raise DataError(f"{done} is damaged (it has no row): {ADVICE}")
         write_card(plan, config, inputs, folder, folder / weights_name(config))
         reporter.finish(plan.name, "already done: " + _outcome(result["rows"][0]))
         return result
@@ -176,7 +180,7 @@ def train_cell(
     output = folder / weights_name(config)
     if record.exists() and output.exists():
         remove_checkpoints(output)  # a kill may have come between the record and this
-        return dict(read_json(record, "training record"))
+        return read_record(record, "training record", TRAINED)
     check_not_failed(folder)
     from paft.train.course import Beside
     from paft.train.sft import fine_tune

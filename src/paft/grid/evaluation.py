@@ -40,9 +40,10 @@ from paft.grid.answer_tokens import check_lengths, check_options
 from paft.grid.cell import Reporter
 from paft.grid.inputs import bank_file, sample
 from paft.grid.repeats import count_repeats, repeats_warning
-from paft.grid.runner import claim_output
+from paft.grid.runner import claim_output, working_in
 from paft.model import LanguageModel, check_model, load_encoder, load_model, model_fingerprint, resolve_model
 from paft.model_files import hub_commit
+from paft.names import folder_name, short_name
 from paft.progress import Silent
 from paft.prompt import Prompt
 from paft.quantised import four_bit, trained_quantised
@@ -144,7 +145,9 @@ class EvaluateConfig(Schema):
     @property
     def name(self) -> str:
         """What rows and folders call the model."""
-        return Path(self.adapter or self.model).name
+        if self.backend == "openai":  # an id there, even if a folder has the same name here
+            return short_name(Path(self.model).name, "model")
+        return folder_name(self.adapter or self.model, "model")
 
 
 def evaluate(
@@ -177,23 +180,24 @@ def evaluate(
         reporter.finish(task.name, f"warning: {warning}")
     output = Path(config.output)
     first = processes()[0] == 0
-    if first:
-        claim_output(output, _identity(config, task, bank, data_fingerprint(examples)))
-        write_text(output / "config.yaml", config.to_yaml())
-        bank.save(output / "bank.jsonl")
-    results: dict[str, Any] = {
-        "schema": 1,
-        "task": task.name,
-        "model": config.model,
-        "bank_fingerprint": bank.fingerprint,
-        "config": config.model_dump(mode="json"),
-        "environment": environment(),
-        **({} if config.backend == "openai" else hub_commit(config.model)),
-        **_judge_splits(config, task, bank, examples, reporter),
-    }
-    results["warnings"] = [*warnings, *results["warnings"]]
-    if first:
-        write_json(output / "results.json", results)
+    with working_in(output):
+        if first:
+            claim_output(output, _identity(config, task, bank, data_fingerprint(examples)))
+            write_text(output / "config.yaml", config.to_yaml())
+            bank.save(output / "bank.jsonl")
+        results: dict[str, Any] = {
+            "schema": 1,
+            "task": task.name,
+            "model": config.model,
+            "bank_fingerprint": bank.fingerprint,
+            "config": config.model_dump(mode="json"),
+            "environment": environment(),
+            **({} if config.backend == "openai" else hub_commit(config.model)),
+            **_judge_splits(config, task, bank, examples, reporter),
+        }
+        results["warnings"] = [*warnings, *results["warnings"]]
+        if first:
+            write_json(output / "results.json", results)
     return results
 
 

@@ -10,7 +10,8 @@ import shutil
 from pathlib import Path
 
 from paft.errors import DivergedError
-from paft.files import read_json, write_json
+from paft.files import write_json
+from paft.shape import read_record
 from paft.train.checkpoint import remove_checkpoints
 
 RECORD = "failed.json"
@@ -25,7 +26,7 @@ def check_not_failed(folder: Path) -> None:
     """
     path = folder / RECORD
     if path.exists():
-        error = read_json(path, "failure")["error"]
+        error = read_record(path, "failure", {"error": str})["error"]
         raise DivergedError(f"{error} (recorded in {path}: delete it to train again)")
 
 

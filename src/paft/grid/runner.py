@@ -10,12 +10,14 @@ Layout of the output folder::
     config.yaml   resolved configuration        results.json  all figures
     run.json      identity: what must not change report.html   table and plot
     bank.jsonl    the bank, frozen              cells/<method>-<seed>/...
+    .lock         keeps a second process out, empty
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +27,20 @@ from paft.errors import DivergedError, ResumeError
 from paft.evaluate.report import write_report
 from paft.evaluate.rows import judging
 from paft.evaluate.runner import processes
-from paft.files import disk_error, fingerprint, read_json, write_json, write_text
+from paft.files import disk_error, fingerprint, write_json, write_text
 from paft.grid.answer_tokens import check_lengths, check_options
 from paft.grid.baselines.settings import Choose
 from paft.grid.cell import CellPlan, Reporter, plan_cells, run_cell, weights_name
 from paft.grid.inputs import Inputs, load_inputs
 from paft.grid.methods import METHODS
+from paft.lock import LOCK, sole_process
 from paft.model import check_model, load_encoder, model_fingerprint, resolve_model
 from paft.model_files import hub_commit, sampled_fingerprint
+from paft.part import parts
 from paft.progress import Silent
 from paft.quantised import four_bit
 from paft.record import environment
+from paft.shape import read_record
 from paft.task import Task, data_fingerprint
 from paft.train.adapt import check_adapt
 
@@ -64,24 +69,26 @@ def run(
         PaftError: If an input is unusable; nothing is written before all inputs were checked.
         ResumeError: If the output folder belongs to another configuration.
         DivergedError: If every trial failed; one that did is named in the results, and the others run.
+        PaftError: If another process works in it.
     """
     reporter = reporter or Silent()
     inputs = checked_inputs(config, task, bank)
-    prepare(config, inputs)
-    for warning in inputs.warnings:
-        reporter.finish(inputs.task.name, f"warning: {warning}")
-    cells, failures = [], {}
-    for plan in plan_cells(config):
-        try:
-            cells.append(run_cell(plan, config, inputs, cell_folder(config, plan), reporter))
-        except DivergedError as error:  # the other cells do not depend on it
-            failures[plan.name] = str(error)
-            reporter.finish(plan.name, f"failed: {error}")
-        except OSError as error:
-            raise disk_error(cell_folder(config, plan), error) from error
-    if not cells:
-        raise DivergedError(f"no trial has figures: {'; '.join(failures.values())}")
-    return gather_run(config, inputs, cells, failures)
+    with working_in(Path(config.output)):
+        prepare(config, inputs)
+        for warning in inputs.warnings:
+            reporter.finish(inputs.task.name, f"warning: {warning}")
+        cells, failures = [], {}
+        for plan in plan_cells(config):
+            try:
+                cells.append(run_cell(plan, config, inputs, cell_folder(config, plan), reporter))
+            except DivergedError as error:  # the other cells do not depend on it
+                failures[plan.name] = str(error)
+                reporter.finish(plan.name, f"failed: {error}")
+            except OSError as error:
+                raise disk_error(cell_folder(config, plan), error) from error
+        if not cells:
+            raise DivergedError(f"no trial has figures: {'; '.join(failures.values())}")
+        return gather_run(config, inputs, cells, failures)
 
 
 def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | None = None) -> Inputs:
@@ -131,6 +138,21 @@ def prepare(config: RunConfig, inputs: Inputs) -> None:
     claim_output(output, identity(config, inputs))
     write_text(output / "config.yaml", config.to_yaml())
     inputs.bank.save(output / "bank.jsonl")
+
+
+@contextmanager
+def working_in(output: Path) -> Iterator[None]:
+    """Keep other processes out of an output folder while the block runs; see :mod:`paft.lock`.
+
+    Raises:
+        ResumeError: If it holds files of something else, which gets no lock put beside it.
+        PaftError: If another process works in it.
+    """
+    rank = processes()[0]
+    if rank == 0:
+        _begun(output)
+    with sole_process(output, rank=rank):
+        yield
 
 
 def cell_folder(config: RunConfig, plan: CellPlan) -> Path:
@@ -226,14 +248,11 @@ def check_output(output: Path, wanted: dict[str, Any]) -> bool:
     Raises:
         ResumeError: If it belongs to other inputs or holds files of something else.
     """
-    path = output / "run.json"
-    if not path.exists():
-        if output.exists() and (not output.is_dir() or any(_foreign(f) for f in output.iterdir())):
-            raise ResumeError(f"output {output} is not empty and holds no PAFT run: choose another --output")
+    if not _begun(output):
         return False
     # A version that did not have a setting yet worked as one that leaves it alone.
     left_alone = {key: value for key, value in _defaults().items() if key in wanted}
-    found = {**left_alone, **read_json(path, "run identity")}
+    found = {**left_alone, **read_record(output / "run.json", "run identity", {})}
     found |= {key: wanted[key] for key in ("model files", "adapter files") if _as_before(key, found, wanted)}
     changed = [key for key in {**found, **wanted} if found.get(key) != wanted.get(key)]
     if changed:
@@ -261,9 +280,20 @@ def _as_before(key: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) ->
     return isinstance(name, str) and key in found and found[key] == sampled_fingerprint(name)
 
 
-def _foreign(path: Path) -> bool:
-    """Whether a file is not ours: what kill -9 leaves of our first write is (see ``paft.files``)."""
-    return not (path.name.startswith(".run.json.") and path.name.endswith(".part"))
+def _begun(output: Path) -> bool:
+    """Return whether a run was begun in an output folder; False if it is free.
+
+    Raises:
+        ResumeError: If it holds files of something else.
+    """
+    path = output / "run.json"
+    if path.exists():
+        return True
+    if output.exists():
+        left = {path.with_name(LOCK), *parts(path)} if output.is_dir() else set()
+        if not output.is_dir() or set(output.iterdir()) - left:
+            raise ResumeError(f"output {output} is not empty and holds no PAFT run: choose another --output")
+    return False
 
 
 def deploy_command(config: RunConfig) -> list[str]:

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from paft.adapter import CONFIG as ADAPTER_CONFIG
 from paft.adapter import RECORD, WEIGHTS, check_adapter, check_base, check_before_loading, put_adapter
 from paft.errors import ConfigError, ModelError
-from paft.files import disk_error, read_json, read_text, write_json, write_text
+from paft.files import new_folder, read_text, write_json, write_text
 from paft.grid.card import merged_card
 from paft.model import resolve_model
 from paft.quantised import four_bit, trained_quantised
+from paft.shape import read_record
 from paft.train.hub import check_push, push
 from paft.weights import UNREADABLE, check_files_finite, load_weights, refuse_code
 
@@ -165,7 +166,7 @@ def merged(adapter: Path, base: str, *, trust_remote_code: bool = False) -> tupl
 
 def _base_name(adapter: Path) -> str:
     check_adapter(adapter)
-    name = read_json(adapter / ADAPTER_CONFIG, "adapter configuration").get("base_model_name_or_path")
+    name = read_record(adapter / ADAPTER_CONFIG, "adapter configuration", {}).get("base_model_name_or_path")
     if not name:
         raise ConfigError(f"{adapter / ADAPTER_CONFIG} names no base model: give it by --base")
     return str(name)
@@ -237,7 +238,7 @@ def _untie_config(model: Any) -> None:
 
 
 def _write_adapter(weights: Path, base: str, part: Path, trusted: bool) -> None:
-    settings = read_json(weights / ADAPTER_CONFIG, "adapter configuration")
+    settings = read_record(weights / ADAPTER_CONFIG, "adapter configuration", {})
     write_json(part / ADAPTER_CONFIG, settings | {"base_model_name_or_path": base})
     for name in ADAPTER_FILES:
         if (weights / name).exists():
@@ -256,7 +257,7 @@ def _write_model(
     model.save_pretrained(part)
     _save_tokenizer(weights, base, part, trusted)
     if (weights / RECORD).exists():
-        record = read_json(weights / RECORD, "training record")
+        record = read_record(weights / RECORD, "training record", {})
         of_adapter = ("quantised", "base")
         write_json(part / RECORD, {key: value for key, value in record.items() if key not in of_adapter})
     if (weights / "README.md").exists():
@@ -275,18 +276,11 @@ def _save_tokenizer(weights: Path, base: str, part: Path, trusted: bool) -> None
 
 def _write(output: Path, fill: Callable[[Path], None]) -> None:
     """Let ``fill`` write a folder that appears as ``output`` when complete."""
-    part = output.with_name(f".{output.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
     try:
-        part.mkdir(parents=True)
-        fill(part)
-        part.rename(output)
-    except OSError as error:
-        raise disk_error(output, error) from error
+        with new_folder(output) as part:
+            fill(part)
     except ValueError as error:
         raise ModelError(f"cannot write {output}: {_first_line(error)}") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _first_line(error: Exception) -> str:

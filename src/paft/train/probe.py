@@ -24,9 +24,10 @@ import torch
 
 from paft.errors import NotFiniteError
 from paft.evaluate.finite import broken
-from paft.files import fingerprint, read_json, write_json
+from paft.files import fingerprint, write_json
 from paft.model import LanguageModel, model_fingerprint
 from paft.prompt import Prompt
+from paft.shape import interpreted, read_record
 from paft.task import Example, data_fingerprint
 from paft.train.batches import Collator, Plan, RenderedExamples, StepCollator
 from paft.train.loss import answer_logits
@@ -81,14 +82,15 @@ def probe(
             language_model.chat.identity(), data_fingerprint(sample), own and own.id, max_length,
         ]
     )  # fmt: skip
-    kept = read_json(path, "scores of prompts") if path.exists() else {}
+    kept = read_record(path, "scores of prompts", {"inputs": str, "scores": {}}) if path.exists() else {}
     scores: dict[str, Any] = kept["scores"] if kept.get("inputs") == inputs else {}
     judge = _Judge(language_model, sample, own, max_length)
     for prompt in prompts:
         if prompt.id not in scores:
             scores[prompt.id] = asdict(judge.score(prompt))
             write_json(path, {"inputs": inputs, "scores": scores})
-    return [Score(**scores[prompt.id]) for prompt in prompts]
+    with interpreted(path):
+        return [Score(**scores[prompt.id]) for prompt in prompts]
 
 
 def nearest_prompts(scores: Sequence[Score], share: float) -> list[int]:
