@@ -14,7 +14,7 @@ from transformers import AutoTokenizer
 from paft.adapter import base_record, check_adapter_names, check_base
 from paft.chat import save_chat
 from paft.config import Chat
-from paft.errors import ModelError, NotFiniteError
+from paft.errors import DataError, ModelError, NotFiniteError
 from paft.model import load_model
 
 TEMPLATE = "{% for m in messages %}{{ m.content }}{% endfor %}"
@@ -158,7 +158,7 @@ def test_a_copy_of_the_base_elsewhere_is_the_base(adapter, model_folder, tmp_pat
     assert check_base(folder, str(shutil.copytree(model_folder, tmp_path / "copy"))) is None
 
 
-@pytest.mark.parametrize("record", [None, "{}", '{"base": null}', "[]"])
+@pytest.mark.parametrize("record", [None, "{}", '{"base": null}'])
 def test_of_an_adapter_without_a_record_it_is_told_that_its_base_is_not_known(
     adapter, model_folder, other_base, record
 ):
@@ -167,6 +167,13 @@ def test_of_an_adapter_without_a_record_it_is_told_that_its_base_is_not_known(
         (folder / "paft.json").write_text(record)
     told = check_base(folder, str(other_base))
     assert "could not be verified" in told and str(model_folder) in told and str(other_base) in told
+
+
+def test_a_damaged_record_is_named(adapter, model_folder):
+    folder = adapter()
+    (folder / "paft.json").write_text("[]")
+    with pytest.raises(DataError, match="paft.json is damaged"):
+        check_base(folder, str(model_folder))
 
 
 def with_template(source, folder, template):

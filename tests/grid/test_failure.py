@@ -112,7 +112,7 @@ def test_one_training_that_diverges_is_told_again_without_training(configure, tm
         with pytest.raises(DivergedError, match=r"training diverged: .* step \d"):
             train(config)
     assert len(trainings) == 1
-    assert left(tmp_path / "out") == {"config.yaml", "run.json", "bank.jsonl", "failed.json"}
+    assert left(tmp_path / "out") == {".lock", "config.yaml", "run.json", "bank.jsonl", "failed.json"}
 
 
 def test_the_command_names_the_trial_and_ends_with_a_failure(paft, desk, model_folder, tmp_path):
