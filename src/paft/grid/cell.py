@@ -86,13 +86,14 @@ def run_cell(
         Lists ``rows``, ``per_prompt``, ``robustness`` and ``warnings``, as in ``results.json``.
     """
     done = folder / "cell.json"
-    # A cell that a former version summarised lacks figures: they follow from its matrices.
-    if done.exists() and "robustness" in (result := dict(read_json(done, "cell"))):
+    threshold = inputs.task.thresholds[0]
+    # A cell that a former version summarised lacks figures, and one of another threshold counts other
+    # prompts: both follow from its matrices.
+    if done.exists() and _summarised(result := dict(read_json(done, "cell")), threshold):
         write_card(plan, config, inputs, folder, folder / weights_name(config))
         reporter.finish(plan.name, "already done: " + _outcome(result["rows"][0]))
         return result
     trained = train_cell(plan, config, inputs, folder, reporter)
-    threshold = inputs.task.thresholds[0]
     weights = None if METHODS[plan.method].schedule is None else folder / weights_name(config)
     rows, per_prompt, warnings, matrices = [], [], [], {}
     if trained["truncated"]:
@@ -114,6 +115,10 @@ def run_cell(
     write_card(plan, config, inputs, folder, folder / weights_name(config))
     reporter.finish(plan.name, _outcome(rows[0]))
     return result
+
+
+def _summarised(cell: dict[str, Any], threshold: float) -> bool:
+    return "robustness" in cell and cell["rows"][0]["top_threshold"] == threshold
 
 
 def _twin_warning(plan: CellPlan, chosen: Prompt, inputs: Inputs) -> list[str]:

@@ -44,7 +44,7 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
     from paft.train.preview import preview
     from paft.train.variation import variation
 
-    inputs = load_inputs(config, task, bank, judge=False)
+    inputs = load_inputs(config, task, bank, judge=False, methods=[only_method(config)])
     check_model(config.model, config.chat)
     method = METHODS[only_method(config)]
     settings = method.settings(config.train)

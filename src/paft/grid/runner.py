@@ -20,15 +20,16 @@ from pathlib import Path
 from typing import Any
 
 from paft.bank import Bank, near_duplicates_across
-from paft.config import Evaluate, RunConfig, Train
+from paft.config import RunConfig
 from paft.errors import ResumeError
 from paft.evaluate.report import write_report
 from paft.evaluate.rows import judging
 from paft.evaluate.runner import processes
-from paft.files import disk_error, fingerprint, read_json, write_json, write_text
+from paft.files import disk_error, read_json, write_json, write_text
 from paft.grid.answer_tokens import check_lengths, check_options
-from paft.grid.baselines.settings import Choose
+from paft.grid.baselines.choice import check_chooser
 from paft.grid.cell import CellPlan, Reporter, plan_cells, run_cell, weights_name
+from paft.grid.identity import FREE, changes, choice_identity, shown, task_identity
 from paft.grid.inputs import Inputs, load_inputs
 from paft.grid.methods import METHODS
 from paft.model import check_model, load_encoder, model_fingerprint, resolve_model
@@ -92,6 +93,10 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
     check_model(config.model, config.chat)
     if config.train.adapt.quantised:
         four_bit()
+    for plan in plan_cells(config):
+        chooser = METHODS[plan.method].chooser
+        if chooser is not None and not (cell_folder(config, plan) / "choice.json").exists():
+            check_chooser(chooser, config, inputs.generators)
     encoder = load_encoder(config.model, config.train.max_length, config.chat)
     check_options(encoder, inputs.task, inputs.train, inputs.test)
     if inputs.task.answer.closed and not config.evaluate.generate:
@@ -153,29 +158,29 @@ def gather_run(config: RunConfig, inputs: Inputs, cells: Sequence[Mapping[str, A
     return results
 
 
-def identity(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
-    """Everything a finished cell depends on, by name."""
-    settings = config.model_dump(mode="json", exclude={"methods", "seeds", "output", "task", "data", "bank"})
-    flat = {f"{key}.{k}": v for key in ("train", "evaluate", "choose") for k, v in settings.pop(key).items()}
+def identity(config: RunConfig, inputs: Inputs, methods: tuple[str, ...] | None = None) -> dict[str, Any]:
+    """Return everything a finished cell depends on, by name (:mod:`paft.grid.identity`).
+
+    Args:
+        config: The run's configuration.
+        inputs: What it works on.
+        methods: Methods that are planned; by default those of the configuration.
+    """
+    apart = {"methods", "seeds", "output", "task", "data", "bank", "choose"}
+    settings = config.model_dump(mode="json", exclude=apart)
+    flat = {f"{key}.{k}": v for key in ("train", "evaluate") for k, v in settings.pop(key).items()}
     return {
         **settings,
-        **flat,
+        **{key: value for key, value in flat.items() if key not in FREE},
         "chat": config.chat.identity(),
-        "choose.writer file": _writer_file(inputs),
+        **choice_identity(config.choose, methods or config.methods, inputs),
         "model files": model_fingerprint(config.model),
-        "task": inputs.task.fingerprint(),
+        **task_identity(inputs.task),
         "bank": inputs.bank.fingerprint,
         "training examples": data_fingerprint(inputs.train),
         "validation examples": data_fingerprint(inputs.validation) if inputs.validation else None,
         "test examples": data_fingerprint(inputs.test),
     }
-
-
-def _writer_file(inputs: Inputs) -> str | None:
-    """Hash of the generators file; how long a request may take is no part of it."""
-    if inputs.generators is None:
-        return None
-    return fingerprint(inputs.generators.model_dump(mode="json", exclude={"deadline"}))
 
 
 def claim_output(output: Path, wanted: dict[str, Any]) -> None:
@@ -184,8 +189,15 @@ def claim_output(output: Path, wanted: dict[str, Any]) -> None:
     Raises:
         ResumeError: If it belongs to other inputs or holds files of something else.
     """
+    path = output / "run.json"
     if not check_output(output, wanted):
-        write_json(output / "run.json", wanted)
+        write_json(path, wanted)
+        return
+    found = read_json(path, "run identity")
+    # What a former version, or a run of fewer methods, did not tell is known from now on.
+    known = {**found, **{key: value for key, value in wanted.items() if found.get(key) is None}}
+    if known != found:
+        write_json(path, known)
 
 
 def check_output(output: Path, wanted: dict[str, Any]) -> bool:
@@ -199,27 +211,15 @@ def check_output(output: Path, wanted: dict[str, Any]) -> bool:
         if output.exists() and (not output.is_dir() or any(_foreign(f) for f in output.iterdir())):
             raise ResumeError(f"output {output} is not empty and holds no PAFT run: choose another --output")
         return False
-    # A version that did not have a setting yet worked as one that leaves it alone.
-    left_alone = {key: value for key, value in _defaults().items() if key in wanted}
-    found = {**left_alone, **read_json(path, "run identity")}
-    changed = [key for key in {**found, **wanted} if found.get(key) != wanted.get(key)]
+    found = read_json(path, "run identity")
+    changed = changes(found, wanted)
     if changed:
-        shown = "; ".join(f"{k}: {found.get(k)!r} there, {wanted.get(k)!r} now" for k in changed[:4])
+        told = "; ".join(f"{k}: {shown(found.get(k))} there, {shown(wanted.get(k))} now" for k in changed[:4])
         raise ResumeError(
-            f"output {output} holds a run with other inputs ({shown}): choose another --output, "
+            f"output {output} holds a run with other inputs ({told}): choose another --output, "
             "restore what changed, or delete the folder"
         )
     return True
-
-
-def _defaults() -> dict[str, Any]:
-    """Return the settings of all sections as they are where nobody sets them, by dotted key."""
-    sections = {"train": Train(), "evaluate": Evaluate(), "choose": Choose()}
-    return {
-        f"{name}.{key}": value
-        for name, section in sections.items()
-        for key, value in section.model_dump(mode="json").items()
-    }
 
 
 def _foreign(path: Path) -> bool:

@@ -55,7 +55,7 @@ def train(
     """
     reporter = reporter or Silent()
     plan = CellPlan(only_method(config), only_seed(config))
-    inputs = load_inputs(config, task, bank, judge=False)
+    inputs = load_inputs(config, task, bank, judge=False, methods=[plan.method])
     check_model(config.model, config.chat)
     encoder = load_encoder(config.model, config.train.max_length, config.chat)
     check_options(encoder, inputs.task, inputs.train)
@@ -124,8 +124,8 @@ def _flag(name: str, value: str | None) -> list[str]:
 def _identity(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
     """Everything the weights depend on, by name; what judges them does not."""
     method = only_method(config)
-    others = ("evaluate.",) if METHODS[method].chooser else ("evaluate.", "choose.")
-    found = {key: value for key, value in identity(config, inputs).items() if not key.startswith(others)}
+    whole = identity(config, inputs, (method,))
+    found = {key: value for key, value in whole.items() if not key.startswith("evaluate.")}
     del found["test examples"]
     return {**found, "method": method, "seed": only_seed(config)}
 
