@@ -55,6 +55,7 @@ def train(
 def _train(config: RunConfig, as_json: bool) -> None:
     from rich.console import Console
 
+    from paft.bank import load_bank, near_duplicates_across, near_warnings
     from paft.evaluate.runner import processes
     from paft.grid.training import next_command, only_method, only_seed
     from paft.grid.training import train as train_model
@@ -78,6 +79,9 @@ def _train(config: RunConfig, as_json: bool) -> None:
             "to max_length",
             style="yellow", highlight=False, markup=False, soft_wrap=True,
         )  # fmt: skip
+    bank = load_bank(Path(config.output) / "bank.jsonl")
+    for warning in near_warnings(bank, near_duplicates_across(bank)):
+        console.print(f"warning: {warning}", style="yellow", highlight=False, markup=False, soft_wrap=True)
     for line in next_command(config):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 

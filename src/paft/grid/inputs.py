@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from paft.bank import Bank, load_bank
+from paft.bank import Bank, load_bank, near_duplicates_across
+from paft.bank.similarity import skeleton
 from paft.config import BUILTIN_TASK, RunConfig, Train
 from paft.errors import ConfigError, DataError
 from paft.evaluate.code_answer import check_opt_in
@@ -156,13 +157,8 @@ def load_inputs(
     bank.require("train")
     if judge:
         bank.require("test")
-    own = {prompt.id for prompt in task.prompts}
-    shared = [prompt for prompt in bank.prompts("test") if prompt.id in own]
-    if shared:
-        raise ConfigError(
-            f"the task's own prompt {shared[0].template!r} is a test prompt of the bank: method "
-            "'single' trains on it, so it is not unseen; remove it from one of them"
-        )
+    near_duplicates_across(bank)  # refuses a prompt that is both seen and unseen
+    _check_own(task, bank)
     model = Path(resolve_model(config.model))
     if model.is_dir() and not (model / "config.json").exists():
         raise ConfigError(f"model folder {model} has no config.json: is it the right folder?")
@@ -176,6 +172,18 @@ def load_inputs(
     for name in config.methods if methods is None else methods:
         check_method(name, config, inputs)
     return inputs
+
+
+def _check_own(task: Task, bank: Bank) -> None:
+    """Refuse a bank with unseen prompts that have the words of the task's own."""
+    own = {skeleton(prompt) for prompt in task.prompts}
+    for split in ("validation", "test"):
+        for prompt in bank.prompts(split):
+            if skeleton(prompt) in own:
+                raise ConfigError(
+                    f"the task's own prompt {prompt.template!r} is a {split} prompt of the bank: method "
+                    "'single' trains on it, so it is not unseen; remove it from one of them"
+                )
 
 
 def check_method(name: str, config: RunConfig, inputs: Inputs) -> None:

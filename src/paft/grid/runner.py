@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from paft.bank import Bank, near_duplicates_across
+from paft.bank import Bank, near_duplicates_across, near_warnings
 from paft.config import RunConfig
 from paft.errors import ResumeError
 from paft.evaluate.report import write_report
@@ -89,7 +89,6 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
         PaftError: If an input is unusable.
     """
     inputs = load_inputs(config, task, bank)
-    near_duplicates_across(inputs.bank)  # refuses a prompt that is both seen and unseen
     check_model(config.model, config.chat)
     if config.train.adapt.quantised:
         four_bit()
@@ -137,7 +136,6 @@ def gather_run(config: RunConfig, inputs: Inputs, cells: Sequence[Mapping[str, A
     output = Path(config.output)
     gathered = {key: [item for cell in cells for item in cell[key]] for key in CELL_LISTS}
     near = near_duplicates_across(inputs.bank)
-    warnings = [f"{len(near)} pairs of a seen and an unseen prompt are near duplicates"] if near else []
     results = {
         "schema": 1,
         "task": inputs.task.name,
@@ -147,7 +145,9 @@ def gather_run(config: RunConfig, inputs: Inputs, cells: Sequence[Mapping[str, A
             {"seen": seen.id, "unseen": unseen.id, "similarity": round(similarity, 3)}
             for seen, unseen, similarity in near
         ],
-        "warnings": [*warnings, *inputs.warnings, *inputs.repeats, *gathered.pop("warnings")],
+        "warnings": [
+            *near_warnings(inputs.bank, near), *inputs.warnings, *inputs.repeats, *gathered.pop("warnings")
+        ],
         "judging": judging(inputs.task, generate=config.evaluate.generate),
         "config": config.model_dump(mode="json"),
         "environment": environment(),
