@@ -22,12 +22,13 @@ from typing import Any
 from paft.bank import Bank, near_duplicates_across, near_warnings
 from paft.config import RunConfig
 from paft.errors import ResumeError
-from paft.evaluate.report import write_report
+from paft.evaluate.report import read_verdict, write_report
 from paft.evaluate.rows import judging
 from paft.evaluate.runner import processes
 from paft.files import disk_error, read_json, write_json, write_text
 from paft.grid.answer_tokens import check_lengths, check_options
 from paft.grid.baselines.choice import check_chooser
+from paft.grid.card import tell_verdict
 from paft.grid.cell import CellPlan, Reporter, plan_cells, run_cell, weights_name
 from paft.grid.identity import FREE, changes, choice_identity, shown, task_identity
 from paft.grid.inputs import Inputs, load_inputs
@@ -155,7 +156,19 @@ def gather_run(config: RunConfig, inputs: Inputs, cells: Sequence[Mapping[str, A
     }
     write_json(output / "results.json", results)
     write_report(results, output / "report.html", folder=output, examples=inputs.test)
+    tell_cards(config, read_verdict(output, results))
     return results
+
+
+def tell_cards(config: RunConfig, verdict: str) -> None:
+    """Put a run's verdict into the model cards of all that it trained.
+
+    Args:
+        config: The run's configuration.
+        verdict: The sentence of terminal and report.
+    """
+    for plan in plan_cells(config):
+        tell_verdict(cell_folder(config, plan) / weights_name(config), verdict)
 
 
 def identity(config: RunConfig, inputs: Inputs, methods: tuple[str, ...] | None = None) -> dict[str, Any]:
