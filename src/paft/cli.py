@@ -116,7 +116,7 @@ def _run(config: RunConfig) -> None:
     quiet_libraries()
     _warn_of_code(console, config.evaluate.allow_code)
     from paft.evaluate.report import read_verdict, results_table
-    from paft.grid.runner import deploy_command
+    from paft.grid.follow_up import deploy_command
     from paft.grid.runner import run as run_comparison
 
     with Live(console) as live:

@@ -57,7 +57,8 @@ def _train(config: RunConfig, as_json: bool) -> None:
 
     from paft.bank import load_bank, near_duplicates_across, near_warnings
     from paft.evaluate.runner import processes
-    from paft.grid.training import next_command, only_method, only_seed
+    from paft.grid.follow_up import next_command
+    from paft.grid.training import only_method, only_seed
     from paft.grid.training import train as train_model
     from paft.progress import Live, quiet_libraries
 

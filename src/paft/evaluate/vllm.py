@@ -175,7 +175,7 @@ def load_vllm(
     longest = min(max_length, int(positions) - 1)
     lora: dict[str, Any] = {}
     if adapter is not None:
-        lora = {"enable_lora": True, "max_lora_rank": _lora_rank(Path(adapter))}
+        lora = {"enable_lora": True, "max_lora_rank": lora_rank(Path(adapter))}
     try:
         # Without the checkpoint's generation settings, as the Hugging Face path.
         engine = vllm.LLM(
@@ -211,7 +211,7 @@ def import_vllm() -> Any:
     return vllm
 
 
-def _lora_rank(adapter: Path) -> int:
+def lora_rank(adapter: Path) -> int:
     """Return the smallest rank vLLM can be built for that an adapter fits into.
 
     Raises:

@@ -33,7 +33,7 @@ from paft.grid.cell import CellPlan, Reporter, plan_cells, run_cell, weights_nam
 from paft.grid.identity import FREE, changes, choice_identity, shown, task_identity
 from paft.grid.inputs import Inputs, load_inputs
 from paft.grid.methods import METHODS
-from paft.model import check_model, load_encoder, model_fingerprint, resolve_model
+from paft.model import check_model, load_encoder, model_fingerprint
 from paft.progress import Silent
 from paft.quantised import four_bit
 from paft.record import environment
@@ -238,32 +238,3 @@ def check_output(output: Path, wanted: dict[str, Any]) -> bool:
 def _foreign(path: Path) -> bool:
     """Whether a file is not ours: what kill -9 leaves of our first write is (see ``paft.files``)."""
     return not (path.name.startswith(".run.json.") and path.name.endswith(".part"))
-
-
-def deploy_command(config: RunConfig) -> list[str]:
-    """Return the lines that show how to use what the best-known method of a run left behind."""
-    trained = [m for m in config.methods if METHODS[m].schedule is not None]
-    if not trained:
-        return []
-    method = "paft" if "paft" in trained else trained[0]
-    adapter = Path(config.output) / "cells" / f"{method}-{config.seeds[0]}" / weights_name(config)
-    base = resolve_model(config.model)
-    if config.train.adapt.method == "full":
-        return [
-            "Deploy the model:",
-            f"  vllm serve {adapter}",
-            f"  or in Python: AutoModelForCausalLM.from_pretrained({str(adapter)!r})",
-        ]
-    if config.train.adapt.quantised:
-        return [
-            "Deploy the model, its weights out of their 4 bit and the adapter merged into them:",
-            f"  paft export {adapter} --merge --output merged",
-            "  vllm serve merged",
-        ]
-    return [
-        "Deploy the adapter:",
-        f"  vllm serve {base} --enable-lora --max-lora-rank {max(16, config.train.adapt.rank)} "
-        f"--lora-modules {method}={adapter}",
-        f"  or in Python: PeftModel.from_pretrained("
-        f"AutoModelForCausalLM.from_pretrained({base!r}), {str(adapter)!r})",
-    ]

@@ -9,7 +9,6 @@ Layout of the output folder::
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -103,22 +102,6 @@ def only_method(config: RunConfig) -> str:
     if METHODS[name].schedule is None:
         raise ConfigError(f"method {name!r} does not train: choose another with --method")
     return name
-
-
-def next_command(config: RunConfig) -> list[str]:
-    """Return the lines that say where the result lies and how to judge it."""
-    weights = Path(config.output) / weights_name(config)
-    task = [part for key in ("task", "data", "bank") for part in _flag(key, getattr(config, key))]
-    chat = ["--chat", *_flag("system", config.chat.system)] if config.chat.enabled else []
-    whole = config.train.adapt.method == "full"
-    model = ["--model", str(weights)] if whole else ["--model", config.model, "--adapter", str(weights)]
-    judged = str(Path(config.output) / "judged")
-    command = ["paft", "evaluate", *task, *model, *chat, "--output", judged]
-    return [f"{'Model' if whole else 'Adapter'}: {weights}", f"Judge it: {shlex.join(command)}"]
-
-
-def _flag(name: str, value: str | None) -> list[str]:
-    return [] if value is None else [f"--{name}", value]
 
 
 def _identity(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
