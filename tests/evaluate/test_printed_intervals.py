@@ -28,7 +28,7 @@ from paft.prompt import Prompt
 ROOT = Path(__file__).parents[2]
 NUMBER = r"[-+]?\d+(?:\.\d+)?(?:e-\d+)?"
 PAIR = re.compile(rf"({NUMBER})(\*?)({OUTSIDE}?)(?: %)? \\?\[({NUMBER}), ({NUMBER})\\?\]")
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=25, deadline=None)
 SCORES = st.tuples(st.integers(1, 3), st.integers(1, 6), st.integers(2, 8)).flatmap(
     lambda shape: arrays(float, shape, elements=st.sampled_from([0.0, 1.0]) | st.floats(0, 1, width=16))
 )
@@ -82,14 +82,20 @@ def test_reports_cards_and_tables_print_no_figure_outside_its_interval_without_a
     report = gather(results, matrices)
     least = 4 if min(scores.shape[1:]) < 3 else 5
     assert check(markdown(report)) >= least and check(latex(report)) >= least
-    small = re.sub("<small>(.*?) \u2013 (.*?)</small>", r" [\1, \2]", page(report))
-    assert check(small) >= least
     figures = gathered._of_method(report.methods[0])
     assert sum(check(_cell(each)) for name, each in figures.items() if name != "seeds") >= least
     shown = card._robustness(
         results["robustness"][0], report.methods[0].estimates if len(scores) == 1 else {}
     )
     check(re.sub(r"\| ([\d.†]+) \| ([\d.]+) to ([\d.]+) \|", r"\1 [\2, \3]", shown))
+
+
+def test_the_page_marks_what_lies_outside_too():
+    scores = np.zeros((1, 4, 6))
+    scores[0, 0, :3] = scores[0, 1, 3:] = scores[0, 2, ::2] = scores[0, 3, 1::2] = 1
+    text = page(gather(*run_of(scores)))
+    assert check(re.sub("<small>(.*?) \u2013 (.*?)</small>", r" [\1, \2]", text)) >= 5
+    assert f"<td>50.0{OUTSIDE}<small>" in text
 
 
 @few
