@@ -12,7 +12,7 @@ from paft.errors import ResumeError
 from paft.grid import cell, runner
 from paft.grid.evaluation import EvaluateConfig
 from paft.grid.evaluation import evaluate as judge
-from paft.grid.identity import FREE, changes
+from paft.grid.identity import FREE, changes, told
 from paft.grid.inputs import load_inputs
 from paft.grid.runner import identity
 from paft.grid.training import train
@@ -52,7 +52,7 @@ def started(configure, own_desk, tmp_path):
     return run
 
 
-def told(run_folder):
+def identity_in(run_folder):
     return json.loads((run_folder / "run.json").read_text("utf-8"))
 
 
@@ -109,9 +109,18 @@ def test_a_refusal_is_no_longer_than_a_screen(started, own_desk):
     assert len(str(caught.value)) < 600
 
 
+def test_of_long_values_what_differs_is_shown():
+    same = "Which of the seven services is asked for here? " * 3
+    assert told("k", same + "{text} A", same + "{text} B").endswith("{text} B' now")
+    assert told("k", same + "{text} A", same + "{text} B").count("{text} A'") == 1
+    many = {f"option {i}": "x" for i in range(99)}
+    assert told("k", many, {**many, "option 7": "y"}) == "k: {'option 7': 'x'} there, {'option 7': 'y'} now"
+    assert len(told("k", list(range(999)), None)) < 200
+
+
 def former(folder, task, **more):
     """Make a folder's identity one that a former version wrote: one hash of the whole task."""
-    kept = {key: value for key, value in told(folder).items() if not key.startswith("task.")}
+    kept = {key: value for key, value in identity_in(folder).items() if not key.startswith("task.")}
     whole = {"task": task, "choose.examples": 100, "choose.budget": 60, "choose.writer": "rules",
              "choose.embedding": None, "choose.writer file": None, "train.workers": 0,
              "evaluate.batch_tokens": 4096}  # fmt: skip
@@ -120,9 +129,11 @@ def former(folder, task, **more):
 
 def test_a_folder_of_a_former_version_goes_on_and_then_knows_what_counts(started, own_desk, tmp_path):
     folder = tmp_path / "run"
-    former(folder, told(folder)["task"], **{"model files": None})
+    former(folder, identity_in(folder)["task"], **{"model files": None})
     started()
-    assert told(folder)["task.fields"] == ["message"] and told(folder)["model files"] is not None
+    assert (
+        identity_in(folder)["task.fields"] == ["message"] and identity_in(folder)["model files"] is not None
+    )
     edited(own_desk / "task.yaml", "description: Decide", "description: Decides")
     started()
 

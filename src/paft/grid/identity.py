@@ -25,7 +25,8 @@ FREE = (
 FORMER = {"task": "task.prompt", "choose.writer file": "choose.writers"}
 # Names of weights, and their hash: with the same hash they may lie elsewhere.
 FILES = {"model": "model files", "adapter": "adapter files"}
-SHOWN = 60  # characters of a value in an error
+SHOWN = 80  # characters of a value in an error
+KEPT = 20  # characters that are shown before the first that differs
 
 
 def task_identity(task: Task) -> dict[str, Any]:
@@ -98,13 +99,24 @@ def _unchanged(key: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) ->
     return key == "model files" and found.get(key) is None
 
 
-def shown(value: Any) -> str:
-    """Show a value in an error, which never is longer than a screen.
+def told(key: str, then: Any, now: Any) -> str:
+    """Say in a line what a key was and is: of a section what differs, of a long text from there on.
 
-    >>> shown("short"), len(shown("a long one " * 50))
-    ("'short'", 60)
+    >>> told("adapt", {"rank": 4, "alpha": 8}, {"rank": 8, "alpha": 8})
+    "adapt: {'rank': 4} there, {'rank': 8} now"
     """
-    text = repr(value)
+    if isinstance(then, Mapping) and isinstance(now, Mapping):
+        names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+        then, now = ({name: side.get(name) for name in names} for side in (then, now))
+    elif isinstance(then, str) and isinstance(now, str):
+        pairs = enumerate(zip(then, now, strict=False))
+        first = next((place for place, (a, b) in pairs if a != b), min(len(then), len(now)))
+        same = max(0, first - KEPT)
+        then, now = (side if len(side) <= SHOWN else "..." * (same > 0) + side[same:] for side in (then, now))
+    return f"{key}: {_cut(repr(then))} there, {_cut(repr(now))} now"
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
 
 

@@ -30,7 +30,7 @@ from paft.grid.answer_tokens import check_lengths, check_options
 from paft.grid.baselines.choice import check_chooser
 from paft.grid.card import tell_verdict
 from paft.grid.cell import CellPlan, Reporter, plan_cells, run_cell, weights_name
-from paft.grid.identity import FREE, changes, choice_identity, shown, task_identity
+from paft.grid.identity import FREE, changes, choice_identity, task_identity, told
 from paft.grid.inputs import Inputs, load_inputs
 from paft.grid.methods import METHODS
 from paft.model import check_model, load_encoder, model_fingerprint
@@ -227,9 +227,9 @@ def check_output(output: Path, wanted: dict[str, Any]) -> bool:
     found = read_json(path, "run identity")
     changed = changes(found, wanted)
     if changed:
-        told = "; ".join(f"{k}: {shown(found.get(k))} there, {shown(wanted.get(k))} now" for k in changed[:4])
+        shown = "; ".join(told(key, found.get(key), wanted.get(key)) for key in changed[:4])
         raise ResumeError(
-            f"output {output} holds a run with other inputs ({told}): choose another --output, "
+            f"output {output} holds a run with other inputs ({shown}): choose another --output, "
             "restore what changed, or delete the folder"
         )
     return True
