@@ -90,12 +90,15 @@ def test_reports_cards_and_tables_print_no_figure_outside_its_interval_without_a
     check(re.sub(r"\| ([\d.†]+) \| ([\d.]+) to ([\d.]+) \|", r"\1 [\2, \3]", shown))
 
 
-def test_the_page_marks_what_lies_outside_too():
-    scores = np.zeros((1, 4, 6))
-    scores[0, 0, :3] = scores[0, 1, 3:] = scores[0, 2, ::2] = scores[0, 3, 1::2] = 1
-    text = page(gather(*run_of(scores)))
-    assert check(re.sub("<small>(.*?) \u2013 (.*?)</small>", r" [\1, \2]", text)) >= 5
-    assert f"<td>50.0{OUTSIDE}<small>" in text
+def test_every_format_marks_what_lies_outside():
+    """Of twelve prompts with few right answers one has none: that was luck, and no prompt's true accuracy."""
+    scores = (np.random.default_rng(1).random((1, 12, 40)) < 0.05).astype(float)
+    report = gather(*run_of(scores))
+    html = re.sub("<small>(.*?) \u2013 (.*?)</small>", r" [\1, \2]", page(report))
+    assert check(html) >= 6 and html.count(f"<td>0.0{OUTSIDE} [") == 2
+    assert f"0.0{OUTSIDE} [" in markdown(report) and r"0.0\textdagger{} [" in latex(report)
+    shown = card._robustness(report.results["robustness"][0], report.methods[0].estimates)
+    assert f"| worst prompt | 0.0{OUTSIDE} | " in shown
 
 
 @few
