@@ -84,9 +84,8 @@ def test_reports_cards_and_tables_print_no_figure_outside_its_interval_without_a
     assert check(markdown(report)) >= least and check(latex(report)) >= least
     figures = gathered._of_method(report.methods[0])
     assert sum(check(_cell(each)) for name, each in figures.items() if name != "seeds") >= least
-    shown = card._robustness(
-        results["robustness"][0], report.methods[0].estimates if len(scores) == 1 else {}
-    )
+    estimates = report.methods[0].estimates if len(scores) == 1 else {}
+    shown = card._robustness(results["robustness"][0], estimates, "")
     check(re.sub(r"\| ([\d.†]+) \| ([\d.]+) to ([\d.]+) \|", r"\1 [\2, \3]", shown))
 
 
@@ -97,7 +96,7 @@ def test_every_format_marks_what_lies_outside():
     html = re.sub("<small>(.*?) \u2013 (.*?)</small>", r" [\1, \2]", page(report))
     assert check(html) >= 6 and html.count(f"<td>0.0{OUTSIDE} [") == 2
     assert f"0.0{OUTSIDE} [" in markdown(report) and r"0.0\textdagger{} [" in latex(report)
-    shown = card._robustness(report.results["robustness"][0], report.methods[0].estimates)
+    shown = card._robustness(report.results["robustness"][0], report.methods[0].estimates, "")
     assert f"| worst prompt | 0.0{OUTSIDE} | " in shown
 
 

@@ -147,7 +147,10 @@ def gather_run(config: RunConfig, inputs: Inputs, cells: Sequence[Mapping[str, A
             for seen, unseen, similarity in near
         ],
         "warnings": [
-            *near_warnings(inputs.bank, near), *inputs.warnings, *inputs.repeats, *gathered.pop("warnings")
+            *near_warnings(inputs.bank, near),
+            *inputs.warnings,
+            *inputs.repeats,
+            *gathered.pop("warnings"),
         ],
         "judging": judging(inputs.task, generate=config.evaluate.generate),
         "config": config.model_dump(mode="json"),
