@@ -137,6 +137,54 @@ def test_a_template_that_writes_todays_date_gives_the_same_prompt_on_every_day(t
     assert first == second
 
 
+# What follows the user's text in a prompt, what stands before an answer in a conversation, what is added.
+CLOSED = {
+    "r1": ("<A><think>\\n", "<A>", "\n</think>\n\n"),
+    "no line end": ("<A><think>", "<A>", "\n\n</think>\n\n"),
+    "another name": ("[A]\\n<reasoning>\\n\\n", "[A]\\n", "</reasoning>\n\n"),
+    "square": ("A: [THINK]", "A: ", "\n\n[/THINK]\n\n"),
+    "answers stand in it": ("<think>\\n", "<think>\\n", "\n</think>\n\n"),
+    "closed another way": ("A <think>\\n", "A <think></think>", "\n</think>\n\n"),
+    "closed by the template": ("<A><think>\\n\\n</think>\\n\\n", "<A><think>\\n\\n</think>\\n\\n", ""),
+    "closed before an answer": ("<A><think>\\n", "<A><think>\\n</think>", ""),
+    "who speaks": ("<assistant>\\n", "<assistant>\\n", ""),
+    "for answers": ("A <answer>", "A ", ""),
+    "end of instruction": (" [/INST]", " [/INST]", ""),
+    "marks": ("<|end|><|assistant|>", "<|end|><|assistant|>", ""),
+    "empty thought in marks": ("<|begin_of_thought|><|end_of_thought|>", "<|A|>", ""),
+    "a switch": (" /no_think<|A|>", " /no_think<|A|>", ""),
+}
+
+
+@pytest.mark.parametrize("kind", CLOSED)
+def test_a_thought_that_the_generation_prompt_opens_is_closed(templated, kind):
+    asked, written, closing = CLOSED[kind]
+    template = (
+        "{% for m in messages %}{% if m.role == 'assistant' %}{{ '" + written + "' }}{{ m.content }}</s>"
+    )
+    template += "{% else %}{{ m.content }}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '" + asked
+    template += "' }}{% endif %}"
+    turns = Turns.learn(templated(template), None)
+    assert (turns.closing, turns.between) == (closing, asked.replace("\\n", "\n") + closing)
+    encoder = ChatEncoder(templated(template), 200)
+    encoded = encoder.encode("Which?", "card")
+    told = encoder.tokenizer.decode(encoded.input_ids[: encoded.answer_start])
+    assert told == "Which?" + asked.replace("\\n", "\n") + closing
+    # What is trained is the answer alone, behind what the template itself leads it with.
+    trained = encoder.tokenizer.decode(encoded.input_ids[encoded.answer_start :])
+    assert trained == turns.lead + "card</s>"
+
+
+@pytest.mark.parametrize(
+    "opened",
+    ["<|think|>", "<|begin_of_thought|>\\n", "<|channel|>analysis<|message|>", "<plan>", "[notes]\\n"],
+)
+def test_a_thought_that_cannot_be_closed_by_rule_is_refused(templated, opened):
+    template = "{% for m in messages %}{{ m.content }}{% endfor %}{% if add_generation_prompt %}{{ '"
+    with pytest.raises(ModelError, match=r"the chat template opens .* switch chat off"):
+        Turns.learn(templated(template + opened + "' }}{% endif %}"), None)
+
+
 def test_without_an_end_of_turn_the_end_of_sequence_ends_an_answer(templated):
     encoder = ChatEncoder(templated("{{ messages | map(attribute='content') | join(' | ') }}"), 64)
     assert encoder.end == encoder.tokenizer.eos_token_id

@@ -25,7 +25,7 @@ def test_an_adapter_comes_out_that_evaluate_takes(train, paft, own_desk, model_f
     assert code == 0, err
     folder = tmp_path / "out"
     assert {path.name for path in folder.iterdir()} == {
-        "adapter", "train.json", "config.yaml", "run.json", "bank.jsonl"
+        "adapter", "train.json", "config.yaml", "run.json", "bank.jsonl", ".lock"
     }  # fmt: skip
     assert json.loads((folder / "train.json").read_text())["steps"] == 3
     card = ModelCard.load(folder / "adapter" / "README.md")

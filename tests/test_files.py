@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from paft.errors import ConfigError, DataError, PaftError
 from paft.files import (
+    disk_error,
     fingerprint,
     read_json,
     read_jsonl,
@@ -169,6 +171,24 @@ def test_a_full_disk_is_one_line_that_names_the_file_and_leaves_no_part(tmp_path
     assert str(caught.value).startswith(f"cannot write {tmp_path / 'a.txt'}: No space left on device")
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EDQUOT, "free some space"),
+        (errno.EACCES, "get the right to write"),
+        (errno.EROFS, "not read-only"),
+        (errno.ENOTEMPTY, "another program"),
+        (errno.ENOENT, "another program"),
+        (errno.EIO, "mend that"),
+    ],
+)
+def test_the_advice_fits_what_went_wrong(code, advice):
+    told = str(disk_error(Path("a"), OSError(code, os.strerror(code))))
+    assert advice in told
+    assert ("free some space" in told) == (advice == "free some space")
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):

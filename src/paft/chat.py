@@ -6,7 +6,9 @@ answer says never is. Text of the template that touches the user's is tokenised 
 as the tokenizer does; prompt and answer are tokenised apart, so the boundary between them holds.
 
 The prompt is the one that an inference server makes of the same conversation, to the token, a
-thinking model being told to answer at once (``enable_thinking=False``).
+thinking model being told to answer at once (``enable_thinking=False``). Where a template opens a
+thought all the same (DeepSeek-R1), it is closed behind the prompt, and the answer stands after it
+(:func:`paft.turns.closing_of`).
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paft.adapter import RECORD as RECORD
 from paft.config import Chat
 from paft.encode import Encoder
 from paft.errors import ConfigError, DataError, ModelError
@@ -27,7 +30,6 @@ from paft.turns import SETTINGS, Turns, conversation
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-RECORD = "paft.json"  # beside trained weights: what they need to be asked like
 PROBE = "  Which one?\nNo. 12:\n", " card arrival "
 
 
@@ -117,8 +119,14 @@ class ChatEncoder(Encoder):
 
     def _expected(self, user: str, answer: str | None) -> list[int]:
         turns = conversation(self.system, user, answer)
+        asked = answer is None
+        if asked and self.turns.closing:
+            text: Any = self.tokenizer.apply_chat_template(
+                turns, add_generation_prompt=True, tokenize=False, **SETTINGS
+            )
+            return list(self.tokenizer(text + self.turns.closing, add_special_tokens=False)["input_ids"])
         whole: Any = self.tokenizer.apply_chat_template(
-            turns, add_generation_prompt=answer is None, return_dict=True, **SETTINGS
+            turns, add_generation_prompt=asked, return_dict=True, **SETTINGS
         )
         return list(whole["input_ids"])
 
@@ -230,10 +238,20 @@ def make_encoder(tokenizer: PreTrainedTokenizerBase, max_length: int, chat: Chat
     return Encoder(tokenizer, max_length)
 
 
-def save_chat(folder: Path, chat: Chat, *, quantised: bool = False) -> None:
-    """Write beside trained weights how they were asked, and whether those under an adapter were in 4 bit."""
+def save_chat(
+    folder: Path, chat: Chat, *, quantised: bool = False, base: Mapping[str, Any] | None = None
+) -> None:
+    """Write beside trained weights what they need to be asked like.
+
+    Args:
+        folder: Of adapter or model.
+        chat: How they were asked.
+        quantised: Whether the weights under an adapter were in 4 bit.
+        base: Of an adapter, the base it was tuned on (:func:`paft.adapter.base_record`).
+    """
     record = {"schema": 1, "chat": chat.model_dump(mode="json")}
-    write_json(folder / RECORD, record | ({"quantised": True} if quantised else {}))
+    record |= {"quantised": True} if quantised else {}
+    write_json(folder / RECORD, record | ({} if base is None else {"base": dict(base)}))
 
 
 def check_chat(folder: Path, chat: Chat) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from paft.cli_bank import bank_app
 from paft.cli_export import export
-from paft.cli_grid import grid
+from paft.cli_grid import EXIT_FAILED, grid
 from paft.cli_report import report
 from paft.cli_show import show_app
 from paft.cli_train import train
@@ -69,6 +69,9 @@ def run(
         str | None, typer.Option(help="Bank of prompts (JSONL) with train and test splits.")
     ] = None,
     model: Annotated[str | None, typer.Option(help="Model folder, Hub id, or 'tiny'.")] = None,
+    trust_remote_code: Annotated[
+        bool | None, typer.Option("--trust-remote-code", help="Run code in the model's folder, to load it.")
+    ] = None,
     methods: Annotated[
         str | None, typer.Option(help="Comma-separated: base,single,paft ...; docs/methods.md has all.")
     ] = None,
@@ -92,6 +95,7 @@ def run(
     given = {
         "task": task, "data": data, "bank": bank, "model": model, "output": output,
         "chat.enabled": chat, "chat.system": system, "evaluate.allow_code": allow_code,
+        "trust_remote_code": trust_remote_code,
     }  # fmt: skip
     overrides.update({key: value for key, value in given.items() if value is not None})
     if methods is not None:
@@ -130,6 +134,9 @@ def _run(config: RunConfig) -> None:
         f"\nReport: {output / 'report.html'}   figures: {output / 'results.json'}",
         highlight=False, markup=False, soft_wrap=True,
     )  # fmt: skip
+    if results.get("failures"):
+        console.print(f"{len(results['failures'])} trials failed", style="red", highlight=False, markup=False)
+        raise typer.Exit(EXIT_FAILED)
     for line in deploy_command(config):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
@@ -142,7 +149,13 @@ def evaluate(
     bank: Annotated[str | None, typer.Option(help="Bank of prompts (JSONL).")] = None,
     split: Annotated[str | None, typer.Option(help="Prompts to judge on: test, validation ...")] = None,
     model: Annotated[str | None, typer.Option(help="Model folder, Hub id, or 'tiny'.")] = None,
+    trust_remote_code: Annotated[
+        bool | None, typer.Option("--trust-remote-code", help="Run code in the model's folder, to load it.")
+    ] = None,
     adapter: Annotated[str | None, typer.Option(help="Folder of a PEFT adapter on top of it.")] = None,
+    any_base: Annotated[
+        bool | None, typer.Option("--any-base", help="Judge the adapter on another base than its own too.")
+    ] = None,
     backend: Annotated[
         str | None, typer.Option(help="hf, vllm, or openai: any OpenAI-compatible server.")
     ] = None,
@@ -179,7 +192,7 @@ def evaluate(
         "output": output, "evaluate.examples": examples, "budget": budget, "budget_evals": budget_evals,
         "chat.enabled": chat, "chat.system": system, "backend": backend, "server.base_url": base_url,
         "server.api_key_env": api_key_env, "server.completions": completions,
-        "evaluate.allow_code": allow_code,
+        "evaluate.allow_code": allow_code, "trust_remote_code": trust_remote_code, "any_base": any_base,
     }  # fmt: skip
     values = parse_overrides(set_ or []) | {key: value for key, value in given.items() if value is not None}
     _evaluate(parse(EvaluateConfig, nested({}, values), "command line"))

@@ -27,7 +27,7 @@ EXIT_FINDINGS = 1
 TaskOption = Annotated[str, typer.Option(help="Task file or built-in name the prompts are for.")]
 MaybeTask = Annotated[str | None, typer.Option(help="Task file or built-in name the prompts are for.")]
 DataOption = Annotated[str | None, typer.Option(help="Folder of the task's data files.")]
-BankOutput = Annotated[Path, typer.Option(help="Bank file to write (JSONL).")]
+BankOutput = Annotated[Path, typer.Option(help="Bank file to write (JSONL).", dir_okay=False)]
 EmbeddingsOption = Annotated[
     str | None, typer.Option(help="Sentence-transformers model to compare prompts by, besides their letters.")
 ]
@@ -275,7 +275,7 @@ def bank_show(
 def bank_diversity(
     bank: Annotated[Path, typer.Argument(help="Bank file (JSONL) with train and test splits.")],
     output: Annotated[
-        Path, typer.Option(help="Picture to write (.svg or .png); the figures go to .json beside it.")
+        Path, typer.Option(help="Picture (.svg or .png), its figures in .json beside it.", dir_okay=False)
     ],
     embeddings: EmbeddingsOption = None,
     seed: SeedOption = 0,

@@ -43,6 +43,12 @@ def export(
     private: Annotated[
         bool, typer.Option("--private", help="Make the repository private if it is new.")
     ] = False,
+    any_base: Annotated[
+        bool, typer.Option("--any-base", help="Take another base than the adapter was tuned on too.")
+    ] = False,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run code in the model's folder, to load it.")
+    ] = False,
 ) -> None:
     """Write a trained adapter, or with --merge one whole model, to a folder of its own."""
     from paft.progress import quiet_libraries
@@ -51,8 +57,10 @@ def export(
     quiet_libraries()
     done = write(
         source, output, cell=cell, merge=merge, dtype=dtype.value if dtype else None, base=base,
-        push_to=push_to_hub, private=private,
+        push_to=push_to_hub, private=private, any_base=any_base, trust_remote_code=trust_remote_code,
     )  # fmt: skip
+    if done.warning is not None:
+        typer.echo(f"warning: {done.warning}", err=True)
     what = "model" if done.whole else "adapter"
     typer.echo(f"{output}: {what} of {done.source}")
     if done.difference is not None:

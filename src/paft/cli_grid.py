@@ -49,6 +49,9 @@ def grid(
     ] = None,
     data: Annotated[str | None, typer.Option(help="Folder that the tasks' relative `data` lies in.")] = None,
     output: Annotated[str | None, typer.Option(help="Folder for results; a rerun resumes there.")] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run code in the models' folders, to load them.")
+    ] = False,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of the base: train.epochs=2 (repeatable).")
     ] = None,
@@ -62,7 +65,8 @@ def grid(
 
     quiet_libraries()
     console = Console()
-    checked = check_grid(load_grid(file, set_ or [], output=output, data=data), file, only)
+    settings = [*(set_ or []), *(["trust_remote_code=true"] if trust_remote_code else [])]
+    checked = check_grid(load_grid(file, settings, output=output, data=data), file, only)
     if dry_run:
         _dry_run(console, checked, workers)
         return

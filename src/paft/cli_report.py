@@ -81,11 +81,13 @@ def _text(folder: Path, format: Format) -> str:
     from paft.evaluate.report.data import read_report
     from paft.evaluate.report.html import budget_page, page
     from paft.evaluate.report.text import FORMATS
+    from paft.shape import interpreted
 
-    estimated = read_budget(folder)
-    if estimated is not None:
-        return BUDGET_FORMATS.get(format.value, budget_page)(estimated)
-    return FORMATS.get(format.value, page)(read_report(folder))
+    with interpreted(folder / "results.json"):
+        estimated = read_budget(folder)
+        if estimated is not None:
+            return BUDGET_FORMATS.get(format.value, budget_page)(estimated)
+        return FORMATS.get(format.value, page)(read_report(folder))
 
 
 def _write_lm_eval(folder: Path, output: Path) -> None:

@@ -83,6 +83,9 @@ def show_tokens(
     data: DataOption = None,
     bank: BankOption = None,
     model: ModelOption = None,
+    trust_remote_code: Annotated[
+        bool | None, typer.Option("--trust-remote-code", help="Run code in the model's folder, to load it.")
+    ] = None,
     chat: Annotated[
         bool | None, typer.Option("--chat/--no-chat", help="Ask in turns of the model's own chat template.")
     ] = None,
@@ -103,11 +106,13 @@ def show_tokens(
 
     settings = _load(
         config, set_, task=task, data=data, bank=bank, model=model,
-        **{"chat.enabled": chat, "chat.system": system},
+        **{"chat.enabled": chat, "chat.system": system, "trust_remote_code": trust_remote_code},
     )  # fmt: skip
     inputs = load_inputs(settings, methods=())
     chosen = _prompts(inputs, prompt)
-    encoder = load_encoder(settings.model, settings.train.max_length, settings.chat)
+    encoder = load_encoder(
+        settings.model, settings.train.max_length, settings.chat, trust_remote_code=settings.trust_remote_code
+    )
     console = Console()
     plain = console.no_color or not (console.is_terminal and console.color_system)
     told = f"model {settings.model}, chat {'on' if settings.chat.enabled else 'off'}, "

@@ -21,6 +21,9 @@ def train(
     data: Annotated[str | None, typer.Option(help="Folder of the task's data files.")] = None,
     bank: Annotated[str | None, typer.Option(help="Bank of prompts (JSONL) with a train split.")] = None,
     model: Annotated[str | None, typer.Option(help="Model folder, Hub id, or 'tiny'.")] = None,
+    trust_remote_code: Annotated[
+        bool | None, typer.Option("--trust-remote-code", help="Run code in the model's folder, to load it.")
+    ] = None,
     output: Annotated[str | None, typer.Option(help="Folder for the result; a rerun resumes there.")] = None,
     method: Annotated[str | None, typer.Option(help="How its prompts are chosen; by default paft.")] = None,
     seed: Annotated[int | None, typer.Option(help="Training seed; 0 by default.", min=0)] = None,
@@ -45,7 +48,7 @@ def train(
     given: dict[str, Any] = {
         "task": task, "data": data, "bank": bank, "model": model, "output": output,
         "chat.enabled": chat, "chat.system": system, "seeds": None if seed is None else [seed],
-        "methods": None if method is None else [method],
+        "methods": None if method is None else [method], "trust_remote_code": trust_remote_code,
     }  # fmt: skip
     overrides = parse_overrides(set_ or []) | {k: value for k, value in given.items() if value is not None}
     settings = load_config(config, overrides)
@@ -80,6 +83,8 @@ def _train(config: RunConfig, as_json: bool) -> None:
             "to max_length",
             style="yellow", highlight=False, markup=False, soft_wrap=True,
         )  # fmt: skip
+    for text in trained.get("damaged", ()):
+        console.print(f"warning: {text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
     bank = load_bank(Path(config.output) / "bank.jsonl")
     for warning in near_warnings(bank, near_duplicates_across(bank)):
         console.print(f"warning: {warning}", style="yellow", highlight=False, markup=False, soft_wrap=True)

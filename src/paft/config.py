@@ -80,6 +80,7 @@ class RunConfig(Schema):
         data: Folder of the task's data files; the task file's own by default.
         bank: A bank file; by default the built-in task's bank.
         model: A folder, a Hub id or ``tiny``.
+        trust_remote_code: Whether code in the model's folder may be run on this machine.
         methods: What is compared; see :mod:`paft.grid.methods`.
         seeds: Training seeds; every method but ``base`` runs once for each.
         output: Folder for everything the run makes; ``runs/<task>`` by default.
@@ -94,6 +95,7 @@ class RunConfig(Schema):
     data: str | None = None
     bank: str | None = None
     model: str = BUILTIN_MODEL
+    trust_remote_code: bool = False
     methods: tuple[str, ...] = Field(default=("base", "single", "paft"), min_length=1)
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     output: str

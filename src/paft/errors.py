@@ -35,6 +35,14 @@ class ModelError(PaftError):
     """A model or tokenizer cannot be loaded or does not fit the task."""
 
 
+class NotFiniteError(ModelError):
+    """Weights, a loss or log-probabilities are NaN or infinite."""
+
+
+class DivergedError(NotFiniteError):
+    """A trial failed because what it trained gives no finite numbers; nothing of it is kept."""
+
+
 class ResumeError(PaftError):
     """What lies in the output directory was made by another configuration or other inputs."""
 

@@ -2,25 +2,43 @@
 
 Writes go to a temporary file beside the target and are renamed over it, so a reader sees the old
 content or the new, never a part. A full disk or a missing permission becomes a :class:`PaftError`
-that names the path, and the temporary file is removed.
+that names the path and what to do about it, and the temporary file is removed; what ``kill -9`` left
+of one is removed by the next write to the same target (:mod:`paft.part`).
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from paft.errors import ConfigError, DataError, PaftError
+from paft.names import require_file
+from paft.part import in_writing, part_of
 from paft.yaml_text import load_yaml
 
 _BEYOND = "malformed JSON (a number of thousands of digits, or thousands of brackets inside of each other)"
+SPACE = "free some space or choose another place"
+CHANGED = "another program moved or removed files there meanwhile: stop it or choose another place"
+ADVICE = {
+    errno.ENOSPC: SPACE,
+    errno.EDQUOT: SPACE,
+    errno.EFBIG: SPACE,
+    errno.EACCES: "get the right to write there or choose another place",
+    errno.EPERM: "get the right to write there or choose another place",
+    errno.EROFS: "choose a place that is not read-only",
+    errno.ENOENT: CHANGED,
+    errno.ENOTEMPTY: CHANGED,
+    errno.EEXIST: CHANGED,
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
 
 
 def read_text(path: Path, what: str, newline: str | None = None) -> str:
@@ -104,31 +122,55 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then rename it to ``path``.
 
     Raises:
+        ConfigError: If the path is a folder.
         PaftError: If the disk is full or the folder cannot be written.
     """
-    part: Path | None = None
+    require_file(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        os.close(handle)
-        part = Path(name)
-        write(part)
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.chmod(0o644)
-        part.replace(path)
+        with part_of(path) as part:
+            write(part)
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+            part.chmod(0o644)
+            part.replace(path)
     except OSError as error:
         raise disk_error(path, error) from error
-    finally:
-        if part is not None:
-            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(output: Path) -> Iterator[Path]:
+    """Yield a temporary folder that becomes ``output`` when the block ends without an error.
+
+    Raises:
+        ConfigError: If ``output`` is a file or holds files.
+        PaftError: If another process writes it too, or the folder cannot be written.
+    """
+    _require_new(output)
+    try:
+        if output.parent.is_dir() and in_writing(output):
+            raise PaftError(f"another PAFT process writes {output}: wait for it, or stop it first")
+        with part_of(output, folder=True) as part:
+            yield part
+            part.chmod(0o755)
+            _require_new(output)  # somebody may have been faster
+            if output.exists():
+                output.rmdir()
+            part.replace(output)
+    except OSError as error:
+        raise disk_error(output, error) from error
+
+
+def _require_new(output: Path) -> None:
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise ConfigError(f"{output} already exists: choose a new folder, or remove this one first")
 
 
 def disk_error(path: Path, error: OSError) -> PaftError:
     """Return a one-line error for a failed write (disk full, permission, read-only)."""
+    advice = ADVICE.get(error.errno or 0, "mend that or choose another place")
     return PaftError(
-        f"cannot write {path}: {error.strerror or error}; free some space or choose another place, "
-        "then run the same command again: finished work is kept"
+        f"cannot write {path}: {error.strerror or error}; {advice}, then run the same command again: "
+        "finished work is kept"
     )
 
 

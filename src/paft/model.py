@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError
-
+from paft.adapter import check_adapter, check_base, check_tokenizer, put_adapter
 from paft.chat import make_encoder
 from paft.config import Chat
 from paft.encode import Encoder
 from paft.errors import ModelError
-from paft.files import fingerprint
+from paft.model_files import model_fingerprint as model_fingerprint
+from paft.model_files import resolve_model as resolve_model
 from paft.quantised import four_bit, keep_layout, own_device, trained_quantised
+from paft.weights import UNREADABLE, load_weights, refuse_code
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-# What the libraries raise for a model that is missing, malformed or needs a package not installed.
-UNREADABLE = (OSError, ValueError, KeyError, ImportError, SafetensorError)
 PLAIN = Chat()  # no chat
 
 
@@ -56,50 +54,25 @@ class LanguageModel:
         return make_encoder(self.tokenizer, _fitting(self.model.config, max_length), self.chat)
 
 
-def resolve_model(name: str) -> str:
-    """Return the folder of a built-in model, else the name itself."""
-    from paft.builtin import MODELS
-
-    return str(MODELS.get(name, name))
-
-
-def model_fingerprint(name: str) -> str | None:
-    """Hash of a model folder's configuration, tokenizer and samples of its weights; None for a Hub id."""
-    folder = Path(resolve_model(name))
-    if not folder.is_dir():
-        return None
-    weights = {f.name: _sample_digest(f) for f in sorted(folder.glob("*.safetensors"))}
-    names = [file for name in ("*config.json", "tokenizer.json", "*.jinja") for file in folder.glob(name)]
-    small = {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(names)}
-    return fingerprint([weights, small])
-
-
-def _sample_digest(path: Path, parts: int = 16, length: int = 65_536) -> str:
-    """Hash a file's size and evenly spaced stretches: any retraining shows, gigabytes cost nothing."""
-    size = path.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as file:
-        for part in range(parts + 1):
-            file.seek(max(0, size - length) * part // parts)
-            digest.update(file.read(length))
-    return digest.hexdigest()
-
-
-def check_model(name: str, chat: Chat = PLAIN) -> None:
+def check_model(name: str, chat: Chat = PLAIN, *, trust_remote_code: bool = False) -> None:
     """Make sure, before anything is written, that a model can be had; weights are not loaded.
 
+    Args:
+        name: ``"tiny"`` (built in), a folder or a Hub id.
+        chat: Whether it is asked in turns of its chat template.
+        trust_remote_code: Whether code in the model's folder may be run.
+
     Raises:
-        ModelError: If it is unknown, unreadable, out of reach, no answer could end, or it cannot chat.
+        ModelError: If it is unknown, unreadable, out of reach, brings code that may not be run, no
+            answer could end, or it cannot chat.
         ConfigError: If its chat template does not take the system turn.
     """
     from safetensors import safe_open
-    from transformers import AutoConfig, AutoTokenizer
 
     source = resolve_model(name)
+    _, tokenizer = _config_and_tokenizer(name, trust_remote_code)
+    weights = sorted(Path(source).glob("*.safetensors"))
     try:
-        AutoConfig.from_pretrained(source)
-        tokenizer = AutoTokenizer.from_pretrained(source)
-        weights = sorted(Path(source).glob("*.safetensors"))
         for file in weights:
             with safe_open(file, framework="numpy"):
                 pass  # the header was read: the file is whole as far as its size tells
@@ -117,6 +90,8 @@ def load_model(
     full_precision: bool = False,
     quantised: bool = False,
     chat: Chat = PLAIN,
+    trust_remote_code: bool = False,
+    any_base: bool = False,
 ) -> LanguageModel:
     """Load weights onto the best device: float32 on CPU, bfloat16 on an accelerator.
 
@@ -127,50 +102,62 @@ def load_model(
         full_precision: Keep float32 on an accelerator too, as training all weights needs.
         quantised: Hold the weights in 4 bit (:mod:`paft.quantised`).
         chat: Whether it is asked in turns of its chat template.
+        trust_remote_code: Whether code in the model's folder may be run.
+        any_base: Put the adapter on another base than it was tuned on too.
 
     Raises:
-        ModelError: If the model or adapter is unknown, unreadable or out of reach, or weights in 4
-            bit cannot be had here.
+        ModelError: If the model or adapter is unknown, unreadable, out of reach, not whole or not
+            finite, they do not belong together, or weights in 4 bit cannot be had here.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    if adapter is not None:
+        check_adapter(Path(adapter))
     accelerator = torch.accelerator.current_accelerator(check_available=True)
     device = accelerator or torch.device("cpu")
     dtype = torch.float32 if full_precision or device.type == "cpu" else torch.bfloat16
-    source = resolve_model(name)
-    how: dict[str, Any] = {"dtype": dtype, "use_safetensors": True}
+    how: dict[str, Any] = {"dtype": dtype}
     if quantised or (adapter is not None and trained_quantised(Path(adapter))):
         how |= {"quantization_config": four_bit(), "device_map": own_device()}
+    _, tokenizer = _config_and_tokenizer(name, trust_remote_code)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source)
-        model: Any = AutoModelForCausalLM.from_pretrained(source, **how)
-    except UNREADABLE as error:
+        model: Any = load_weights(name, trust_remote_code=trust_remote_code, **how)
+    except (*UNREADABLE, RuntimeError) as error:
         raise ModelError(_unreachable(name, error)) from error
     keep_layout(model)
     if adapter is not None:
-        model = _with_adapter(model, Path(adapter))
+        check_base(Path(adapter), name, any_base=any_base)  # now the weights are on this machine
+        check_tokenizer(Path(adapter), tokenizer, name, trust_remote_code=trust_remote_code)
+        model = put_adapter(model, Path(adapter))
     if "device_map" not in how:
         model = model.to(device)
     return LanguageModel(name, model.eval(), tokenizer, chat)
 
 
-def load_encoder(name: str, max_length: int, chat: Chat = PLAIN) -> Encoder:
+def load_encoder(
+    name: str, max_length: int, chat: Chat = PLAIN, *, trust_remote_code: bool = False
+) -> Encoder:
     """Load the encoder of a model, that of :meth:`LanguageModel.encoder`, without any weights.
 
     Raises:
         ModelError: If the model is unknown, unreadable or out of reach, or it cannot chat.
         ConfigError: If its chat template does not take the system turn.
     """
+    config, tokenizer = _config_and_tokenizer(name, trust_remote_code)
+    return make_encoder(tokenizer, _fitting(config, max_length), chat)
+
+
+def _config_and_tokenizer(name: str, trusted: bool) -> tuple[Any, Any]:
+    """Load what a model is without its weights."""
     from transformers import AutoConfig, AutoTokenizer
 
     source = resolve_model(name)
     try:
-        config = AutoConfig.from_pretrained(source)
-        tokenizer = AutoTokenizer.from_pretrained(source)
+        # Said aloud either way: left open, the library asks on the terminal in the middle of a run.
+        config = AutoConfig.from_pretrained(source, trust_remote_code=trusted)
+        return config, AutoTokenizer.from_pretrained(source, trust_remote_code=trusted)
     except UNREADABLE as error:
         raise ModelError(_unreachable(name, error)) from error
-    return make_encoder(tokenizer, _fitting(config, max_length), chat)
 
 
 def _fitting(config: Any, max_length: int) -> int:
@@ -178,21 +165,10 @@ def _fitting(config: Any, max_length: int) -> int:
     return min(max_length, int(getattr(config, "max_position_embeddings", None) or max_length))
 
 
-def _with_adapter(model: PreTrainedModel, folder: Path) -> Any:
-    from peft import PeftModel
-
-    if not (folder / "adapter_config.json").exists():
-        raise ModelError(f"{folder} is no adapter folder: it has no adapter_config.json")
-    try:
-        return PeftModel.from_pretrained(model, str(folder))
-    except (*UNREADABLE, RuntimeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"adapter {folder} does not fit the model: {reason}") from error
-
-
 def _unreachable(name: str, error: Exception) -> str:
     from paft.builtin import MODELS
 
+    refuse_code(name, error)
     if Path(name).is_dir():
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         return f"model folder {name} cannot be loaded: {reason}"

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paft.chat import RECORD
+from paft.adapter import RECORD
 from paft.errors import ModelError
 from paft.files import read_json
 

@@ -2,10 +2,14 @@
 
 The template is rendered a few times with marks for the texts; what stands around the marks, and
 which white space beside them is gone, tells all that :mod:`paft.chat` needs.
+
+Some templates open a thought where the model is to write (``<think>``) and show none in a conversation
+that is written down. An answer does not belong into it: the thought is closed at once and stays empty.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +23,16 @@ SPACES = " \n\t"
 # A thinking model answers at once. Some templates write today's date unless told one: this is what
 # those of Llama write where no clock is at hand.
 SETTINGS: dict[str, Any] = {"enable_thinking": False, "date_string": "26 Jul 2024"}
+# A tag at the end of a generation prompt, a pair of tags, and names of tags that hold thoughts or answers.
+OPENED = re.compile(r"([<\[])([A-Za-z][\w.:-]*)([>\]])(\s*)\Z")
+CLOSED = re.compile(r"([<\[])([A-Za-z][\w.:-]*)([>\]]).*?\1/\2\3", re.DOTALL)
+_NAMES = r"(?:think|thought|reason|reflect|scratch|analys|monologue)"
+THOUGHT = re.compile(_NAMES, re.IGNORECASE)
+ANSWERING = re.compile(r"answer|respon|reply|output|final|assistant|model|bot|^ai$", re.IGNORECASE)
+# A thought between marks that spell no closing tag: <|think|>, <|channel|>analysis<|message|>.
+MARKED = re.compile(
+    rf"[<\[][^<>\[\]]*{_NAMES}[^<>\[\]]*[>\]]|\b{_NAMES}\w*\s*[<\[][^<>\[\]]+[>\]]\s*\Z", re.IGNORECASE
+)
 
 
 class Trim(NamedTuple):
@@ -42,7 +56,8 @@ class Turns:
 
     Attributes:
         before: From the beginning to the user's text, system turn included.
-        between: From the user's text to the end of the generation prompt.
+        between: From the user's text to the end of the generation prompt, a thought in it closed.
+        closing: The end of ``between`` that closes a thought, which the template leaves open; often empty.
         lead: Between the generation prompt and an answer, often nothing or a space.
         after: From the answer to the end of the conversation.
         continues: Whether a whole conversation begins with the prompt; the lead is unknown if not.
@@ -53,6 +68,7 @@ class Turns:
 
     before: str
     between: str
+    closing: str
     lead: str
     after: str
     continues: bool
@@ -74,14 +90,57 @@ class Turns:
                 "instruction-tuned checkpoint, or switch chat off"
             )
         prompt, whole = _render_checked(tokenizer, system)
+        closing = closing_of(prompt, whole.partition(ANSWER)[0])
+        prompt += closing
         before, between = _cut(prompt, USER)
         continues = whole.startswith(prompt)
         lead, after = _cut(whole.removeprefix(prompt) if continues else _cut(whole, USER)[1], ANSWER)
         return cls(
-            before, between, lead if continues else "", after, continues,
+            before, between, closing, lead if continues else "", after, continues,
             _trim(tokenizer, system, before, USER), _trim(tokenizer, system, _cut(whole, ANSWER)[0], ANSWER),
-            _written(tokenizer),
+            _written(tokenizer) + closing,
         )  # fmt: skip
+
+
+def closing_of(prompt: str, before: str) -> str:
+    r"""Return what closes a thought that a generation prompt opens; empty if it opens none.
+
+    Args:
+        prompt: A prompt up to the end of the generation prompt.
+        before: A whole conversation up to its answer.
+
+    Raises:
+        ModelError: If something is opened that may be a thought, or a thought by what has no closing tag.
+
+    >>> closing_of("<user>Hi<think>\n", "<user>Hi")
+    '\n</think>\n\n'
+    >>> closing_of("Hi<assistant>", "Hi<assistant>"), closing_of("Hi [/INST]", "Hi [/INST]")
+    ('', '')
+    """
+    tail = prompt.rpartition(USER)[2]
+    found = OPENED.search(tail)
+    if found is None:
+        marks = [mark[0] for mark in MARKED.finditer(CLOSED.sub("", tail))]
+        if marks and not re.search(r"/|end|close", marks[-1], re.IGNORECASE):
+            raise ModelError(_opens(marks[-1]))
+        return ""
+    left, name, right, space = found.groups()
+    close = f"{left}/{name}{right}"
+    if before.startswith(prompt) and close in before[len(prompt) :]:
+        return ""  # the template closes it itself before an answer
+    if THOUGHT.search(name):
+        return "\n" * max(0, 2 - space.count("\n")) + close + "\n\n"
+    # A tag that conversations have before an answer too says who speaks.
+    if before.rstrip().endswith(found[0].rstrip()) or ANSWERING.search(name):
+        return ""
+    raise ModelError(_opens(found[0]))
+
+
+def _opens(mark: str) -> str:
+    return (
+        f"the chat template opens {mark.strip()!r} where the model is to answer: whether an answer may stand "
+        "there and what closes it is not known; switch chat off, or choose another checkpoint"
+    )
 
 
 def conversation(system: str | None, user: str, answer: str | None) -> list[dict[str, str]]:

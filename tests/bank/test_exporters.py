@@ -95,6 +95,42 @@ def test_any_template_survives_a_round_trip(tmp_path_factory, format, texts, spl
     assert tuple(import_prompts(path)) == prompts
 
 
+FORMULAS = [
+    '=HYPERLINK("http://evil.example","{text}")',
+    "+1 {text}",
+    "-2+3+cmd|' /C calc'!A0 {text}",
+    "- one item\n- {text}",
+    "@SUM(1+1)*{text}",
+    "\t={text}",
+    "\r={text}",
+    "\n={text}",
+    "\uff1d1+1 {text}",
+    "'={text}",
+    "''- {text}",
+]
+
+
+def test_no_cell_of_a_table_is_a_formula_and_the_importer_reads_back_the_very_templates(tmp_path):
+    prompts = tuple(
+        Prompt(text, {"generator": "=cmd", "source": "-5"}) for text in [*FORMULAS, "'tis {text}"]
+    )
+    export_bank(Bank({"test": prompts}), tmp_path / "bank.csv", "csv")
+    with (tmp_path / "bank.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    cells = [cell for row in rows for cell in row.values() if cell and cell != "-5"]
+    assert not [cell for cell in cells if cell[0] in "=+-@\t\r\n\uff1d"]
+    assert rows[0]["source"] == "-5", "a number stays a number"
+    assert rows[-1]["template"] == "'tis {text}", "another apostrophe is left alone"
+    found = read_candidates(tmp_path / "bank.csv").candidates
+    assert [item.template for item in found] == [prompt.template for prompt in prompts]
+    assert found[0].provenance["generator"] == "=cmd"
+
+
+def test_a_table_that_is_not_ours_keeps_its_apostrophes(tmp_path):
+    (tmp_path / "other.csv").write_text("template,source\n'- {text},me\n", encoding="utf-8")
+    assert read_candidates(tmp_path / "other.csv").candidates[0].template == "'- {text}"
+
+
 def test_the_bank_itself_is_one_format(tmp_path):
     export_bank(BANK, tmp_path / "bank.jsonl", "jsonl")
     assert load_bank(tmp_path / "bank.jsonl") == BANK

@@ -401,3 +401,13 @@ def test_no_text_makes_an_importer_fail_other_than_with_its_own_error(tmp_path_f
         prompts_of(imported.candidates)
     except PaftError as error:
         assert str(error)
+
+
+def test_a_template_that_is_a_formula_is_refused_and_text_that_looks_like_one_is_not(tmp_path):
+    path = workbook(tmp_path / "a.xlsx", ["id", "text"], ["=A1", "{text} ->"], [2, '="a"&"{text}"'])
+    with pytest.raises(DataError, match=r"a\.xlsx row 3: the template is a formula.*paste values"):
+        read_candidates(path)
+    book = openpyxl.load_workbook(path)
+    book.active["B3"].data_type = "s"
+    book.save(path)
+    assert [item.template for item in read_candidates(path).candidates] == ["{text} ->", '="a"&"{text}"']

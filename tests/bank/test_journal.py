@@ -137,7 +137,7 @@ def test_bytes_that_are_no_text_are_an_error(two):
 
 
 def test_a_second_writer_is_refused_until_the_first_ends(two):
-    with Journal(two, HEADER), pytest.raises(PaftError, match="in use by another process"):
+    with Journal(two, HEADER), pytest.raises(PaftError, match="another PAFT process works on"):
         Journal(two, HEADER)
     with Journal(two, HEADER):
         pass
@@ -149,7 +149,7 @@ def test_a_second_process_is_refused_too(two):
     with Journal(two, HEADER):
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "in use by another process" in done.stderr
+    assert "another PAFT process works on" in done.stderr
 
 
 def test_after_a_failed_write_the_file_holds_no_part_of_the_line(two, monkeypatch):

@@ -1,5 +1,7 @@
 """Two prompts are near duplicates when their words are, whatever stands around them."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,12 +14,15 @@ from paft.bank.similarity import (
     letter_grams,
     near_pairs,
     normalised,
+    pair_grams,
     similar_sets,
     skeleton,
     word_grams,
 )
+from paft.bank.store import load_bank
 from paft.prompt import Prompt
 
+ROOT = Path(__file__).parents[2]
 WORDS = ["which", "team", "should", "answer", "handle", "this", "customer", "message", "please", "desk"]
 SENTENCES = st.lists(st.sampled_from(WORDS), min_size=1, max_size=8).map(
     lambda words: " ".join(words) + " {text}"
@@ -117,3 +122,73 @@ def test_a_chain_of_near_duplicates_is_one_cluster():
     chain = [Prompt(text[start : start + 60] + " {text}") for start in (0, 8, 16, 24)]
     assert (0, 3) not in [(i, j) for i, j, _ in near_pairs(chain)]
     assert clusters([*chain, Prompt("other words {text}")]) == [[0, 1, 2, 3], [4]]
+
+
+ALIKE = {
+    "Chinese": ("请判断下面句子的情感:{text}", "请判断以下句子的情感。{text}"),
+    "Chinese, longer": (
+        "请阅读以下客户留言, 并判断它应该由哪个部门处理。\n留言:{text}\n部门:",
+        "{text}\n请阅读下面的客户留言, 然后判断它应该由哪个部门来处理:",
+    ),
+    "Japanese": (
+        "次のメッセージを読んで、担当部署を答えてください。{text}",
+        "{text}\n次のメッセージを読み、担当部署を一つ答えてください:",
+    ),
+    "Thai": (
+        "อ่านข้อความต่อไปนี้แล้วเลือกแผนกที่เหมาะสม {text}",
+        "{text} อ่านข้อความด้านล่างแล้วเลือกแผนกที่เหมาะสมที่สุด:",
+    ),
+    "Lao": ("ອ່ານຂໍ້ຄວາມຕໍ່ໄປນີ້ແລ້ວເລືອກພະແນກ {text}", "ອ່ານຂໍ້ຄວາມລຸ່ມນີ້ແລ້ວເລືອກພະແນກ: {text}"),
+    "Khmer": ("សូមអានសារខាងក្រោមហើយជ្រើសរើសផ្នែក {text}", "{text} អានសារខាងក្រោមហើយជ្រើសរើសផ្នែកមួយ"),
+    "Chinese with English": ("用 JSON 输出情感标签:{text}", "请用 JSON 输出情感的标签。{text}"),
+}
+OTHERS = {
+    "Chinese": ("这段文字属于哪个类别?{text}", "请阅读客户留言, 选择处理它的部门:{text}"),
+    "Chinese, same words": ("这条短信是垃圾短信吗?{text}", "这条信息是不是垃圾短信?{text}"),
+    "Japanese": (
+        "この文の感情を判定してください。{text}",
+        "以下のメッセージはどの部署が担当すべきですか。{text}",
+    ),
+    "Thai": ("โปรดระบุอารมณ์ของประโยคต่อไปนี้ {text}", "ข้อความนี้ควรส่งไปยังแผนกใด {text}"),
+    "English that lists Chinese labels": (
+        "Does the writer of this review like the film, 正面 or 负面? {text}",
+        "Read: {text}\nNow tell whether people would rather avoid it (负面) or watch it soon (正面).",
+    ),
+}
+
+
+@pytest.mark.parametrize(("one", "other"), ALIKE.values(), ids=ALIKE)
+def test_rewordings_in_scripts_without_spaces_are_found(one, other):
+    [(_, _, similarity)] = near_pairs([Prompt(one), Prompt("Judge {text}"), Prompt(other)])
+    assert 0.5 <= similarity < 1
+    assert clusters([Prompt(one), Prompt(other)]) == [[0, 1]]
+
+
+@pytest.mark.parametrize(("one", "other"), OTHERS.values(), ids=OTHERS)
+def test_other_prompts_in_scripts_without_spaces_stay_apart(one, other):
+    assert near_pairs([Prompt(one), Prompt(other)]) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*sorted((ROOT / "recipes" / "banks").rglob("*.jsonl")), ROOT / "src/paft/builtin/routing/bank.jsonl"],
+    ids=lambda path: path.name,
+)
+def test_nothing_changes_in_the_banks_that_are_here(path):
+    """Neither pairs nor similarities: their splits are published."""
+    bank = load_bank(path)
+    prompts = [prompt for split in ("train", "validation", "test") for prompt in bank.prompts(split)]
+    assert not any(map(pair_grams, prompts))
+    texts = list(map(skeleton, prompts))
+    letters, words = list(map(letter_grams, texts)), list(map(word_grams, texts))
+    found = {*similar_sets(letters, NEAR_LETTERS), *similar_sets(words, NEAR_WORDS)}
+    assert near_pairs(prompts) == [
+        (i, j, max(jaccard(letters[i], letters[j]), jaccard(words[i], words[j])))
+        for i, j in sorted(found, key=lambda pair: (pair[1], pair[0]))
+    ]
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=0xDFF)))
+def test_no_text_of_a_script_with_spaces_has_pairs(text):
+    if text.strip():
+        assert pair_grams(Prompt(text.replace("{", "{{").replace("}", "}}"))) == frozenset()

@@ -41,3 +41,16 @@ def test_every_verb_and_option_it_uses_exists():
     for verb, rest in re.findall(r"paft bank ([a-z]+)([^`\n]*)", PAGE):
         options = {name for parameter in commands[verb].params for name in parameter.opts}
         assert set(re.findall(r"--[a-z-]+", rest)) <= options, verb
+
+
+def test_the_rules_for_backslashes_are_those_of_the_reader():
+    from paft.bank.backslashes import decode_escapes, literal_escape
+
+    table = PAGE.partition("| in the file | is read as |")[2].partition("\n\n")[0]
+    rows = [re.findall(r"`([^`]+)`", line) for line in table.splitlines()[2:]]
+    (lines, tabs, _), (*latex, braces), paths, [doubtful], [doubled, two] = rows
+    assert decode_escapes(lines) == "Text: {x}\nAnswer" and decode_escapes(tabs) == "a\tb"
+    for text in (*latex, braces, *paths):
+        assert decode_escapes(text) == text and literal_escape(text) is None
+    assert decode_escapes(doubtful) == doubtful and literal_escape(doubtful) == two
+    assert decode_escapes(doubled) == "say " + two

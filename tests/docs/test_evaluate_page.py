@@ -8,9 +8,11 @@ import pytest
 import typer
 
 from paft.cli import app
+from paft.errors import ModelError
 from paft.evaluate.extract import cell_score, extract, extract_option
 from paft.evaluate.ledger import Ledger
 from paft.evaluate.robustness import Robustness
+from paft.turns import USER, closing_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "evaluate.md").read_text("utf-8")
 CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
@@ -73,3 +75,21 @@ def test_every_number_it_explains_is_in_the_results():
 
 def test_the_ledger_lies_where_it_says(tmp_path):
     assert Ledger(tmp_path, "<split>").path.name in PAGE
+
+
+def test_thoughts_are_closed_as_the_table_says():
+    table = PAGE[PAGE.index("| the generation prompt ends with | then |") :].partition("\n\n")[0]
+    rows = [re.split(r"(?<!\\)\|", line)[1:3] for line in table.splitlines()[2:]]
+    found = {then.split()[0].strip("`"): re.findall(r"`([^`]+)`", ends) for ends, then in rows}
+    assert [len(ends) for ends in found.values()] == [3, 1, 4, 2]
+
+    def closing(ends):
+        return closing_of(USER + ends.replace("\\|", "|"), USER)
+
+    for ends in found["</think>"]:
+        assert closing(ends) == f"\n\n{ends[0]}/{ends[1:]}\n\n"
+    for ends in (*found["it"], *found["the"]):
+        assert closing(ends) == ""
+    for ends in found["refused:"]:
+        with pytest.raises(ModelError):
+            closing(ends)

@@ -45,6 +45,13 @@ ALWAYS_THINKING = (
     "{% elif m.role == 'user' %}<|U|>{{ m.content }}{% else %}{{ m.content }}{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}<|A|><think>\n{% endif %}"
 )
+# Thoughts of a written conversation are cut away, as DeepSeek-R1 and QwQ do.
+CUT_THOUGHTS = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' %}"
+    "{{ m.content.split('</think>')[-1].lstrip('\n') }}{% else %}{{ m.content }}{% endif %}<|im_end|>\n"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n<think>{% endif %}"
+)
 SWALLOWING = (
     "{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}<|end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
@@ -74,6 +81,7 @@ class ChatKind:
         system: Whether a system turn is taken.
         continues: Whether a whole conversation begins with the prompt, the answer right behind it.
         swallows: Whether control tokens take white space behind them.
+        closing: What closes a thought that the generation prompt opens.
     """
 
     template: str
@@ -84,6 +92,7 @@ class ChatKind:
     system: bool = True
     continues: bool = True
     swallows: bool = False
+    closing: str = ""
 
     def build(self) -> PreTrainedTokenizerBase:
         """Make the tokenizer."""
@@ -120,7 +129,23 @@ CHAT_KINDS = {
     "text brackets, spaced": ChatKind(TEXT_BRACKETS, _pieces("prepend")),
     "text brackets, always": ChatKind(TEXT_BRACKETS, _pieces("always")),
     "thinking": ChatKind(THINKING, _bytes, TURN, ["<think>", "</think>"], "<|im_end|>"),
-    "always thinking": ChatKind(ALWAYS_THINKING, _bytes, ["<|A|>"], ["<|U|>", "<think>"], continues=False),
+    "always thinking": ChatKind(
+        ALWAYS_THINKING,
+        _bytes,
+        ["<|A|>"],
+        ["<|U|>", "<think>"],
+        continues=False,
+        closing="\n</think>\n\n",
+    ),
+    "always thinking, thoughts cut": ChatKind(
+        CUT_THOUGHTS,
+        _bytes,
+        TURN,
+        ["<think>", "</think>"],
+        "<|im_end|>",
+        continues=False,
+        closing="\n\n</think>\n\n",
+    ),
     "swallowing": ChatKind(SWALLOWING, _pieces("prepend"), ROLES, end="<|end|>", swallows=True),
     "swallowing, bytes": ChatKind(SWALLOWING, _bytes, ROLES, end="<|end|>", swallows=True),
     "role words": ChatKind(SWALLOWING, _bytes, words=ROLES, end="<|end|>"),

@@ -47,7 +47,8 @@ class Chatting:
             turns, add_generation_prompt=asked, enable_thinking=False
         )["input_ids"]
         if answer is None:
-            return ids
+            closing = self.encoder.tokenizer(self.kind.closing, add_special_tokens=False)["input_ids"]
+            return ids + closing
         end = self.encoder.tokenizer.convert_tokens_to_ids(self.kind.end)
         return ids[: len(ids) - ids[::-1].index(end)]
 

@@ -110,6 +110,22 @@ def test_csv_has_a_row_for_every_method_seed_and_prompt_and_keeps_texts(finished
     assert {row["prompt"] for row in test} >= {HOSTILE_PROMPT, "Read this.\n\n{text}\n\nAnswer:"}
 
 
+def test_csv_has_no_formula_and_numbers_stay_numbers(finished):
+    report = read_report(finished)
+    texts = ["=1+1", "+1", "-1 {x}", "@a", "\t=1", "\r=1", "-0.5", "plain"]
+    rows = [{**report.results["per_prompt"][0], "prompt": text, "accuracy": -0.25} for text in texts]
+    changed = type(report)(**{**vars(report), "results": {**report.results, "per_prompt": rows}})
+    found = list(csv.DictReader(io.StringIO(csv_rows(changed), newline="")))
+    assert [row["prompt"] for row in found] == [
+        "'=1+1",
+        "+1",
+        *("'" + t for t in texts[2:6]),
+        "-0.5",
+        "plain",
+    ]
+    assert {row["accuracy"] for row in found} == {"-0.25"}
+
+
 def test_json_has_results_intervals_and_diagnosis(finished):
     found = json.loads(json_figures(read_report(finished)))
     assert found["rows"] == json.loads((finished / "results.json").read_text())["rows"]
@@ -211,7 +227,7 @@ def test_examples_of_other_data_are_not_shown_as_the_runs(finished, tmp_path):
         (lambda run: shutil.rmtree(run), "is no run"),
         (lambda run: [path.unlink() for path in run.glob("*.json")], "is no run"),
         (lambda run: (run / "results.json").write_text("{}"), "was not written by `paft run`"),
-        (lambda run: (run / "results.json").write_text("[1]"), "was not written by `paft run`"),
+        (lambda run: (run / "results.json").write_text("[1]"), "is damaged"),
         (lambda run: unsaved(run, "base", "single-0", "single-1", "paft-0", "paft-1"), "no cell"),
         (lambda run: (run / "cells" / "base" / "test.parquet").write_text("x"), "no readable matrix"),
     ],

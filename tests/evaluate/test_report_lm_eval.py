@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from paft.evaluate.matrix import Matrix
-from paft.evaluate.report.lm_eval import write_lm_eval
+from paft.evaluate.report import lm_eval as module
+from paft.evaluate.report.lm_eval import Judged, write_lm_eval
 from paft.grid.runner import run
 from report_run import HOSTILE_PROMPT, HOSTILE_TEXT, write_run
 
@@ -221,3 +222,16 @@ def test_a_budget_is_refused(paft, run_folder, tmp_path):
     code, _, err = paft("report", run_copy, "--format", "lm-eval")
     assert code == 2 and "part of the cells" in err
     assert not (run_copy / "lm_eval").exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "method", "task"),
+    [("..", "..", "../x"), (".", ".", ".."), ("x/..", "..", "/tmp/x"), ("", "", "a/b")],
+)
+def test_no_name_of_a_run_leads_out_of_the_output(run_folder, tmp_path, model, method, task):
+    found = Judged(
+        {"task": task, "model": model}, {"method": method, "seed": None}, (), (), None, None, {}, 0
+    )
+    place = tmp_path / module._file_name(found.name)
+    assert place.parent == tmp_path and place.name not in ("", ".", "..")
+    assert (place / module._file_name(found.group)).resolve().parent == place

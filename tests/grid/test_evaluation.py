@@ -206,3 +206,31 @@ def test_two_processes_write_what_one_writes(settings, undisturbed, tmp_path):
     assert done.returncode == 0, done.stderr
     assert files(output) == undisturbed
     assert done.stdout.count("unseen prompts x") == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "backend", "name"),
+    [
+        (".", "hf", "inner"),
+        ("x/..", "hf", "inner"),
+        ("..", "hf", "outer"),
+        ("..", "openai", "model"),
+        ("x/..", "openai", "model"),
+        ("org/..", "openai", "model"),
+        ("org/small-1b", "openai", "small-1b"),
+    ],
+)
+def test_no_model_leads_out_of_the_runs_folder(settings, tmp_path, monkeypatch, model, backend, name):
+    (tmp_path / "outer" / "inner" / "x").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "outer" / "inner")
+    assert settings(model=model, backend=backend).name == name
+
+
+def test_an_adapter_in_the_working_directory_is_judged_under_its_folders_name(
+    settings, compared, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(compared / "cells" / "paft-0" / "adapter")
+    config = settings(adapter=".")
+    rows = evaluate(config)["rows"]
+    assert {row["method"] for row in rows} == {"adapter"}
+    assert (Path(config.output) / "cells" / "adapter" / "test.parquet").exists()

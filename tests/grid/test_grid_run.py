@@ -16,7 +16,7 @@ from paft.evaluate.report.data import read_report
 from paft.evaluate.statistics import difference
 from paft.grid import executors, work
 from paft.grid import grid as grid_module
-from paft.grid.lock import locked
+from paft.lock import locked
 
 CELLS = ["desk/k2/base", "desk/k2/paft-0", "desk/k1/paft-0"]
 
@@ -193,7 +193,7 @@ def test_only_some_cells_are_run_and_the_others_are_told(finished, tmp_path, wor
 
 def test_a_second_call_at_once_is_refused(own):
     path, output = own
-    with locked(output / "grid.lock", "x"), pytest.raises(PaftError, match="another `paft grid` works on"):
+    with locked(output / "grid.lock", "x"), pytest.raises(PaftError, match="another `paft grid` works in"):
         run(path, output)
 
 

@@ -135,7 +135,7 @@ def test_training_changes_what_is_measured(finished):
 def test_the_folder_holds_the_documented_files_and_nothing_half_written(finished):
     output = Path(finished.output)
     assert {path.name for path in output.iterdir()} == {
-        "config.yaml", "run.json", "bank.jsonl", "results.json", "report.html", "cells"
+        "config.yaml", "run.json", "bank.jsonl", "results.json", "report.html", "cells", ".lock"
     }  # fmt: skip
     cell = {path.name for path in (output / "cells" / "paft-0").iterdir()}
     assert cell == {
@@ -365,6 +365,7 @@ def test_a_prompt_in_train_and_test_is_refused(configure, own_desk, tmp_path):
 def test_a_run_killed_while_it_claimed_its_folder_can_start_again(configure, tmp_path):
     output = tmp_path / "out"
     output.mkdir()
-    (output / ".run.json.abc123.part").write_text("{")  # what kill -9 leaves of the very first write
+    (output / ".run.json.abcd1234.part").write_text("{")  # what kill -9 leaves of the very first write
     paft.run(configure(output, methods=("base",)))
     assert (output / "results.json").exists()
+    assert not list(output.glob(".*.part")), "and it is gone"

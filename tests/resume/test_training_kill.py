@@ -12,6 +12,7 @@ import pytest
 from training_process import SIZE, Job, Killed, assert_same_bits, final, start, train
 
 from paft.errors import ResumeError
+from paft.files import fingerprint
 from paft.train.batches import RenderedExamples
 from paft.train.checkpoint import checkpoint_folder
 
@@ -134,7 +135,9 @@ def test_seconds_are_those_of_the_whole_run(job):
     record = checkpoint_folder(job.output) / "step-4" / "paft.json"
     text = json.loads(record.read_text())
     assert 0 < text["seconds"] < 100
-    record.write_text(json.dumps({**text, "seconds": 1000.0}))
+    files = text.pop("files")
+    text = {**{key: value for key, value in text.items() if key != "digest"}, "seconds": 1000.0}
+    record.write_text(json.dumps({**text, "files": files, "digest": fingerprint([text, files])}))
     train(job, die)
     assert 1000 < final(job.output)["seconds"] < 1100
 
@@ -190,14 +193,32 @@ def test_killed_while_it_writes_a_checkpoint_a_run_has_the_former_one(
     assert_same_run(final(job.output), straight(PLAIN))
 
 
-def test_a_checkpoint_that_lacks_a_byte_is_passed_over_for_the_one_before(job, straight):
+DAMAGE = {
+    "lacks a byte": ("optimizer.pt", lambda content: content[:-1]),
+    "other weights": ("adapter_model.safetensors", lambda content: content[:-3] + b"\x00\x01\x02"),
+    "a state that is none": ("tally.json", lambda content: b"[]"),
+    "a torn state": ("trainer_state.json", lambda content: content[:40]),
+    "another random state": ("rng_state.pth", lambda content: content[:-1] + bytes([content[-1] ^ 1])),
+}
+
+
+@pytest.mark.parametrize(
+    "harm", [name if name == "other weights" else pytest.param(name, marks=slow) for name in DAMAGE]
+)
+def test_a_checkpoint_that_was_damaged_is_passed_over_for_the_one_before_and_that_is_told(
+    job, straight, harm
+):
     kill(job, 5)
-    broken = checkpoint_folder(job.output) / "step-4" / "optimizer.pt"
-    broken.write_bytes(broken.read_bytes()[:-1])
+    name, change = DAMAGE[harm]
+    broken = checkpoint_folder(job.output) / "step-4" / name
+    broken.write_bytes(change(broken.read_bytes()))
     heard = []
     train(job, die, on_step=lambda step, *_: heard.append(step))
     assert heard[0] == 2
-    assert_same_run(final(job.output), straight(PLAIN))
+    ended = final(job.output)
+    (told,) = ended["damaged"]
+    assert told.startswith(f"checkpoint step-4 was passed over: its file {name} was changed")
+    assert_same_run(ended, straight(PLAIN))
 
 
 @pytest.mark.parametrize("limit", [2_000, pytest.param(30_000, marks=slow)])

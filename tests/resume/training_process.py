@@ -86,7 +86,7 @@ def train(job: Job, die, **keywords) -> None:
     finally:
         sft.PromptTrainer = original
     record = json.loads(json.dumps(asdict(trained)))
-    ended["seconds"] = record.pop("seconds")
+    ended |= {key: record.pop(key) for key in ("seconds", "damaged")}
     if os.environ.get("RANK", "0") == "0":
         torch.save({**ended, "record": record}, job.output.with_name(FINAL))
 

@@ -82,8 +82,50 @@ def test_variants_of_adapters_are_refused_where_there_is_none(setting):
 
 
 def test_a_module_to_save_that_is_none_is_refused(fresh_model):
-    with pytest.raises(ConfigError, match=r"modules_to_save: the model has no module named 'tokens'"):
+    with pytest.raises(
+        ConfigError,
+        match=r"modules_to_save: the model has no module named 'tokens'; did you mean 'embed_tokens'",
+    ):
         adapted(fresh_model.model, Adapt(modules_to_save=("tokens",)))
+
+
+@pytest.mark.parametrize(
+    ("names", "absent", "near"),
+    [
+        (("q_proj", "qkv_proj"), "qkv_proj", "did you mean"),
+        (("qkv_proj", "q_proj"), "qkv_proj", "did you mean"),
+        (("q_proj", "up_projection"), "up_projection", "up_proj"),
+        (("q_proj", "proj"), "proj", "did you mean"),  # no end of a name is a name
+        (("q_proj", "layers.9.mlp.up_proj"), "layers.9.mlp.up_proj", "up_proj"),
+        (("q_proj", ""), "", "known: "),
+    ],
+)
+def test_every_target_must_be_a_module_of_the_model(fresh_model, names, absent, near):
+    with pytest.raises(ConfigError) as caught:
+        adapted(fresh_model.model, Adapt(targets=names))
+    message = str(caught.value)
+    assert f"train.adapt.targets: the model has no module named {absent!r}" in message
+    assert near in message and "\n" not in message and len(message) < 500
+
+
+@pytest.mark.parametrize("names", [("layers.1.self_attn.q_proj", "v_proj"), ("self_attn.o_proj",)])
+def test_a_target_may_be_named_with_what_it_lies_in(fresh_model, names):
+    model = adapted(fresh_model.model, Adapt(rank=2, targets=names))
+    assert {n for n, w in model.named_parameters() if w.requires_grad}
+
+
+@pytest.mark.parametrize("verb", ["run", "train"])
+@pytest.mark.parametrize(
+    "adapt", [{"targets": ["q_proj", "qkv_proj"]}, {"modules_to_save": ["tokens"]}, {"targets": ["wq"]}]
+)
+def test_a_module_that_is_none_is_refused_before_anything_is_written(configure, tmp_path, verb, adapt):
+    import paft
+    from paft.grid.training import train
+
+    config = configure(tmp_path / "out", train={"adapt": adapt})
+    with pytest.raises(ConfigError, match=r"train\.adapt\..*the model has no module named"):
+        paft.run(config) if verb == "run" else train(config)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("key", ["method", "rslora", "dora"])

@@ -51,7 +51,29 @@ def test_there_is_none_in_a_folder_that_does_not_exist_or_holds_other_things(tmp
     assert store.latest() is None
 
 
-@pytest.mark.parametrize("harm", ["shorter", "longer", "missing", "no record", "half a record"])
+HARMS = {
+    "shorter": "its file weights was changed",
+    "longer": "its file weights was changed",
+    "a byte": "its file weights was changed",
+    "a byte of a state": "its file state.json was changed",
+    "missing": "its file weights cannot be read",
+    "no record": "its record paft.json is missing or none",
+    "half a record": "its record paft.json is missing or none",
+    "a list for a record": "its record paft.json is missing or none",
+    "null for a record": "its record paft.json is missing or none",
+    "no files in the record": "its record paft.json was changed",
+    "other files in the record": "its record paft.json was changed",
+    "another step in the record": "its record paft.json was changed",
+    "a text for the step": "its record paft.json was changed",
+    "bytes that are no text": "its record paft.json is missing or none",
+}
+
+
+def edited(record, **values):
+    record.write_text(json.dumps({**json.loads(record.read_text()), **values}))
+
+
+@pytest.mark.parametrize("harm", HARMS)
 def test_a_broken_one_is_passed_over(add, harm):
     add(4)
     store = add(6)
@@ -62,9 +84,29 @@ def test_a_broken_one_is_passed_over(add, harm):
         record.unlink()
     elif harm == "half a record":
         record.write_text(record.read_text()[:40])
+    elif harm == "a byte":
+        weights.write_bytes(b"xxyxxx")
+    elif harm == "a byte of a state":
+        weights.with_name("state.json").write_text("[]")
+    elif harm == "a list for a record":
+        record.write_text("[]")
+    elif harm == "null for a record":
+        record.write_text("null")
+    elif harm == "no files in the record":
+        edited(record, files=None)
+    elif harm == "other files in the record":
+        edited(record, files={})
+    elif harm == "another step in the record":
+        edited(record, step=7)
+    elif harm == "a text for the step":
+        edited(record, step="six")
+    elif harm == "bytes that are no text":
+        record.write_bytes(b"\xff\xfe{")
     else:
         weights.write_bytes(b"x" * (5 if harm == "shorter" else 7))
     assert store.latest().step == 4
+    (told,) = store.damaged
+    assert told.startswith(f"checkpoint step-6 was passed over: {HARMS[harm]}")
     assert add(6).latest().step == 6  # the broken one gives way
 
 

@@ -9,7 +9,7 @@ import pytest
 from safetensors.torch import load_file
 
 from paft.config import Train
-from paft.errors import ConfigError, DataError, PromptError
+from paft.errors import ConfigError, DataError, PromptError, ResumeError
 from paft.evaluate.matrix import evaluate_matrix
 from paft.grid.inputs import load_inputs, validation_split
 from paft.model import load_model
@@ -116,6 +116,19 @@ def test_a_killed_run_keeps_the_same_weights_and_validations(train):
     assert (again.validations, again.kept) == (whole.validations, whole.kept)
     one, other = (load_file(f / "adapter_model.safetensors") for f in (folder, resumed))
     assert all((one[name] == other[name]).all() for name in one)
+
+
+@pytest.mark.parametrize("harm", ["changed", "gone"])
+def test_best_weights_that_were_damaged_are_not_kept(train, scripted, harm, tmp_path):
+    def damage(step, *_):
+        if step == 5:
+            (file,) = tmp_path.glob("adapter-checkpoints/best-2/adapter_model.safetensors")
+            content = file.read_bytes()
+            file.unlink() if harm == "gone" else file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+    scripted(0.9, 0.5, 0.3)
+    with pytest.raises(ResumeError, match=r"the best weights .*best-2 are gone or were changed: delete"):
+        train(keep="best", on_step=damage)
 
 
 def test_no_test_prompt_and_no_test_example_is_ever_rendered(configure, tmp_path, monkeypatch):

@@ -132,7 +132,8 @@ FORM = re.compile(
     re.IGNORECASE,
 )
 BLANK = _any(r"<[a-z][\w -]*>", r"\[[a-z][\w -]*\]", r"_{2,}", r"\.{3}", "…", r"\bX\b", r"\{[a-z_ ]+\}")
-BOXED = _any(r"\\(?:boxed|text|fbox)\b")
+# `\text{if}` is a word in a formula; `\text{...}` is where an answer belongs.
+BOXED = _any(r"\\(?:boxed|fbox)\b", r"\\text\{\s*(?:\.{3}|…|\w*(?:answer|label|option|choice)\w*)?\s*\}")
 TAGS = re.compile(
     r"\b(?:wrap|put|enclose|surround|place|inside|within|between|in)\b[^.\n]{0,50}<([a-z]+)>", re.IGNORECASE
 )

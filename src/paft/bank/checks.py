@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from paft.bank.answer_checks import contradicts_rule, leaks_answer, unreadable_answer
+from paft.bank.backslashes import literal_escape as find_escape
 from paft.errors import PromptError
 from paft.prompt import Prompt
 from paft.task import OPTIONS, Task
@@ -23,8 +24,6 @@ MAX_LETTERS = 1500
 WORD = re.compile(r"[^\W\d_]{2,}")
 QUESTION_ANSWER = re.compile(r"\bQ\b.*\bA\b", re.DOTALL)
 
-# Not the names of LaTeX that begin with the same letters.
-LITERAL_ESCAPE = re.compile(r"\\[ntr](?!(?:abla|an|au|e|eq|ewline|ext\w*|heta|ho|i|ight\w*|imes|o|ot|u)\b)")
 AUTHOR_VERBS = (
     "add|briefly|choose|describe|define|detail|enter|explain|fill|give|identify|include|input|insert|"
     "list|mention|name|paste|place|provide|put|replace|restate|rewrite|specify|state|summari[sz]e|write|your"
@@ -85,18 +84,27 @@ def syntax(template: str, task: Task) -> str | None:
 
 
 def placeholder_missing(template: str, task: Task) -> str | None:
-    """Return a field the template leaves out."""
+    """Return a field the template leaves out, and how it is written where its braces are doubled."""
     used = Prompt(template).placeholders
     required = [*task.fields, *([OPTIONS] if task.answer.options_field else [])]
-    missing = next(("{" + name + "}" for name in required if name not in used), None)
-    doubled = missing and re.search(rf"\{{\{{\s*{missing[1:-1]}\s*\}}\}}", template)
-    return f"{missing}, which stands in doubled braces" if doubled else missing
+    name = next((name for name in required if name not in used), None)
+    if name is None:
+        return None
+    doubled = re.search(r"\{\{\s*" + re.escape(name) + r"\s*\}\}", template)
+    return "{" + name + "}" + (f" (doubled braces are text: write {{{name}}})" if doubled else "")
 
 
 def placeholder_unknown(template: str, task: Task) -> str | None:
-    """Return a placeholder the task does not have."""
+    """Return a placeholder the task does not have, and how LaTeX is written that looks like one."""
     used = Prompt(template).placeholders
-    return next(("{" + name + "}" for name in used if name not in task.placeholders), None)
+    name = next((name for name in used if name not in task.placeholders), None)
+    if name is None:
+        return None
+    latex = re.search(r"\\[A-Za-z]+(?:\{\w*\})*\{" + name + r"\}", template)
+    told = (
+        f" (braces of LaTeX are doubled: {latex[0].replace('{', '{{').replace('}', '}}')})" if latex else ""
+    )
+    return "{" + name + "}" + told
 
 
 def placeholder_repeated(template: str, task: Task) -> str | None:
@@ -107,7 +115,7 @@ def placeholder_repeated(template: str, task: Task) -> str | None:
 
 def literal_escape(template: str, task: Task) -> str | None:
     r"""Return a backslash and letter that should have been a line break or a tab."""
-    return _found(LITERAL_ESCAPE, template)
+    return find_escape(template)
 
 
 def stub(template: str, task: Task) -> str | None:

@@ -23,6 +23,7 @@ from typing import Any
 
 from paft.errors import DataError, PaftError, ResumeError
 from paft.files import disk_error, fingerprint
+from paft.names import require_file
 from paft.schema import Schema, parse
 
 FORMAT = 1
@@ -66,10 +67,14 @@ class Record(Schema):
 def journal_path(output: str | Path) -> Path:
     """Return where the journal of a bank lies.
 
+    Raises:
+        ConfigError: If the bank is to be a folder.
+
     >>> journal_path("banks/mail.jsonl").name
     'mail.jsonl.journal.jsonl'
     """
     output = Path(output)
+    require_file(output)
     return output.with_name(output.name + ".journal.jsonl")
 
 
@@ -152,7 +157,7 @@ class Journal:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise PaftError(
-                f"{self.path} is in use by another process: wait until it ends, or choose another output"
+                f"another PAFT process works on {self.path}: wait until it ends, or choose another output"
             ) from None
         except OSError as error:
             raise disk_error(self.path, error) from error

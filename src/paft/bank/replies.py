@@ -3,7 +3,8 @@ r"""Find the templates in what a model wrote, whatever it made of the request fo
 Understood, in this order: JSON objects and lists (fenced, with prose around, one object a line),
 JSON that breaks off or is malformed (its complete strings), a fenced block per template, numbered
 lists, bullet lists, quoted lines. The first form that yields anything is taken. JSON escapes are
-decoded once. Plain prose yields nothing: asking again is better than a guess.
+decoded once; that models write LaTeX and paths into JSON without doubling the backslash is made up
+for. Plain prose yields nothing: asking again is better than a guess.
 
 Nothing is judged here; :mod:`paft.bank.screen` does that. Nothing is executed, and every text,
 however mangled, gives a list.
@@ -20,7 +21,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from paft.bank.importers import decode_escapes
+from paft.bank.backslashes import decode_escapes, mended_json
 
 KEYS = ("prompts", "templates", "prompt_templates")
 ITEM_KEYS = ("prompt", "template", "text", "content")
@@ -56,8 +57,9 @@ def candidates(text: str, placeholders: Sequence[str] = ()) -> list[str]:
         Templates; they may break any rule of a template but are never blank and always UTF-8.
     """
     text = _THOUGHT_ENDS.split(text.replace("\r\n", "\n"))[-1]
+    mended = mended_json(text)
     for form in (_json_values, _broken_json, _fenced_blocks, _numbered, _bulleted, _quoted_lines):
-        found = [item for item in form(text) if item.strip()]
+        found = [item for item in form(mended if form in FORMS_OF_JSON else text) if item.strip()]
         if found and (form is _json_values or _braced(found)):  # remarks come in lists too
             return [_single_braces(_utf8(item), placeholders) for item in found]
     return []
@@ -198,7 +200,7 @@ def _unquote(text: str) -> str | None:
     if len(text) < 3 or QUOTES.get(text[0]) != text[-1]:
         return None
     try:
-        value = json.loads(text, strict=False)
+        value = json.loads(mended_json(text), strict=False)
         return value if isinstance(value, str) else None
     except (ValueError, RecursionError):
         inner = text[1:-1]
@@ -228,3 +230,6 @@ def _single_braces(template: str, placeholders: Sequence[str]) -> str:
         if not re.search(r"(?<!\{)(?:\{\{)*\{" + re.escape(name) + r"\}", template):
             template = doubled.sub("{" + name + "}", template)
     return template
+
+
+FORMS_OF_JSON = (_json_values, _broken_json)

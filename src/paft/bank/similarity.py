@@ -8,11 +8,16 @@ normalised   the same but for case and white space
 skeleton     the same words: what is left without placeholders, punctuation, line breaks
              and single letters (the ``A.`` and ``(b)`` that introduce options)
 near         skeletons whose word trigrams overlap with Jaccard similarity of at least
-             ``NEAR_WORDS`` (0.5), or whose character 5-grams do with ``NEAR_LETTERS`` (0.7)
+             ``NEAR_WORDS`` (0.5), or whose character 5-grams do with ``NEAR_LETTERS``
+             (0.7), or texts without spaces whose character pairs do with ``NEAR_PAIRS``
+             (0.5)
 ===========  ===========================================================================
 
 Trigrams of words see a copied sentence inside a longer prompt, 5-grams of letters see inflected
-words in a short one. Skeletons too short for a gram are their own gram.
+words in a short one. Skeletons too short for a gram are their own gram. Chinese, Japanese, Thai, Lao,
+Khmer, Burmese and Tibetan put no spaces between words, and most of their words are short: there pairs
+of neighbouring characters (and of words in other scripts between them) stand for words. A text that
+has fewer such characters than other words has no pairs.
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, pairwise
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -29,10 +34,17 @@ from paft.prompt import Prompt
 
 NEAR_WORDS = 0.5
 NEAR_LETTERS = 0.7
+NEAR_PAIRS = 0.5
 GRAM_WORDS = 3
 GRAM_LETTERS = 5
 ROUNDING = 1e-9
 CHUNK = 512  # sets compared with all others at once
+# Thai to Burmese, Khmer, kana, Chinese characters; vowel signs are characters of their own.
+UNSPACED = (
+    r"[\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    r"\uff66-\uff9f\U00020000-\U0003ffff]"
+)
+UNIT = re.compile(rf"({UNSPACED})|(?:(?!{UNSPACED})\w)+")
 
 
 def normalised(template: str) -> str:
@@ -69,6 +81,22 @@ def word_grams(text: str) -> frozenset[str]:
     return frozenset(" ".join(words[i : i + GRAM_WORDS]) for i in range(max(1, len(words) - GRAM_WORDS + 1)))
 
 
+def pair_grams(prompt: Prompt) -> frozenset[str]:
+    """Return the pairs of neighbouring characters of a text in a script without spaces.
+
+    >>> sorted(pair_grams(Prompt("判断情感 {text}"))), pair_grams(Prompt("Judge: {text}"))
+    (['判 断', '情 感', '断 情'], frozenset())
+    """
+    units = list(UNIT.finditer("\n".join(literal for literal, _ in prompt.pieces).casefold()))
+    if not units or 2 * sum(unit[1] is not None for unit in units) < len(units):
+        return frozenset()
+    text = units[0].string
+    joined = [not text[a.end() : b.start()].strip(" ") for a, b in pairwise(units)]  # by spaces at most
+    pairs = {f"{a[0]} {b[0]}" for (a, b), near in zip(pairwise(units), joined, strict=True) if near}
+    beside = zip([False, *joined], [*joined, False], units, strict=True)
+    return frozenset(pairs | {unit[0] for before, after, unit in beside if not (before or after)})
+
+
 def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
     """Return the Jaccard similarity of two sets, in [0, 1]; 1 when both are empty."""
     union = len(a | b)
@@ -78,15 +106,20 @@ def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
 def near_pairs(prompts: Sequence[Prompt]) -> list[tuple[int, int, float]]:
     """Return every pair ``(i, j, similarity)``, i < j, of near duplicates, in order of (j, i).
 
-    The similarity is the larger of both Jaccard similarities, in [0.5, 1].
+    The similarity is the largest of the Jaccard similarities, in [0.5, 1].
     """
     skeletons = [skeleton(prompt) for prompt in prompts]
     letters = [letter_grams(text) for text in skeletons]
     words = [word_grams(text) for text in skeletons]
     found = {(i, j) for i, j in similar_sets(letters, NEAR_LETTERS)}
     found |= {(i, j) for i, j in similar_sets(words, NEAR_WORDS)}
+    sets = [letters, words]
+    characters = [pair_grams(prompt) for prompt in prompts]
+    if any(characters):
+        found |= {(i, j) for i, j in similar_sets(characters, NEAR_PAIRS)}
+        sets.append(characters)
     return [
-        (i, j, max(jaccard(letters[i], letters[j]), jaccard(words[i], words[j])))
+        (i, j, max(jaccard(each[i], each[j]) for each in sets if each[i] or each[j]))
         for i, j in sorted(found, key=lambda pair: (pair[1], pair[0]))
     ]
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from paft.encode import Encoder
+from paft.evaluate.finite import FiniteLogits
 from paft.evaluate.ledger import Ledger, run_batches
 from paft.evaluate.thoughts import is_mark, marked_pieces
 from paft.files import fingerprint
@@ -127,6 +128,7 @@ def _generate(
 ) -> list[Generated]:
     inputs = left_pad(contexts, encoder.pad)
     width = inputs["input_ids"].shape[1]
+    watch = FiniteLogits()
     with _plainly(model) as generator:
         out = generator.generate(
             input_ids=inputs["input_ids"].to(model.device),
@@ -135,7 +137,9 @@ def _generate(
             do_sample=False,
             pad_token_id=encoder.pad,
             eos_token_id=list(stops),
+            logits_processor=[watch],
         )
+    watch.check(str(model.config._name_or_path))
     return [read_generated(row, encoder, stops) for row in out[:, width:].tolist()]
 
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from paft.encode import Encoder
 from paft.errors import DataError
+from paft.evaluate.cell_checks import check_cells
 from paft.evaluate.code_answer import check_opt_in, code_score
 from paft.evaluate.extract import cell_score, extract, extract_option
 from paft.evaluate.generate import Generated, generate_answers
@@ -110,7 +111,7 @@ class Matrix:
         """Read what :meth:`save` wrote.
 
         Raises:
-            DataError: If the file is missing or is no matrix.
+            DataError: If the file is missing, damaged or no matrix.
         """
         import pyarrow
         from pyarrow import parquet
@@ -120,8 +121,9 @@ class Matrix:
             cells = tuple(
                 Cell(**{**row, "log_probabilities": tuple(row["log_probabilities"])}) for row in rows
             )
-        except (OSError, pyarrow.ArrowException, KeyError, TypeError) as error:
-            raise DataError(f"{path} is no readable matrix: {error}") from error
+        except (OSError, pyarrow.ArrowException, KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{path} is no readable matrix: {' '.join(str(error).split())[:200]}") from error
+        check_cells(path, cells)
         prompts = tuple(dict.fromkeys(cell.prompt_id for cell in cells))
         examples = tuple(sorted({cell.example for cell in cells}))
         return cls(prompts, examples, cells)

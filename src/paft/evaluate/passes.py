@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from paft.evaluate.finite import check_scores
 from paft.evaluate.option_tree import OptionTree, Tokens
 from paft.evaluate.plan import Options, Request
 from paft.train.batches import left_pad
@@ -203,6 +204,8 @@ def _log_probabilities(
         part = part.float()
         total = torch.logsumexp(part, dim=-1)
         picked = part[(*at, tokens[here].to(part.device))] - total[at]
+        # One infinite logit leaves the others impossible: that is no distribution either.
+        picked = picked.masked_fill(~total[at].isfinite(), torch.nan)
         values[here] = picked.double().cpu()
         start = stop
     return values
@@ -215,6 +218,9 @@ def find_way(scorer: Scorer, requests: Sequence[Request]) -> tuple[Way, bool]:
         scorer: The scorer.
         requests: What will be scored, at least one; the two shortest of different length are tried
             with two of their options.
+
+    Raises:
+        NotFiniteError: If even the slow way gives no numbers.
     """
     probe = _probe(scorer, requests)
     for way in [Way.TREE, Way.ROWS] if takes_tree_mask(scorer, requests) else [Way.ROWS]:
@@ -256,6 +262,7 @@ def _shares(scorer: Scorer, request: Request) -> bool:
 
 def _agrees(scorer: Scorer, way: Way, probe: Sequence[Request], prefix: Tokens = ()) -> bool:
     expected = scorer.score(Way.SINGLE, probe)
+    check_scores(expected, str(scorer.model.config._name_or_path))
     try:
         found = scorer.score(way, probe, prefix)
     except (AttributeError, TypeError, ValueError, RuntimeError):

@@ -18,13 +18,15 @@ from pathlib import Path
 import numpy as np
 
 from paft.config import Evaluate
+from paft.evaluate.cell_checks import require_cells
 from paft.evaluate.ledger import Ledger
 from paft.evaluate.matrix import Matrix, evaluate_matrix
 from paft.evaluate.server import ServedModel
 from paft.evaluate.vllm import VllmModel
-from paft.files import read_json, write_json
+from paft.files import write_json
 from paft.model import LanguageModel
 from paft.prompt import Prompt
+from paft.shape import NUMBER, read_record
 from paft.task import Example, Task
 
 
@@ -63,8 +65,10 @@ def judge(
         # A file of chosen cells does not know of examples that none of them has.
         ids = tuple(prompt.id for prompt in prompts)
         places = tuple(example.index for example in examples)
-        matrix = replace(Matrix.load(path), prompt_ids=ids, examples=places)
-        return matrix, float(read_json(timing, "timing")["seconds"])
+        matrix = Matrix.load(path)
+        require_cells(path, matrix.cells, ids, places, chosen)
+        seconds = read_record(timing, "timing", {"seconds": NUMBER})["seconds"]
+        return replace(matrix, prompt_ids=ids, examples=places), float(seconds)
     rank, world = processes()
     ledger = Ledger(folder, split, rank=rank, world=world)
     language_model = load()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from paft.evaluate.finite import check_scores
 from paft.evaluate.ledger import Ledger, run_batches
 from paft.evaluate.passes import Scorer, Way, find_way
 from paft.evaluate.plan import Limits, Plan, Request, plan_batches
@@ -57,6 +58,9 @@ def score_options(
 
     Returns:
         For each request, in order, float64 of shape (options,), in nats, summed over tokens.
+
+    Raises:
+        NotFiniteError: If log-probabilities come out that are no numbers.
     """
     places: dict[Request, list[int]] = {}
     for i, request in enumerate(requests):
@@ -66,8 +70,12 @@ def score_options(
     scorer = Scorer(model, pad)
     way, plan = _plan(scorer, list(places), batch_tokens)
 
+    name = str(scorer.model.config._name_or_path)
+
     def compute(batch: Sequence[Request]) -> list[list[float]]:
-        return scorer.score(way, batch, batch[0].prefix if plan.sharing else ())
+        found = scorer.score(way, batch, batch[0].prefix if plan.sharing else ())
+        check_scores(found, name)
+        return found
 
     def tell(number: int) -> None:
         if on_cells:
@@ -80,6 +88,7 @@ def score_options(
     results = run_batches(plan.batches, compute, plan=identity, ledger=ledger, on_batch=tell)
     scores: list[np.ndarray] = [np.empty(0)] * len(requests)
     for batch, values in zip(plan.batches, results, strict=True):
+        check_scores(values, name)  # a file of finished work may be a former version's
         for request, row in zip(batch, values, strict=True):
             for i in places[request]:
                 scores[i] = np.array(row)

@@ -21,16 +21,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from paft.adapter import check_base, check_before_loading
 from paft.chat import make_encoder
 from paft.config import Chat
 from paft.encode import Encoder
 from paft.errors import ModelError
+from paft.evaluate.finite import check_scores
 from paft.evaluate.generate import Generated, ends, read_generated
 from paft.evaluate.ledger import Ledger, Results, run_batches
 from paft.evaluate.option_tree import Tokens
 from paft.evaluate.plan import Request
-from paft.files import fingerprint, read_json
+from paft.files import fingerprint
 from paft.model import PLAIN, resolve_model
+from paft.shape import read_record
+from paft.weights import check_files_finite
 
 if TYPE_CHECKING:
     import torch
@@ -93,6 +97,7 @@ class VllmModel:
             For each request, in order, float64 of shape (options,), in nats, summed over tokens.
         """
         found = _run_unique(requests, lambda r: len(r.options), self._score, "options", on_cells, ledger)
+        check_scores(found, self.name)  # a file of finished work may be a former version's
         return [np.array(values) for values in found]
 
     def generate_answers(
@@ -129,10 +134,12 @@ class VllmModel:
         # The engine cannot generate nothing; one token more is cheap.
         settings = SamplingParams(temperature=0.0, max_tokens=1, prompt_logprobs=1, detokenize=False)
         outputs = iter(self._run(rows, settings))
-        return [
+        found = [
             [_tail(next(outputs).prompt_logprobs, option) for option in request.options]
             for request in requests
         ]
+        check_scores(found, self.name)
+        return found
 
     def _generate(
         self, contexts: Sequence[Tokens], encoder: Encoder, stops: list[int], max_tokens: int
@@ -152,7 +159,13 @@ class VllmModel:
 
 
 def load_vllm(
-    name: str, adapter: str | Path | None = None, *, max_length: int, chat: Chat = PLAIN
+    name: str,
+    adapter: str | Path | None = None,
+    *,
+    max_length: int,
+    chat: Chat = PLAIN,
+    trust_remote_code: bool = False,
+    any_base: bool = False,
 ) -> VllmModel:
     """Start an engine: weights in bfloat16, as on an accelerator everywhere here.
 
@@ -162,24 +175,32 @@ def load_vllm(
         max_length: Tokens of prompt and answer together at most; as many as the model has positions
             for but one, which the engine keeps for itself.
         chat: Whether it is asked in turns of its chat template.
+        trust_remote_code: Whether code in the model's folder may be run.
+        any_base: Put the adapter on another base than it was tuned on too.
 
     Raises:
-        ModelError: If vLLM is not installed or cannot run the model or adapter.
+        ModelError: If vLLM is not installed or cannot run the model or adapter, or weights are not
+            whole or not finite.
     """
     from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
     vllm = import_vllm()
     source = resolve_model(name)
-    config = AutoConfig.from_pretrained(source).get_text_config()
+    config = AutoConfig.from_pretrained(source, trust_remote_code=trust_remote_code).get_text_config()
+    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code)
     positions = getattr(config, "max_position_embeddings", None) or max_length + 1
     longest = min(max_length, int(positions) - 1)
-    lora: dict[str, Any] = {}
+    more: dict[str, Any] = {"trust_remote_code": True} if trust_remote_code else {}
     if adapter is not None:
-        lora = {"enable_lora": True, "max_lora_rank": lora_rank(Path(adapter))}
+        more |= {"enable_lora": True, "max_lora_rank": lora_rank(Path(adapter))}
+        check_before_loading(
+            Path(adapter), name, any_base=any_base, trust_remote_code=trust_remote_code
+        )  # the engine passes over tensors it does not know
+    check_files_finite(name)
     try:
         # Without the checkpoint's generation settings, as the Hugging Face path.
         engine = vllm.LLM(
-            model=source, dtype="bfloat16", max_model_len=longest + 1, generation_config="vllm", **lora
+            model=source, dtype="bfloat16", max_model_len=longest + 1, generation_config="vllm", **more
         )
     except (ValueError, RuntimeError, OSError) as error:
         raise ModelError(f"vLLM cannot run model {name!r}: {error}") from error
@@ -187,12 +208,13 @@ def load_vllm(
     if adapter is not None:
         from vllm.lora.request import LoRARequest
 
+        check_base(Path(adapter), name, any_base=any_base)  # now the weights are on this machine
         request = LoRARequest("adapter", 1, str(Path(adapter).resolve()))
     try:
-        generation = GenerationConfig.from_pretrained(source)
+        generation = GenerationConfig.from_pretrained(source, trust_remote_code=trust_remote_code)
     except OSError:  # not every checkpoint has one
         generation = None
-    return VllmModel(name, engine, AutoTokenizer.from_pretrained(source), longest, chat, request, generation)
+    return VllmModel(name, engine, tokenizer, longest, chat, request, generation)
 
 
 def import_vllm() -> Any:
@@ -217,7 +239,7 @@ def lora_rank(adapter: Path) -> int:
     Raises:
         ModelError: If there is none, or the adapter is no plain LoRA.
     """
-    config = read_json(adapter / "adapter_config.json", "adapter configuration")
+    config = read_record(adapter / "adapter_config.json", "adapter configuration", {})
     if config.get("peft_type") != "LORA" or config.get("use_dora") or config.get("modules_to_save"):
         raise ModelError(
             f"vLLM runs plain LoRA adapters only, without DoRA and modules_to_save; {adapter} is another: "

@@ -17,10 +17,11 @@ from paft.evaluate.report.table import marked, percent
 from paft.evaluate.report.text import escape_markdown
 from paft.evaluate.rows import ends_in_words
 from paft.evaluate.statistics import STATISTICS, Estimate, estimate
-from paft.files import read_json, read_text, write_text
+from paft.files import read_text, write_text
 from paft.grid.methods import METHODS
-from paft.model import model_fingerprint
+from paft.model_files import hub_revision, resolve_model
 from paft.record import PACKAGES, environment
+from paft.shape import TRAINED, interpreted, read_record
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -78,11 +79,15 @@ def write_card(plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, 
 
     figures, ends = None, ""
     if (folder / "cell.json").exists():
-        cell = read_json(folder / "cell.json", "cell")
-        figures = next(row for row in cell["robustness"] if row["split"] == "test")
-        words = ends_in_words(next(row for row in cell["rows"] if row["split"] == "test"))
+        cell = read_record(
+            folder / "cell.json", "cell", {"robustness": [{"split": str}], "rows": [{"split": str}]}
+        )
+        with interpreted(folder / "cell.json"):
+            [figures] = [row for row in cell["robustness"] if row["split"] == "test"]
+            [row] = [row for row in cell["rows"] if row["split"] == "test"]
+            words = ends_in_words(row)
         ends = f" Of the answers {', '.join(words)}." if words else ""
-    trained = read_json(folder / "train.json", "training record")
+    trained = read_record(folder / "train.json", "training record", TRAINED)
     parts = [
         f"---\n{_metadata(plan, config, inputs.task, figures)}\n---",
         MARK,
@@ -335,12 +340,13 @@ def _figure_name(name: str, figures: Mapping[str, Any]) -> str:
 
 def _base(config: RunConfig) -> str:
     if _on_hub(config.model):
-        return config.model
+        revision = hub_revision(config.model)
+        return config.model + (f" at commit {revision}" if revision else "")
     return f"{Path(config.model).name} (a folder or built in, not from the Hub)"
 
 
 def _on_hub(model: str) -> bool:
-    return model_fingerprint(model) is None
+    return not Path(resolve_model(model)).is_dir()
 
 
 def _fenced(code: str) -> str:

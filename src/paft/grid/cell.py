@@ -4,7 +4,8 @@ A cell's folder fills in order: ``choice.json`` (of a method that chooses its pr
 (``model/`` when all weights are trained), ``train.json``, ``<split>.parquet`` for each judged split,
 ``cell.json``, and last the weights' model card. A finished file is never made again, so an interrupted
 cell continues behind its last finished part. While it trains, ``adapter-checkpoints/``
-(``model-checkpoints/``) holds what it goes on from when killed.
+(``model-checkpoints/``) holds what it goes on from when killed. A cell that diverged holds
+``failed.json`` instead (:mod:`paft.grid.failure`).
 """
 
 from __future__ import annotations
@@ -18,16 +19,19 @@ from typing import Any, Protocol
 
 from paft.bank.similarity import near_pairs
 from paft.config import RunConfig
+from paft.errors import DataError, DivergedError, NotFiniteError
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.rows import cell_warnings, prompt_rows, robustness_row, split_row
-from paft.evaluate.runner import judge
-from paft.files import read_json, write_json
+from paft.evaluate.runner import judge, processes
+from paft.files import write_json
 from paft.grid.baselines.choice import Seen, choose_prompt, most_cells
 from paft.grid.card import write_card
+from paft.grid.failure import check_not_failed, give_up
 from paft.grid.inputs import Inputs
 from paft.grid.methods import METHODS
 from paft.model import LanguageModel, load_model
 from paft.prompt import Prompt
+from paft.shape import ADVICE, CELL, TRAINED, read_record
 from paft.train.checkpoint import remove_checkpoints
 from paft.train.pace import Pace
 from paft.train.schedule import make_schedule
@@ -84,22 +88,50 @@ def run_cell(
 
     Returns:
         Lists ``rows``, ``per_prompt``, ``robustness`` and ``warnings``, as in ``results.json``.
+
+    Raises:
+        DivergedError: If what it trained gives no finite numbers, now or in a former call.
+        DataError: If a file that a former run left is damaged.
     """
     done = folder / "cell.json"
-    threshold = inputs.task.thresholds[0]
     # A cell that a former version summarised lacks figures, and one of another threshold counts other
     # prompts: both follow from its matrices.
-    if done.exists() and _summarised(result := dict(read_json(done, "cell")), threshold):
+    result = read_record(done, "cell", CELL) if done.exists() else {}
+    if "robustness" in result and not result["rows"]:
+        raise DataError(f"{done} is damaged (it has no row): {ADVICE}")
+    if "robustness" in result and result["rows"][0]["top_threshold"] == inputs.task.thresholds[0]:
         write_card(plan, config, inputs, folder, folder / weights_name(config))
         reporter.finish(plan.name, "already done: " + _outcome(result["rows"][0]))
         return result
     trained = train_cell(plan, config, inputs, folder, reporter)
+    try:
+        result = _judge_splits(plan, config, inputs, folder, reporter, trained)
+    except NotFiniteError as error:
+        # Of several processes, which judge a share each, the others do not know: all of them end.
+        if METHODS[plan.method].schedule is None or processes()[1] > 1:
+            raise
+        failure = DivergedError(f"what was trained gives no numbers: {error}")
+        give_up(folder, folder / weights_name(config), failure)
+        raise failure from error
+    write_json(done, result)
+    write_card(plan, config, inputs, folder, folder / weights_name(config))
+    reporter.finish(plan.name, _outcome(result["rows"][0]))
+    return result
+
+
+def _judge_splits(
+    plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter,
+    trained: dict[str, Any],
+) -> dict[str, Any]:  # fmt: skip
+    """Return what :func:`run_cell` does, of a cell that is trained."""
+    threshold = inputs.task.thresholds[0]
     weights = None if METHODS[plan.method].schedule is None else folder / weights_name(config)
     rows, per_prompt, warnings, matrices = [], [], [], {}
     if trained["truncated"]:
         looked_at = trained.get("looked_at", len(inputs.train))  # a former version looked at all
         cut = f"of {looked_at} looked at, {trained['truncated']} training prompts were cut to max_length"
         warnings.append(f"{plan.name}: {cut}")
+    warnings.extend(f"{plan.name}: {text}" for text in trained.get("damaged", ()))
     if trained.get("chosen"):
         warnings.extend(_twin_warning(plan, Prompt(trained["chosen"]), inputs))
     for split, prompts in inputs.judged().items():
@@ -110,15 +142,7 @@ def run_cell(
         per_prompt.extend(prompt_rows(plan.method, plan.seed, split, prompts, matrix, seconds))
         warnings.extend(cell_warnings(plan.name, split, matrix))
     summary = robustness_row(plan.method, plan.seed, "test", matrices, threshold)
-    result = {"rows": rows, "per_prompt": per_prompt, "robustness": [summary], "warnings": warnings}
-    write_json(done, result)
-    write_card(plan, config, inputs, folder, folder / weights_name(config))
-    reporter.finish(plan.name, _outcome(rows[0]))
-    return result
-
-
-def _summarised(cell: dict[str, Any], threshold: float) -> bool:
-    return "robustness" in cell and cell["rows"][0]["top_threshold"] == threshold
+    return {"rows": rows, "per_prompt": per_prompt, "robustness": [summary], "warnings": warnings}
 
 
 def _twin_warning(plan: CellPlan, chosen: Prompt, inputs: Inputs) -> list[str]:
@@ -147,6 +171,9 @@ def train_cell(
     Returns:
         The content of ``train.json``, see :class:`paft.train.sft.Trained`; zeros for a method that does
         not train.
+
+    Raises:
+        DivergedError: If training diverged, now or in a former call.
     """
     method = METHODS[plan.method]
     if method.schedule is None or plan.seed is None:
@@ -155,7 +182,8 @@ def train_cell(
     output = folder / weights_name(config)
     if record.exists() and output.exists():
         remove_checkpoints(output)  # a kill may have come between the record and this
-        return dict(read_json(record, "training record"))
+        return read_record(record, "training record", TRAINED)
+    check_not_failed(folder)
     from paft.train.course import Beside
     from paft.train.sft import fine_tune
 
@@ -169,18 +197,27 @@ def train_cell(
     adapt = config.train.adapt
     full_precision = adapt.method == "full" or config.train.precision == "float32"
     language_model = load_model(
-        config.model, full_precision=full_precision, quantised=adapt.quantised, chat=config.chat
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    trained = fine_tune(
-        language_model, inputs.train, prompts, settings,
-        seed=plan.seed, output=output, on_step=pace, keep_checkpoints=True,
-        validation=inputs.validated(), beside=Beside(
-            inputs.task.prompts[0], inputs.bank.require("train"), partial(reporter.stage, plan.name, "train")
-        ),
+        config.model, full_precision=full_precision, quantised=adapt.quantised, chat=config.chat,
+        trust_remote_code=config.trust_remote_code,
     )  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = Beside(
+        inputs.task.prompts[0], inputs.bank.require("train"), partial(reporter.stage, plan.name, "train")
+    )
+    try:
+        trained = fine_tune(
+            language_model, inputs.train, prompts, settings,
+            seed=plan.seed, output=output, on_step=pace, keep_checkpoints=True,
+            validation=inputs.validated(), beside=beside,
+        )  # fmt: skip
+    except DivergedError as error:
+        if processes()[0] == 0:
+            give_up(folder, output, error)
+        raise
     reporter.advance(trained.steps - pace.step)
     told = dataclasses.asdict(trained) | ({} if chosen is None else {"chosen": chosen.template})
+    if not trained.damaged:
+        del told["damaged"]
     write_json(record, told)
     remove_checkpoints(output)
     return told
@@ -205,12 +242,13 @@ def _judge(
     folder: Path, weights: Path | None, reporter: Reporter,
 ) -> tuple[Matrix, float]:  # fmt: skip
     """Score one split with what lies on disk, so that what is judged is what gets deployed."""
+    trusted = config.trust_remote_code
 
     def load() -> LanguageModel:
         reporter.stage(plan.name, f"judge on {split} prompts", len(prompts) * len(inputs.test))
         if weights is None or config.train.adapt.method != "full":
-            return load_model(config.model, weights, chat=config.chat)
-        return load_model(str(weights), chat=config.chat)
+            return load_model(config.model, weights, chat=config.chat, trust_remote_code=trusted)
+        return load_model(str(weights), chat=config.chat, trust_remote_code=trusted)
 
     return judge(
         load, inputs.task, prompts, inputs.test,

@@ -45,13 +45,15 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
     from paft.train.variation import variation
 
     inputs = load_inputs(config, task, bank, judge=False, methods=[only_method(config)])
-    check_model(config.model, config.chat)
+    check_model(config.model, config.chat, trust_remote_code=config.trust_remote_code)
     method = METHODS[only_method(config)]
     settings = method.settings(config.train)
     prompts = inputs.training_prompts(method, settings, seed=only_seed(config))
     size, steps = len(inputs.train), -(-len(inputs.train) // settings.batch_size)
     schedule = make_schedule(settings, prompts, seed=only_seed(config), examples=size)
-    encoder = load_encoder(config.model, settings.max_length, config.chat)
+    encoder = load_encoder(
+        config.model, settings.max_length, config.chat, trust_remote_code=config.trust_remote_code
+    )
     varied = variation(settings, prompts, only_seed(config))
     dataset = RenderedExamples(inputs.train, prompts, encoder, varied)
     looked = preview(dataset, schedule, settings.batch_size)
@@ -114,7 +116,7 @@ def _memory(config: RunConfig, *, longest: int, answer: int) -> dict[str, Any]:
     from paft.train.memory import estimate_memory, fitting_micro_batch, free_memory, shape_of
 
     train, accelerated = config.train, torch.accelerator.is_available()
-    shape = shape_of(config.model, train.adapt)
+    shape = shape_of(config.model, train.adapt, trust_remote_code=config.trust_remote_code)
     devices = max(1, torch.accelerator.device_count()) if accelerated else 1
     batch = max(1, train.batch_size // devices)
 

@@ -21,7 +21,6 @@ import numpy as np
 
 from paft.bank import Bank
 from paft.evaluate.runner import judge
-from paft.files import read_json
 from paft.grid.cell import CellPlan, train_cell
 from paft.grid.executors import threads_each
 from paft.grid.inputs import Inputs, take
@@ -30,6 +29,7 @@ from paft.grid.plan import Job, RunPlan
 from paft.grid.work import finished
 from paft.model import load_model
 from paft.progress import Silent
+from paft.shape import CELL, read_record
 
 PROBE_STEPS = 6
 PROBE_PROMPTS, PROBE_EXAMPLES = 4, 16
@@ -107,9 +107,9 @@ def recorded_seconds(job: Job) -> Seconds:
     Raises:
         DataError: If it is not finished or its record cannot be read.
     """
-    rows = read_json(job.folder / "cell.json", "cell")["rows"]
+    rows = read_record(job.folder / "cell.json", "cell", CELL)["rows"]
     choice = job.folder / "choice.json"
-    chosen = read_json(choice, "choice").get("seconds", 0.0) if choice.exists() else 0.0
+    chosen = read_record(choice, "choice", {}).get("seconds", 0.0) if choice.exists() else 0.0
     return Seconds(rows[0]["train_seconds"], sum(row["eval_seconds"] for row in rows), chosen)
 
 
@@ -189,7 +189,8 @@ def probe(run: RunPlan, inputs: Inputs, threads: int) -> Pace:
             trained = train_cell(plan, config, few, Path(folder), Silent())["seconds"] / len(few.train)
         prompts = few.bank.prompts("test")
         _, judged = judge(
-            lambda: load_model(config.model, chat=config.chat), few.task, prompts, few.test,
+            lambda: load_model(config.model, chat=config.chat, trust_remote_code=config.trust_remote_code),
+            few.task, prompts, few.test,
             folder=Path(folder), split="test", settings=config.evaluate, max_length=train.max_length,
         )  # fmt: skip
     return Pace(trained, judged / (len(prompts) * len(few.test)))

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from paft.adapter import check_base, check_before_loading
 from paft.bank import Bank, load_bank
 from paft.bank.diversity import embed_prompts
 from paft.chat import check_chat
@@ -40,8 +41,10 @@ from paft.grid.cell import Reporter
 from paft.grid.identity import FREE, task_identity
 from paft.grid.inputs import bank_file, sample
 from paft.grid.repeats import count_repeats, repeats_warning
-from paft.grid.runner import claim_output
+from paft.grid.runner import claim_output, working_in
 from paft.model import LanguageModel, check_model, load_encoder, load_model, model_fingerprint, resolve_model
+from paft.model_files import hub_commit
+from paft.names import folder_name, short_name
 from paft.progress import Silent
 from paft.prompt import Prompt
 from paft.quantised import four_bit, trained_quantised
@@ -63,7 +66,9 @@ class EvaluateConfig(Schema):
         bank: A bank file; by default the built-in task's bank.
         split: Prompts to judge on.
         model: A folder, a Hub id or ``tiny``.
+        trust_remote_code: Whether code in the model's folder may be run on this machine.
         adapter: Folder of a PEFT adapter on top of it.
+        any_base: Put the adapter on another base than it was tuned on too.
         backend: What runs the model: ``hf`` (Transformers in this process), ``vllm``
             (:mod:`paft.evaluate.vllm`) or ``openai``, any OpenAI-compatible server, whose models are
             judged by what they write (:mod:`paft.evaluate.server`).
@@ -83,7 +88,9 @@ class EvaluateConfig(Schema):
     bank: str | None = None
     split: Literal["train", "validation", "test", "adversarial"] = "test"
     model: str = BUILTIN_MODEL
+    trust_remote_code: bool = False
     adapter: str | None = None
+    any_base: bool = False
     backend: Literal["hf", "vllm", "openai"] = "hf"
     server: Server = Server()
     output: str
@@ -139,7 +146,9 @@ class EvaluateConfig(Schema):
     @property
     def name(self) -> str:
         """What rows and folders call the model."""
-        return Path(self.adapter or self.model).name
+        if self.backend == "openai":  # an id there, even if a folder has the same name here
+            return short_name(Path(self.model).name, "model")
+        return folder_name(self.adapter or self.model, "model")
 
 
 def evaluate(
@@ -172,22 +181,24 @@ def evaluate(
         reporter.finish(task.name, f"warning: {warning}")
     output = Path(config.output)
     first = processes()[0] == 0
-    if first:
-        claim_output(output, _identity(config, task, bank, data_fingerprint(examples)))
-        write_text(output / "config.yaml", config.to_yaml())
-        bank.save(output / "bank.jsonl")
-    results: dict[str, Any] = {
-        "schema": 1,
-        "task": task.name,
-        "model": config.model,
-        "bank_fingerprint": bank.fingerprint,
-        "config": config.model_dump(mode="json"),
-        "environment": environment(),
-        **_judge_splits(config, task, bank, examples, reporter),
-    }
-    results["warnings"] = [*warnings, *results["warnings"]]
-    if first:
-        write_json(output / "results.json", results)
+    with working_in(output):
+        if first:
+            claim_output(output, _identity(config, task, bank, data_fingerprint(examples)))
+            write_text(output / "config.yaml", config.to_yaml())
+            bank.save(output / "bank.jsonl")
+        results: dict[str, Any] = {
+            "schema": 1,
+            "task": task.name,
+            "model": config.model,
+            "bank_fingerprint": bank.fingerprint,
+            "config": config.model_dump(mode="json"),
+            "environment": environment(),
+            **({} if config.backend == "openai" else hub_commit(config.model)),
+            **_judge_splits(config, task, bank, examples, reporter),
+        }
+        results["warnings"] = [*warnings, *results["warnings"]]
+        if first:
+            write_json(output / "results.json", results)
     return results
 
 
@@ -220,7 +231,9 @@ def _check_answers(config: EvaluateConfig, task: Task, examples: Sequence[Exampl
     """Refuse answers that the tokenizer cannot tell apart or that do not fit; a server tells neither."""
     if config.backend == "openai":
         return []
-    encoder = load_encoder(config.model, config.max_length, config.chat)
+    encoder = load_encoder(
+        config.model, config.max_length, config.chat, trust_remote_code=config.trust_remote_code
+    )
     if task.answer.closed and not config.evaluate.generate:
         check_options(encoder, task, examples)
         return []
@@ -247,15 +260,26 @@ def _check_judged(config: EvaluateConfig) -> None:
         import_vllm()
     for weights in filter(None, (config.adapter, resolve_model(config.model))):
         check_chat(Path(weights), config.chat)
-    check_model(config.model, config.chat)
+    check_model(config.model, config.chat, trust_remote_code=config.trust_remote_code)
+    if config.adapter is not None:
+        check_before_loading(
+            Path(config.adapter), config.model,
+            any_base=config.any_base, trust_remote_code=config.trust_remote_code,
+        )  # fmt: skip
 
 
 def _load(config: EvaluateConfig) -> LanguageModel | VllmModel | ServedModel:
     if config.backend == "openai":
         return config.served
     if config.backend == "vllm":
-        return load_vllm(config.model, config.adapter, max_length=config.max_length, chat=config.chat)
-    return load_model(config.model, config.adapter, chat=config.chat)
+        return load_vllm(
+            config.model, config.adapter, max_length=config.max_length, chat=config.chat,
+            trust_remote_code=config.trust_remote_code, any_base=config.any_base,
+        )  # fmt: skip
+    return load_model(
+        config.model, config.adapter, chat=config.chat,
+        trust_remote_code=config.trust_remote_code, any_base=config.any_base,
+    )  # fmt: skip
 
 
 def _judge_splits(
@@ -282,8 +306,12 @@ def _judge_splits(
             folder=Path(config.output) / "cells" / name, split=split, settings=config.evaluate,
             max_length=config.max_length, on_cells=reporter.advance, chosen=chosen,
         )  # fmt: skip
+    of_base = None
+    if config.adapter is not None:
+        of_base = check_base(Path(config.adapter), config.model, any_base=config.any_base)
     about = {
-        "warnings": [t for split in splits for t in cell_warnings(name, split, matrices[split])],
+        "warnings": [*filter(None, [of_base])]
+        + [t for split in splits for t in cell_warnings(name, split, matrices[split])],
         "judging": judging(task, config.backend, config.evaluate.generate)
         | answer_figures(matrices[config.split]),
     }
@@ -308,7 +336,8 @@ def _covariates(prompts: Sequence[Prompt]) -> np.ndarray:
 
 def _identity(config: EvaluateConfig, task: Task, bank: Bank, examples: str) -> dict[str, Any]:
     """Everything a cell depends on, by name."""
-    others = {"output", "task", "data", "bank", "evaluate", "server"}
+    others = {"output", "task", "data", "bank", "evaluate", "server", "any_base"}
+    others |= set() if config.trust_remote_code else {"trust_remote_code"}  # as before there was any
     settings = config.model_dump(mode="json", exclude=others)
     adapter = None if config.adapter is None else model_fingerprint(config.adapter)
     served = config.backend == "openai"

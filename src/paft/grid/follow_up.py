@@ -29,7 +29,8 @@ def next_command(config: RunConfig) -> list[str]:
     weights = Path(config.output) / weights_name(config)
     whole = config.train.adapt.method == "full"
     lines = [f"{'Model' if whole else 'Adapter'}: {weights}"]
-    if not load_bank(Path(config.output) / "bank.jsonl").prompts("test"):
+    bank = Path(config.output) / "bank.jsonl"
+    if bank.exists() and not load_bank(bank).prompts("test"):
         return [*lines, "Judge it: the bank has no test prompts; `paft evaluate --bank` takes one that has"]
     model = ["--model", str(weights)] if whole else ["--model", config.model, "--adapter", str(weights)]
     judged = str(Path(config.output) / "judged")
@@ -43,7 +44,10 @@ def _shared(config: RunConfig) -> list[str]:
     for name, field in EvaluateConfig.model_fields.items():
         value = getattr(config, name, None)
         if name in RunConfig.model_fields and name not in _APART and value not in (None, field.default):
-            found += [f"--{name}", value] if name in _OPTIONS else _set(name, value)
+            if value is True:
+                found.append(f"--{name.replace('_', '-')}")
+            else:
+                found += [f"--{name}", value] if name in _OPTIONS else _set(name, value)
     return found
 
 
@@ -96,7 +100,8 @@ def deploy_command(config: RunConfig) -> list[str]:
         return _merge(
             "Deploy the model, the adapter merged into it, since vLLM runs no adapter of this kind:", weights
         )
-    served = ["vllm", "serve", base, "--enable-lora", "--max-lora-rank", str(rank)]
+    code = ["--trust-remote-code"] if config.trust_remote_code else []
+    served = ["vllm", "serve", base, *code, "--enable-lora", "--max-lora-rank", str(rank)]
     return [
         "Deploy the adapter:",
         f"  {shlex.join([*served, '--lora-modules', _module(method, weights)])}",

@@ -16,7 +16,7 @@ from typing import Any
 from paft.evaluate.report.data import MethodFigures, Report
 from paft.evaluate.report.data import gather as gather_report
 from paft.evaluate.report.folder import read_matrices
-from paft.files import read_json, write_json, write_text
+from paft.files import write_json, write_text
 from paft.grid.cell import plan_cells, run_cell
 from paft.grid.differences import Side, difference_rows, sides_of, task_differences
 from paft.grid.grid_file import GridFile
@@ -28,6 +28,7 @@ from paft.grid.table import FIGURES, grid_page, markdown, table_rows
 from paft.grid.work import error_file, finished, recorded_error
 from paft.progress import Silent
 from paft.record import environment
+from paft.shape import read_record
 
 KEPT: dict[str, Any] = {"rows": [], "robustness": [], "warnings": [], "judging": None, "environment": None}
 """What is kept of a run's results, with what stands for it where no cell is finished."""
@@ -88,7 +89,7 @@ def _results_of(run: RunPlan, inputs: Inputs) -> dict[str, Any] | None:
     cells = [run_cell(job.cell, run.config, inputs, job.folder, Silent()) for job in jobs]
     path = Path(run.config.output) / "results.json"
     if path.exists() and path.with_name("report.html").exists():
-        saved: dict[str, Any] = read_json(path, "results")
+        saved = read_record(path, "results", {"rows": [], "config": {}})
         rows = [row for cell in cells for row in cell["rows"]]
         if saved["rows"] == rows and saved["config"] == run.config.model_dump(mode="json"):
             return saved
@@ -101,7 +102,7 @@ def _read(run: RunPlan, results: Mapping[str, Any]) -> tuple[dict[str, dict[str,
     matrices = read_matrices(folder, results)
     report = gather_report(results, matrices)
     tell_cards(run.config, report.headline)  # a kill may have come between the results and this
-    data = read_json(folder / "run.json", "run identity")["test examples"]
+    data = read_record(folder / "run.json", "run identity", {"test examples": str})["test examples"]
     return _figures(report), sides_of(report, matrices, data)
 
 

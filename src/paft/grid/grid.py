@@ -9,6 +9,7 @@ Layout of the output folder (see :mod:`paft.grid.gather` for the gathered files)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,12 +22,12 @@ from paft.grid.executors import in_process, in_processes
 from paft.grid.gather import gather_grid
 from paft.grid.grid_file import GridFile
 from paft.grid.inputs import Inputs
-from paft.grid.lock import locked
 from paft.grid.plan import Job, RunPlan, origin, plan_jobs, plan_runs
 from paft.grid.ray_executor import on_ray, require_ray
 from paft.grid.reference import check_reference
 from paft.grid.runner import check_output, checked_inputs, identity, prepare
 from paft.grid.work import Outcome, finished
+from paft.lock import locked, sole_process
 from paft.progress import Silent
 
 
@@ -113,14 +114,16 @@ def run_grid(
         The content of the grid's ``results.json``; failures are in it, none is raised.
 
     Raises:
-        PaftError: If another call works on the output, it cannot be written, or Ray is lacking.
+        PaftError: If another process works in the output, it cannot be written, or Ray is lacking.
     """
     if execution.executor == "ray":
         require_ray()
     output = Path(checked.grid.output)
-    with locked(output / "grid.lock", f"another `paft grid` works on {output}"):
+    with ExitStack() as held:
+        held.enter_context(locked(output / "grid.lock", f"another `paft grid` works in {output}"))
         write_text(output / "grid.yaml", checked.grid.to_yaml())
         for run in checked.runs:
+            held.enter_context(sole_process(Path(run.config.output)))
             prepare(run.config, checked.inputs[run.name])
         jobs = [job for job in checked.jobs if not finished(job)]
         for outcome in _outcomes(checked, jobs, execution, reporter or Silent()):

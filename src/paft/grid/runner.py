@@ -10,22 +10,24 @@ Layout of the output folder::
     config.yaml   resolved configuration        results.json  all figures
     run.json      identity: what must not change report.html   table and plot
     bank.jsonl    the bank, frozen              cells/<method>-<seed>/...
+    .lock         keeps a second process out, empty
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from paft.bank import Bank, near_duplicates_across, near_warnings
 from paft.config import RunConfig
-from paft.errors import ResumeError
+from paft.errors import DivergedError, ResumeError
 from paft.evaluate.report import read_verdict, write_report
 from paft.evaluate.rows import judging
 from paft.evaluate.runner import processes
-from paft.files import disk_error, read_json, write_json, write_text
+from paft.files import disk_error, write_json, write_text
 from paft.grid.answer_tokens import check_lengths, check_options
 from paft.grid.baselines.choice import check_chooser
 from paft.grid.card import tell_verdict
@@ -33,11 +35,16 @@ from paft.grid.cell import CellPlan, Reporter, plan_cells, run_cell, weights_nam
 from paft.grid.identity import FREE, changes, choice_identity, task_identity, told
 from paft.grid.inputs import Inputs, load_inputs
 from paft.grid.methods import METHODS
+from paft.lock import LOCK, sole_process
 from paft.model import check_model, load_encoder, model_fingerprint
+from paft.model_files import hub_commit, sampled_fingerprint
+from paft.part import parts
 from paft.progress import Silent
 from paft.quantised import four_bit
 from paft.record import environment
+from paft.shape import read_record
 from paft.task import Task, data_fingerprint
+from paft.train.adapt import check_adapt
 
 CELL_LISTS = ("rows", "per_prompt", "robustness", "warnings")  # what every cell brings
 
@@ -63,19 +70,27 @@ def run(
     Raises:
         PaftError: If an input is unusable; nothing is written before all inputs were checked.
         ResumeError: If the output folder belongs to another configuration.
+        DivergedError: If every trial failed; one that did is named in the results, and the others run.
+        PaftError: If another process works in it.
     """
     reporter = reporter or Silent()
     inputs = checked_inputs(config, task, bank)
-    prepare(config, inputs)
-    for warning in inputs.warnings:
-        reporter.finish(inputs.task.name, f"warning: {warning}")
-    cells = []
-    for plan in plan_cells(config):
-        try:
-            cells.append(run_cell(plan, config, inputs, cell_folder(config, plan), reporter))
-        except OSError as error:
-            raise disk_error(cell_folder(config, plan), error) from error
-    return gather_run(config, inputs, cells)
+    with working_in(Path(config.output)):
+        prepare(config, inputs)
+        for warning in inputs.warnings:
+            reporter.finish(inputs.task.name, f"warning: {warning}")
+        cells, failures = [], {}
+        for plan in plan_cells(config):
+            try:
+                cells.append(run_cell(plan, config, inputs, cell_folder(config, plan), reporter))
+            except DivergedError as error:  # the other cells do not depend on it
+                failures[plan.name] = str(error)
+                reporter.finish(plan.name, f"failed: {error}")
+            except OSError as error:
+                raise disk_error(cell_folder(config, plan), error) from error
+        if not cells:
+            raise DivergedError(f"no trial has figures: {'; '.join(failures.values())}")
+        return gather_run(config, inputs, cells, failures)
 
 
 def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | None = None) -> Inputs:
@@ -90,18 +105,30 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
         PaftError: If an input is unusable.
     """
     inputs = load_inputs(config, task, bank)
-    check_model(config.model, config.chat)
-    if config.train.adapt.quantised:
-        four_bit()
+    check_trained(config)
     for plan in plan_cells(config):
         chooser = METHODS[plan.method].chooser
         if chooser is not None and not (cell_folder(config, plan) / "choice.json").exists():
             check_chooser(chooser, config, inputs.generators)
-    encoder = load_encoder(config.model, config.train.max_length, config.chat)
+    encoder = load_encoder(
+        config.model, config.train.max_length, config.chat, trust_remote_code=config.trust_remote_code
+    )
     check_options(encoder, inputs.task, inputs.train, inputs.test)
     if inputs.task.answer.closed and not config.evaluate.generate:
         return inputs
     return dataclasses.replace(inputs, warnings=check_lengths(encoder, inputs.task, inputs.test))
+
+
+def check_trained(config: RunConfig) -> None:
+    """Refuse a model that cannot be had, or not with the adapter it is to get; no weights are loaded.
+
+    Raises:
+        PaftError: Saying why.
+    """
+    check_model(config.model, config.chat, trust_remote_code=config.trust_remote_code)
+    if config.train.adapt.quantised:
+        four_bit()
+    check_adapt(config.model, config.train.adapt, trust_remote_code=config.trust_remote_code)
 
 
 def prepare(config: RunConfig, inputs: Inputs) -> None:
@@ -118,18 +145,39 @@ def prepare(config: RunConfig, inputs: Inputs) -> None:
     inputs.bank.save(output / "bank.jsonl")
 
 
+@contextmanager
+def working_in(output: Path) -> Iterator[None]:
+    """Keep other processes out of an output folder while the block runs; see :mod:`paft.lock`.
+
+    Raises:
+        ResumeError: If it holds files of something else, which gets no lock put beside it.
+        PaftError: If another process works in it.
+    """
+    rank = processes()[0]
+    if rank == 0:
+        _begun(output)
+    with sole_process(output, rank=rank):
+        yield
+
+
 def cell_folder(config: RunConfig, plan: CellPlan) -> Path:
     """Return where a cell of a run lies."""
     return Path(config.output) / "cells" / plan.name
 
 
-def gather_run(config: RunConfig, inputs: Inputs, cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def gather_run(
+    config: RunConfig,
+    inputs: Inputs,
+    cells: Sequence[Mapping[str, Any]],
+    failures: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Write ``results.json`` and ``report.html`` of finished cells.
 
     Args:
         config: What was compared.
         inputs: What it was compared on.
         cells: What :func:`paft.grid.cell.run_cell` returned.
+        failures: What other cells failed of, by their name.
 
     Returns:
         The content of ``results.json``.
@@ -137,6 +185,8 @@ def gather_run(config: RunConfig, inputs: Inputs, cells: Sequence[Mapping[str, A
     output = Path(config.output)
     gathered = {key: [item for cell in cells for item in cell[key]] for key in CELL_LISTS}
     near = near_duplicates_across(inputs.bank)
+    failed = [{"cell": cell, "error": error} for cell, error in (failures or {}).items()]
+    lost = [f"{failure['cell']} failed and has no figures: {failure['error']}" for failure in failed]
     results = {
         "schema": 1,
         "task": inputs.task.name,
@@ -148,6 +198,7 @@ def gather_run(config: RunConfig, inputs: Inputs, cells: Sequence[Mapping[str, A
         ],
         "warnings": [
             *near_warnings(inputs.bank, near),
+            *lost,
             *inputs.warnings,
             *inputs.repeats,
             *gathered.pop("warnings"),
@@ -155,6 +206,8 @@ def gather_run(config: RunConfig, inputs: Inputs, cells: Sequence[Mapping[str, A
         "judging": judging(inputs.task, generate=config.evaluate.generate),
         "config": config.model_dump(mode="json"),
         "environment": environment(),
+        **hub_commit(config.model),
+        **({"failures": failed} if failed else {}),
         **gathered,
     }
     write_json(output / "results.json", results)
@@ -183,6 +236,7 @@ def identity(config: RunConfig, inputs: Inputs, methods: tuple[str, ...] | None 
         methods: Methods that are planned; by default those of the configuration.
     """
     apart = {"methods", "seeds", "output", "task", "data", "bank", "choose"}
+    apart |= set() if config.trust_remote_code else {"trust_remote_code"}  # as before there was any
     settings = config.model_dump(mode="json", exclude=apart)
     flat = {f"{key}.{k}": v for key in ("train", "evaluate") for k, v in settings.pop(key).items()}
     return {
@@ -209,7 +263,7 @@ def claim_output(output: Path, wanted: dict[str, Any]) -> None:
     if not check_output(output, wanted):
         write_json(path, wanted)
         return
-    found = read_json(path, "run identity")
+    found = read_record(path, "run identity", {})
     # What a former version, or a run of fewer methods, did not tell is known from now on.
     known = {**found, **{key: value for key, value in wanted.items() if found.get(key) is None}}
     if known != found:
@@ -222,12 +276,10 @@ def check_output(output: Path, wanted: dict[str, Any]) -> bool:
     Raises:
         ResumeError: If it belongs to other inputs or holds files of something else.
     """
-    path = output / "run.json"
-    if not path.exists():
-        if output.exists() and (not output.is_dir() or any(_foreign(f) for f in output.iterdir())):
-            raise ResumeError(f"output {output} is not empty and holds no PAFT run: choose another --output")
+    if not _begun(output):
         return False
-    found = read_json(path, "run identity")
+    found = dict(read_record(output / "run.json", "run identity", {}))
+    found |= {key: wanted[key] for key in ("model files", "adapter files") if _as_before(key, found, wanted)}
     changed = changes(found, wanted)
     if changed:
         shown = "; ".join(told(key, found.get(key), wanted.get(key)) for key in changed[:4])
@@ -238,6 +290,23 @@ def check_output(output: Path, wanted: dict[str, Any]) -> bool:
     return True
 
 
-def _foreign(path: Path) -> bool:
-    """Whether a file is not ours: what kill -9 leaves of our first write is (see ``paft.files``)."""
-    return not (path.name.startswith(".run.json.") and path.name.endswith(".part"))
+def _as_before(key: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a model is the one that a former version wrote down, from samples of its weights."""
+    name = wanted.get(key.split()[0])
+    return isinstance(name, str) and key in found and found[key] == sampled_fingerprint(name)
+
+
+def _begun(output: Path) -> bool:
+    """Return whether a run was begun in an output folder; False if it is free.
+
+    Raises:
+        ResumeError: If it holds files of something else.
+    """
+    path = output / "run.json"
+    if path.exists():
+        return True
+    if output.exists():
+        left = {path.with_name(LOCK), *parts(path)} if output.is_dir() else set()
+        if not output.is_dir() or set(output.iterdir()) - left:
+            raise ResumeError(f"output {output} is not empty and holds no PAFT run: choose another --output")
+    return False

@@ -4,7 +4,7 @@ Layout of the output folder::
 
     config.yaml   resolved configuration        train.json  what the training did
     run.json      identity: what must not change adapter/   the result; model/ when all is trained
-    bank.jsonl    the bank, frozen
+    bank.jsonl    the bank, frozen              .lock       keeps a second process out, empty
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ from paft.grid.card import write_card
 from paft.grid.cell import CellPlan, Reporter, train_cell, weights_name
 from paft.grid.inputs import Inputs, load_inputs
 from paft.grid.methods import METHODS
-from paft.grid.runner import claim_output, identity
-from paft.model import check_model, load_encoder
+from paft.grid.runner import check_trained, claim_output, identity, working_in
+from paft.model import load_encoder
 from paft.progress import Silent
-from paft.quantised import four_bit
 from paft.task import Task
 
 
@@ -51,26 +50,28 @@ def train(
     Raises:
         PaftError: If an input is unusable; nothing is written before all inputs were checked.
         ResumeError: If the output folder belongs to another configuration.
+        PaftError: If another process works in it.
     """
     reporter = reporter or Silent()
     plan = CellPlan(only_method(config), only_seed(config))
     inputs = load_inputs(config, task, bank, judge=False, methods=[plan.method])
-    check_model(config.model, config.chat)
-    encoder = load_encoder(config.model, config.train.max_length, config.chat)
+    check_trained(config)
+    encoder = load_encoder(
+        config.model, config.train.max_length, config.chat, trust_remote_code=config.trust_remote_code
+    )
     check_options(encoder, inputs.task, inputs.train)
-    if config.train.adapt.quantised:
-        four_bit()  # refuses before anything is written
     output = Path(config.output)
-    if processes()[0] == 0:
-        claim_output(output, _identity(config, inputs))
-        write_text(output / "config.yaml", config.to_yaml())
-        inputs.bank.save(output / "bank.jsonl")
-    try:
-        trained = train_cell(plan, config, inputs, output, reporter)
-    except OSError as error:
-        raise disk_error(output, error) from error
-    if processes()[0] == 0:
-        write_card(plan, config, inputs, output, output / weights_name(config))
+    with working_in(output):
+        if processes()[0] == 0:
+            claim_output(output, _identity(config, inputs))
+            write_text(output / "config.yaml", config.to_yaml())
+            inputs.bank.save(output / "bank.jsonl")
+        try:
+            trained = train_cell(plan, config, inputs, output, reporter)
+        except OSError as error:
+            raise disk_error(output, error) from error
+        if processes()[0] == 0:
+            write_card(plan, config, inputs, output, output / weights_name(config))
     reporter.finish(inputs.task.name, _outcome(trained))
     return trained
 

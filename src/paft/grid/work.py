@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paft.config import RunConfig
-from paft.files import read_json, read_text, write_text
+from paft.files import read_text, write_text
 from paft.grid.cell import Reporter, run_cell
 from paft.grid.inputs import Inputs, load_inputs
-from paft.grid.lock import locked
 from paft.grid.plan import Job
+from paft.lock import locked
 from paft.progress import Silent
+from paft.shape import CELL, read_record
 
 ORPHAN = 30.0  # seconds a cell waits for a process of a killed grid to be gone
 
@@ -90,7 +91,7 @@ def recorded_error(job: Job) -> str:
 def finished(job: Job) -> bool:
     """Whether a cell is done, here or in an earlier call."""
     path = job.folder / "cell.json"
-    return path.exists() and "robustness" in read_json(path, "cell")
+    return path.exists() and "robustness" in read_record(path, "cell", CELL)
 
 
 def work(job: Job, inputs: Callable[[RunConfig], Inputs], reporter: Reporter | None = None) -> Outcome:

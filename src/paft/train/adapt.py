@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 from paft.config import Adapt
 from paft.errors import ConfigError
 from paft.quantised import is_quantised
+from paft.schema import nearest
+from paft.weights import empty_model
 
 if TYPE_CHECKING:
     from peft import LoraConfig
@@ -34,9 +36,7 @@ def adapted(model: PreTrainedModel, adapt: Adapt) -> PreTrainedModel:
         return model
     from peft import get_peft_model, prepare_model_for_kbit_training
 
-    for name in adapt.modules_to_save or ():
-        if not any(f".{module}".endswith(f".{name}") for module, _ in model.named_modules()):
-            raise ConfigError(f"train.adapt.modules_to_save: the model has no module named {name!r}")
+    check_names(model, adapt)
     if adapt.quantised:
         # Layers that stay whole, such as norms, get float32; checkpointing is the trainer's matter.
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
@@ -47,6 +47,41 @@ def adapted(model: PreTrainedModel, adapt: Adapt) -> PreTrainedModel:
         raise ConfigError(
             f"train.adapt.targets: {str(error).splitlines()[0]} (got {config.target_modules!r})"
         ) from error
+
+
+def check_names(model: PreTrainedModel, adapt: Adapt) -> None:
+    """Refuse names of modules that the model does not have: peft is content with one that it has.
+
+    Raises:
+        ConfigError: Naming the key, the name and one that is near.
+    """
+    modules = [name for name, _ in model.named_modules() if name]
+    named = {"targets": adapt.targets, "modules_to_save": adapt.modules_to_save or ()}
+    for key, names in named.items():
+        for name in () if isinstance(names, str) else names:  # text is all-linear or a regular expression
+            if any(f".{module}".endswith(f".{name}") for module in modules):
+                continue
+            last = sorted({module.rpartition(".")[2] for module in modules})
+            known = [module for module in last if not module.isdigit()]
+            raise ConfigError(
+                f"train.adapt.{key}: the model has no module named {name!r}{nearest(name, known)}"
+            )
+
+
+def check_adapt(name: str, adapt: Adapt, *, trust_remote_code: bool = False) -> None:
+    """Refuse names of modules that a model does not have, before its weights are loaded.
+
+    Args:
+        name: Folder, Hub id or built-in name of the model.
+        adapt: What is to be trained.
+        trust_remote_code: Whether code in the model's folder may be run.
+
+    Raises:
+        ConfigError: As :func:`check_names`.
+    """
+    if adapt.method == "full" or (isinstance(adapt.targets, str) and not adapt.modules_to_save):
+        return
+    check_names(empty_model(name, trust_remote_code=trust_remote_code), adapt)
 
 
 def lora_config(adapt: Adapt) -> LoraConfig:

@@ -2,9 +2,9 @@
 
 A checkpoint is a folder ``step-<n>`` with what the Trainer saves (weights or adapter, optimiser,
 learning-rate schedule, random state of every process, log) and ``paft.json``: the inputs it was
-made from, the seconds of training so far and the size of every file. It is written under another
-name, forced to the disk and renamed, so a kill while writing leaves the former one. One whose files
-lack a byte, as a broken copy does, is passed over for the one before.
+made from, the seconds of training so far and the digest of every file. It is written under another
+name, forced to the disk and renamed, so a kill while writing leaves the former one. One with a file that
+lacks a byte or has another, as a broken copy or disk leaves it, is passed over for the one before.
 
 Order and prompts need no place in it: they are pure functions of (seed, epoch, step).
 
@@ -28,6 +28,7 @@ from paft.config import Train
 from paft.errors import DataError, ResumeError
 from paft.files import fingerprint, read_json, write_json
 from paft.model import LanguageModel, model_fingerprint
+from paft.model_files import file_digest
 from paft.prompt import Prompt
 from paft.task import Example, data_fingerprint
 
@@ -63,11 +64,13 @@ class Checkpoints:
     Attributes:
         folder: Holds them all and nothing else.
         inputs: What this run is made from; see :func:`training_inputs`.
+        damaged: Checkpoints that :meth:`latest` passed over, and what is wrong with each.
     """
 
     def __init__(self, folder: Path, inputs: Mapping[str, Any]) -> None:
         self.folder = folder
         self.inputs = inputs
+        self.damaged: tuple[str, ...] = ()
 
     def latest(self) -> Checkpoint | None:
         """Return the newest whole checkpoint; None where there is none.
@@ -75,7 +78,14 @@ class Checkpoints:
         Raises:
             ResumeError: If it was made from other inputs.
         """
-        found = next(filter(None, map(_read, _steps(self.folder))), None)
+        found, damaged = None, []
+        for folder in _steps(self.folder):
+            harm = damage(folder)
+            if harm is None:
+                found = _read(folder)
+                break
+            damaged.append(f"checkpoint {folder.name} was passed over: {harm}")
+        self.damaged = tuple(damaged)
         if found is None:
             return None
         then, now = dict(found.inputs), dict(self.inputs)
@@ -90,9 +100,9 @@ class Checkpoints:
 
     def make_room(self) -> None:
         """Delete all but the newest whole checkpoint, so that with the next there are two."""
-        whole = next(filter(None, map(_read, _steps(self.folder))), None)
+        whole = next((folder for folder in _steps(self.folder) if damage(folder) is None), None)
         for folder in _steps(self.folder):
-            if whole is None or folder != whole.folder:
+            if folder != whole:
                 shutil.rmtree(folder)
 
     def add(self, part: Path, step: int, seconds: float) -> None:
@@ -101,9 +111,9 @@ class Checkpoints:
         Raises:
             OSError: If the disk is full.
         """
-        sizes = {str(f.relative_to(part)): f.stat().st_size for f in part.rglob("*") if f.is_file()}
-        record = {"step": step, "seconds": round(seconds, 3), "files": sizes, "inputs": dict(self.inputs)}
-        write_json(part / RECORD, record)
+        record = {"step": step, "seconds": round(seconds, 3), "inputs": dict(self.inputs)}
+        files = {str(f.relative_to(part)): file_digest(f) for f in part.rglob("*") if f.is_file()}
+        write_json(part / RECORD, {**record, "files": files, "digest": fingerprint([record, files])})
         for path in (*part.rglob("*"), part):
             _sync(path)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -187,14 +197,27 @@ def _steps(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.name[5:]), reverse=True)
 
 
-def _read(folder: Path) -> Checkpoint | None:
-    """Return a checkpoint if every byte is there."""
+def damage(folder: Path) -> str | None:
+    """Return what is wrong with a checkpoint, in a few words; None for one whose every byte is as written."""
     try:
-        record = read_json(folder / RECORD, "checkpoint record")
-        whole = all((folder / name).stat().st_size == size for name, size in record["files"].items())
-    except (DataError, OSError):
-        return None
-    return Checkpoint(folder, record["step"], record["seconds"], record["inputs"]) if whole else None
+        record = dict(read_json(folder / RECORD, "checkpoint record"))
+        files, digest = record.pop("files"), record.pop("digest")
+        if fingerprint([record, files]) != digest:
+            return f"its record {RECORD} was changed"
+        for name, was in files.items():
+            if file_digest(folder / name) != was:
+                return f"its file {name} was changed"
+    except OSError as error:
+        return f"its file {Path(str(error.filename)).name} cannot be read ({error.strerror})"
+    except (DataError, ValueError, TypeError, KeyError, AttributeError):
+        return f"its record {RECORD} is missing or none of a checkpoint"
+    return None
+
+
+def _read(folder: Path) -> Checkpoint:
+    """Return a checkpoint that is whole."""
+    record = read_json(folder / RECORD, "checkpoint record")
+    return Checkpoint(folder, record["step"], record["seconds"], record["inputs"])
 
 
 def _sync(path: Path) -> None:

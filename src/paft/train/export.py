@@ -14,21 +14,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from paft.chat import RECORD
+from paft.adapter import CONFIG as ADAPTER_CONFIG
+from paft.adapter import RECORD, WEIGHTS, check_adapter, check_base, check_before_loading, put_adapter
 from paft.errors import ConfigError, ModelError
-from paft.files import disk_error, read_json, read_text, write_json, write_text
+from paft.files import new_folder, read_text, write_json, write_text
 from paft.grid.card import merged_card
-from paft.model import UNREADABLE, resolve_model
+from paft.model import resolve_model
 from paft.quantised import four_bit, trained_quantised
+from paft.shape import read_record
 from paft.train.hub import check_push, push
+from paft.weights import UNREADABLE, check_files_finite, load_weights, refuse_code
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
 Dtype = Literal["float32", "bfloat16", "float16"]
-ADAPTER_CONFIG = "adapter_config.json"
-ADAPTER_FILES = ("adapter_model.safetensors", "README.md", RECORD)
+ADAPTER_FILES = (WEIGHTS, "README.md", RECORD)
 PROBE_TOKENS = 32
 TOLERANCE = 1e-4  # of logits in float32, for logits up to 1 and relative to larger ones
 
@@ -43,12 +45,14 @@ class Exported:
         difference: Largest difference of a logit between merged model and adapter; None if nothing
             was merged.
         url: Where it lies on the Hub; None if it was not pushed.
+        warning: What there is to say of the adapter's base, if anything.
     """
 
     source: Path
     whole: bool
     difference: float | None = None
     url: str | None = None
+    warning: str | None = None
 
 
 def export(
@@ -61,6 +65,8 @@ def export(
     base: str | None = None,
     push_to: str | None = None,
     private: bool = False,
+    any_base: bool = False,
+    trust_remote_code: bool = False,
 ) -> Exported:
     """Write an adapter or a whole model to a folder, and to the Hub if asked.
 
@@ -73,6 +79,8 @@ def export(
         base: Base model of the adapter (a folder or Hub id), where another than it names.
         push_to: Repository on the Hub, ``owner/name``.
         private: Make the repository private, if it is new.
+        any_base: Take another base than the adapter was tuned on too.
+        trust_remote_code: Whether code in the model's folder may be run.
 
     Raises:
         ConfigError: If the source holds no weights, the output is there, or options do not fit.
@@ -85,21 +93,23 @@ def export(
     is_adapter = (weights / ADAPTER_CONFIG).exists()
     if dtype is not None and is_adapter and not merge:
         raise ConfigError("--dtype is for whole models, an adapter stays as it was trained: add --merge")
+    warning = None
     if is_adapter:
         base = resolve_model(base or _base_name(weights))
+        warning = _check_adapter(weights, base, any_base, trust_remote_code)
     if push_to is not None:
         check_push(push_to, base if is_adapter and not merge else None)
     difference = None
     if is_adapter and not merge:
-        _write(output, lambda part: _write_adapter(weights, str(base), part, renamed=base))
+        _write(output, lambda part: _write_adapter(weights, str(base), part, trust_remote_code))
     elif is_adapter:
-        model, difference = merged(weights, str(base))
-        _write(output, lambda part: _write_model(model, weights, str(base), dtype, part))
+        model, difference = merged(weights, str(base), trust_remote_code=trust_remote_code)
+        _write(output, lambda part: _write_model(model, weights, str(base), dtype, part, trust_remote_code))
     else:
-        whole = _load(str(weights))
-        _write(output, lambda part: _write_model(whole, weights, str(weights), dtype, part))
+        whole = _load(str(weights), trust_remote_code=trust_remote_code)
+        _write(output, lambda p: _write_model(whole, weights, str(weights), dtype, p, trust_remote_code))
     url = push(output, push_to, private=private) if push_to is not None else None
-    return Exported(weights, merge or not is_adapter, difference, url)
+    return Exported(weights, merge or not is_adapter, difference, url, warning)
 
 
 def find_weights(source: Path, cell: str | None = None) -> Path:
@@ -127,18 +137,16 @@ def find_weights(source: Path, cell: str | None = None) -> Path:
     return found[cell]
 
 
-def merged(adapter: Path, base: str) -> tuple[PreTrainedModel, float]:
+def merged(adapter: Path, base: str, *, trust_remote_code: bool = False) -> tuple[PreTrainedModel, float]:
     """Return the base with the adapter merged into it, in float32, and how far its logits are off.
 
     Raises:
         ModelError: If the base or the adapter cannot be loaded, the adapter is of a kind that
             cannot be merged, or the merged model gives other logits.
     """
-    from peft import PeftModel
-
-    loaded = _load(base, quantised=trained_quantised(adapter))
+    loaded = _load(base, quantised=trained_quantised(adapter), trust_remote_code=trust_remote_code)
+    model = put_adapter(loaded, adapter).eval()
     try:
-        model: Any = PeftModel.from_pretrained(loaded, str(adapter)).eval()
         before = _probe(model)
         _untie_base(model)
         plain: PreTrainedModel = model.merge_and_unload(safe_merge=True)
@@ -157,27 +165,38 @@ def merged(adapter: Path, base: str) -> tuple[PreTrainedModel, float]:
 
 
 def _base_name(adapter: Path) -> str:
-    if not (adapter / "adapter_model.safetensors").exists():
-        raise ModelError(f"{adapter} has no adapter_model.safetensors; pickled weights are not read")
-    name = read_json(adapter / ADAPTER_CONFIG, "adapter configuration").get("base_model_name_or_path")
+    check_adapter(adapter)
+    name = read_record(adapter / ADAPTER_CONFIG, "adapter configuration", {}).get("base_model_name_or_path")
     if not name:
         raise ConfigError(f"{adapter / ADAPTER_CONFIG} names no base model: give it by --base")
     return str(name)
 
 
-def _load(name: str, *, quantised: bool = False) -> PreTrainedModel:
+def _check_adapter(adapter: Path, base: str, any_base: bool, trusted: bool) -> str | None:
+    """Refuse an adapter that is damaged or not the base's; return what there is to say of its base."""
+    from transformers import AutoConfig
+
+    try:
+        AutoConfig.from_pretrained(base, trust_remote_code=trusted)
+    except UNREADABLE as error:  # an adapter may go out where its base does not lie
+        refuse_code(base, error)
+        check_base(adapter, base, any_base=any_base)
+        check_files_finite(str(adapter))
+        return f"{adapter} was not compared with its base {base}, which is out of reach"
+    return check_before_loading(adapter, base, any_base=any_base, trust_remote_code=trusted)
+
+
+def _load(name: str, *, quantised: bool = False, trust_remote_code: bool = False) -> PreTrainedModel:
     """Load weights in float32, out of any quantisation."""
     import torch
-    from transformers import AutoModelForCausalLM
 
     how = {"quantization_config": four_bit()} if quantised else {}
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            name, dtype=torch.float32, use_safetensors=True, **how
-        )
+        model: Any = load_weights(name, trust_remote_code=trust_remote_code, dtype=torch.float32, **how)
         if getattr(model, "hf_quantizer", None) is not None:
             model = model.dequantize(dtype=torch.float32)
     except (*UNREADABLE, RuntimeError) as error:
+        refuse_code(name, error)
         raise ModelError(
             f"the model {name} cannot be loaded ({_first_line(error)}): check its path or id, or give the "
             "base of an adapter by --base"
@@ -218,53 +237,50 @@ def _untie_config(model: Any) -> None:
             config.tie_word_embeddings = False
 
 
-def _write_adapter(weights: Path, tokenizer: str, part: Path, *, renamed: str | None) -> None:
-    settings = read_json(weights / ADAPTER_CONFIG, "adapter configuration")
-    write_json(part / ADAPTER_CONFIG, settings | {"base_model_name_or_path": renamed})
+def _write_adapter(weights: Path, base: str, part: Path, trusted: bool) -> None:
+    settings = read_record(weights / ADAPTER_CONFIG, "adapter configuration", {})
+    write_json(part / ADAPTER_CONFIG, settings | {"base_model_name_or_path": base})
     for name in ADAPTER_FILES:
         if (weights / name).exists():
             shutil.copyfile(weights / name, part / name)
-    _save_tokenizer(weights, tokenizer, part)
+    _save_tokenizer(weights, base, part, trusted)
 
 
-def _write_model(model: Any, weights: Path, base: str, dtype: Dtype | None, part: Path) -> None:
+def _write_model(
+    model: Any, weights: Path, base: str, dtype: Dtype | None, part: Path, trusted: bool
+) -> None:
     import torch
     from transformers import AutoConfig
 
-    model.to(getattr(torch, dtype) if dtype else AutoConfig.from_pretrained(base).dtype or torch.float32)
+    own = AutoConfig.from_pretrained(base, trust_remote_code=trusted).dtype
+    model.to(getattr(torch, dtype) if dtype else own or torch.float32)
     model.save_pretrained(part)
-    _save_tokenizer(weights, base, part)
+    _save_tokenizer(weights, base, part, trusted)
     if (weights / RECORD).exists():
-        record = read_json(weights / RECORD, "training record")
-        write_json(part / RECORD, {key: value for key, value in record.items() if key != "quantised"})
+        record = read_record(weights / RECORD, "training record", {})
+        of_adapter = ("quantised", "base")
+        write_json(part / RECORD, {key: value for key, value in record.items() if key not in of_adapter})
     if (weights / "README.md").exists():
         card = merged_card(read_text(weights / "README.md", "model card"))
         if card is not None:
             write_text(part / "README.md", card)
 
 
-def _save_tokenizer(weights: Path, base: str, part: Path) -> None:
+def _save_tokenizer(weights: Path, base: str, part: Path, trusted: bool) -> None:
     """Write the tokenizer that lies beside the weights, else the base's, chat template included."""
     from transformers import AutoTokenizer
 
-    own = (weights / "tokenizer_config.json").exists()
-    AutoTokenizer.from_pretrained(str(weights) if own else base).save_pretrained(part)
+    source = str(weights) if (weights / "tokenizer_config.json").exists() else base
+    AutoTokenizer.from_pretrained(source, trust_remote_code=trusted).save_pretrained(part)
 
 
 def _write(output: Path, fill: Callable[[Path], None]) -> None:
     """Let ``fill`` write a folder that appears as ``output`` when complete."""
-    part = output.with_name(f".{output.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
     try:
-        part.mkdir(parents=True)
-        fill(part)
-        part.rename(output)
-    except OSError as error:
-        raise disk_error(output, error) from error
+        with new_folder(output) as part:
+            fill(part)
     except ValueError as error:
         raise ModelError(f"cannot write {output}: {_first_line(error)}") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _first_line(error: Exception) -> str:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from paft.config import Adapt, Train
-from paft.model import resolve_model
 from paft.train.adapt import adapted
 from paft.train.numerics import trainer_settings
+from paft.weights import empty_model
 
 if TYPE_CHECKING:
     pass
@@ -71,18 +71,16 @@ class Shape:
     vocabulary: int
 
 
-def shape_of(name: str, adapt: Adapt) -> Shape:
+def shape_of(name: str, adapt: Adapt, *, trust_remote_code: bool = False) -> Shape:
     """Return the shape of a model with its adapter, built without memory on the meta device.
 
     Args:
         name: Folder, Hub id or built-in name.
         adapt: What is trained.
+        trust_remote_code: Whether code in the model's folder may be run.
     """
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    factory: Any = AutoModelForCausalLM
+    bare = empty_model(name, trust_remote_code=trust_remote_code)
     with torch.device("meta"):
-        bare = factory.from_config(AutoConfig.from_pretrained(resolve_model(name)))
         model = adapted(bare, adapt.model_copy(update={"method": "lora"}) if adapt.quantised else adapt)
     linear = _linear_weights(model)
     counts = {True: 0, False: 0}

@@ -13,6 +13,7 @@ On a fixed sample of training examples every prompt gets
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,9 +22,12 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from paft.files import fingerprint, read_json, write_json
+from paft.errors import NotFiniteError
+from paft.evaluate.finite import broken
+from paft.files import fingerprint, write_json
 from paft.model import LanguageModel, model_fingerprint
 from paft.prompt import Prompt
+from paft.shape import interpreted, read_record
 from paft.task import Example, data_fingerprint
 from paft.train.batches import Collator, Plan, RenderedExamples, StepCollator
 from paft.train.loss import answer_logits
@@ -68,6 +72,7 @@ def probe(
 
     Raises:
         DataError: If an answer does not fit.
+        NotFiniteError: If a loss is no number.
     """
     chosen = np.random.default_rng([_STREAM, len(examples)]).permutation(len(examples))[:SAMPLE]
     sample = [examples[i] for i in np.sort(chosen).tolist()]
@@ -77,14 +82,15 @@ def probe(
             language_model.chat.identity(), data_fingerprint(sample), own and own.id, max_length,
         ]
     )  # fmt: skip
-    kept = read_json(path, "scores of prompts") if path.exists() else {}
+    kept = read_record(path, "scores of prompts", {"inputs": str, "scores": {}}) if path.exists() else {}
     scores: dict[str, Any] = kept["scores"] if kept.get("inputs") == inputs else {}
     judge = _Judge(language_model, sample, own, max_length)
     for prompt in prompts:
         if prompt.id not in scores:
             scores[prompt.id] = asdict(judge.score(prompt))
             write_json(path, {"inputs": inputs, "scores": scores})
-    return [Score(**scores[prompt.id]) for prompt in prompts]
+    with interpreted(path):
+        return [Score(**scores[prompt.id]) for prompt in prompts]
 
 
 def nearest_prompts(scores: Sequence[Score], share: float) -> list[int]:
@@ -114,6 +120,8 @@ class _Judge:
     def score(self, prompt: Prompt) -> Score:
         tokens, logs = self._run(prompt)
         loss = -logs[torch.arange(len(tokens)), torch.tensor(tokens)].mean().item()
+        if not math.isfinite(loss):
+            raise NotFiniteError(broken(self.language_model.name, "losses"))
         if self.own is None:
             return Score(loss, None)
         self._own = self._own or self._run(self.own)

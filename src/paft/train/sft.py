@@ -8,7 +8,8 @@ same bits. Devices, precision and scale stay accelerate's.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -17,9 +18,11 @@ from safetensors import SafetensorError
 from transformers import PrinterCallback, TrainingArguments, set_seed
 from transformers.trainer_utils import SaveStrategy
 
+from paft.adapter import CONFIG as ADAPTER_CONFIG
+from paft.adapter import base_record
 from paft.chat import save_chat
 from paft.config import Train
-from paft.errors import ConfigError
+from paft.errors import ConfigError, DivergedError
 from paft.files import disk_error
 from paft.model import LanguageModel
 from paft.prompt import Prompt
@@ -76,6 +79,7 @@ class Trained:
         validations: (step, mean, min) of every validation; see :mod:`paft.train.validation`.
         kept: The step whose weights were kept; with ``train.average`` the last of those averaged.
         drawn: The prompt of every block, by its id, where they were drawn by losses (``train.worst``).
+        damaged: Checkpoints that were passed over when it was resumed, and what is wrong with each.
     """
 
     steps: int
@@ -89,6 +93,7 @@ class Trained:
     validations: tuple[Point, ...] = ()
     kept: int | None = None
     drawn: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
 
 
 def fine_tune(
@@ -122,28 +127,28 @@ def fine_tune(
         ConfigError: If settings do not fit the prompts, the devices or each other.
         DataError: If an answer does not fit ``max_length``.
         ResumeError: If there is a checkpoint of other inputs.
+        DivergedError: If losses or weights are not finite; nothing of it is kept.
         PaftError: If a checkpoint or the result cannot be written.
     """
     set_seed(seed)
     part = output.with_name(f".{output.name}.part")
     args = training_arguments(config, seed, part, logs=output.with_name("logs"))
-    course = plan_course(
-        language_model, examples, prompts, config, beside or Beside(), args, seed=seed, output=output
-    )
+    beside = beside or Beside()
+    course = plan_course(language_model, examples, prompts, config, beside, args, seed=seed, output=output)
     looked = preview(course.dataset, course.plain, config.batch_size)
     shutil.rmtree(part, ignore_errors=True)
     inputs = training_inputs(
         language_model, examples, prompts, config,
         seed=seed, processes=args.world_size, device=args.device.type,
     )  # fmt: skip
-    inputs |= {"validation": validation.fingerprint() if validation else None, **course.inputs()}
-    checkpoints = Checkpoints(checkpoint_folder(output), inputs)
+    judged = {"validation": validation.fingerprint() if validation else None}
+    checkpoints = Checkpoints(checkpoint_folder(output), {**inputs, **judged, **course.inputs()})
     trainer = make_trainer(
         language_model, course.dataset, course.schedule, course.config, args, checkpoints, on_step
     )
     add_keepers(trainer, course)
     validator = _validator(trainer, language_model, validation, config)
-    with told(config, args.per_device_train_batch_size):
+    with told(config, args.per_device_train_batch_size), _none_kept_of_diverged(trainer, part, output):
         trainer.run()
     trained = _summary(trainer, course, looked)
     _save_result(trainer, language_model, validator, config, part, output)
@@ -151,6 +156,18 @@ def fine_tune(
         remove_checkpoints(output)
     trainer.accelerator.wait_for_everyone()
     return trained
+
+
+@contextmanager
+def _none_kept_of_diverged(trainer: PromptTrainer, part: Path, output: Path) -> Iterator[None]:
+    """Remove what a training has written if it diverges."""
+    try:
+        yield
+    except DivergedError:
+        if trainer.is_world_process_zero():
+            shutil.rmtree(part, ignore_errors=True)
+            remove_checkpoints(output)
+        raise
 
 
 def _save_result(
@@ -245,6 +262,7 @@ def _summary(trainer: PromptTrainer, course: Course, looked: Preview) -> Trained
         validations=tuple(points),
         kept=steps if best is None else best,
         drawn=drawn_ids(course.schedule, prompts, steps),
+        damaged=trainer.checkpoints.damaged,
     )
 
 
@@ -362,7 +380,8 @@ def save(
         part.mkdir(parents=True, exist_ok=True)
         model.save_pretrained(part, state_dict=None if weights is None else dict(weights))
         source.tokenizer.save_pretrained(part)
-        save_chat(part, source.chat, quantised=is_quantised(source.model))
+        base = base_record(source.name) if (part / ADAPTER_CONFIG).exists() else None
+        save_chat(part, source.chat, quantised=is_quantised(source.model), base=base)
         shutil.rmtree(output, ignore_errors=True)
         part.rename(output)
     except (OSError, SafetensorError) as error:

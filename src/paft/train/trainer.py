@@ -26,6 +26,7 @@ from paft.errors import PaftError, ResumeError
 from paft.files import disk_error, read_json, write_json
 from paft.train.batches import Plan, PlanSampler
 from paft.train.checkpoint import Checkpoints, save_interval
+from paft.train.divergence import Watch
 from paft.train.loss import StepLoss
 
 TALLY = "tally.json"  # in a checkpoint: the sums by prompt, of all processes
@@ -56,6 +57,7 @@ class PromptTrainer(Trainer):
 
     Attributes:
         keepers: Callbacks with a state; see :meth:`add_keeper`.
+        watch: Ends a training that diverges.
     """
 
     loss_is_scaled_for_ga = True  # the loss is divided by what the whole step averages over
@@ -76,6 +78,8 @@ class PromptTrainer(Trainer):
         self.checkpoints = checkpoints
         self.keepers: list[Keeper] = []
         self._began, self._seconds_before = time.monotonic(), 0.0
+        self.watch = Watch(self)
+        self.add_callback(self.watch)
         self.add_callback(_Rhythm(sampler, save_every))
         if on_step is not None:
             self.add_callback(_Progress(on_step, self._tokens))
@@ -90,6 +94,7 @@ class PromptTrainer(Trainer):
 
         Raises:
             ResumeError: If that checkpoint was made from other inputs.
+            DivergedError: If losses or weights come out that are not finite.
             PaftError: If a checkpoint cannot be written; the former ones stay.
         """
         found = self.checkpoints.latest()
@@ -100,6 +105,7 @@ class PromptTrainer(Trainer):
             for keeper in self.keepers:
                 keeper.load(found.folder)
         self.train(resume_from_checkpoint=str(found.folder) if found else None)
+        self.watch.check_weights()
 
     @property
     def seconds(self) -> float:
@@ -134,7 +140,9 @@ class PromptTrainer(Trainer):
     ) -> Any:
         """Return this micro-batch's part of the step's loss."""
         # Gradients are averaged over the processes, and the parts are to be added up.
-        return self.step_loss(model, inputs, num_items_in_batch) * self.args.world_size
+        loss = self.step_loss(model, inputs, num_items_in_batch) * self.args.world_size
+        self.watch.see(loss)
+        return loss
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor:
         items = torch.tensor(sum(map(self.step_loss.items, batch_samples)), device=device)
@@ -142,6 +150,7 @@ class PromptTrainer(Trainer):
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         step, part = self.state.global_step, Path(str(self.args.output_dir))
+        self.watch.check_weights()
         try:
             if self.is_world_process_zero():
                 self.checkpoints.make_room()

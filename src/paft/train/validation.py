@@ -22,12 +22,14 @@ import torch
 from transformers import TrainerCallback
 
 from paft.config import Train
-from paft.errors import ResumeError
+from paft.errors import DataError, NotFiniteError, ResumeError
 from paft.evaluate.matrix import evaluate_matrix
-from paft.files import fingerprint
+from paft.files import fingerprint, read_json, write_json
 from paft.model import LanguageModel
+from paft.model_files import file_digest
 from paft.prompt import Prompt
 from paft.task import Example, Task, data_fingerprint
+from paft.train.divergence import diverged
 
 if TYPE_CHECKING:
     from paft.train.trainer import PromptTrainer
@@ -125,6 +127,8 @@ class Validator(TrainerCallback):
         best = best_point(points, self.config.validate_by)
         if best.step == state.global_step and self.config.keep == "best":
             self.save(self._folder(best.step))
+            if state.is_world_process_zero:
+                write_json(self._digests(best.step), _digests_of(self._folder(best.step)))
         if self.config.patience and sum(p.step > best.step for p in points) >= self.config.patience:
             control.should_training_stop = control.should_log = True  # the curve ends with the run
 
@@ -135,35 +139,68 @@ class Validator(TrainerCallback):
         for folder in self.trainer.checkpoints.folder.glob("best-*"):
             if folder != best and state.is_world_process_zero:
                 shutil.rmtree(folder, ignore_errors=True)
+                self._digests(int(folder.name[5:])).unlink(missing_ok=True)
 
     def best_weights(self) -> Path:
         """Return the folder with the weights of the best validation.
 
         Raises:
-            ResumeError: If it is gone.
+            ResumeError: If it is gone or not as it was written.
         """
         points = validation_points(self.trainer.state.log_history)
-        folder = self._folder(best_point(points, self.config.validate_by).step)
-        if not folder.is_dir():
+        step = best_point(points, self.config.validate_by).step
+        folder, digests = self._folder(step), self._digests(step)
+        try:
+            whole = folder.is_dir() and read_json(digests, "digests") == _digests_of(folder)
+        except (OSError, DataError):
+            whole = False
+        if not whole:
             raise ResumeError(
-                f"the best weights {folder} are gone: delete {folder.parent} to train from the first step"
+                f"the best weights {folder} are gone or were changed: delete {folder.parent} to train from "
+                "the first step"
             )
         return folder
 
     def _folder(self, step: int) -> Path:
         return self.trainer.checkpoints.folder / f"best-{step}"
 
+    def _digests(self, step: int) -> Path:
+        return self.trainer.checkpoints.folder / f"digests-{step}.json"
+
     def _accuracies(self) -> np.ndarray:
-        """Accuracy under each prompt over the shares of all processes, (P,)."""
+        """Accuracy under each prompt over the shares of all processes, (P,).
+
+        Raises:
+            DivergedError: If the model computes no numbers any more.
+        """
+        self.trainer.watch.check_weights()
+        found = self._shares()
+        if not np.isfinite(found).all():
+            step = self.trainer.state.global_step
+            raise diverged(
+                f"after step {step} the model computes no finite numbers", self.config.learning_rate
+            )
+        return found
+
+    def _shares(self) -> np.ndarray:
+        """As :meth:`_accuracies`; NaN where a process got no numbers, so that all of them end together."""
         accelerator = self.trainer.accelerator
         model = replace(self.language_model, model=accelerator.unwrap_model(self.trainer.model))
         if self.trainer.sharded:  # a pass needs all processes, so all make the same ones
-            return self.validation.sums(model, self.config.max_length, 0, 1) / len(self.validation.examples)
-        sums = self.validation.sums(
-            model, self.config.max_length, accelerator.process_index, accelerator.num_processes
-        )
+            return self._sums(model, 0, 1) / len(self.validation.examples)
+        sums = self._sums(model, accelerator.process_index, accelerator.num_processes)
         total = accelerator.reduce(torch.tensor(sums, dtype=torch.float32, device=accelerator.device), "sum")
         return np.asarray(total.cpu().numpy(), dtype=float) / len(self.validation.examples)
+
+    def _sums(self, model: LanguageModel, rank: int, world: int) -> np.ndarray:
+        try:
+            return self.validation.sums(model, self.config.max_length, rank, world)
+        except NotFiniteError:
+            return np.full(len(self.validation.prompts), np.nan)
+
+
+def _digests_of(folder: Path) -> dict[str, str]:
+    return {str(f.relative_to(folder)): file_digest(f) for f in sorted(folder.rglob("*")) if f.is_file()}
 
 
 def validation_interval(every: float | None, steps: int) -> int:

@@ -7,7 +7,8 @@ import pytest
 from chat_server import ChatServer
 from paft.bank.generators import Generators
 from paft.endpoint import Reply
-from paft.errors import ModelError
+from paft.errors import DataError, ModelError
+from paft.files import fingerprint, write_json
 from paft.grid.baselines import bat as search
 from paft.grid.baselines import writers
 from paft.grid.baselines.attack import ATTACKS, Attacked, attack
@@ -144,3 +145,18 @@ def test_without_a_model_the_nearest_training_prompts_are_offered(own, task, ban
     assert first == near and len(others) == len(bank.prompts("train"))
     assert near not in writer.rewrites(current, [], [own, near], 9)
     assert len(writer.rewrites(current, [], [own], 2)) == 2
+
+
+@pytest.mark.parametrize(
+    "change", [lambda row: row | {"reply": "other"}, lambda row: {"reply": 1}, lambda row: []]
+)
+def test_a_reply_that_was_changed_on_the_disk_is_noticed(tmp_path, change):
+    row = {"request": "r", "generator": "g", "reply": "text"}
+    path = tmp_path / "reply-1.json"
+    write_json(path, {**row, "digest": fingerprint(row)})
+    assert writers._recorded(path) == "text"
+    write_json(path, row)
+    assert writers._recorded(path) == "text", "an older version wrote no digest"
+    write_json(path, change({**row, "digest": fingerprint(row)}))
+    with pytest.raises(DataError, match=r"reply-1\.json is damaged: delete it"):
+        writers._recorded(path)

@@ -10,10 +10,10 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from paft.bank.exporters.folder import new_folder, write_parquet, yaml_text
+from paft.bank.exporters.folder import write_parquet, yaml_text
 from paft.bank.exporters.table import told
 from paft.bank.store import SPLITS, Bank
-from paft.files import write_text
+from paft.files import new_folder, write_text
 from paft.prompt import Prompt
 from paft.task import Task
 

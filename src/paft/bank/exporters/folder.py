@@ -1,44 +1,12 @@
-"""A folder that appears whole or not at all, and the YAML and Parquet files in it."""
+"""The YAML and Parquet files of an exported folder."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
-
-from paft.errors import ConfigError
-from paft.files import disk_error
-
-
-@contextmanager
-def new_folder(output: Path) -> Iterator[Path]:
-    """Yield a temporary folder that becomes ``output`` when the block ends without an error.
-
-    Raises:
-        ConfigError: If ``output`` is a file or holds files.
-        PaftError: If the folder cannot be written.
-    """
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise ConfigError(f"{output} already exists: choose a new folder, or remove this one first")
-    part: Path | None = None
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
-        yield part
-        part.chmod(0o755)
-        if output.exists():
-            output.rmdir()
-        part.replace(output)
-    except OSError as error:
-        raise disk_error(output, error) from error
-    finally:
-        if part is not None:
-            shutil.rmtree(part, ignore_errors=True)
 
 
 class _Dumper(yaml.SafeDumper):

@@ -17,12 +17,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from paft.bank.exporters.folder import new_folder, write_parquet, yaml_text
+from paft.bank.exporters.folder import write_parquet, yaml_text
 from paft.bank.exporters.jinja import NO_COUNTERPART, check_golds, check_names, jinja_text
 from paft.bank.store import Bank
 from paft.errors import ConfigError, PromptError
 from paft.evaluate.extract import extract
-from paft.files import write_text
+from paft.files import new_folder, write_text
 from paft.prompt import Prompt
 from paft.task import Example, Task
 

@@ -6,12 +6,11 @@ import csv
 import io
 from pathlib import Path
 
-from paft.bank.importers.tables import PROVENANCE
+from paft.bank.importers.tables import BANK_COLUMNS, PROVENANCE
 from paft.bank.store import SPLITS, Bank
 from paft.files import write_text
 from paft.prompt import Prompt
-
-COLUMNS = ("id", "split", "template", *PROVENANCE)
+from paft.spreadsheet import inert
 
 
 def told(prompt: Prompt) -> dict[str, str]:
@@ -20,11 +19,15 @@ def told(prompt: Prompt) -> dict[str, str]:
 
 
 def write_csv(bank: Bank, output: Path) -> None:
-    """Write all splits as one table; every cell is quoted, so line breaks and quotes survive."""
+    """Write all splits as one table; every cell is quoted, so line breaks and quotes survive.
+
+    No cell is a formula (:mod:`paft.spreadsheet`); the importer reads back the very templates.
+    """
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer = csv.DictWriter(text, BANK_COLUMNS, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writeheader()
     for split in SPLITS:
         for prompt in bank.prompts(split):
-            writer.writerow({"id": prompt.id, "split": split, "template": prompt.template, **told(prompt)})
+            row = {"id": prompt.id, "split": split, "template": prompt.template, **told(prompt)}
+            writer.writerow({name: inert(cell) for name, cell in row.items()})
     write_text(output, text.getvalue())

@@ -4,7 +4,8 @@
 what cannot be expressed as a template; :func:`import_prompts` is the strict reading built on it.
 """
 
-from paft.bank.importers.candidate import Candidate, Imported, Skipped, decode_escapes
+from paft.bank.backslashes import decode_escapes
+from paft.bank.importers.candidate import Candidate, Imported, Skipped
 from paft.bank.importers.read import FORMATS, import_prompts, prompts_of, read_candidates
 
 __all__ = [

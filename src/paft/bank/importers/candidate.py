@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-ESCAPES = {"\\n": "\n", "\\t": "\t", "\\r": ""}
-
 
 @dataclass(frozen=True)
 class Candidate:
@@ -51,15 +49,6 @@ class Imported:
 
     candidates: tuple[Candidate, ...]
     skipped: tuple[Skipped, ...] = ()
-
-
-def decode_escapes(text: str) -> str:
-    r"""Turn the two characters backslash-n (t, r) into the one they stand for.
-
-    >>> decode_escapes("a\\nb")
-    'a\nb'
-    """
-    return re.sub(r"\\[ntr]", lambda match: ESCAPES[match.group()], text)
 
 
 def rename_placeholders(template: str, names: Mapping[str, str]) -> str:

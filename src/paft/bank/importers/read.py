@@ -14,7 +14,8 @@ nemo-skills    a prompt (``user: ...``), or a set that lists prompt files
 
 The paper's banks store every line break as the two characters backslash and n. Such escapes are
 decoded once, here, so that training and evaluation see the same text: in spreadsheets and text
-lines only, since the other formats have a notation of their own for a line break.
+lines only, since the other formats have a notation of their own for a line break. LaTeX and paths
+that begin like an escape stay as they are (:mod:`paft.bank.backslashes`).
 """
 
 from __future__ import annotations

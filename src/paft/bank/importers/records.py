@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from paft.bank.importers.candidate import Candidate, Imported, candidate, decode_escapes
+from paft.bank.backslashes import decode_escapes
+from paft.bank.importers.candidate import Candidate, Imported, candidate
 from paft.errors import DataError
 from paft.files import encodable, read_text
 

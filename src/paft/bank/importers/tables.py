@@ -9,14 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from paft.bank.importers.candidate import Candidate, Imported, candidate, decode_escapes
+from paft.bank.backslashes import decode_escapes
+from paft.bank.importers.candidate import Candidate, Imported, candidate
 from paft.errors import DataError
 from paft.files import read_text
+from paft.spreadsheet import restored
 
 STATE_OF_WHAT_ART = "prompt template"  # the column of "State of What Art?" tables
 XLSX_COLUMNS = ("text", STATE_OF_WHAT_ART)
 CSV_COLUMNS = ("template", "text", STATE_OF_WHAT_ART, "prompt")
 PROVENANCE = ("source", "generator", "strategy")
+BANK_COLUMNS = ("id", "split", "template", *PROVENANCE)  # of our own export, which marks texts as such
 VERDICTS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -24,22 +27,31 @@ def read_xlsx(path: Path, decode: bool) -> Imported:
     """Read the first sheet of a workbook; rows whose template cell is blank are skipped.
 
     Raises:
-        DataError: If openpyxl is missing, or the file is no workbook or lacks the column.
+        DataError: If openpyxl is missing, the file is no workbook or lacks the column, or a template
+            is a formula.
     """
     try:
         from openpyxl import load_workbook
     except ImportError:
         raise DataError(f"reading {path} needs openpyxl: pip install 'paft[xlsx]'") from None
     try:
-        rows = list(load_workbook(path, read_only=True).worksheets[0].iter_rows(values_only=True))
+        sheet = list(load_workbook(path, read_only=True).worksheets[0].iter_rows())
     except FileNotFoundError:
         raise DataError(f"bank file not found: {path}") from None
     except Exception as error:  # the library raises many unrelated types for one cause: no workbook
         raise DataError(f"{path} is not a readable .xlsx workbook: {error}") from None
+    rows = [[cell.value for cell in row] for row in sheet]
     header = _names(rows[0]) if rows else []
     column = next((name for name in XLSX_COLUMNS if name in header), None)
     if column is None:
         raise DataError(f"{path}: the first row must name a column 'text', found: {_shown(header)}")
+    place = header.index(column)
+    for number, row in enumerate(sheet, start=1):
+        if place < len(row) and row[place].data_type == "f":
+            raise DataError(
+                f"{path} row {number}: the template is a formula ({str(row[place].value)[:40]!r}): write its "
+                "text (in the spreadsheet: copy, paste values only)"
+            )
     cells = [(number, _texts(row)) for number, row in enumerate(rows[1:], start=2)]
     return _candidates(path, header, column, cells, decode)
 
@@ -47,7 +59,9 @@ def read_xlsx(path: Path, decode: bool) -> Imported:
 def read_csv(path: Path, decode: bool) -> Imported:
     """Read a table with a header line; rows whose template cell is blank are skipped.
 
-    A quoted cell may hold line breaks, so escapes are never decoded, whatever ``decode`` says.
+    A quoted cell may hold line breaks, so escapes are never decoded, whatever ``decode`` says. In a
+    table that :func:`paft.bank.exporters.table.write_csv` wrote, texts lose the apostrophe that keeps
+    spreadsheets from running them.
 
     Raises:
         DataError: If the file cannot be read, is malformed or lacks a column of templates.
@@ -67,7 +81,11 @@ def read_csv(path: Path, decode: bool) -> Imported:
     for line, row in rows[1:]:
         if row and len(row) != len(header):
             raise DataError(f"{path}:{line}: {len(row)} cells, but the header names {len(header)} columns")
-    numbered = [(number, row) for number, (_, row) in enumerate(rows[1:], start=2)]
+    ours = tuple(header[: len(BANK_COLUMNS)]) == BANK_COLUMNS
+    numbered = [
+        (number, list(map(restored, row)) if ours else row)
+        for number, (_, row) in enumerate(rows[1:], start=2)
+    ]
     return _candidates(path, header, column, numbered, decode=False)
 
 

@@ -11,7 +11,7 @@ from paft.bank import load_bank
 from paft.errors import DataError
 from paft.evaluate.report.folder import KEYS
 from paft.evaluate.report.table import percent, prompts_name
-from paft.files import read_json
+from paft.shape import ADVICE, BUDGET, RESULTS, difference, read_record
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -102,9 +102,12 @@ def read_budget(folder: Path) -> BudgetReport | None:
     from paft.evaluate.matrix import Matrix
 
     path = folder / "results.json"
-    results = read_json(path, "results") if path.exists() else None
-    if not isinstance(results, dict) or "budget" not in results:
+    results = read_record(path, "results", {}) if path.exists() else {}
+    if "budget" not in results:
         return None
+    wrong = difference(results, {**RESULTS, "budget": BUDGET})
+    if wrong:
+        raise DataError(f"{path} is damaged ({wrong}): {ADVICE}")
     matrices = sorted(folder.glob("cells/*/*.parquet"))
     if KEYS - results.keys() or len(matrices) != 1:
         raise DataError(
@@ -117,8 +120,14 @@ def read_budget(folder: Path) -> BudgetReport | None:
     for cell in matrix.cells:
         scores.setdefault(cell.prompt_id, []).append(cell.score)
     prompts = load_bank(folder / "bank.jsonl").require(split)
-    if set(scores) != {prompt.id for prompt in prompts} or len(scores) != len(made["scores"]):
+    counts = {len(scores), len(made["scores"]), len(made["score_errors"]), len(made["distribution"])}
+    if set(scores) != {prompt.id for prompt in prompts} or len(counts) > 1:
         raise DataError(f"{folder}: results.json, bank.jsonl and {matrices[0].name} hold different prompts")
+    if len(matrix.cells) != made["cells"]:
+        raise DataError(
+            f"{matrices[0]} is damaged (it has {len(matrix.cells)} cells, the estimate is from "
+            f"{made['cells']}): {ADVICE}"
+        )
     found = [
         EstimatedPrompt(
             p.id, p.template, value, error, len(scores[p.id]), sum(scores[p.id]) / len(scores[p.id])

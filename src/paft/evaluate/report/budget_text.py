@@ -11,6 +11,7 @@ from collections.abc import Callable
 from paft.evaluate.report.budget import BudgetReport, budget_rows
 from paft.evaluate.report.table import percent
 from paft.evaluate.report.text import escape_latex, escape_markdown
+from paft.spreadsheet import inert
 
 COLUMNS = ("Figure", "Estimate", "95 % from", "to", "Standard error")
 CSV_COLUMNS = ("prompt_id", "prompt", "estimate", "standard_error", "cells", "observed")
@@ -51,11 +52,11 @@ def latex(report: BudgetReport) -> str:
 
 
 def csv_rows(report: BudgetReport) -> str:
-    """Return one row per prompt, lowest estimate first; accuracies in [0, 1], every cell quoted."""
+    """Return one row per prompt, lowest estimate first; accuracies in [0, 1], quoted, no cell a formula."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
-    writer.writerows(dataclasses.astuple(prompt) for prompt in report.prompts)
+    writer.writerows(map(inert, dataclasses.astuple(prompt)) for prompt in report.prompts)
     return text.getvalue()
 
 

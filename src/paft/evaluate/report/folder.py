@@ -6,12 +6,14 @@ their own ``cell.json``. A cell without one is named as unfinished and adds noth
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paft.errors import DataError, PaftError
-from paft.files import read_json, read_yaml
+from paft.files import read_yaml
+from paft.shape import ADVICE, CELL, RESULTS, difference, interpreted, read_record
 from paft.task import Example, Task, data_fingerprint, load_task
 
 if TYPE_CHECKING:
@@ -40,10 +42,13 @@ def read_results(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
             f"{folder} is no run: it has neither results.json nor run.json; give the folder that "
             "`paft run` names as its output"
         )
-    results = read_json(saved, "results") if saved.exists() else _started(folder)
-    lacking = sorted(KEYS - results.keys()) if isinstance(results, dict) else ["everything"]
+    results = read_record(saved, "results", {}) if saved.exists() else _started(folder)
+    lacking = sorted(KEYS - results.keys())
     if lacking:
-        raise DataError(f"{saved} was not written by `paft run`: it lacks {', '.join(lacking)}")
+        raise DataError(f"{saved} was not written by `paft run`: it lacks {', '.join(lacking)}; {ADVICE}")
+    wrong = difference(results, RESULTS) or _disagreement(results)
+    if wrong:
+        raise DataError(f"{saved} is damaged ({wrong}): {ADVICE}")
     if "budget" in results:
         raise DataError(
             f"{folder} holds an estimate from a part of the cells (--budget) and this needs them all: "
@@ -61,6 +66,7 @@ def read_matrices(folder: Path, results: Mapping[str, Any]) -> dict[tuple[str, i
     Raises:
         DataError: If one is there and cannot be read.
     """
+    from paft.evaluate.cell_checks import require_cells
     from paft.evaluate.matrix import Matrix
     from paft.grid.cell import CellPlan
 
@@ -69,7 +75,20 @@ def read_matrices(folder: Path, results: Mapping[str, Any]) -> dict[tuple[str, i
         plan = CellPlan(row["method"], row["seed"])
         path = folder / "cells" / plan.name / f"{row['split']}.parquet"
         if path.exists():
-            found[plan.method, plan.seed, row["split"]] = Matrix.load(path)
+            matrix = Matrix.load(path)
+            mine = [
+                entry["prompt_id"]
+                for entry in results["per_prompt"]
+                if all(entry[key] == row[key] for key in ("method", "seed", "split"))
+            ]
+            examples = matrix.examples
+            if len(examples) != row["n_examples"]:
+                raise DataError(
+                    f"{path} is damaged (it has {len(examples)} examples, the results {row['n_examples']}): "
+                    f"{ADVICE}"
+                )
+            require_cells(path, matrix.cells, mine, examples)
+            found[plan.method, plan.seed, row["split"]] = matrix
     return found
 
 
@@ -84,9 +103,11 @@ def read_curves(folder: Path, results: Mapping[str, Any]) -> dict[str, list[list
     found: dict[str, list[list[tuple[int, float]]]] = {}
     for method, seed in dict.fromkeys((row["method"], row["seed"]) for row in results["rows"]):
         path = folder / "cells" / CellPlan(method, seed).name / "train.json"
-        curve = read_json(path, "training record").get("curve", []) if path.exists() else []
+        curve = read_record(path, "training record", {}).get("curve", []) if path.exists() else []
         if curve:
-            found.setdefault(method, []).append([(int(step), float(loss)) for step, loss in curve])
+            with interpreted(path):
+                points = [(int(step), float(loss)) for step, loss in curve]
+            found.setdefault(method, []).append(points)
     return found
 
 
@@ -94,7 +115,8 @@ def read_task(folder: Path) -> Task | None:
     """Return the task a run's configuration names; None where it cannot be read from here."""
     try:
         config = read_yaml(folder / "config.yaml", "configuration")
-        return load_task(config["task"], config["data"])
+        with interpreted(folder / "config.yaml"):
+            return load_task(config["task"], config["data"])
     except PaftError:
         return None
 
@@ -107,7 +129,7 @@ def read_examples(folder: Path, indices: Sequence[int]) -> tuple[Example, ...]:
     """
     task = read_task(folder)
     try:
-        identity = read_json(folder / "run.json", "run identity")
+        identity = read_record(folder / "run.json", "run identity", {})
         rows = [] if task is None else task.examples("test")
     except PaftError:
         return ()
@@ -115,11 +137,23 @@ def read_examples(folder: Path, indices: Sequence[int]) -> tuple[Example, ...]:
     return chosen if identity.get("test examples") == data_fingerprint(chosen) else ()
 
 
+def _disagreement(results: Mapping[str, Any]) -> str:
+    """Say where rows and their prompts do not fit together; an empty text where they do."""
+    rows = {(row["method"], row["seed"], row["split"]): row["n_prompts"] for row in results["rows"]}
+    counts = Counter((entry["method"], entry["seed"], entry["split"]) for entry in results["per_prompt"])
+    if "budget" not in results and (rows != counts or len(rows) != len(results["rows"])):
+        return "rows and per_prompt are of different cells"
+    return ""
+
+
 def _started(folder: Path) -> dict[str, Any]:
     """Return results without a cell, from what a run writes before its first one."""
     from paft.bank import load_bank, near_duplicates_across
 
     config = read_yaml(folder / "config.yaml", "configuration")
+    wrong = difference(config, {"task": str, "model": str, "data": (str, type(None))})
+    if wrong:
+        raise DataError(f"{folder / 'config.yaml'} is damaged ({wrong}): {ADVICE}")
     bank = load_bank(folder / "bank.jsonl")
     return {
         "schema": 1,
@@ -152,7 +186,7 @@ def _add_cells(results: dict[str, Any], folder: Path) -> tuple[str, ...]:
     done = {plan.name: folder / "cells" / plan.name / "cell.json" for plan in missing}
     for name, path in done.items():
         if path.exists():
-            cell = read_json(path, f"cell {name}")
+            cell = read_record(path, f"cell {name}", CELL)
             for key in ("rows", "per_prompt", "robustness", "warnings"):
                 results[key] = [*results.get(key, []), *cell.get(key, [])]
     return tuple(name for name, path in done.items() if not path.exists())

@@ -37,7 +37,9 @@ from paft.evaluate.report.table import main_split
 from paft.evaluate.statistics import STATISTICS, estimate
 from paft.files import write_json, write_text
 from paft.grid.cell import CellPlan
+from paft.names import short_name
 from paft.prompt import Prompt
+from paft.shape import interpreted
 from paft.task import Example
 
 if TYPE_CHECKING:
@@ -103,17 +105,27 @@ def write_lm_eval(folder: Path, output: Path) -> list[Path]:
     Raises:
         DataError: If the folder holds no run or nothing finished.
     """
+    with interpreted(folder / "results.json"):
+        return _write(folder, output)
+
+
+def _write(folder: Path, output: Path) -> list[Path]:
     results, _ = read_results(folder)
     stamp, written = _stamp(results, folder), []
     for judged in _all_judged(results, folder):
-        place = output / UNSAFE.sub("__", judged.name)
+        place = output / _file_name(judged.name)
         samples = _samples(judged)
         for name, lines in samples.items():
             text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-            write_text(place / f"samples_{name}_{stamp}.jsonl", text)
+            write_text(place / f"samples_{_file_name(name)}_{stamp}.jsonl", text)
         written.append(place / f"results_{stamp}.json")
         write_json(written[-1], _document(judged, samples))
     return written
+
+
+def _file_name(name: str) -> str:
+    """Return a name as the harness makes it one of a file, never one that leads to another folder."""
+    return short_name(UNSAFE.sub("__", name), "model")
 
 
 def _stamp(results: Mapping[str, Any], folder: Path) -> str:
@@ -250,7 +262,7 @@ def _origin(judged: Judged) -> dict[str, Any]:
         "max_length": config.get("max_length", config.get("train", {}).get("max_length")),
         "model_source": "paft",
         "model_name": judged.name,
-        "model_name_sanitized": UNSAFE.sub("__", judged.name),
+        "model_name_sanitized": _file_name(judged.name),
         "system_instruction": chat.get("system"),
         "fewshot_as_multiturn": False,
         "total_evaluation_time_seconds": str(row.get("eval_seconds", "")),

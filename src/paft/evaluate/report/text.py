@@ -14,6 +14,7 @@ from paft.evaluate.report.data import INTERVALS, MethodFigures, Report, worst_pr
 from paft.evaluate.report.table import OUTSIDE, percent, prompts_name, with_interval
 from paft.evaluate.rows import ends_in_words
 from paft.evaluate.statistics import Estimate
+from paft.spreadsheet import inert
 
 CSV_COLUMNS = ("method", "seed", "split", "prompt_id", "prompt", "accuracy", "parse_rate")
 LATEX = {
@@ -54,13 +55,15 @@ def latex(report: Report) -> str:
 
 
 def csv_rows(report: Report) -> str:
-    """Return one row per (method, seed, split, prompt); accuracies in [0, 1], every cell quoted."""
+    """Return one row per (method, seed, split, prompt); accuracies in [0, 1], quoted, no cell a formula."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(
         text, CSV_COLUMNS, quoting=csv.QUOTE_ALL, lineterminator="\n", extrasaction="ignore"
     )
     writer.writeheader()
-    writer.writerows(report.results["per_prompt"])
+    writer.writerows(
+        {name: inert(cell) for name, cell in row.items()} for row in report.results["per_prompt"]
+    )
     return text.getvalue()
 
 

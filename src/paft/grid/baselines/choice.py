@@ -24,9 +24,10 @@ import numpy as np
 from paft.bank.diversity import embed_prompts, require_sentence_transformers, sentence_embedder
 from paft.bank.generators import Generators
 from paft.config import RunConfig
+from paft.errors import DataError
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.runner import judge
-from paft.files import fingerprint, read_json, write_atomically, write_json
+from paft.files import fingerprint, write_atomically, write_json
 from paft.grid.baselines.bat import bat
 from paft.grid.baselines.embed import hidden_states
 from paft.grid.baselines.scores import Measured, Score, Scores
@@ -36,6 +37,7 @@ from paft.grid.baselines.zopo import zopo
 from paft.grid.inputs import take
 from paft.model import LanguageModel, load_model
 from paft.prompt import Prompt
+from paft.shape import ADVICE, read_record
 from paft.task import Example, Task
 from paft.train.pace import Advances
 
@@ -127,7 +129,7 @@ def choose_prompt(
                 "trace": [score.row() for score in scores.trace],
             },
         )
-    return Prompt(read_json(record, "choice")["template"], {"source": chooser})
+    return Prompt(read_record(record, "choice", {"template": str})["template"], {"source": chooser})
 
 
 def _search(
@@ -153,7 +155,9 @@ class _Untrained:
         self.examples = _sample(seen.examples, config.choose.examples, seed)
         self.seconds = 0.0
         self._seen, self._config, self._reporter = seen, config, reporter
-        self._load = cache(lambda: load_model(config.model, chat=config.chat))
+        self._load = cache(
+            lambda: load_model(config.model, chat=config.chat, trust_remote_code=config.trust_remote_code)
+        )
 
     def measure(self, prompts: Sequence[Prompt]) -> list[Measured]:
         """Score prompts, or return what is known of them."""
@@ -186,7 +190,10 @@ class _Untrained:
             else:
                 found = hidden_states(self._load(), prompts, self._config.train.max_length)
             write_atomically(path, lambda part: _save(part, found))
-        return np.asarray(np.load(path, allow_pickle=False))
+        try:
+            return np.asarray(np.load(path, allow_pickle=False))
+        except (OSError, EOFError, ValueError) as error:
+            raise DataError(f"{path} is damaged ({error}): {ADVICE}") from error
 
 
 def measured(matrix: Matrix, examples: Sequence[Example]) -> list[Measured]:

@@ -8,7 +8,6 @@ from typing import Any
 
 from paft.errors import DataError
 from paft.evaluate.report.table import percent
-from paft.files import read_json
 from paft.grid.difference_table import difference_note, difference_text, difference_title
 from paft.grid.differences import COMPARED
 from paft.grid.layout import HEADS
@@ -16,6 +15,7 @@ from paft.grid.paper.against import Difference, differences
 from paft.grid.paper.case import Case, by_task
 from paft.grid.paper.exhibit import Exhibit, Table
 from paft.grid.paper.wording import measured, models, number
+from paft.shape import read_record
 
 LOST = 0.003  # by which a mean may be lower where the worst prompts are better
 
@@ -30,7 +30,7 @@ def beyond(found: Sequence[Case], folder: Path) -> Exhibit:
     Raises:
         DataError: If the grid names no reference.
     """
-    results = read_json(folder / "results.json", "results")
+    results = read_record(folder / "results.json", "results", {})
     if not results.get("differences"):
         raise DataError(f"the grid in {folder} has no differences: give its file a `reference`")
     tasks = by_task(found)

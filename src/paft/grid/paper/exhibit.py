@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paft.files import read_json
+from paft.shape import read_record
 
 SCHEMA = 1
 
@@ -110,7 +110,7 @@ def read_exhibit(path: Path) -> Exhibit:
     Raises:
         DataError: If the file cannot be read or is no JSON.
     """
-    data = read_json(path, "exhibit")
+    data = read_record(path, "exhibit", {})
     panels = tuple(
         Panel(**{**panel, "series": tuple(Series(**_tuples(series)) for series in panel["series"])})
         for panel in data["panels"]

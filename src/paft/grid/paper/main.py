@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from paft.evaluate.report.table import percent
-from paft.files import read_json
 from paft.grid.methods import METHODS
 from paft.grid.paper.case import Case, average, by_task
 from paft.grid.paper.exhibit import Exhibit, Panel, Series, Table
 from paft.grid.paper.published import published
 from paft.grid.paper.wording import measured, models, number, with_interval
+from paft.shape import read_record
 
 FIGURES = {"mean": "Mean", "std": "Std", "top": "Top", "min": "Min", "cvar_10": "CVaR10"}
 BEST = {"mean": max, "std": min, "min": max}  # which value of a figure wins
@@ -107,7 +107,7 @@ def _averages(tasks: dict[str, list[Case]]) -> Table:
 
 def _dots(task: str, found: Sequence[Case], folder: Path) -> Panel:
     paths = dict.fromkeys(folder / case.run.name / "results.json" for case in found)
-    entries = {path: read_json(path, "results")["per_prompt"] for path in paths}
+    entries = {path: read_record(path, "results", {"per_prompt": []})["per_prompt"] for path in paths}
     series = tuple(
         Series(
             name=case.label,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from paft.files import read_json, write_atomically, write_json, write_text
+from paft.files import write_atomically, write_json, write_text
 from paft.grid.paper.against import with_differences
 from paft.grid.paper.beyond import beyond
 from paft.grid.paper.case import Case, cases
@@ -19,6 +19,7 @@ from paft.grid.paper.main import main_table
 from paft.grid.paper.prompts import prompt_count
 from paft.grid.paper.text import markdown
 from paft.grid.paper.unseen import adversarial, held_out
+from paft.shape import interpreted, read_record
 
 KINDS: dict[str, Callable[[Sequence[Case], Path], Exhibit]] = {
     "main": main_table,
@@ -44,11 +45,12 @@ def make_exhibit(kind: str, folder: Path) -> Exhibit:
         DataError: If the folder holds no finished grid, or one that does not fit the kind.
     """
     path = folder / "results.json"
-    results = read_json(path, "results of a grid")
-    found = cases(results, str(path))
-    exhibit = KINDS[kind](found, folder)
-    if kind in COMPARING:
-        exhibit = with_differences(exhibit, found, results)
+    results = read_record(path, "results of a grid", {})
+    with interpreted(path):
+        found = cases(results, str(path))
+        exhibit = KINDS[kind](found, folder)
+        if kind in COMPARING:
+            exhibit = with_differences(exhibit, found, results)
     return dataclasses.replace(exhibit, environment=results.get("environment"))
 
 

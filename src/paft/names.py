@@ -1,0 +1,55 @@
+"""Names that users choose, made into names of folders and files."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from paft.errors import ConfigError
+
+LONGEST = 100  # bytes; file systems take 255, with what is put around a name
+NO_NAMES = ("", ".", "..")
+
+
+def folder_name(path: str, otherwise: str) -> str:
+    r"""Return a name for a folder that is about a path, a Hub id or another name: its last part.
+
+    It never leads out of the folder it is put in and is never empty.
+
+    Args:
+        path: What the folder is about. Of one that ends in ``.`` or ``..`` the folder it leads to
+            gives the name.
+        otherwise: The name where there is none.
+
+    >>> folder_name("org/model-7b", "model"), folder_name("/", "model")
+    ('model-7b', 'model')
+    """
+    name = Path(path.replace("\0", "")).name
+    if name in NO_NAMES and Path(path).is_dir():
+        name = Path(path).resolve().name
+    return short_name(name, otherwise)
+
+
+def short_name(name: str, otherwise: str) -> str:
+    """Return a name as it is, ``otherwise`` for one that is none, and a digest's end for too long a one.
+
+    >>> short_name("..", "model"), len(short_name("a" * 300, "model"))
+    ('model', 100)
+    """
+    if name in NO_NAMES:
+        return otherwise
+    data = name.encode("utf-8", "replace")
+    if len(data) <= LONGEST:
+        return name
+    end = "-" + hashlib.sha256(data).hexdigest()[:8]
+    return data[: LONGEST - len(end)].decode("utf-8", "ignore") + end
+
+
+def require_file(path: Path) -> None:
+    """Refuse a path that can name no file to write.
+
+    Raises:
+        ConfigError: If it is a folder.
+    """
+    if path.name in NO_NAMES or path.is_dir():
+        raise ConfigError(f"{path} is a folder: name a file in it, for instance {path / 'bank.jsonl'}")
