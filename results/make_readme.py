@@ -11,13 +11,17 @@ import json
 import sys
 from pathlib import Path
 
+from details_text import listed
+
 from paft.evaluate.report.plot import Dots, dots_svg
 from paft.evaluate.report.table import percent
 from paft.grid.paper.exhibit import Exhibit, read_exhibit
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-SHOWN = ("base", "single", "top_accuracy", "paft", "augmented")
+DETAILS = json.loads((HERE / "table1_small" / "details.json").read_text("utf-8"))
+SHOWN = ("base", "single", "top_accuracy", "static", "per_example", "paft", "augmented")
+IN_PICTURE = ("base", "single", "top_accuracy", "paft", "augmented")
 PICTURED = "snips"
 START, END = "<!-- results -->\n", "<!-- /results -->"
 
@@ -50,9 +54,50 @@ def caption(exhibit: Exhibit) -> str:
     fewer = "".join(f" ({n} of {m} on {t})" for (t, m), n in counts.items() if n < seeds)
     return (
         f"Accuracy in percent on unseen prompts and test examples, means over {seeds} seeds{fewer}, in "
-        "brackets 95 % intervals for further prompts and examples. *Own prompt* is the user's, on which "
-        "`single` is trained; `top_accuracy` trains on the prompt of the bank under which the untrained "
-        "model does best; `augmented` goes [beyond the paper](docs/methods.md).\n\n" + lora()
+        "brackets 95 % intervals for further prompts, examples and seeds, under the same training examples. "
+        f"{sizes()} *Own prompt* is the user's, on which `single` is trained; `top_accuracy` trains on the "
+        "prompt of the bank under which the untrained model does best; `static`, `per_example` and `paft` "
+        "draw from the whole bank, by example once, by example and epoch, and every 4 steps; `augmented` "
+        "goes "
+        "[beyond the paper](docs/methods.md).\n\n" + cost(exhibit) + listed(DETAILS) + "\n\n" + lora()
+    )
+
+
+def sizes() -> str:
+    """Return what each task was trained and judged on."""
+    told = [
+        f"{name} {found['examples']:,} training examples, {found['steps']} steps, "
+        f"{found['test prompts']} x {found['test examples']}"
+        for name, found in DETAILS["tasks"].items()
+    ]
+    most = DETAILS["tasks"]["sms_spam"]["majority"]
+    return (
+        f"Training examples, optimiser steps, unseen prompts x test examples: {'; '.join(told)}. On SMS spam "
+        f"one answer is right in {100 * most:.0f} % of the examples."
+    )
+
+
+def cost(exhibit: Exhibit) -> str:
+    """Return the sentence on what PAFT costs under the prompt that ``single`` is trained on."""
+    behind = {
+        task: 100 * (methods["single"]["own"] - methods["paft"]["own"])
+        for task, methods in exhibit.figures.items()
+    }
+    counts = {
+        method: sum(
+            found[method]["mean"]["value"] > found["paft"]["mean"]["value"]
+            for found in exhibit.figures.values()
+        )
+        for method in ("static", "per_example")
+    }
+    tasks = len(exhibit.figures)
+    ahead = ", ".join(
+        f"`{method}` has the higher mean on {n} of {tasks} tasks" for method, n in counts.items()
+    )
+    told = ", ".join(f"{points:.1f} ({task})" for task, points in behind.items())
+    return (
+        f"What PAFT costs: under the user's own prompt it is behind the model trained on that prompt by "
+        f"{told} points. Simpler schedules over the same bank do as well: {ahead}.\n\n"
     )
 
 
@@ -79,7 +124,7 @@ def lora() -> str:
 def picture(exhibit: Exhibit) -> str:
     """Return the accuracies of one task under every unseen prompt and seed, as SVG."""
     panel = next(panel for panel in exhibit.panels if panel.title == PICTURED)
-    lines = [Dots(series.name, series.y) for series in panel.series if series.name in SHOWN]
+    lines = [Dots(series.name, series.y) for series in panel.series if series.name in IN_PICTURE]
     return dots_svg(lines, width=8, label=panel.x_label)
 
 

@@ -13,12 +13,19 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["OMP_NUM_THREADS"] = "1"  # also for subprocesses: same sums in the same order
 
 import pytest
+from hypothesis import settings
 
 from paft.bank import Bank, load_bank
 from paft.task import Example, Task
 
 # Real data lies outside the repository: beside it, or where PAFT_DATA says.
 SHARED = Path(os.environ.get("PAFT_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+# Properties are tried on the same examples everywhere; `make slow` asks for others, at random. What it finds
+# becomes an explicit example of its test.
+settings.register_profile("same", derandomize=True, database=None)
+settings.register_profile("random", print_blob=True)
+settings.load_profile(os.environ.get("PAFT_PROPERTIES", "same"))
 
 LABELS = ["card", "card arrival", "cash", "cash withdrawal", "refund"]
 OBJECTS = ["my new card", "the money", "a blue bag", "this order", "the 20 pounds", "it"]

@@ -99,6 +99,18 @@ SPOILED = {
         lambda d: append(d / "bank.jsonl", '{"split": "train", "template": "{message}\\n###\\n"}\n'),
         ["bank.jsonl:10:", "already stands in line 8"],
     ),
+    "validation prompt has the words of a training prompt": (
+        lambda d: append(
+            d / "bank.jsonl", '{"split": "validation", "template": "MESSAGE; {message} topic"}\n'
+        ),
+        ["validation prompt", "has the same words as seen prompt"],
+    ),
+    "validation prompt has the words of the task's own": (
+        lambda d: append(
+            d / "bank.jsonl", '{"split": "validation", "template": "What is this about? {message} TOPIC"}\n'
+        ),
+        ["own prompt", "is a validation prompt of the bank"],
+    ),
     "test prompt has the words of a training prompt": (
         lambda d: append(d / "bank.jsonl", '{"split": "test", "template": "MESSAGE - {message}\\nTopic"}\n'),
         ["has the same words as seen prompt"],

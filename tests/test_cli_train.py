@@ -60,6 +60,17 @@ def test_neither_test_prompts_nor_test_data_are_needed(train, own_desk):
     assert "steps     3, under 1 of 5 prompts" in out
 
 
+def test_a_validation_prompt_near_a_training_prompt_is_warned_of(train, own_desk):
+    bank = own_desk / "bank.jsonl"
+    near = "{message}\n\nSay in one or two words which subject fits it best.\n"
+    bank.write_text(bank.read_text() + json.dumps({"split": "validation", "template": near}) + "\n")
+    told = "warning: 1 pairs of a training and a validation prompt are near duplicates"
+    code, out, err = train("--dry-run", output=None)
+    assert code == 0 and told in out, err
+    code, out, err = train()
+    assert code == 0 and told in out, err
+
+
 def test_another_method_is_trained_by_name(train, tmp_path):
     code, out, err = train("--method", "zopo", "--set", "choose.examples=4", "--set", "choose.budget=2")
     assert code == 0 and "method zopo, seed 0" in out, err

@@ -13,7 +13,8 @@ from paft.config import RunConfig
 from paft.errors import ModelError
 from paft.grid.dry_run import dry_run
 from paft.grid.evaluation import EvaluateConfig, evaluate
-from paft.grid.training import next_command, train
+from paft.grid.follow_up import next_command
+from paft.grid.training import train
 from paft.model import check_model, load_encoder, load_model
 from paft.train.export import export
 

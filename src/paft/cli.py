@@ -119,8 +119,8 @@ def _run(config: RunConfig) -> None:
     )  # fmt: skip
     quiet_libraries()
     _warn_of_code(console, config.evaluate.allow_code)
-    from paft.evaluate.report import comparison, results_table
-    from paft.grid.runner import deploy_command
+    from paft.evaluate.report import read_verdict, results_table
+    from paft.grid.follow_up import deploy_command
     from paft.grid.runner import run as run_comparison
 
     with Live(console) as live:
@@ -128,10 +128,8 @@ def _run(config: RunConfig) -> None:
     console.print(results_table(results))
     for warning in results["warnings"]:
         console.print(f"warning: {warning}", style="yellow", highlight=False, markup=False)
-    verdict = comparison(results)
-    if verdict:
-        console.print(verdict, style="bold", highlight=False, markup=False)
     output = Path(config.output)
+    console.print(read_verdict(output, results), style="bold", highlight=False, markup=False, soft_wrap=True)
     console.print(
         f"\nReport: {output / 'report.html'}   figures: {output / 'results.json'}",
         highlight=False, markup=False, soft_wrap=True,

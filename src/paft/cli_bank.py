@@ -106,7 +106,7 @@ def bank_import(
     rename: Annotated[list[str] | None, typer.Option(help="Placeholder old=new (repeatable).")] = None,
 ) -> None:
     """Import prompts that others wrote, for instance the paper's spreadsheets."""
-    from paft.bank import Bank, near_duplicates_across
+    from paft.bank import Bank, near_duplicates_across, near_warnings
     from paft.bank.importers import prompts_of, read_candidates
 
     names = dict(_pair(item, "--rename") for item in rename or [])
@@ -127,11 +127,8 @@ def bank_import(
     bank = Bank(splits)
     near = near_duplicates_across(bank)
     _save(bank, output)
-    if near:
-        typer.echo(
-            f"note: {len(near)} pairs of a seen and an unseen prompt are near duplicates; `paft bank split` "
-            "makes a split without any"
-        )
+    for warning in near_warnings(bank, near):
+        typer.echo(f"note: {warning}; `paft bank split` makes a split without any")
 
 
 @bank_app.command("screen")

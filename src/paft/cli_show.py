@@ -57,7 +57,7 @@ def show_schedule(
     if method not in trained:
         raise ConfigError(f"--method {method!r} is no method that trains{nearest(method, trained)}")
     settings = _load(config, set_, task=task, data=data, bank=bank, model=model)
-    inputs = load_inputs(settings)
+    inputs = load_inputs(settings, methods=[method])
     train = METHODS[method].settings(settings.train)
     seed = settings.seeds[0] if seed is None else seed
     prompts = inputs.training_prompts(METHODS[method], train, seed=seed)
@@ -108,7 +108,7 @@ def show_tokens(
         config, set_, task=task, data=data, bank=bank, model=model,
         **{"chat.enabled": chat, "chat.system": system, "trust_remote_code": trust_remote_code},
     )  # fmt: skip
-    inputs = load_inputs(settings)
+    inputs = load_inputs(settings, methods=())
     chosen = _prompts(inputs, prompt)
     encoder = load_encoder(
         settings.model, settings.train.max_length, settings.chat, trust_remote_code=settings.trust_remote_code

@@ -58,8 +58,10 @@ def train(
 def _train(config: RunConfig, as_json: bool) -> None:
     from rich.console import Console
 
+    from paft.bank import load_bank, near_duplicates_across, near_warnings
     from paft.evaluate.runner import processes
-    from paft.grid.training import next_command, only_method, only_seed
+    from paft.grid.follow_up import next_command
+    from paft.grid.training import only_method, only_seed
     from paft.grid.training import train as train_model
     from paft.progress import Live, quiet_libraries
 
@@ -83,6 +85,9 @@ def _train(config: RunConfig, as_json: bool) -> None:
         )  # fmt: skip
     for text in trained.get("damaged", ()):
         console.print(f"warning: {text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+    bank = load_bank(Path(config.output) / "bank.jsonl")
+    for warning in near_warnings(bank, near_duplicates_across(bank)):
+        console.print(f"warning: {warning}", style="yellow", highlight=False, markup=False, soft_wrap=True)
     for line in next_command(config):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 

@@ -56,6 +56,19 @@ def test_a_repeat_counts_once_by_the_strictest_degree(tmp_path):
     assert 0.5 <= near.similarity < 1
 
 
+def test_leaks_into_the_validation_split_of_a_file_are_found(tmp_path):
+    first = "Which team should take this letter from our customer today? {message}"
+    rows = [
+        ("train", first), ("train", CLEAN[1]),
+        ("validation", first.upper().replace("?", " -").replace("{MESSAGE}", "{message}")),
+        ("validation", first.replace("today", "now")), ("validation", CLEAN[2]),
+    ]  # fmt: skip
+    lines = [json.dumps({"split": split, "template": template}) for split, template in rows]
+    audit = audit_file(write(tmp_path, "bank.jsonl", lines))
+    assert (rows_of(audit, "leak_skeleton"), rows_of(audit, "leak_near")) == ([3], [4])
+    assert audit.errors == 1
+
+
 def test_leaks_from_one_file_to_another_are_told_by_degree(tmp_path):
     seen = write(
         tmp_path,

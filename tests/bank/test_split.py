@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from paft.bank import Bank, import_prompts, near_duplicates_across, split_prompts
+from paft.bank import Bank, import_prompts, near_duplicates_across, near_warnings, split_prompts
 from paft.bank.similarity import near_pairs
 from paft.bank.split import counts_of, written_by
 from paft.errors import PromptError
@@ -162,14 +162,31 @@ def test_sizes_that_whole_clusters_cannot_meet_are_refused():
         split_prompts(one_family, test=2)
 
 
-@pytest.mark.parametrize("split", ["train", "validation"])
-def test_a_test_prompt_with_the_words_of_a_seen_one_is_refused_with_both_named(split):
-    seen, unseen = Prompt("Which team? {text}"), Prompt("{text}\nWHICH TEAM:")
+@pytest.mark.parametrize(
+    ("split", "later"), [("train", "test"), ("validation", "test"), ("train", "validation")]
+)
+@pytest.mark.parametrize("text", ["{text}\nWHICH TEAM:", "Which team? {text}", "which   team,\n\n{text}!"])
+def test_an_unseen_prompt_with_the_words_of_a_seen_one_is_refused_with_both_named(split, later, text):
+    seen, unseen = Prompt("Which team? {text} "), Prompt(text)
     with pytest.raises(PromptError) as caught:
-        near_duplicates_across(Bank({split: (seen,), "test": (DISTINCT[0], unseen)}))
+        near_duplicates_across(Bank({split: (seen,), later: (DISTINCT[0], unseen)}))
+    assert str(caught.value).startswith(f"{later} prompt {unseen.id}")
     assert seen.id in str(caught.value)
-    assert unseen.id in str(caught.value)
     assert "paft bank split" in str(caught.value)
+
+
+def test_a_validation_prompt_near_a_training_prompt_is_told_apart_from_unseen_ones():
+    seen, twin, unseen = reworded("billing", 0), reworded("billing", 4), reworded("billing", 3)
+    bank = Bank({"train": (seen,), "validation": (DISTINCT[0], twin), "test": (DISTINCT[1],)})
+    near = near_duplicates_across(bank)
+    assert [pair[:2] for pair in near] == [(seen, twin)]
+    told = "1 pairs of a training and a validation prompt are near duplicates"
+    assert near_warnings(bank, near) == [told]
+    bank = Bank({"train": (seen,), "validation": (twin,), "test": (unseen,)})
+    near = near_duplicates_across(bank)
+    assert len(near) == 3
+    assert near_warnings(bank, near) == ["2 pairs of a seen and an unseen prompt are near duplicates", told]
+    assert near_warnings(bank, []) == []
 
 
 def test_near_duplicates_across_a_hand_made_split_are_reported_with_their_similarity():

@@ -1,11 +1,12 @@
 """Every number over cells equals its definition spelled out pair by pair."""
 
 import math
+from fractions import Fraction
 from itertools import combinations, permutations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import rel_entr
@@ -29,7 +30,8 @@ from paft.evaluate.agreement import (
 few = settings(max_examples=60, deadline=None)
 SHAPES = st.tuples(st.integers(2, 6), st.integers(1, 6))
 RIGHT = arrays(float, SHAPES, elements=st.sampled_from([0.0, 1.0]))
-SCORES = arrays(float, SHAPES, elements=st.floats(0, 1) | st.sampled_from([0.0, 1.0]))
+PARTIAL = st.fractions(0, 1, max_denominator=60).map(float)  # shares of tokens
+SCORES = arrays(float, SHAPES, elements=PARTIAL | st.sampled_from([0.0, 1.0]))
 ANSWERS = arrays(np.int64, SHAPES, elements=st.integers(-1, 3))
 NATS = arrays(
     float,
@@ -80,13 +82,13 @@ def test_for_right_and_wrong_it_has_the_closed_form(right):
 
 @few
 @given(scores=SCORES)
+@example(scores=np.array([[5e-324], [0.0]]))  # half of the smallest number there is rounds to 0
 def test_conditional_accuracy_pools_ordered_pairs(scores):
-    both = pairwise_mean(scores, lambda p, q: p * q, permutations)
-    first = pairwise_mean(scores, lambda p, q: p, permutations)
-    if first == 0:
-        assert conditional_accuracy(scores) is None
-    elif first > 1e-12:  # below, both sides are quotients of rounding errors
-        assert conditional_accuracy(scores) == pytest.approx(both / first, abs=1e-9)
+    exact = np.vectorize(Fraction, otypes=[object])(scores)
+    both = pairwise_mean(exact, lambda p, q: p * q, permutations)
+    first = pairwise_mean(exact, lambda p, q: p, permutations)
+    found = conditional_accuracy(scores)
+    assert found is None if first == 0 else found == pytest.approx(float(both / first), abs=1e-9)
 
 
 def test_conditional_accuracy_by_hand():

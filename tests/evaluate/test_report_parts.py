@@ -102,7 +102,7 @@ def test_without_paft_the_best_method_is_named(tmp_path):
     run = write_run(tmp_path, methods=("base", "single"))
     report = read_report(run)
     best = max(report.methods, key=lambda method: method.row.mean).row
-    assert report.headline.startswith(f"{best.method!r} has the best mean on 3 unseen prompts: ")
+    assert report.headline.startswith(f"{best.method!r} has the highest mean observed on 3 unseen prompts: ")
 
 
 def test_the_table_says_what_the_own_prompt_is(paft, judged, desk, model_folder):

@@ -304,7 +304,7 @@ def test_adapters_that_vllm_cannot_run_are_refused(model_folder, tmp_path, chang
 )
 def test_the_engine_is_built_for_the_next_rank_it_knows(tmp_path, rank, pattern, size):
     write_json(tmp_path / "adapter_config.json", {"peft_type": "LORA", "r": rank, "rank_pattern": pattern})
-    assert vllm_path._lora_rank(tmp_path) == size
+    assert vllm_path.lora_rank(tmp_path) == size
 
 
 def test_several_processes_are_refused(settings, monkeypatch):

@@ -4,10 +4,13 @@ import pytest
 
 from paft.bank import Bank
 from paft.config import Train
-from paft.errors import ConfigError
-from paft.grid.inputs import load_inputs
+from paft.errors import ConfigError, PromptError
+from paft.grid import cell
+from paft.grid.dry_run import dry_run
+from paft.grid.inputs import Inputs, check_method, load_inputs
 from paft.grid.methods import METHODS
-from paft.grid.runner import identity
+from paft.grid.runner import checked_inputs, identity, run
+from paft.grid.training import train
 
 
 def ids(prompts):
@@ -88,3 +91,76 @@ def test_some_prompts_of_a_smaller_count_are_among_those_of_a_larger_and_the_see
 def test_more_prompts_than_the_bank_has_are_refused(configure, tmp_path):
     with pytest.raises(ConfigError, match=r"train.prompts 999: the bank has \d+ training prompts"):
         load_inputs(configure(tmp_path / "out", train={"prompts": 999}))
+
+
+REFUSED = {  # settings that a method cannot be trained with, and the methods that can
+    "static": ({"worst": {}}, ("single", "paft", "per_step")),
+    "per_example": ({"curriculum": {}}, ("neftune", "paft")),
+    "paft": ({"weights": {"feedfeedfeed": 2}}, ("single", "zopo")),
+    "neftune": ({"padding_free": True}, ("single", "paft")),
+    "augmented": ({"keep": "best", "validate_every": 1}, ("paft", "static")),
+    "per_step": ({"prompts": 999}, ("single", "top_accuracy")),
+    "token_matched": ({"batch_size": 8, "micro_batch_size": 3}, ()),
+    "single": ({"report_to": ["nowhere"]}, ()),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_method_that_could_not_be_trained_is_refused_before_any_is_and_only_where_it_is_planned(
+    configure, tmp_path, monkeypatch, name
+):
+    settings, others = REFUSED[name]
+    monkeypatch.setattr(cell, "load_model", None)  # nothing is judged or trained
+    config = configure(tmp_path / "out", methods=("base", *others, name), train=settings)
+    with pytest.raises(ConfigError, match=f"method {name!r}: "):
+        run(config)
+    assert not (tmp_path / "out").exists()
+    load_inputs(configure(tmp_path / "out", methods=("base", *others), train=settings))
+
+
+def test_a_training_checks_its_own_method_alone(configure, tmp_path):
+    methods = ("base", "static", "paft")
+    found = dry_run(configure(tmp_path, methods=methods, train={"worst": {}}))
+    assert found["method"] == "paft"
+    with pytest.raises(ConfigError, match=r"method 'static': train\.worst chooses the prompt of a step"):
+        train(configure(tmp_path / "out", methods=("static",), train={"worst": {}}))
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_seed_is_checked(configure, tmp_path):
+    checked = []
+
+    class Spy(Inputs):
+        def training_prompts(self, method, settings, chosen=None, *, seed=0):
+            checked.append(seed)
+            return super().training_prompts(method, settings, chosen, seed=seed)
+
+    config = configure(tmp_path, seeds=(3, 5), methods=("paft",))
+    inputs = load_inputs(config)
+    check_method("paft", config, Spy(**vars(inputs)))
+    assert checked == [3, 5]
+
+
+WRITERS = """\
+generators:
+- {name: one, model: some-model, api_key_env: A_KEY_THAT_IS_NOT_SET}
+"""
+
+
+def test_a_choice_that_this_machine_could_not_make_is_refused_before_anything_is_trained(
+    configure, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("A_KEY_THAT_IS_NOT_SET", raising=False)
+    (tmp_path / "writers.yaml").write_text(WRITERS, "utf-8")
+    choose = {"writer": str(tmp_path / "writers.yaml")}
+    out = tmp_path / "out"
+    with pytest.raises(ConfigError, match="A_KEY_THAT_IS_NOT_SET"):
+        run(configure(out, methods=("paft", "bat"), choose=choose))
+    assert not out.exists()
+    checked_inputs(configure(out, methods=("paft", "zopo"), choose=choose))
+    (out / "cells" / "bat-0").mkdir(parents=True)
+    (out / "cells" / "bat-0" / "choice.json").write_text("{}")  # chosen already: nobody is asked again
+    checked_inputs(configure(out, methods=("paft", "bat"), choose=choose))
+    monkeypatch.setattr("paft.bank.diversity.find_spec", lambda name: None)
+    with pytest.raises(PromptError, match="sentence-transformers"):
+        run(configure(tmp_path / "other", methods=("zopo",), choose={"embedding": "some/model"}))

@@ -222,7 +222,7 @@ INPUTS = {
     "bank": ("bank.jsonl", "Customer wrote:", "A customer wrote:"),
     "training examples": ("train.jsonl", "(3)", "(33)"),
     "test examples": ("test.jsonl", "(103)", "(133)"),
-    "task": ("task.yaml", "thresholds: [0.2]", "thresholds: [0.3]"),
+    "task.prompt": ("task.yaml", "What is this about?", "What is this message about?"),
 }
 
 

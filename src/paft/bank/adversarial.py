@@ -4,7 +4,7 @@ Every perturbation works on the literal text between placeholders, so a placehol
 damaged, and is a pure function of (prompt, kind, seed). The labels of a task keep their spelling
 (their order may change): a prompt that misspells its own labels would ask for another answer.
 The paper's adversarial set has 10 such prompts (PAPER: section 2, rewording and typos); rewording
-by a language model is :func:`paft.bank.generate.reword`'s part.
+by a language model is :func:`paft.bank.reword.reword`'s part.
 """
 
 from __future__ import annotations

@@ -174,8 +174,9 @@ def audit_file(path: Path, task: Task | None = None) -> Audit:
     audit.findings += _defects(rows, task)
     # Adversarial prompts are versions of others, so their likeness is meant.
     audit.findings += _duplicates([row for row in rows if row.split != "adversarial"])
-    seen = [row for row in rows if row.split in ("train", "validation")]
-    audit.findings += _leaks(seen, [row for row in rows if row.split == "test"])
+    of = {split: [row for row in rows if row.split == split] for split in ("train", "validation", "test")}
+    audit.findings += _leaks(of["train"], of["validation"])
+    audit.findings += _leaks([*of["train"], *of["validation"]], of["test"])
     audit.findings.sort(key=lambda finding: list(MEANING).index(finding.reason))
     return audit
 

@@ -16,6 +16,7 @@ placeholders, or sentence embeddings (extra ``embeddings``). On these vectors:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -47,18 +48,27 @@ def tfidf(texts: Sequence[str]) -> Vectors:
     return np.asarray(vectorizer.fit_transform(texts).toarray(), dtype=np.float64)
 
 
+def require_sentence_transformers(model: str) -> None:
+    """Make sure that the library of sentence embeddings is installed; it is not imported.
+
+    Raises:
+        PromptError: If it is not.
+    """
+    if find_spec("sentence_transformers") is None:
+        raise PromptError(
+            f"embedding prompts with {model!r} needs sentence-transformers: pip install 'paft[embeddings]'"
+        )
+
+
 def sentence_embedder(model: str) -> Embedder:
     """Return an embedder of unit vectors by a sentence-transformers model (extra ``embeddings``).
 
     Raises:
         PromptError: If the library is missing or the model cannot be loaded.
     """
-    try:
-        from sentence_transformers import SentenceTransformer
-    except ImportError:
-        raise PromptError(
-            f"embedding prompts with {model!r} needs sentence-transformers: pip install 'paft[embeddings]'"
-        ) from None
+    require_sentence_transformers(model)
+    from sentence_transformers import SentenceTransformer
+
     try:
         # Half precision on a CPU is slow, and its unit vectors are not of unit length.
         encoder = SentenceTransformer(model, model_kwargs={"dtype": "float32"})

@@ -20,6 +20,8 @@ from paft.bank.store import Bank
 from paft.errors import PromptError
 from paft.prompt import Prompt
 
+_IN_ORDER = ("train", "validation", "test")  # a prompt may not come again in a later one
+
 
 def split_prompts(
     prompts: Sequence[Prompt],
@@ -110,24 +112,44 @@ def written_by(conditions: Sequence[tuple[str, str]], *, human: bool = False) ->
 
 
 def near_duplicates_across(bank: Bank) -> list[tuple[Prompt, Prompt, float]]:
-    """Return pairs (train or validation prompt, test prompt, similarity) of near duplicates.
+    """Return pairs (prompt, prompt of a later split, similarity) of near duplicates.
+
+    Splits come in the order train, validation, test: validation prompts are unseen in training, and test
+    prompts in both.
 
     Raises:
-        PromptError: If a test prompt has the words of a seen prompt (equal skeleton): that is no
-            unseen prompt, whatever its placeholders and punctuation.
+        PromptError: If a validation or test prompt has the words of one of an earlier split (equal
+            skeleton): that is no unseen prompt, whatever its placeholders and punctuation.
     """
-    seen = [p for split in ("train", "validation") for p in bank.prompts(split)]
-    unseen = list(bank.prompts("test"))
-    by_skeleton = {skeleton(p): p for p in seen}
-    for prompt in unseen:
-        twin = by_skeleton.get(skeleton(prompt))
-        if twin is not None:
+    placed = [(split, prompt) for split in _IN_ORDER for prompt in bank.prompts(split)]
+    seen: dict[str, tuple[str, Prompt]] = {}
+    for split, prompt in placed:
+        home, twin = seen.setdefault(skeleton(prompt), (split, prompt))
+        if home != split:
             raise PromptError(
-                f"test prompt {prompt.id} {prompt.template!r} has the same words as seen prompt "
+                f"{split} prompt {prompt.id} {prompt.template!r} has the same words as seen prompt "
                 f"{twin.id} {twin.template!r}: remove one of them, or split again with `paft bank split`"
             )
-    both = seen + unseen
-    return [(both[i], both[j], similarity) for i, j, similarity in near_pairs(both) if i < len(seen) <= j]
+    pairs = near_pairs([prompt for _, prompt in placed])
+    return [
+        (placed[i][1], placed[j][1], similarity) for i, j, similarity in pairs if placed[i][0] != placed[j][0]
+    ]
+
+
+def near_warnings(bank: Bank, near: Sequence[tuple[Prompt, Prompt, float]]) -> list[str]:
+    """Say in a line for each split how many pairs make its prompts less unseen than they should be.
+
+    Args:
+        bank: The bank.
+        near: What :func:`near_duplicates_across` found in it.
+    """
+    validation = {prompt.id for prompt in bank.prompts("validation")}
+    chosen_by = sum(later.id in validation for _, later, _ in near)
+    counts = {
+        "a seen and an unseen prompt": len(near) - chosen_by,
+        "a training and a validation prompt": chosen_by,
+    }
+    return [f"{count} pairs of {what} are near duplicates" for what, count in counts.items() if count]
 
 
 def _rank(seed: int, ids: Sequence[str]) -> str:

@@ -192,7 +192,7 @@ def load_vllm(
     longest = min(max_length, int(positions) - 1)
     more: dict[str, Any] = {"trust_remote_code": True} if trust_remote_code else {}
     if adapter is not None:
-        more |= {"enable_lora": True, "max_lora_rank": _lora_rank(Path(adapter))}
+        more |= {"enable_lora": True, "max_lora_rank": lora_rank(Path(adapter))}
         check_before_loading(
             Path(adapter), name, any_base=any_base, trust_remote_code=trust_remote_code
         )  # the engine passes over tensors it does not know
@@ -233,7 +233,7 @@ def import_vllm() -> Any:
     return vllm
 
 
-def _lora_rank(adapter: Path) -> int:
+def lora_rank(adapter: Path) -> int:
     """Return the smallest rank vLLM can be built for that an adapter fits into.
 
     Raises:

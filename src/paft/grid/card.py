@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from paft.config import RunConfig
 from paft.evaluate.report.data import INTERVALS
-from paft.evaluate.report.table import percent
+from paft.evaluate.report.table import marked, percent
 from paft.evaluate.report.text import escape_markdown
 from paft.evaluate.rows import ends_in_words
 from paft.evaluate.statistics import STATISTICS, Estimate, estimate
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from paft.task import Task
 
 MARK = "<!-- Written by PAFT from the record of the run. -->"
+COMPARED = "<!-- What the run shows. -->", "<!-- /What the run shows. -->"  # filled in once all is judged
 FIGURES = {
     "mean": "mean over prompts",
     "std": "standard deviation over prompts",
@@ -93,11 +94,36 @@ def write_card(plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, 
         f"# {inputs.task.name}: {plan.name}",
         _training(plan, config, inputs, trained),
         NOT_JUDGED if figures is None else _robustness(figures, _estimates(folder, figures), ends),
+        *([] if figures is None else ["\n".join(COMPARED)]),
         _usage(config, inputs.task, judged=figures is not None),
         _unknown(inputs, figures),
     ]
     card = ModelCard("\n\n".join(parts) + "\n")  # refuses front matter that is no valid YAML
     write_text(path, str(card))
+
+
+def tell_verdict(weights: Path, verdict: str) -> None:
+    """Put what the whole run shows into a cell's card, in place of what an earlier run of fewer cells did.
+
+    Args:
+        weights: The folder with adapter or model; nothing is done without a card of ours there.
+        verdict: The sentence of terminal and report.
+
+    Raises:
+        DataError: If the card cannot be read.
+    """
+    path = weights / "README.md"
+    if not path.exists():
+        return
+    text = read_text(path, "model card")
+    start, end = COMPARED
+    before, found, rest = text.partition(start)
+    _, whole, after = rest.partition(end)
+    if MARK not in text or not (found and whole):
+        return
+    told = f"{before}{start}\n## In its run\n\n{escape_markdown(verdict)}\n{end}{after}"
+    if told != text:
+        write_text(path, told)
 
 
 def _metadata(plan: CellPlan, config: RunConfig, task: Task, figures: Mapping[str, Any] | None) -> str:
@@ -177,10 +203,11 @@ def _robustness(figures: Mapping[str, Any], estimates: Mapping[str, Estimate], e
     lines = ["| Accuracy, percent | | 95 % interval |", "|---|---:|---:|"]
     for name in _known(figures):
         found = estimates.get(INTERVAL_OF.get(name, name))
-        between = "" if found is None else f"{percent(found.interval.low)} to {percent(found.interval.high)}"
-        lines.append(
-            f"| {escape_markdown(_figure_name(name, figures))} | {percent(figures[name])} | {between} |"
-        )
+        told, between = percent(figures[name]), ""
+        if found is not None:
+            low, high = found.interval.low, found.interval.high
+            told, between = marked(figures[name], low, high), f"{percent(low)} to {percent(high)}"
+        lines.append(f"| {escape_markdown(_figure_name(name, figures))} | {told} | {between} |")
     told = (
         f"Judged on {figures['prompts']} prompts that no method of the run was trained on, with "
         f"{figures['examples']} test examples under each.{ends}"

@@ -94,10 +94,12 @@ def run_cell(
         DataError: If a file that a former run left is damaged.
     """
     done = folder / "cell.json"
-    # A cell that a former version summarised lacks figures: they follow from its matrices.
-    if done.exists() and "robustness" in (result := read_record(done, "cell", CELL)):
-        if not result["rows"]:
-            raise DataError(f"{done} is damaged (it has no row): {ADVICE}")
+    # A cell that a former version summarised lacks figures, and one of another threshold counts other
+    # prompts: both follow from its matrices.
+    result = read_record(done, "cell", CELL) if done.exists() else {}
+    if "robustness" in result and not result["rows"]:
+        raise DataError(f"{done} is damaged (it has no row): {ADVICE}")
+    if "robustness" in result and result["rows"][0]["top_threshold"] == inputs.task.thresholds[0]:
         write_card(plan, config, inputs, folder, folder / weights_name(config))
         reporter.finish(plan.name, "already done: " + _outcome(result["rows"][0]))
         return result

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from paft.evaluate.report.table import TIE
 from paft.grid.differences import COMPARED, NOT_FINISHED
 from paft.grid.layout import HEADS, Layout
 from paft.grid.reference import Reference
 
+TIE = 1e-9  # shares closer than this differ by rounding alone
 BY_CHANCE = 0.05  # of 95 % intervals leave out what they are about
 
 
@@ -62,8 +62,9 @@ def difference_note(results: Mapping[str, Any]) -> str:
         f"{count} intervals are shown: if no row differed from the reference, about 5 % of them "
         f"({BY_CHANCE * count:.0f}) would leave out 0 by chance alone. Above 0 the row's figure is larger; "
         "that is better, but not for Std. Seeds of two rows count as different training runs; a method that "
-        "does not train is compared with all seeds of the other. Std, Min and CVaR10 are estimates on "
-        "unlimited examples, so they may differ from what the figures of the first table differ by."
+        "does not train is compared with all seeds of the other. Std here is the root mean square over "
+        "seeds, in the first table their mean, and Std, Min and CVaR10 are estimates on unlimited examples: "
+        "so they may differ from what the figures of the first table differ by."
     )
 
 
@@ -74,7 +75,7 @@ def difference_text(figure: Mapping[str, Any] | None) -> str:
     low, high = figure["interval"]
     # Two sums of the same scores may differ by rounding, which is no difference.
     star = "*" if low > TIE or high < -TIE else ""
-    return f"{_points(figure['value']):+.1f}{star} [{_points(low):.1f}, {_points(high):.1f}]"
+    return f"{_end(figure['value'], star, '+')}{star} [{_end(low, star)}, {_end(high, star)}]"
 
 
 def no_difference(results: Mapping[str, Any]) -> list[str]:
@@ -89,6 +90,16 @@ def no_difference(results: Mapping[str, Any]) -> list[str]:
             if found.get("none", NOT_FINISHED) != NOT_FINISHED:
                 lacking.setdefault(found["none"], []).append("/".join([task, *named]))
     return [f"{reason}: {', '.join(rows)}" for reason, rows in lacking.items()]
+
+
+def _end(share: float, star: str, sign: str = "-") -> str:
+    """Return points; where a star says that they are not 0, with a digit that shows it.
+
+    >>> _end(-0.0004, "*"), _end(-0.0004, ""), _end(0.0312, "*", "+")
+    ('-0.04', '0.0', '+3.1')
+    """
+    points = _points(share)
+    return f"{100 * share:{sign}.1g}" if star and not points else f"{points:{sign}.1f}"
 
 
 def _points(share: float) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from paft.bank import Bank
+from paft.bank import Bank, near_duplicates_across, near_warnings
 from paft.config import RunConfig
 from paft.encode import Encoder
 from paft.errors import DataError
@@ -44,7 +44,7 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
     from paft.train.preview import preview
     from paft.train.variation import variation
 
-    inputs = load_inputs(config, task, bank, judge=False)
+    inputs = load_inputs(config, task, bank, judge=False, methods=[only_method(config)])
     check_model(config.model, config.chat, trust_remote_code=config.trust_remote_code)
     method = METHODS[only_method(config)]
     settings = method.settings(config.train)
@@ -80,7 +80,8 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
         "answers": answers,
         "memory": memory,
     }
-    return {**found, "warnings": _warnings(found, unreachable(inputs, encoder), encoder.max_length)}
+    leaks = near_warnings(inputs.bank, near_duplicates_across(inputs.bank))
+    return {**found, "warnings": leaks + _warnings(found, unreachable(inputs, encoder), encoder.max_length)}
 
 
 def answer_shares(inputs: Inputs) -> dict[str, float]:

@@ -38,6 +38,7 @@ from paft.evaluate.vllm import VllmModel, import_vllm, load_vllm
 from paft.files import write_json, write_text
 from paft.grid.answer_tokens import check_lengths, check_options
 from paft.grid.cell import Reporter
+from paft.grid.identity import FREE, task_identity
 from paft.grid.inputs import bank_file, sample
 from paft.grid.repeats import count_repeats, repeats_warning
 from paft.grid.runner import claim_output, working_in
@@ -340,16 +341,17 @@ def _identity(config: EvaluateConfig, task: Task, bank: Bank, examples: str) -> 
     settings = config.model_dump(mode="json", exclude=others)
     adapter = None if config.adapter is None else model_fingerprint(config.adapter)
     served = config.backend == "openai"
+    judged = {f"evaluate.{key}": value for key, value in config.evaluate.model_dump(mode="json").items()}
     asked = {key: getattr(config.server, key) for key in SERVER_IDENTITY} if served else {}
     return {
         **settings,
-        **{f"evaluate.{key}": value for key, value in config.evaluate.model_dump(mode="json").items()},
+        **{key: value for key, value in judged.items() if key not in FREE},
         **{f"server.{key}": value for key, value in asked.items()},
         "judged by": judging(task, config.backend, config.evaluate.generate)["by"],
         "chat": config.chat.identity(),
         "model files": None if served else model_fingerprint(resolve_model(config.model)),
         "adapter files": adapter,
-        "task": task.fingerprint(),
+        **task_identity(task),
         "bank": bank.fingerprint,
         "test examples": examples,
     }

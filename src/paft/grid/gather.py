@@ -23,7 +23,7 @@ from paft.grid.grid_file import GridFile
 from paft.grid.inputs import Inputs
 from paft.grid.plan import Job, RunPlan, axes_of
 from paft.grid.reference import RowKey
-from paft.grid.runner import gather_run
+from paft.grid.runner import gather_run, tell_cards
 from paft.grid.table import FIGURES, grid_page, markdown, table_rows
 from paft.grid.work import error_file, finished, recorded_error
 from paft.progress import Silent
@@ -101,6 +101,7 @@ def _read(run: RunPlan, results: Mapping[str, Any]) -> tuple[dict[str, dict[str,
     folder = Path(run.config.output)
     matrices = read_matrices(folder, results)
     report = gather_report(results, matrices)
+    tell_cards(run.config, report.headline)  # a kill may have come between the results and this
     data = read_record(folder / "run.json", "run identity", {"test examples": str})["test examples"]
     return _figures(report), sides_of(report, matrices, data)
 

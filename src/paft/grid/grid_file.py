@@ -2,7 +2,7 @@
 
 Example::
 
-    # paft grid recipes/small.yaml
+    # paft grid small.yaml
     output: runs/small
     data: ../shared/data                  # joined with each run's relative `data`
     base: {model: tiny, methods: [base, single, paft], seeds: [0, 1, 2], train: {epochs: 3}}

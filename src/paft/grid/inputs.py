@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from paft.bank import Bank, load_bank
+from paft.bank import Bank, load_bank, near_duplicates_across
+from paft.bank.similarity import skeleton
 from paft.config import BUILTIN_TASK, RunConfig, Train
 from paft.errors import ConfigError, DataError
 from paft.evaluate.code_answer import check_opt_in
@@ -20,6 +21,7 @@ from paft.grid.repeats import count_repeats, repeats_warning
 from paft.model import resolve_model
 from paft.prompt import Prompt
 from paft.task import Example, Task, load_task
+from paft.train.logs import report_to
 from paft.train.schedule import make_schedule
 
 if TYPE_CHECKING:
@@ -95,9 +97,10 @@ class Inputs:
                     "writes it to choice.json beside the weights"
                 )
             return [chosen]
-        own, seen = self.task.prompts[0], some(self.bank.require("train"), settings.prompts, seed)
+        own = self.task.prompts[0]
         if method.prompts == "user":
             return [own]
+        seen = some(self.bank.require("train"), settings.prompts, seed)
         if not settings.own_prompt_first:
             return list(seen)
         return [own, *(prompt for prompt in seen if prompt.id != own.id)]
@@ -123,15 +126,21 @@ def some(prompts: Sequence[Prompt], count: int | None, seed: int) -> list[Prompt
 
 
 def load_inputs(
-    config: RunConfig, task: Task | None = None, bank: Bank | None = None, *, judge: bool = True
+    config: RunConfig,
+    task: Task | None = None,
+    bank: Bank | None = None,
+    *,
+    judge: bool = True,
+    methods: Sequence[str] | None = None,
 ) -> Inputs:
-    """Load what is not given, and check task, bank and examples.
+    """Load what is not given, and check task, bank, examples and methods.
 
     Args:
         config: The run's configuration.
         task: A task made in Python.
         bank: A bank made in Python.
         judge: Whether test prompts and test examples are needed too.
+        methods: Methods that are planned; by default those of the configuration. Others are not checked.
 
     Raises:
         PaftError: On the first thing that cannot be used.
@@ -148,13 +157,8 @@ def load_inputs(
     bank.require("train")
     if judge:
         bank.require("test")
-    own = {prompt.id for prompt in task.prompts}
-    shared = [prompt for prompt in bank.prompts("test") if prompt.id in own]
-    if shared:
-        raise ConfigError(
-            f"the task's own prompt {shared[0].template!r} is a test prompt of the bank: method "
-            "'single' trains on it, so it is not unseen; remove it from one of them"
-        )
+    near_duplicates_across(bank)  # refuses a prompt that is both seen and unseen
+    _check_own(task, bank)
     model = Path(resolve_model(config.model))
     if model.is_dir() and not (model / "config.json").exists():
         raise ConfigError(f"model folder {model} has no config.json: is it the right folder?")
@@ -165,11 +169,56 @@ def load_inputs(
         bank.require("validation")
         train, validation = validation_split(task, train, config.train.validate_examples)
     inputs = Inputs(task, bank, train, test, validation, config.choose.generators())
-    for name in config.methods:
-        METHODS[name].settings(config.train)
-    settings = METHODS["paft"].settings(config.train)
-    make_schedule(settings, inputs.training_prompts(METHODS["paft"], settings), seed=0, examples=len(train))
+    for name in config.methods if methods is None else methods:
+        check_method(name, config, inputs)
     return inputs
+
+
+def _check_own(task: Task, bank: Bank) -> None:
+    """Refuse a bank with unseen prompts that have the words of the task's own."""
+    own = {skeleton(prompt) for prompt in task.prompts}
+    for split in ("validation", "test"):
+        for prompt in bank.prompts(split):
+            if skeleton(prompt) in own:
+                raise ConfigError(
+                    f"the task's own prompt {prompt.template!r} is a {split} prompt of the bank: method "
+                    "'single' trains on it, so it is not unseen; remove it from one of them"
+                )
+
+
+def check_method(name: str, config: RunConfig, inputs: Inputs) -> None:
+    """Refuse a method whose trials could not be trained, before any of the run is.
+
+    Args:
+        name: The method.
+        config: The run's configuration.
+        inputs: What the run works on.
+
+    Raises:
+        ConfigError: If the settings do not go with the method, its schedule or its prompts.
+    """
+    method = METHODS[name]
+    if method.schedule is None:
+        return
+    try:
+        settings = method.settings(config.train)
+        _check_micro_batches(settings)
+        report_to(settings, None)
+        any_prompt = inputs.task.prompts[0]  # stands for the one that a method chooses as it runs
+        for seed in config.seeds:
+            prompts = inputs.training_prompts(method, settings, any_prompt, seed=seed)
+            make_schedule(settings, prompts, seed=seed, examples=len(inputs.train))
+    except ConfigError as error:
+        raise ConfigError(f"method {name!r}: {error}") from None
+
+
+def _check_micro_batches(settings: Train) -> None:
+    """Refuse micro-batches that no number of devices makes a step of; the trainer counts the devices."""
+    if settings.micro_batch_size is not None and settings.batch_size % settings.micro_batch_size:
+        raise ConfigError(
+            f"train.batch_size {settings.batch_size} is not a multiple of micro_batch_size "
+            f"{settings.micro_batch_size}: change one of them"
+        )
 
 
 def validation_split(

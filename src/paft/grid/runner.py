@@ -21,20 +21,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from paft.bank import Bank, near_duplicates_across
-from paft.config import Evaluate, RunConfig, Train
+from paft.bank import Bank, near_duplicates_across, near_warnings
+from paft.config import RunConfig
 from paft.errors import DivergedError, ResumeError
-from paft.evaluate.report import write_report
+from paft.evaluate.report import read_verdict, write_report
 from paft.evaluate.rows import judging
 from paft.evaluate.runner import processes
-from paft.files import disk_error, fingerprint, write_json, write_text
+from paft.files import disk_error, write_json, write_text
 from paft.grid.answer_tokens import check_lengths, check_options
-from paft.grid.baselines.settings import Choose
+from paft.grid.baselines.choice import check_chooser
+from paft.grid.card import tell_verdict
 from paft.grid.cell import CellPlan, Reporter, plan_cells, run_cell, weights_name
+from paft.grid.identity import FREE, changes, choice_identity, task_identity, told
 from paft.grid.inputs import Inputs, load_inputs
 from paft.grid.methods import METHODS
 from paft.lock import LOCK, sole_process
-from paft.model import check_model, load_encoder, model_fingerprint, resolve_model
+from paft.model import check_model, load_encoder, model_fingerprint
 from paft.model_files import hub_commit, sampled_fingerprint
 from paft.part import parts
 from paft.progress import Silent
@@ -103,8 +105,11 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
         PaftError: If an input is unusable.
     """
     inputs = load_inputs(config, task, bank)
-    near_duplicates_across(inputs.bank)  # refuses a prompt that is both seen and unseen
     check_trained(config)
+    for plan in plan_cells(config):
+        chooser = METHODS[plan.method].chooser
+        if chooser is not None and not (cell_folder(config, plan) / "choice.json").exists():
+            check_chooser(chooser, config, inputs.generators)
     encoder = load_encoder(
         config.model, config.train.max_length, config.chat, trust_remote_code=config.trust_remote_code
     )
@@ -180,9 +185,8 @@ def gather_run(
     output = Path(config.output)
     gathered = {key: [item for cell in cells for item in cell[key]] for key in CELL_LISTS}
     near = near_duplicates_across(inputs.bank)
-    warnings = [f"{len(near)} pairs of a seen and an unseen prompt are near duplicates"] if near else []
     failed = [{"cell": cell, "error": error} for cell, error in (failures or {}).items()]
-    warnings += [f"{failure['cell']} failed and has no figures: {failure['error']}" for failure in failed]
+    lost = [f"{failure['cell']} failed and has no figures: {failure['error']}" for failure in failed]
     results = {
         "schema": 1,
         "task": inputs.task.name,
@@ -192,7 +196,13 @@ def gather_run(
             {"seen": seen.id, "unseen": unseen.id, "similarity": round(similarity, 3)}
             for seen, unseen, similarity in near
         ],
-        "warnings": [*warnings, *inputs.warnings, *inputs.repeats, *gathered.pop("warnings")],
+        "warnings": [
+            *near_warnings(inputs.bank, near),
+            *lost,
+            *inputs.warnings,
+            *inputs.repeats,
+            *gathered.pop("warnings"),
+        ],
         "judging": judging(inputs.task, generate=config.evaluate.generate),
         "config": config.model_dump(mode="json"),
         "environment": environment(),
@@ -202,34 +212,45 @@ def gather_run(
     }
     write_json(output / "results.json", results)
     write_report(results, output / "report.html", folder=output, examples=inputs.test)
+    tell_cards(config, read_verdict(output, results))
     return results
 
 
-def identity(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
-    """Everything a finished cell depends on, by name."""
-    others = {"methods", "seeds", "output", "task", "data", "bank"}
-    others |= set() if config.trust_remote_code else {"trust_remote_code"}  # as before there was any
-    settings = config.model_dump(mode="json", exclude=others)
-    flat = {f"{key}.{k}": v for key in ("train", "evaluate", "choose") for k, v in settings.pop(key).items()}
+def tell_cards(config: RunConfig, verdict: str) -> None:
+    """Put a run's verdict into the model cards of all that it trained.
+
+    Args:
+        config: The run's configuration.
+        verdict: The sentence of terminal and report.
+    """
+    for plan in plan_cells(config):
+        tell_verdict(cell_folder(config, plan) / weights_name(config), verdict)
+
+
+def identity(config: RunConfig, inputs: Inputs, methods: tuple[str, ...] | None = None) -> dict[str, Any]:
+    """Return everything a finished cell depends on, by name (:mod:`paft.grid.identity`).
+
+    Args:
+        config: The run's configuration.
+        inputs: What it works on.
+        methods: Methods that are planned; by default those of the configuration.
+    """
+    apart = {"methods", "seeds", "output", "task", "data", "bank", "choose"}
+    apart |= set() if config.trust_remote_code else {"trust_remote_code"}  # as before there was any
+    settings = config.model_dump(mode="json", exclude=apart)
+    flat = {f"{key}.{k}": v for key in ("train", "evaluate") for k, v in settings.pop(key).items()}
     return {
         **settings,
-        **flat,
+        **{key: value for key, value in flat.items() if key not in FREE},
         "chat": config.chat.identity(),
-        "choose.writer file": _writer_file(inputs),
+        **choice_identity(config.choose, methods or config.methods, inputs),
         "model files": model_fingerprint(config.model),
-        "task": inputs.task.fingerprint(),
+        **task_identity(inputs.task),
         "bank": inputs.bank.fingerprint,
         "training examples": data_fingerprint(inputs.train),
         "validation examples": data_fingerprint(inputs.validation) if inputs.validation else None,
         "test examples": data_fingerprint(inputs.test),
     }
-
-
-def _writer_file(inputs: Inputs) -> str | None:
-    """Hash of the generators file; how long a request may take is no part of it."""
-    if inputs.generators is None:
-        return None
-    return fingerprint(inputs.generators.model_dump(mode="json", exclude={"deadline"}))
 
 
 def claim_output(output: Path, wanted: dict[str, Any]) -> None:
@@ -238,8 +259,15 @@ def claim_output(output: Path, wanted: dict[str, Any]) -> None:
     Raises:
         ResumeError: If it belongs to other inputs or holds files of something else.
     """
+    path = output / "run.json"
     if not check_output(output, wanted):
-        write_json(output / "run.json", wanted)
+        write_json(path, wanted)
+        return
+    found = read_record(path, "run identity", {})
+    # What a former version, or a run of fewer methods, did not tell is known from now on.
+    known = {**found, **{key: value for key, value in wanted.items() if found.get(key) is None}}
+    if known != found:
+        write_json(path, known)
 
 
 def check_output(output: Path, wanted: dict[str, Any]) -> bool:
@@ -250,28 +278,16 @@ def check_output(output: Path, wanted: dict[str, Any]) -> bool:
     """
     if not _begun(output):
         return False
-    # A version that did not have a setting yet worked as one that leaves it alone.
-    left_alone = {key: value for key, value in _defaults().items() if key in wanted}
-    found = {**left_alone, **read_record(output / "run.json", "run identity", {})}
+    found = dict(read_record(output / "run.json", "run identity", {}))
     found |= {key: wanted[key] for key in ("model files", "adapter files") if _as_before(key, found, wanted)}
-    changed = [key for key in {**found, **wanted} if found.get(key) != wanted.get(key)]
+    changed = changes(found, wanted)
     if changed:
-        shown = "; ".join(f"{k}: {found.get(k)!r} there, {wanted.get(k)!r} now" for k in changed[:4])
+        shown = "; ".join(told(key, found.get(key), wanted.get(key)) for key in changed[:4])
         raise ResumeError(
             f"output {output} holds a run with other inputs ({shown}): choose another --output, "
             "restore what changed, or delete the folder"
         )
     return True
-
-
-def _defaults() -> dict[str, Any]:
-    """Return the settings of all sections as they are where nobody sets them, by dotted key."""
-    sections = {"train": Train(), "evaluate": Evaluate(), "choose": Choose()}
-    return {
-        f"{name}.{key}": value
-        for name, section in sections.items()
-        for key, value in section.model_dump(mode="json").items()
-    }
 
 
 def _as_before(key: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
@@ -294,32 +310,3 @@ def _begun(output: Path) -> bool:
         if not output.is_dir() or set(output.iterdir()) - left:
             raise ResumeError(f"output {output} is not empty and holds no PAFT run: choose another --output")
     return False
-
-
-def deploy_command(config: RunConfig) -> list[str]:
-    """Return the lines that show how to use what the best-known method of a run left behind."""
-    trained = [m for m in config.methods if METHODS[m].schedule is not None]
-    if not trained:
-        return []
-    method = "paft" if "paft" in trained else trained[0]
-    adapter = Path(config.output) / "cells" / f"{method}-{config.seeds[0]}" / weights_name(config)
-    base = resolve_model(config.model)
-    if config.train.adapt.method == "full":
-        return [
-            "Deploy the model:",
-            f"  vllm serve {adapter}",
-            f"  or in Python: AutoModelForCausalLM.from_pretrained({str(adapter)!r})",
-        ]
-    if config.train.adapt.quantised:
-        return [
-            "Deploy the model, its weights out of their 4 bit and the adapter merged into them:",
-            f"  paft export {adapter} --merge --output merged",
-            "  vllm serve merged",
-        ]
-    return [
-        "Deploy the adapter:",
-        f"  vllm serve {base} --enable-lora --max-lora-rank {max(16, config.train.adapt.rank)} "
-        f"--lora-modules {method}={adapter}",
-        f"  or in Python: PeftModel.from_pretrained("
-        f"AutoModelForCausalLM.from_pretrained({base!r}), {str(adapter)!r})",
-    ]

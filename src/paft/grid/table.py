@@ -16,7 +16,7 @@ import numpy as np
 
 from paft.evaluate.report.data import INTERVALS
 from paft.evaluate.report.html import rendered
-from paft.evaluate.report.table import percent
+from paft.evaluate.report.table import percent, with_interval
 from paft.evaluate.report.text import escape_markdown
 from paft.evaluate.statistics import Name
 from paft.grid.cell import plan_cells
@@ -201,6 +201,5 @@ def _cells(row: Mapping[str, Any], group: str) -> list[str]:
 
 
 def _cell(figure: Mapping[str, Any]) -> str:
-    interval = figure["interval"]
-    ends = "" if interval is None else f" [{percent(interval[0])}, {percent(interval[1])}]"
-    return percent(figure["value"]) + ends
+    value, interval = figure["value"], figure["interval"]
+    return percent(value) if interval is None else with_interval(value, *interval)

@@ -9,7 +9,6 @@ Layout of the output folder::
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +54,7 @@ def train(
     """
     reporter = reporter or Silent()
     plan = CellPlan(only_method(config), only_seed(config))
-    inputs = load_inputs(config, task, bank, judge=False)
+    inputs = load_inputs(config, task, bank, judge=False, methods=[plan.method])
     check_trained(config)
     encoder = load_encoder(
         config.model, config.train.max_length, config.chat, trust_remote_code=config.trust_remote_code
@@ -106,28 +105,11 @@ def only_method(config: RunConfig) -> str:
     return name
 
 
-def next_command(config: RunConfig) -> list[str]:
-    """Return the lines that say where the result lies and how to judge it."""
-    weights = Path(config.output) / weights_name(config)
-    task = [part for key in ("task", "data", "bank") for part in _flag(key, getattr(config, key))]
-    chat = ["--chat", *_flag("system", config.chat.system)] if config.chat.enabled else []
-    whole = config.train.adapt.method == "full"
-    model = ["--model", str(weights)] if whole else ["--model", config.model, "--adapter", str(weights)]
-    judged = str(Path(config.output) / "judged")
-    code = ["--trust-remote-code"] if config.trust_remote_code else []
-    command = ["paft", "evaluate", *task, *model, *code, *chat, "--output", judged]
-    return [f"{'Model' if whole else 'Adapter'}: {weights}", f"Judge it: {shlex.join(command)}"]
-
-
-def _flag(name: str, value: str | None) -> list[str]:
-    return [] if value is None else [f"--{name}", value]
-
-
 def _identity(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
     """Everything the weights depend on, by name; what judges them does not."""
     method = only_method(config)
-    others = ("evaluate.",) if METHODS[method].chooser else ("evaluate.", "choose.")
-    found = {key: value for key, value in identity(config, inputs).items() if not key.startswith(others)}
+    whole = identity(config, inputs, (method,))
+    found = {key: value for key, value in whole.items() if not key.startswith("evaluate.")}
     del found["test examples"]
     return {**found, "method": method, "seed": only_seed(config)}
 

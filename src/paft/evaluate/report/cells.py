@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from paft.evaluate.statistics import STATISTICS, Name
+
 if TYPE_CHECKING:
     from paft.evaluate.matrix import Matrix
 
@@ -83,6 +85,14 @@ def gather_cells(
     users = [matrices[method, seed, "user"] for seed in seeds if (method, seed, "user") in matrices]
     own = _stack(users, users[0].prompt_ids, examples)[2][:, 0] if len(users) == len(seeds) else None
     return Cells(prompts, examples, scores, parsed, answers, own)
+
+
+def estimable(cells: Cells | None) -> list[Name]:
+    """Return the statistics that have intervals: there are enough cells, and all of them were judged."""
+    if cells is None or len(cells.examples) < 2 or np.isnan(cells.scores).any():
+        return []
+    few = min(cells.scores.shape[1:]) < 3
+    return [name for name in STATISTICS if not (few and name == "std")]
 
 
 def diagnose(cells: Cells, prompt_id: str) -> Diagnosis:

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paft.evaluate.comparison import sentence
 from paft.evaluate.metrics import cvar
-from paft.evaluate.report.cells import Cells, Diagnosis, Failure, diagnose, gather_cells, worst_examples
-from paft.evaluate.report.folder import read_curves, read_examples, read_matrices, read_results
-from paft.evaluate.report.table import (
-    MethodRow,
-    comparison,
-    main_split,
-    method_rows,
-    percent,
-    prompts_name,
-    rival_of_paft,
+from paft.evaluate.report.cells import (
+    Cells,
+    Diagnosis,
+    Failure,
+    diagnose,
+    estimable,
+    gather_cells,
+    worst_examples,
 )
-from paft.evaluate.statistics import STATISTICS, Estimate, Name, difference, estimate
+from paft.evaluate.report.folder import read_curves, read_examples, read_matrices, read_results
+from paft.evaluate.report.table import OUTSIDE, MethodRow, main_split, method_rows
+from paft.evaluate.report.verdict import verdict
+from paft.evaluate.statistics import Estimate, estimate
 from paft.task import Example
 
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 WORST = 5  # prompts a method in a table of worst ones
 WORST_SHARE = 0.1  # of the prompts, in CVaR
-HEADLINE: tuple[Name, ...] = ("mean", "min", "std")  # what PAFT is said to win or lose by
 INTERVALS = (
     "Those of mean and std are about further prompts and examples, the others about further examples "
     "under these prompts. All but the mean's are of the figure on unlimited examples: few examples "
-    "scatter the accuracies, so an observed std, or worst prompt, may lie outside its interval."
+    "scatter the accuracies, so an observed std, or worst prompt, may lie outside its interval; such a "
+    f"figure has a {OUTSIDE}."
 )
 
 Curves = Mapping[str, Sequence[Sequence[tuple[int, float]]]]
@@ -168,7 +168,7 @@ def gather(
     return Report(
         results=results,
         measured=_measured(results, split),
-        headline=_headline(results, split, methods),
+        headline=verdict(results, {method.row.method: method.cells for method in methods}),
         methods=methods,
         prompts=tuple(_prompts(results, split, methods)),
         examples={example.index: example for example in examples},
@@ -220,54 +220,11 @@ def _method(results: Mapping[str, Any], row: MethodRow, split: str, matrices: Ma
 
 def _estimates(cells: Cells | None, threshold: float) -> Mapping[str, Estimate]:
     """Return every estimate there are enough judged cells for (see :func:`estimate`)."""
-    names = _estimable(cells)
+    names = estimable(cells)
     if cells is None or not names:
         return {}
     found = estimate(cells.scores, names, threshold=threshold)
     return {str(name): each for name, each in found.items()}
-
-
-def _estimable(cells: Cells | None) -> list[Name]:
-    if cells is None or len(cells.examples) < 2 or np.isnan(cells.scores).any():
-        return []
-    few = min(cells.scores.shape[1:]) < 3
-    return [name for name in STATISTICS if not (few and name == "std")]
-
-
-def _headline(results: Mapping[str, Any], split: str, methods: Sequence[MethodFigures]) -> str:
-    """Say who wins: what the intervals show where the cells are there, else what was observed."""
-    rows = [method.row for method in methods]
-    rival = rival_of_paft(rows)
-    if split != "test" or rival is None:
-        return _alone(results, split, methods)
-    sides = {method.row.method: method.cells for method in methods}
-    first, second = sides["paft"], sides[rival.method]
-    names = [name for name in HEADLINE if name in _estimable(first) and name in _estimable(second)]
-    if first is None or second is None or not names or first.scores.shape[1:] != second.scores.shape[1:]:
-        return comparison(results)
-    found = difference(first.scores, second.scores, names).values()
-    told = "; ".join(sentence(each, "PAFT", repr(rival.method)) for each in found)
-    best = max(rows, key=lambda row: row.mean).method
-    other = "" if best == "paft" else f" The best mean is that of {best!r}."
-    return f"On {prompts_name(split, len(first.prompt_ids))}: {told}.{other}"
-
-
-def _alone(results: Mapping[str, Any], split: str, methods: Sequence[MethodFigures]) -> str:
-    """Say how the method with the best mean does; of the only one, without the word best."""
-    best = max(methods, key=lambda method: method.row.mean)
-    row, told = best.row, _measured(results, split)
-    who = row.method if len(methods) == 1 else f"{row.method!r} has the best mean"
-    parts = [f"mean {percent(row.mean)} %{_interval(best.estimates.get('mean'))}"]
-    if row.std is not None:
-        parts.append(f"std {percent(row.std)} points")
-    parts.append(f"worst prompt {percent(row.min)} %")
-    if row.own is not None:
-        parts.append(f"your own prompt {percent(row.own)} %")
-    return f"{who} on {prompts_name(split, told.prompts)}: {', '.join(parts)}."
-
-
-def _interval(found: Estimate | None) -> str:
-    return "" if found is None else f" [{percent(found.interval.low)}, {percent(found.interval.high)}]"
 
 
 def _prompts(results: Mapping[str, Any], split: str, methods: Sequence[MethodFigures]) -> list[PromptFigures]:

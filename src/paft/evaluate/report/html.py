@@ -29,7 +29,7 @@ from paft.evaluate.report.plot import (
     dots_svg,
     heatmap,
 )
-from paft.evaluate.report.table import percent, prompts_name
+from paft.evaluate.report.table import marked, percent, prompts_name
 from paft.files import write_text
 from paft.task import Example
 
@@ -131,7 +131,7 @@ def rendered(template: str, **values: Any) -> str:
 
     loader = PackageLoader("paft.evaluate.report", "templates")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
-    environment.filters |= {"percent": percent, "visible": visible, "colour": colour}
+    environment.filters |= {"percent": percent, "marked": marked, "visible": visible, "colour": colour}
     style, script = (loader.get_source(environment, f"report.{kind}")[0] for kind in ("css", "js"))
     return environment.get_template(template).render(
         style=Markup(style),

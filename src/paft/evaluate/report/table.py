@@ -1,4 +1,4 @@
-"""Results by method: averages over seeds, a table for the terminal, a sentence on who wins."""
+"""Results by method: averages over seeds, a table for the terminal, how a figure is printed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from rich.table import Table
 
-TIE = 1e-9  # accuracies closer than this differ by rounding alone
+OUTSIDE = "\u2020"  # a dagger: the figure was observed, its interval is of the figure without noise
 
 
 @dataclass(frozen=True)
@@ -64,30 +64,6 @@ def method_rows(results: Mapping[str, Any], split: str = "test") -> list[MethodR
             )
         )
     return table
-
-
-def comparison(results: Mapping[str, Any]) -> str:
-    """Say in one or two sentences who wins on unseen prompts, and by how much."""
-    rows = {row.method: row for row in method_rows(results)}
-    rival = rival_of_paft(list(rows.values()))
-    if rival is None:
-        return ""
-    paft = rows["paft"]
-    parts = [
-        f"mean {_points(paft.mean - rival.mean)}",
-        f"worst prompt {_points(paft.min - rival.min)}",
-    ]
-    better = [paft.mean - rival.mean > TIE, paft.min - rival.min > TIE]
-    if paft.std is not None and rival.std is not None:
-        better.append(rival.std - paft.std > TIE)
-        parts.append(f"spread (std) {100 * paft.std:.1f} against {100 * rival.std:.1f} points")
-    verdict = "beats" if all(better) else "does not beat" if not any(better) else "partly beats"
-    count = next(row["n_prompts"] for row in results["rows"] if row["split"] == "test")
-    text = f"PAFT {verdict} {rival.method!r} on {count} unseen prompts: {', '.join(parts)}."
-    winner = max(rows.values(), key=lambda row: row.mean)
-    if winner is not paft:
-        text += f" The best mean is that of {winner.method!r}."
-    return text
 
 
 def rival_of_paft(rows: Sequence[MethodRow]) -> MethodRow | None:
@@ -144,5 +120,22 @@ def percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}"
 
 
-def _points(difference: float) -> str:
-    return f"{100 * difference:+.1f} points"
+def marked(value: float | None, low: float, high: float) -> str:
+    """Format a figure in percent, with a mark where it lies outside its interval, both as printed.
+
+    >>> marked(0.883, 0.81, 0.92), marked(0.012, 0, 0.008)
+    ('88.3', '1.2†')
+    """
+    if value is None:
+        return percent(value)
+    inside = float(percent(low)) <= float(percent(value)) <= float(percent(high))
+    return percent(value) + ("" if inside else OUTSIDE)
+
+
+def with_interval(value: float | None, low: float, high: float, *, unit: str = "") -> str:
+    """Format a figure in percent with its interval.
+
+    >>> with_interval(0.883, 0.81, 0.92, unit=" %")
+    '88.3 % [81.0, 92.0]'
+    """
+    return f"{marked(value, low, high)}{unit} [{percent(low)}, {percent(high)}]"

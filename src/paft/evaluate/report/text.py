@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from paft.evaluate.report.data import INTERVALS, MethodFigures, Report, worst_prompts
-from paft.evaluate.report.table import percent, prompts_name
+from paft.evaluate.report.table import OUTSIDE, percent, prompts_name, with_interval
 from paft.evaluate.rows import ends_in_words
 from paft.evaluate.statistics import Estimate
 from paft.spreadsheet import inert
@@ -20,7 +20,7 @@ CSV_COLUMNS = ("method", "seed", "split", "prompt_id", "prompt", "accuracy", "pa
 LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "%": r"\%", "#": r"\#",
     "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}",
-    ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
+    ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", OUTSIDE: r"\textdagger{}",
 }  # fmt: skip
 
 
@@ -105,11 +105,11 @@ def _columns(report: Report) -> list[str]:
 def _figures(method: MethodFigures) -> list[str]:
     row = method.row
     values = {"mean": row.mean, "std": row.std, "min": row.min, "top": row.top, "cvar": method.cvar}
-    return [percent(value) + _interval(method.estimates.get(name)) for name, value in values.items()]
+    return [_figure(value, method.estimates.get(name)) for name, value in values.items()]
 
 
-def _interval(found: Estimate | None) -> str:
-    return f" [{percent(found.interval.low)}, {percent(found.interval.high)}]" if found is not None else ""
+def _figure(value: float | None, found: Estimate | None) -> str:
+    return percent(value) if found is None else with_interval(value, found.interval.low, found.interval.high)
 
 
 def _worst(report: Report) -> list[str]:

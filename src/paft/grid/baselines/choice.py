@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from paft.bank.diversity import embed_prompts, sentence_embedder
+from paft.bank.diversity import embed_prompts, require_sentence_transformers, sentence_embedder
 from paft.bank.generators import Generators
 from paft.config import RunConfig
 from paft.errors import DataError
@@ -73,6 +73,26 @@ def most_cells(chooser: Chooser, seen: Seen, config: RunConfig) -> int:
     every = len(seen.prompts)
     budget = config.choose.budget
     return count * {"top_accuracy": every, "zopo": min(budget, every), "bat": budget}[chooser]
+
+
+def check_chooser(chooser: Chooser, config: RunConfig, generators: Generators | None) -> None:
+    """Refuse, before anything is trained, a choice that this machine could not make.
+
+    Args:
+        chooser: How a prompt is to be chosen.
+        config: The run's configuration.
+        generators: Who rewrites prompts; None for nobody.
+
+    Raises:
+        ConfigError: If a key is not in the environment.
+        PromptError: If sentence-transformers is not installed.
+    """
+    if chooser == "zopo" and config.choose.embedding is not None:
+        require_sentence_transformers(config.choose.embedding)
+    if chooser == "bat" and generators is not None:
+        for generator in generators.generators:
+            if not generator.local:
+                generator.endpoint.key()
 
 
 def choose_prompt(

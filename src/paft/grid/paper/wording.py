@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from paft.evaluate.report import table
 from paft.evaluate.report.data import INTERVALS
 from paft.evaluate.report.table import percent
 from paft.grid.paper.case import Case
@@ -11,9 +12,10 @@ from paft.grid.paper.case import Case
 
 def with_interval(case: Case, name: str) -> str:
     """Return a figure in percent with its interval in brackets, as far as there is one."""
-    low, high = case.interval(name)
-    ends = "" if low is None or high is None else f" [{percent(low)}, {percent(high)}]"
-    return percent(case.value(name)) + ends
+    value, (low, high) = case.value(name), case.interval(name)
+    if low is None or high is None:
+        return percent(value)
+    return table.with_interval(value, low, high)
 
 
 def number(value: float | None, digits: int = 1, suffix: str = "") -> str:
