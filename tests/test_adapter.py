@@ -172,7 +172,7 @@ def test_of_an_adapter_without_a_record_it_is_told_that_its_base_is_not_known(
 def test_a_damaged_record_is_named(adapter, model_folder):
     folder = adapter()
     (folder / "paft.json").write_text("[]")
-    with pytest.raises(DataError, match="paft.json is damaged"):
+    with pytest.raises(DataError, match=r"paft\.json is damaged"):
         check_base(folder, str(model_folder))
 
 
