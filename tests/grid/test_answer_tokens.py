@@ -14,7 +14,7 @@ from paft.grid.evaluation import EvaluateConfig, evaluate
 from paft.prompt import Prompt
 from paft.task import Task
 
-BANK = Bank({"train": (Prompt("Say: {text}"),), "test": (Prompt("{text} ->"),)})
+BANK = Bank({"train": (Prompt("Say: {text}"),), "test": (Prompt("Tell of {text} ->"),)})
 
 
 def words_only():

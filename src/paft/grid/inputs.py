@@ -181,8 +181,8 @@ def _check_own(task: Task, bank: Bank) -> None:
         for prompt in bank.prompts(split):
             if skeleton(prompt) in own:
                 raise ConfigError(
-                    f"the task's own prompt {prompt.template!r} is a {split} prompt of the bank: method "
-                    "'single' trains on it, so it is not unseen; remove it from one of them"
+                    f"the bank's {split} prompt {prompt.template!r} has the words of the task's own prompt, "
+                    "which method 'single' trains on, so it is not unseen: remove it from one of them"
                 )
 
 

@@ -210,13 +210,15 @@ def test_settings_of_the_choice_are_part_of_what_a_run_is(configure, tmp_path):
     writers = tmp_path / "writers.yaml"
     text = "generators: [{name: a, model: m, base_url: 'http://127.0.0.1:9/v1'%s}]"
     writers.write_text(text % "", encoding="utf-8")
+    with_bat = ("base", "bat")
     claim(choose={"writer": str(writers)})
-    claim(choose={"writer": str(writers)}, methods=("base", "bat"))  # a method may be added
+    claim(choose={"writer": str(writers)}, methods=with_bat)  # a method may be added
+    claim(choose={"writer": str(writers), "examples": 50})  # here no method chooses
     with pytest.raises(ResumeError, match=r"choose\.examples: 100 there, 50 now"):
-        claim(choose={"writer": str(writers), "examples": 50})
+        claim(choose={"writer": str(writers), "examples": 50}, methods=with_bat)
     writers.write_text(text % ", temperature: 0.5", encoding="utf-8")
-    with pytest.raises(ResumeError, match=r"choose\.writer file"):
-        claim(choose={"writer": str(writers)})
+    with pytest.raises(ResumeError, match=r"choose\.writer"):
+        claim(choose={"writer": str(writers)}, methods=with_bat)
 
 
 def test_a_writer_that_is_not_there_is_refused_before_anything_is_written(configure, tmp_path):
