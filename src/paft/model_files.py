@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from paft.files import fingerprint
+from paft.gguf import find_gguf
 
 # What decides what a model computes and how a text reaches it; cards and logs do not.
 SMALL = (
@@ -28,13 +30,37 @@ def resolve_model(name: str) -> str:
     return str(MODELS.get(name, name))
 
 
+def pretrained(name: str) -> tuple[str, dict[str, str]]:
+    """Return what ``from_pretrained`` takes: folder or Hub id, and keywords that name a GGUF file in it."""
+    gguf = find_gguf(name)
+    return (resolve_model(name), {}) if gguf is None else (gguf.source, {"gguf_file": gguf.file})
+
+
+def read_config(name: str, *, trust_remote_code: bool = False) -> Any:
+    """Return a model's configuration; code in its folder is run only where that is allowed."""
+    from transformers import AutoConfig
+
+    source, gguf = pretrained(name)
+    # Said aloud either way: left open, the library asks on the terminal in the middle of a run.
+    return AutoConfig.from_pretrained(source, trust_remote_code=trust_remote_code, **gguf)
+
+
+def read_tokenizer(name: str, *, trust_remote_code: bool = False) -> Any:
+    """Return a model's tokenizer, on the same terms."""
+    from transformers import AutoTokenizer
+
+    source, gguf = pretrained(name)
+    return AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code, **gguf)
+
+
 def hub_snapshot(name: str) -> Path | None:
     """Return the folder of a Hub id in this machine's cache, named by its commit; None if there is none."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
+    repository, gguf = pretrained(name)
     try:
-        found = try_to_load_from_cache(name, "config.json")
+        found = try_to_load_from_cache(repository, gguf.get("gguf_file", "config.json"))
     except HFValidationError:
         return None
     return Path(found).parent if isinstance(found, str) else None
@@ -69,6 +95,8 @@ def weight_files(name: str) -> list[Path]:
 def model_fingerprint(name: str) -> str | None:
     """Hash of all of a model's files; the commit of a Hub id, None where it is not known here."""
     folder = Path(resolve_model(name))
+    if folder.is_file():
+        return file_digest(folder)
     if not folder.is_dir():
         return hub_revision(name)
     small = [file for pattern in SMALL for file in folder.glob(pattern)]
@@ -77,6 +105,9 @@ def model_fingerprint(name: str) -> str | None:
 
 def weights_digest(name: str) -> str | None:
     """Hash of a model's weights alone, which a copy in another folder keeps; None where they are not here."""
+    gguf = find_gguf(name)
+    if gguf is not None:
+        return file_digest(gguf.path) if gguf.path else None
     files = weight_files(name)
     return fingerprint({f.name: file_digest(f) for f in files}) if files else None
 

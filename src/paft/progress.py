@@ -28,6 +28,8 @@ def quiet_libraries() -> None:
     """Silence what libraries print while they load; their errors still come through as exceptions."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|peft|accelerate)\.")
+    # Of a base that is no folder (a GGUF file) peft cannot tell whether embeddings were added; none are here.
+    warnings.filterwarnings("ignore", message="Could not find a config file", module=r"peft\.")
     from transformers.utils import logging
 
     library: Any = logging

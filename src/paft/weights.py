@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError, safe_open
 
 from paft.errors import ModelError, NotFiniteError
-from paft.model_files import resolve_model, weight_files
+from paft.gguf import plain_weights
+from paft.model_files import pretrained, read_config, weight_files
 
 if TYPE_CHECKING:
     import torch
@@ -40,10 +41,19 @@ def load_weights(name: str, *, trust_remote_code: bool = False, **how: Any) -> P
     from transformers import AutoModelForCausalLM
 
     factory: Any = AutoModelForCausalLM
+    source, gguf = pretrained(name)
+    if gguf and "quantization_config" in how:
+        raise ModelError(
+            f"{name} holds quantised weights already: take them back to plain ones first (paft export {name} "
+            "--output FOLDER), or train an adapter on them as they are (train.adapt.method: lora)"
+        )
+    kept: dict[str, Any] = {**gguf, "quantization_config": plain_weights()} if gguf else {}
     model, found = factory.from_pretrained(
-        resolve_model(name), use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True,
-        trust_remote_code=trust_remote_code, **how,
+        source, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True,
+        trust_remote_code=trust_remote_code, **how, **kept,
     )  # fmt: skip
+    if gguf:
+        model.name_or_path = name  # what an adapter names as its base
     for tensor, there, wanted in sorted(found["mismatched_keys"]):
         raise ModelError(
             f"model {name} cannot be loaded: tensor {tensor} is {list(there)} in its files, {list(wanted)} "
@@ -61,10 +71,10 @@ def load_weights(name: str, *, trust_remote_code: bool = False, **how: Any) -> P
 def empty_model(name: str, *, trust_remote_code: bool = False) -> Any:
     """Return a model without memory for its weights, on the meta device."""
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
     factory: Any = AutoModelForCausalLM
-    config = AutoConfig.from_pretrained(resolve_model(name), trust_remote_code=trust_remote_code)
+    config = read_config(name, trust_remote_code=trust_remote_code)
     with torch.device("meta"):
         return factory.from_config(config, trust_remote_code=trust_remote_code)
 

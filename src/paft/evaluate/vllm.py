@@ -32,7 +32,9 @@ from paft.evaluate.ledger import Ledger, Results, run_batches
 from paft.evaluate.option_tree import Tokens
 from paft.evaluate.plan import Request
 from paft.files import fingerprint
+from paft.gguf import find_gguf
 from paft.model import PLAIN, resolve_model
+from paft.model_files import read_config, read_tokenizer
 from paft.shape import read_record
 from paft.weights import check_files_finite
 
@@ -182,12 +184,14 @@ def load_vllm(
         ModelError: If vLLM is not installed or cannot run the model or adapter, or weights are not
             whole or not finite.
     """
-    from transformers import AutoConfig, AutoTokenizer, GenerationConfig
+    from transformers import GenerationConfig
 
     vllm = import_vllm()
     source = resolve_model(name)
-    config = AutoConfig.from_pretrained(source, trust_remote_code=trust_remote_code).get_text_config()
-    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code)
+    if find_gguf(source):
+        raise ModelError(f"vLLM takes a model folder: paft export {name} --output FOLDER makes one")
+    config = read_config(name, trust_remote_code=trust_remote_code).get_text_config()
+    tokenizer = read_tokenizer(name, trust_remote_code=trust_remote_code)
     positions = getattr(config, "max_position_embeddings", None) or max_length + 1
     longest = min(max_length, int(positions) - 1)
     more: dict[str, Any] = {"trust_remote_code": True} if trust_remote_code else {}

@@ -18,6 +18,7 @@ from paft.evaluate.report.text import escape_markdown
 from paft.evaluate.rows import ends_in_words
 from paft.evaluate.statistics import STATISTICS, Estimate, estimate
 from paft.files import read_text, write_text
+from paft.gguf import find_gguf
 from paft.grid.methods import METHODS
 from paft.model_files import hub_revision, resolve_model
 from paft.record import PACKAGES, environment
@@ -240,16 +241,21 @@ def _loading(config: RunConfig) -> list[str]:
     adapt = config.train.adapt
     if adapt.method == "full":
         return _loading_whole()
+    gguf = find_gguf(config.model)
     base = config.model if _on_hub(config.model) else f"path/to/{Path(config.model).name}"
-    four_bit = ", quantization_config=FOUR_BIT" if adapt.quantised else ""
+    how, more = (", quantization_config=FOUR_BIT", ", BitsAndBytesConfig") if adapt.quantised else ("", "")
+    if gguf is not None:
+        base = gguf.source if _on_hub(config.model) else "path/to"
+        how = f", gguf_file={gguf.file!r}, quantization_config=GgufConfig(dequantize=True)"
+        more = ", GgufConfig"
     return [
         ADAPTER_IMPORT,
-        WHOLE_IMPORT + (", BitsAndBytesConfig" if adapt.quantised else ""),
+        WHOLE_IMPORT + more,
         "",
         *([FOUR_BIT] if adapt.quantised else []),
         f"BASE = {base!r}",
         TOKENIZER,
-        f"base = AutoModelForCausalLM.from_pretrained(BASE{four_bit})",
+        f"base = AutoModelForCausalLM.from_pretrained(BASE{how})",
         ADAPTER,
     ]
 
@@ -342,11 +348,16 @@ def _base(config: RunConfig) -> str:
     if _on_hub(config.model):
         revision = hub_revision(config.model)
         return config.model + (f" at commit {revision}" if revision else "")
+    if find_gguf(config.model):
+        return (
+            f"{Path(config.model).name}, a GGUF file: its quantised weights were taken back to floating "
+            "point, so what their quantisation rounded away is lost"
+        )
     return f"{Path(config.model).name} (a folder or built in, not from the Hub)"
 
 
 def _on_hub(model: str) -> bool:
-    return not Path(resolve_model(model)).is_dir()
+    return not Path(resolve_model(model)).exists()
 
 
 def _fenced(code: str) -> str:

@@ -11,6 +11,7 @@ from paft.bank import load_bank
 from paft.config import Evaluate, RunConfig
 from paft.errors import ModelError
 from paft.evaluate.vllm import lora_rank
+from paft.gguf import find_gguf
 from paft.grid.cell import weights_name
 from paft.grid.evaluation import EvaluateConfig
 from paft.grid.methods import METHODS
@@ -94,6 +95,8 @@ def deploy_command(config: RunConfig) -> list[str]:
         return _merge(
             "Deploy the model, its weights out of their 4 bit and the adapter merged into them:", weights
         )
+    if find_gguf(base):
+        return _merge("Deploy the model, its GGUF weights in floating point and the adapter merged:", weights)
     try:
         rank = lora_rank(weights)
     except ModelError:

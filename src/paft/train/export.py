@@ -18,8 +18,9 @@ from paft.adapter import CONFIG as ADAPTER_CONFIG
 from paft.adapter import RECORD, WEIGHTS, check_adapter, check_base, check_before_loading, put_adapter
 from paft.errors import ConfigError, ModelError
 from paft.files import new_folder, read_text, write_json, write_text
+from paft.gguf import find_gguf
 from paft.grid.card import merged_card
-from paft.model import resolve_model
+from paft.model_files import read_config, read_tokenizer, resolve_model
 from paft.quantised import four_bit, trained_quantised
 from paft.shape import read_record
 from paft.train.hub import check_push, push
@@ -122,6 +123,8 @@ def find_weights(source: Path, cell: str | None = None) -> Path:
     Raises:
         ConfigError: If there is none, or several and none is named.
     """
+    if source.is_file() and find_gguf(str(source)):
+        return source
     if cell is None and ((source / ADAPTER_CONFIG).exists() or (source / "config.json").exists()):
         return source
     folders = source.glob("cells/*/*") if (source / "cells").is_dir() else source.glob("*")
@@ -174,10 +177,8 @@ def _base_name(adapter: Path) -> str:
 
 def _check_adapter(adapter: Path, base: str, any_base: bool, trusted: bool) -> str | None:
     """Refuse an adapter that is damaged or not the base's; return what there is to say of its base."""
-    from transformers import AutoConfig
-
     try:
-        AutoConfig.from_pretrained(base, trust_remote_code=trusted)
+        read_config(base, trust_remote_code=trusted)
     except UNREADABLE as error:  # an adapter may go out where its base does not lie
         refuse_code(base, error)
         check_base(adapter, base, any_base=any_base)
@@ -250,9 +251,8 @@ def _write_model(
     model: Any, weights: Path, base: str, dtype: Dtype | None, part: Path, trusted: bool
 ) -> None:
     import torch
-    from transformers import AutoConfig
 
-    own = AutoConfig.from_pretrained(base, trust_remote_code=trusted).dtype
+    own = read_config(base, trust_remote_code=trusted).dtype
     model.to(getattr(torch, dtype) if dtype else own or torch.float32)
     model.save_pretrained(part)
     _save_tokenizer(weights, base, part, trusted)
@@ -268,10 +268,8 @@ def _write_model(
 
 def _save_tokenizer(weights: Path, base: str, part: Path, trusted: bool) -> None:
     """Write the tokenizer that lies beside the weights, else the base's, chat template included."""
-    from transformers import AutoTokenizer
-
     source = str(weights) if (weights / "tokenizer_config.json").exists() else base
-    AutoTokenizer.from_pretrained(source, trust_remote_code=trusted).save_pretrained(part)
+    read_tokenizer(source, trust_remote_code=trusted).save_pretrained(part)
 
 
 def _write(output: Path, fill: Callable[[Path], None]) -> None:
