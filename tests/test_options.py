@@ -65,7 +65,9 @@ def test_a_setting_says_what_of_an_option_the_gold_answer_is(meant, value, lette
         ({"rule": "label", "options": {str(i): str(i + 1) for i in range(5)}}, 1, {}, "key | text"),
         ({"rule": "label", "options": {"no": "yes", "0": "no"}}, "no", {}, "key | text"),
         ({"rule": "choice", "options": {"A": "B", "B": "C", "0": "A"}}, "B", {}, "key | text"),
+        ({"rule": "label", **EACH}, 1, {"choices": ["1.0", "2.0"]}, "text | index | position"),
         # One text, two options.
+        (CHOICE, " X", {"choices": ["x", "y", "x"]}, "the text of 2 options"),
         (CHOICE, "x", {"choices": ["x", "y", "x"]}, "the text of 2 options"),
     ],
 )  # fmt: skip
@@ -91,6 +93,19 @@ def test_a_gold_answer_that_names_two_options_is_refused_with_what_to_set(answer
         ({"rule": "label", "options": ["bad", "good"], "gold": "index"}, 1, {}, "good"),
         ({"rule": "label", "options": {"0": "1", "1": "2"}, "gold": "key"}, 1, {}, "2"),
         ({"rule": "label", "options": {"0": "1", "1": "2"}, "gold": "text"}, 1, {}, "1"),
+        # pandas writes whole numbers beside a gap as 1.0, and other formats hold them as 1.
+        ({"rule": "label", "options": {"0": "ham", "1": "spam"}}, "1.0", {}, "spam"),
+        ({"rule": "label", "options": {"0.0": "ham", "1.0": "spam"}}, 1.0, {}, "spam"),
+        ({"rule": "label", "options": {"-1": "bad", "1": "good"}}, "-1.0", {}, "bad"),
+        ({"rule": "label", "options": ["1", "2", "3"]}, "3.0", {}, "3"),
+        ({"rule": "label", "options": {"1": "a", "1.0": "b"}}, "1.0", {}, "b"),
+        (INDEX, "1.0", {"choices": ["x", "y"]}, "B"),
+        (KEYED, "2", {"choices": ["a", "b"], "keys": ["1.0", "2.0"]}, "B"),
+        # One word to a reader.
+        ({"rule": "label", "options": ["ham", "spam"]}, "Spam ", {}, "spam"),
+        ({"rule": "label", "options": ["caf\u00e9", "bar"]}, "cafe\u0301", {}, "caf\u00e9"),
+        (CHOICE, "A", {"choices": ["b", "a"]}, "A"),
+        ({"rule": "label", **EACH}, "w99", {"choices": [f"w{i}" for i in range(100)]}, "w99"),
     ],
 )  # fmt: skip
 def test_a_gold_answer_that_can_only_be_read_in_one_way_is_read(answer, value, columns, option):
@@ -105,7 +120,11 @@ def test_a_gold_answer_that_can_only_be_read_in_one_way_is_read(answer, value, c
         ({**CHOICE, "gold": "position"}, 0, {"choices": ["x", "y"]}, "counted from 1, of an option"),
         (INDEX, "1.5", {"choices": ["x", "y"]}, "counted from 0, of an option"),
         ({"rule": "label", "options": ["bad", "good"]}, 1, {}, "set `answer.gold` to index (counted from 0)"),
-        ({"rule": "label", "options": {"0": "a", "1": "b"}}, 2, {}, "is not among the options (a, b)"),
+        ({"rule": "label", "options": {"0": "a", "1": "b"}}, 2, {}, "(a, b) nor their keys (0, 1): correct"),
+        ({"rule": "label", "options": {"a": "b", "b": "a"}}, "A", {}, "is not among the options (b, a)"),
+        ({"rule": "label", "options": {"007": "a", "8": "b"}}, 7, {}, "is not among the options (a, b)"),
+        (CHOICE, "x", {"choices": list(map(str, range(27)))}, "field 'choices' must be a list of 2 to 26"),
+        ({"rule": "label", **EACH}, "x", {"choices": ["x"]}, "must be a list of 2 or more options"),
         (CHOICE, -1, {"choices": ["x", "y"]}, "hides its answers"),
         (INDEX, -1, {"choices": ["x", "y"]}, "hides its answers"),
         (CHOICE, "x", {"choices": ["x", None]}, "an item of field 'choices' is missing"),

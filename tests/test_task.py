@@ -102,10 +102,10 @@ def test_numbers_are_taken_as_text():
 @pytest.mark.parametrize(
     ("answer", "row", "said"),
     [
-        (LABEL, {"answer": "ham"}, "field 'text' is missing; the row has: answer"),
+        (LABEL, {"answer": "ham"}, "field 'text' is missing; the row has: 'answer'"),
         (LABEL, {"text": None, "answer": "ham"}, "field 'text' is missing"),
         (LABEL, {"text": ["a"], "answer": "ham"}, "field 'text' must be text or a number, got list"),
-        (LABEL, {"text": "a"}, "field 'answer' is missing; the row has: text"),
+        (LABEL, {"text": "a"}, "field 'answer' is missing; the row has: 'text'"),
         (LABEL, {"text": "a", "answer": "eggs"}, "gold answer 'eggs' is not among the options (ham, spam)"),
         ({"rule": "choice", **EACH}, {"text": "a", "answer": "A"}, "field 'choices' is missing"),
         ({"rule": "choice", **EACH}, {"text": "a", "answer": "x", "choices": ["x"]}, "2 to 26 options"),

@@ -26,11 +26,11 @@ from paft.files import encodable, fingerprint, read_text
 from paft.json_values import read_json_value
 from paft.records import Records, find_csv, find_lines, table_reader
 from paft.schema import Schema
-from paft.values import from_arrow
+from paft.values import as_list, from_arrow
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from pyarrow import Schema as ArrowSchema
+    from pyarrow import Table
 
 Files = str | tuple[str, ...] | tuple[dict[str, Any], ...]
 Located = tuple[str, dict[str, Any]]  # ("file:line", row)
@@ -117,7 +117,7 @@ def look_up(row: Mapping[str, Any], path: str) -> Any:
             return None
         if isinstance(value, Mapping) and part in value:
             value = value[part]
-        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+        elif part.isdecimal() and int(part) < len(as_list(value) or ()):
             value = value[int(part)]
         else:
             return ABSENT
@@ -126,7 +126,8 @@ def look_up(row: Mapping[str, Any], path: str) -> Any:
 
 def _enters(row: Mapping[str, Any], path: str) -> bool:
     """Whether a row has the nested column that a path leads into, be it without what is looked for."""
-    return isinstance(row.get(path.partition(".")[0]), (Mapping, list))
+    outer = row.get(path.partition(".")[0])
+    return isinstance(outer, Mapping) or as_list(outer) is not None
 
 
 class Rows(Sequence[Located]):
@@ -209,24 +210,26 @@ class CsvRows(Rows):
         return self.records.digest
 
 
-class MappedRows(Rows):
-    """Rows of a data set that the ``datasets`` library maps into memory."""
+class ArrowRows(Rows):
+    """Rows of an Arrow table, or of a data set that the ``datasets`` library maps into memory.
 
-    def __init__(self, dataset: Dataset, name: str, first: int) -> None:
-        self.dataset = dataset
+    Cells are read as Arrow holds them: ``datasets`` would open the images of a row for its text.
+    """
+
+    def __init__(self, rows: Table | Dataset, name: str, first: int) -> None:
+        self.rows = rows.with_format("arrow") if hasattr(rows, "with_format") else rows
         self.name = name
         self.first = first
-        self.schema: ArrowSchema | None = None
-        if (features := getattr(dataset, "features", None)) is not None:
-            self.schema = features.arrow_schema
 
     def __len__(self) -> int:
-        return len(self.dataset)
+        return len(self.rows)
 
     def at(self, number: int) -> Located:
         """Read a row."""
-        row = self.dataset[number]
-        return f"{self.name}{number + self.first}", row if self.schema is None else _mended(row, self.schema)
+        row = self._part(number, number + 1)
+        return f"{self.name}{number + self.first}", {
+            name: from_arrow(row.column(i)[0]) for i, name in enumerate(row.column_names)
+        }
 
     def digest(self) -> str:
         """Hash of all rows, some thousands at a time."""
@@ -234,12 +237,15 @@ class MappedRows(Rows):
         from xxhash import xxh3_128
 
         found = xxh3_128()
-        for table in self.dataset.with_format("arrow").iter(IN_MEMORY):
-            buffer = BufferOutputStream()
+        for start in range(0, len(self), IN_MEMORY):
+            table, buffer = self._part(start, start + IN_MEMORY), BufferOutputStream()
             with ipc.new_stream(buffer, table.schema) as stream:
                 stream.write_table(table.combine_chunks())
             found.update(buffer.getvalue())
         return found.hexdigest()
+
+    def _part(self, start: int, end: int) -> Table:
+        return self.rows[start:end]
 
 
 class JoinedRows(Rows):
@@ -287,14 +293,15 @@ def read_rows(source: DataSource, split: str, folder: Path) -> Rows:
 
 
 def _file_rows(path: Path) -> Rows:
-    if path.suffix not in FORMATS:
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
         raise DataError(f"data file {path}: unknown format {path.suffix!r} (known: {', '.join(FORMATS)})")
-    if path.suffix == ".json":
+    if suffix == ".json":
         return _json_rows(path)
-    if path.suffix == ".jsonl":
+    if suffix == ".jsonl":
         return JsonRows(find_lines(path))
-    if path.suffix in DELIMITERS:
-        delimiter = DELIMITERS[path.suffix]
+    if suffix in DELIMITERS:
+        delimiter = DELIMITERS[suffix]
         return CsvRows(*find_csv(path, delimiter), delimiter)
     return _parquet_rows(path)
 
@@ -328,22 +335,22 @@ def _parquet_rows(path: Path) -> Rows:
             double = next((name for name in names if names.count(name) > 1), None)
             if double is not None:
                 raise DataError(f"data file {path}: two columns are called {shown(double)}: rename one")
-            if file.metadata.num_rows <= IN_MEMORY:
-                table = file.read()
-                rows = enumerate(table.to_pylist(), start=1)
-                return HeldRows([(f"{path}:row {n}", _mended(row, table.schema)) for n, row in rows])
-        from datasets import Dataset
-
-        return MappedRows(Dataset.from_parquet(str(path)), f"{path}:row ", 1)
+            rows = _mapped(path) if file.metadata.num_rows > IN_MEMORY else None
+            return ArrowRows(file.read() if rows is None else rows, f"{path}:row ", 1)
     except FileNotFoundError:
         raise DataError(f"data file not found: {path}") from None
     except (ArrowException, OSError) as error:
         raise DataError(f"data file {path} is not readable Parquet: {error}") from None
 
 
-def _mended(row: Mapping[str, Any], schema: ArrowSchema) -> dict[str, Any]:
-    """Return a row of Arrow data with values as their types say (:func:`paft.values.from_arrow`)."""
-    return {name: from_arrow(row[name], schema.field(name).type) for name in row}
+def _mapped(path: Path) -> Dataset | None:
+    """Map a Parquet file into memory; None where it has columns that ``datasets`` does not know."""
+    from datasets import Dataset
+
+    try:
+        return Dataset.from_parquet(str(path))
+    except Exception:  # many unrelated types; what the file itself is to blame for, its reader tells
+        return None
 
 
 def _hub_rows(hub: HubDataset, split: str) -> Rows:
@@ -357,4 +364,4 @@ def _hub_rows(hub: HubDataset, split: str) -> Rows:
             f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no detail'}): "
             "check the id, the split and the network, or give local files"
         ) from error
-    return MappedRows(rows, f"{hub.id}[{split}] row ", 0)
+    return ArrowRows(rows, f"{hub.id}[{split}] row ", 0)

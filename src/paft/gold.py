@@ -31,7 +31,7 @@ from paft.errors import DataError
 from paft.evaluate.extract import FINAL, extract
 from paft.json_values import read_json_value
 from paft.numerals import find_numbers, fold, read_number
-from paft.values import Unknown, as_text
+from paft.values import Unknown, as_list, as_text
 
 SEVERAL = ("number", "final_number", "text")  # rules whose gold answer may be a list of references
 _FRACTIONS = "\u00bc-\u00be\u2150-\u215e"
@@ -50,10 +50,11 @@ def gold_texts(rule: str, value: Any) -> tuple[str, ...]:
     """
     if rule == "json" and not isinstance(value, str) and value is not None:
         return (_json_text(value),)
-    if rule in SEVERAL and isinstance(value, list):
-        if not value:
+    listed = as_list(value)
+    if rule in SEVERAL and listed is not None:
+        if not listed:
             raise ValueError("is an empty list: no answer could be right")
-        return tuple(dict.fromkeys(map(as_text, value)))
+        return tuple(dict.fromkeys(map(as_text, listed)))
     return (as_text(value),)
 
 

@@ -2,7 +2,8 @@
 
 A gold answer in the data may be an option's text, its letter, its key, or its number. Where the task
 does not say which (``answer.gold``) and two of these fit but name different options, the row is
-refused: a shift by one makes every figure wrong and looks like nothing.
+refused: a shift by one makes every figure wrong and looks like nothing. What fits none may still be
+the text of an option to a reader (:func:`paft.twins.seen`).
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from collections.abc import Sequence
 
 from paft.answer import Answer
 from paft.errors import shown
+from paft.twins import seen
 
 _WHOLE = re.compile(r"0|[1-9]\d{0,5}", re.ASCII)
+_WHOLE_FLOAT = re.compile(r"(-?\d+)\.0+", re.ASCII)  # pandas writes the labels 0 and 1 so beside a gap
 _MEANT = {
     "text": "the text of", "letter": "the letter of", "key": "the key of",
     "index": "the number, counted from 0, of", "position": "the number, counted from 1, of",
@@ -34,10 +37,13 @@ def find_gold(answer: Answer, gold: str, texts: Sequence[str], keys: Sequence[st
         ValueError: If it names none, or possible readings name different ones.
     """
     usable, rivals = _considered(answer, keys)
-    readings = {name: _reading(name, answer, gold, texts, keys) for name in rivals}
+    readings = {name: _spelt(name, answer, gold, texts, keys) for name in rivals}
     if readings.get("key") and isinstance(answer.options, dict) and set(texts) <= answer.options.keys():
         del readings["text"]  # every word is a key too: the mapping says of each what it stands for
     fitting = {name: found for name, found in readings.items() if found}
+    if not fitting and "text" in usable and not isinstance(answer.options, dict):
+        alike = [i for i, word in enumerate(texts) if seen(word) == seen(gold)]
+        fitting = {"text": alike} if alike else {}
     if fitting.keys().isdisjoint(usable):
         raise ValueError(_none(answer, gold, texts, keys))
     places = sorted(set().union(*fitting.values()))
@@ -64,6 +70,17 @@ def _considered(answer: Answer, keys: Sequence[str] | None) -> tuple[tuple[str, 
     return ("text",), ("text", "index", "position")
 
 
+def _spelt(
+    name: str, answer: Answer, gold: str, texts: Sequence[str], keys: Sequence[str] | None
+) -> list[int]:
+    """Read a gold answer as it stands, a whole number otherwise in its other spelling, 1 or 1.0."""
+    whole, spellings = _WHOLE_FLOAT.fullmatch(gold), [gold]
+    if whole or _WHOLE.fullmatch(gold.removeprefix("-")):
+        spellings.append(whole[1] if whole else f"{gold}.0")
+    found = (_reading(name, answer, spelling, texts, keys) for spelling in spellings)
+    return next(filter(None, found), [])
+
+
 def _reading(
     name: str, answer: Answer, gold: str, texts: Sequence[str], keys: Sequence[str] | None
 ) -> list[int]:
@@ -87,9 +104,9 @@ def _none(answer: Answer, gold: str, texts: Sequence[str], keys: Sequence[str] |
     listed = answer.gold is None and not isinstance(answer.options, dict)
     counted = listed and _WHOLE.fullmatch(gold) and int(gold) <= len(texts)
     hint = " or set `answer.gold` to index (counted from 0) or position (from 1)" if counted else ""
-    return (
-        f"is not among the options ({_listed(texts)}): correct the row or the task's `answer.options`{hint}"
-    )
+    also = f" nor their keys ({_listed(list(answer.options))})" if isinstance(answer.options, dict) else ""
+    todo = f"correct the row or the task's `answer.options`{hint}"
+    return f"is not among the options ({_listed(texts)}){also}: {todo}"
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -172,7 +172,7 @@ def find_csv(path: Path, delimiter: str = ",") -> tuple[list[str], Records]:
 
 def _check_header(path: Path, names: list[str]) -> None:
     for name in names:
-        if names.count(name) > 1:
+        if name.strip() and names.count(name) > 1:  # columns without a name are used by nobody
             raise DataError(f"{path}:1: two columns are called {shown(name)}: rename or remove one")
 
 

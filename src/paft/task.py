@@ -30,7 +30,7 @@ from paft.options import find_gold
 from paft.prompt import Prompt
 from paft.schema import Schema, nearest, parse
 from paft.twins import twins
-from paft.values import as_text
+from paft.values import as_list, as_text
 
 Split = Literal["train", "validation", "test"]
 HIDDEN = ("", "-1")  # gold answers of test sets whose answers are kept back
@@ -248,7 +248,7 @@ class Task(Schema):
     def _value(self, row: Mapping[str, Any], name: str, where: str) -> Any:
         value = self.data.value(row, name)
         if value is ABSENT:
-            present = " ".join(", ".join(map(str, row)).split()) or "nothing"
+            present = ", ".join(map(shown, row)) or "nothing"
             raise DataError(
                 f"{where}: {self._named(name)} is missing; the row has: {present}. "
                 "Map it under `data.columns` if it has another name"
@@ -268,11 +268,11 @@ class Task(Schema):
 
     def _texts(self, row: Mapping[str, Any], name: str, where: str) -> tuple[str, ...] | None:
         """Return a list of texts, None where a row holds something else."""
-        value = self._value(row, name, where)
-        if not isinstance(value, list):
+        listed = as_list(self._value(row, name, where))
+        if listed is None:
             return None
         try:
-            return tuple(map(as_text, value))
+            return tuple(map(as_text, listed))
         except ValueError as error:
             raise DataError(f"{where}: an item of {self._named(name)} {error}: correct the row") from None
 
@@ -299,10 +299,13 @@ class Task(Schema):
         texts, keys = answer.words or (), None
         if answer.options_field is not None:
             texts = self._texts(row, answer.options_field, where) or ()
-            if not 2 <= len(texts) <= len(string.ascii_uppercase):
-                raise DataError(f"{where}: field {answer.options_field!r} must be a list of 2 to 26 options")
             if answer.rule == "label":
                 _check_words(texts, where)
+            if len(texts) < 2 or (answer.rule == "choice" and len(texts) > len(string.ascii_uppercase)):
+                many = "2 to 26" if answer.rule == "choice" else "2 or more"
+                raise DataError(
+                    f"{where}: {self._named(answer.options_field)} must be a list of {many} options"
+                )
         if answer.keys_field is not None:
             keys = self._texts(row, answer.keys_field, where)
             if keys is None or len(keys) != len(texts):

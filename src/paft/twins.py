@@ -18,13 +18,18 @@ def twins(options: Sequence[str]) -> tuple[str, str] | None:
     return _twins(tuple(options))
 
 
+def seen(option: str) -> str:
+    """Return what a reader sees of an option; that of twins is equal."""
+    # Twice: folding may bring forth characters that normalisation takes apart.
+    form = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", option).casefold())
+    return " ".join(form.split())
+
+
 @lru_cache(maxsize=4096)
 def _twins(options: tuple[str, ...]) -> tuple[str, str] | None:
-    seen: dict[str, str] = {}
+    first: dict[str, str] = {}
     for option in options:
-        # Twice: folding may bring forth characters that normalisation takes apart.
-        form = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", option).casefold())
-        other = seen.setdefault(" ".join(form.split()), option)
+        other = first.setdefault(seen(option), option)
         if other is not option:
             return other, option
     return None

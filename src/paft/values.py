@@ -28,10 +28,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from paft.errors import shown
+from paft.json_values import read_json_value
 from paft.numerals import LIMIT, plain
 
 if TYPE_CHECKING:
-    from pyarrow import DataType
+    from pyarrow import DataType, Scalar
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,12 @@ def is_missing(value: Any) -> bool:
     return value is None or (comparable and bool(value != value))
 
 
+def as_list(value: Any) -> list[Any] | None:
+    """Return a list of values, None for anything else; pandas holds lists as arrays."""
+    array = isinstance(value, np.ndarray) and value.ndim > 0
+    return list(value) if array or isinstance(value, (list, tuple)) else None
+
+
 def as_text(value: Any) -> str:
     r"""Return a value as text.
 
@@ -70,7 +77,7 @@ def as_text(value: Any) -> str:
     ['0.00001', '20000000000000000', '1.5', 'True', 'café']
     """
     if isinstance(value, str):
-        return value
+        return str(value)  # numpy has a class of its own
     if is_missing(value):
         return _refuse("is missing (null or not a number)")
     if isinstance(value, Unknown):
@@ -80,8 +87,7 @@ def as_text(value: Any) -> str:
     if isinstance(value, (Integral, Decimal, float, np.floating)):
         return _number(value)
     if isinstance(value, datetime.datetime):
-        midnight = value.tzinfo is None and value.time() == datetime.time()
-        return str(value.date() if midnight else value)
+        return str(value).removesuffix(" 00:00:00")
     if isinstance(value, (datetime.date, datetime.time)):
         return str(value)
     if isinstance(value, (bytes, bytearray)):
@@ -92,14 +98,16 @@ def as_text(value: Any) -> str:
     return _refuse(f"must be text or a number, got {type(value).__name__}")
 
 
-def from_arrow(value: Any, kind: DataType) -> Any:
-    """Return what pyarrow or ``datasets`` read, mended where its Python value says less than its type.
+def from_arrow(cell: Scalar) -> Any:
+    """Return a cell of Arrow data, mended where its Python value says less than its type."""
+    try:
+        return _mended(cell.as_py(), cell.type)
+    except (OverflowError, ValueError) as error:  # a year beyond 9999, text that is not UTF-8
+        return Unknown(f"a {cell.type} that cannot be read ({error})")
 
-    Args:
-        value: The Python value.
-        kind: Its Arrow type.
-    """
-    from pyarrow import types
+
+def _mended(value: Any, kind: DataType) -> Any:
+    from pyarrow import JsonType, types
 
     if value is None:
         return None
@@ -107,11 +115,15 @@ def from_arrow(value: Any, kind: DataType) -> Any:
         return _shortest(float(value), np.float16 if types.is_float16(kind) else np.float32)
     if types.is_timestamp(kind) and kind.unit == "s" and kind.tz is None:
         return value if value.time() == datetime.time() else CLOCK
+    if isinstance(kind, JsonType):  # what `datasets` makes of a column of several types
+        return read_json_value(value, "JSON in a column")
+    if types.is_map(kind):  # unlike an object, it has no null for a key that it lacks
+        return {key: _mended(item, kind.item_type) for key, item in value}
     if types.is_struct(kind) and isinstance(value, Mapping):
         found = {field.name: (value.get(field.name), field.type) for field in kind}
-        return {key: FILLED if v is None else from_arrow(v, inner) for key, (v, inner) in found.items()}
+        return {key: FILLED if v is None else _mended(v, inner) for key, (v, inner) in found.items()}
     if hasattr(kind, "value_type") and isinstance(value, list):
-        return [from_arrow(item, kind.value_type) for item in value]
+        return [_mended(item, kind.value_type) for item in value]
     return value
 
 
