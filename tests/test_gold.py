@@ -3,6 +3,7 @@
 import json
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -212,6 +213,15 @@ def test_a_list_is_a_value_under_rule_json_and_no_gold_of_a_closed_rule():
     )
     with pytest.raises(DataError, match="must be text or a number, got list"):
         closed.examples("test")
+
+
+def test_numbers_and_arrays_of_numpy_are_those_of_json():
+    value = {"a": np.int64(1), "b": np.float32(0.1), "c": np.array([1.5, 2]), "d": np.bool_(True)}
+    assert gold("json", value) == '{"a": 1, "b": 0.1, "c": [1.5, 2.0], "d": true}'
+    assert gold("json", np.int64(7)) == "7"
+    assert gold("text", np.array(["a", "b"])) == "a"
+    with pytest.raises(DataError, match="a value that JSON has not"):
+        gold("json", {"a": np.float32("nan")})
 
 
 def test_references_are_a_part_of_what_a_rerun_must_find_again():

@@ -61,10 +61,16 @@ def test_aliases_that_save_typing_are_followed(tmp_path):
         ("a: " + "{a: " * 2_000 + "}" * 2_000, "nested too deeply"),
         ("a: " + "7" * 5_000, "a number or date that is none"),
         ("a: 2024-13-01", "a number or date that is none"),
+        ('a: 1\nb: "\\ud83d"', ":2: not valid YAML: a \\ud8xx escape is half a surrogate pair"),
     ],
 )
 def test_what_cannot_be_read_is_named_by_its_line(tmp_path, text, said):
     assert said in refused(tmp_path, text)
+
+
+def test_the_escapes_that_json_writes_for_one_character_are_that_character(tmp_path):
+    (tmp_path / "a.yaml").write_text('{"a": ["\\ud83d\\ude00", "caf\\u00e9"], "\\ud83d\\ude01": 1}')
+    assert read_yaml(tmp_path / "a.yaml", "task") == {"a": ["\U0001f600", "caf\u00e9"], "\U0001f601": 1}
 
 
 def test_a_long_document_without_aliases_is_read(tmp_path):

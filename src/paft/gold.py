@@ -25,7 +25,10 @@ import json
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from numbers import Integral
 from typing import Any
+
+import numpy as np
 
 from paft.errors import DataError
 from paft.evaluate.extract import FINAL, extract
@@ -85,10 +88,15 @@ def _json_text(value: Any) -> str:
         raise ValueError(f"holds a value that JSON has not: {error}") from None
 
 
-def _json_part(value: Any) -> float | str:
+def _json_part(value: Any) -> Any:
     if isinstance(value, Unknown):
         raise ValueError(value.why)
-    return float(value) if isinstance(value, Decimal) else as_text(value)
+    if isinstance(value, (np.bool_, Integral)):  # numpy's, which are no Python numbers
+        return bool(value) if isinstance(value, np.bool_) else int(value)
+    if isinstance(value, (Decimal, np.floating)):
+        return float(str(value))
+    listed = as_list(value)
+    return as_text(value) if listed is None else listed
 
 
 def _number(gold: str) -> str | None:

@@ -36,8 +36,9 @@ def load_yaml(text: str) -> Any:
 
 
 def _size(node: yaml.Node, known: dict[int, int]) -> int:
-    """Return how many characters a node stands for, aliases followed; keys are checked on the way."""
+    """Return how many characters a node stands for, aliases followed; keys and text are checked on the way."""
     if isinstance(node, yaml.ScalarNode):
+        node.value = _paired(node)
         return 1 + len(node.value)
     key = id(node)
     if key not in known:
@@ -51,6 +52,14 @@ def _size(node: yaml.Node, known: dict[int, int]) -> int:
     elif not known[key]:
         raise _refusal(node, "an alias stands for a value that it is a part of")
     return known[key]
+
+
+def _paired(node: yaml.ScalarNode) -> str:
+    r"""Return a node's text with ``\ud83d\ude00``, which JSON writes for one character, as that character."""
+    try:
+        return str(node.value).encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    except UnicodeDecodeError:
+        raise _refusal(node, "a \\ud8xx escape is half a surrogate pair: remove it") from None
 
 
 def _check_keys(node: yaml.MappingNode) -> None:
