@@ -36,7 +36,7 @@ def load_yaml(text: str) -> Any:
 
 
 def _size(node: yaml.Node, known: dict[int, int]) -> int:
-    """Return how many characters a node stands for, aliases followed; keys and text are checked on the way."""
+    """Return how many characters a node stands for, aliases followed; its keys and texts are checked."""
     if isinstance(node, yaml.ScalarNode):
         node.value = _paired(node)
         return 1 + len(node.value)
