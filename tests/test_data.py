@@ -2,12 +2,14 @@
 
 import datetime
 import json
+import math
 import pickle
 import sys
 from decimal import Decimal
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pyarrow
 import pytest
 from pyarrow import parquet
@@ -79,9 +81,12 @@ def test_a_csv_row_of_another_width_is_named(tmp_path, row):
 
 
 def test_an_unclosed_quote_in_csv_is_named(tmp_path):
-    (tmp_path / "a.csv").write_text('text,answer\n"x,a\n')
-    with pytest.raises(DataError, match=r"a\.csv:\d+: malformed CSV"):
+    (tmp_path / "a.csv").write_text('text,answer\n"x\ny",b\n"x,a\n' + "more,b\n" * 9)
+    with pytest.raises(DataError, match=r"a\.csv:4: malformed CSV in the row that begins here .*quotes"):
         read(tmp_path, "a.csv")
+    (tmp_path / "a.tsv").write_text('text\tanswer\n"ops" is fine\ta\n')
+    with pytest.raises(DataError, match=r"a\.tsv:2: malformed TSV .*save a file without quotes as \.csv"):
+        read(tmp_path, "a.tsv")
 
 
 def test_a_file_that_is_no_parquet_is_named(tmp_path):
@@ -336,6 +341,19 @@ def test_images_beside_the_text_are_not_opened(tmp_path, monkeypatch):
 def test_the_end_of_a_name_may_be_in_capitals(tmp_path, name):
     (tmp_path / name).write_text("text,answer\nx,a\n")
     assert read(tmp_path, name)[0][1] == {"text": "x", "answer": "a"}
+
+
+def test_a_task_with_rows_from_pandas_can_be_written_and_hashed():
+    odd = {"a": np.array([1]), "b": np.int64(2), "c": pd.NaT, "d": pd.NA, "e": b"\xff", "f": math.nan}
+    rows = [{"text": "x", "answer": "y", **odd}]
+
+    def task(rows):
+        data = {"train": rows, "test": rows}
+        return Task(name="t", fields={"text": ""}, answer={"rule": "text"}, data=data, prompt="{text}")
+
+    assert task(rows).fingerprint() == task(rows).fingerprint()
+    assert task(rows).fingerprint() != task([{**rows[0], "b": np.int64(3)}]).fingerprint()
+    assert "xff" in task(rows).to_yaml()
 
 
 def test_lists_of_rows_in_python_may_be_arrays_or_tuples(tmp_path):

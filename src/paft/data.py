@@ -19,7 +19,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_serializer, model_validator
 
 from paft.errors import DataError, shown
 from paft.files import encodable, fingerprint, read_text
@@ -81,6 +81,14 @@ class DataSource(Schema):
             if value == () or value == "":
                 raise ValueError(f"`{name}` is empty: give a file")
         return self
+
+    @field_serializer("train", "validation", "test", mode="wrap")
+    def _write(self, value: Any, write: SerializerFunctionWrapHandler) -> Any:
+        """Write rows from pandas too: its arrays, numbers and gaps in columns that nobody uses."""
+        try:
+            return write(value)
+        except (TypeError, ValueError):
+            return json.loads(json.dumps(value, default=repr))
 
     def column(self, field: str) -> str:
         """The column that holds a field."""

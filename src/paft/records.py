@@ -129,7 +129,7 @@ def find_csv(path: Path, delimiter: str = ",") -> tuple[list[str], Records]:
             another width. With tabs, also if a cell holds a tab or a line break: files that do not
             use quotes look so too, and would be read wrongly.
     """
-    spans, lines, digest = [], [], xxh3_128()
+    spans, lines, digest, line = [], [], xxh3_128(), 0
     done = len(_MARK) if path.is_file() and _marked(path) else 0
 
     def counted(texts: Iterator[str]) -> Iterator[str]:
@@ -146,7 +146,7 @@ def find_csv(path: Path, delimiter: str = ",") -> tuple[list[str], Records]:
             reader = table_reader(counted(iter(file)), delimiter)
             names = next(reader, [])
             _check_header(path, names)
-            before = done
+            before, line = done, reader.line_num
             for row in reader:
                 if row and len(row) != len(names):
                     raise DataError(f"{path}:{reader.line_num}: a row with too many or too few columns")
@@ -158,10 +158,13 @@ def find_csv(path: Path, delimiter: str = ",") -> tuple[list[str], Records]:
                 if row:
                     spans.append((before, done))
                     lines.append(reader.line_num)
-                before = done
+                before, line = done, reader.line_num
     except csv.Error as error:
-        kind = "CSV" if delimiter == "," else "TSV"
-        raise DataError(f"{path}:{reader.line_num}: malformed {kind}: {error}") from None
+        kind, hint = ("CSV", "") if delimiter == "," else ("TSV", ", or save a file without quotes as .csv")
+        raise DataError(
+            f"{path}:{line + 1}: malformed {kind} in the row that begins here ({error}): close its quotes, "
+            f'write a quote inside of them twice (""){hint}'
+        ) from None
     except UnicodeDecodeError as error:
         raise DataError(f"data file {path} is not UTF-8 ({error.reason}): convert it") from None
     except OSError as error:
