@@ -3,6 +3,7 @@
 import datetime
 import json
 import math
+import os
 import pickle
 import sys
 from decimal import Decimal
@@ -304,6 +305,17 @@ def test_a_large_parquet_file_is_read_as_a_small_one(tmp_path, monkeypatch):
         assert list(pickle.loads(pickle.dumps(large))) == small
         assert large.digest() == again.digest()
     assert small[0][1]["json"] == {"a": None}
+
+
+def test_another_large_parquet_file_of_the_same_name_and_time_is_read(tmp_path, monkeypatch):
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("paft.data.IN_MEMORY", 1)
+    for text in ("a", "b"):
+        parquet.write_table(pyarrow.table({"text": [text] * 2}), tmp_path / "a.parquet")
+        os.utime(tmp_path / "a.parquet", (1, 1))
+        assert read(tmp_path, "a.parquet")[0][1] == {"text": text}
 
 
 def test_a_cell_that_python_cannot_hold_is_refused_only_where_it_is_used(tmp_path):

@@ -24,6 +24,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, field_serializer, mod
 from paft.errors import DataError, shown
 from paft.files import encodable, fingerprint, read_text
 from paft.json_values import read_json_value
+from paft.model_files import file_digest
 from paft.records import Records, find_csv, find_lines, table_reader
 from paft.schema import Schema
 from paft.values import as_list, from_arrow
@@ -353,10 +354,12 @@ def _parquet_rows(path: Path) -> Rows:
 
 def _mapped(path: Path) -> Dataset | None:
     """Map a Parquet file into memory; None where it has columns that ``datasets`` does not know."""
-    from datasets import Dataset
+    from datasets import Dataset, config
 
     try:
-        return Dataset.from_parquet(str(path))
+        # The library knows a file again by its time alone: another content of that time would stay unread.
+        cache = Path(config.HF_DATASETS_CACHE) / "paft" / file_digest(path)
+        return Dataset.from_parquet(str(path), cache_dir=str(cache))
     except Exception:  # many unrelated types; what the file itself is to blame for, its reader tells
         return None
 
