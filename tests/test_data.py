@@ -94,6 +94,11 @@ def test_a_file_that_is_no_parquet_is_named(tmp_path):
     (tmp_path / "a.parquet").write_text("text")
     with pytest.raises(DataError, match=r"a\.parquet is not readable Parquet"):
         read(tmp_path, "a.parquet")
+    parquet.write_table(pyarrow.table({"text": ["x"] * 9}), tmp_path / "a.parquet")
+    content = (tmp_path / "a.parquet").read_bytes()
+    (tmp_path / "a.parquet").write_bytes(content[:10] + b"\xff" * 20 + content[30:])
+    with pytest.raises(DataError, match=r"a\.parquet is not readable Parquet: [^\n]+$"):
+        read(tmp_path, "a.parquet")
 
 
 @pytest.mark.parametrize("name", ["gone.jsonl", "gone.csv", "gone.parquet"])

@@ -349,7 +349,7 @@ def _parquet_rows(path: Path) -> Rows:
     except FileNotFoundError:
         raise DataError(f"data file not found: {path}") from None
     except (ArrowException, OSError) as error:
-        raise DataError(f"data file {path} is not readable Parquet: {error}") from None
+        raise DataError(f"data file {path} is not readable Parquet: {' '.join(str(error).split())}") from None
 
 
 def _mapped(path: Path) -> Dataset | None:

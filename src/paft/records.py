@@ -149,7 +149,10 @@ def find_csv(path: Path, delimiter: str = ",") -> tuple[list[str], Records]:
             before, line = done, reader.line_num
             for row in reader:
                 if row and len(row) != len(names):
-                    raise DataError(f"{path}:{reader.line_num}: a row with too many or too few columns")
+                    raise DataError(
+                        f"{path}:{line + 1}: a row with too many or too few columns "
+                        f"({len(row)}, the header has {len(names)}): correct it"
+                    )
                 if delimiter == "\t" and any(_BROKEN.search(cell) for cell in row):
                     raise DataError(
                         f"{path}:{reader.line_num}: quotes hold a tab or a line break, which not every "
