@@ -67,7 +67,7 @@ def test_a_setting_says_what_of_an_option_the_gold_answer_is(meant, value, lette
         ({"rule": "choice", "options": {"A": "B", "B": "C", "0": "A"}}, "B", {}, "key | text"),
         ({"rule": "label", **EACH}, 1, {"choices": ["1.0", "2.0"]}, "text | index | position"),
         # One text, two options.
-        (CHOICE, " X", {"choices": ["x", "y", "x"]}, "the text of 2 options"),
+        ({**CHOICE, "gold": "text"}, " X", {"choices": ["x", "y", "x"]}, "the text of 2 options"),
         (CHOICE, "x", {"choices": ["x", "y", "x"]}, "the text of 2 options"),
     ],
 )  # fmt: skip
@@ -122,6 +122,7 @@ def test_a_gold_answer_that_can_only_be_read_in_one_way_is_read(answer, value, c
         ({"rule": "label", "options": ["bad", "good"]}, 1, {}, "set `answer.gold` to index (counted from 0)"),
         ({"rule": "label", "options": {"0": "a", "1": "b"}}, 2, {}, "(a, b) nor their keys (0, 1): correct"),
         ({"rule": "label", "options": {"a": "b", "b": "a"}}, "A", {}, "is not among the options (b, a)"),
+        (CHOICE, "b", {"choices": ["B", "A"]}, "is not among the options (B, A)"),
         ({"rule": "label", "options": {"007": "a", "8": "b"}}, 7, {}, "is not among the options (a, b)"),
         (CHOICE, "x", {"choices": list(map(str, range(27)))}, "field 'choices' must be a list of 2 to 26"),
         ({"rule": "label", **EACH}, "x", {"choices": ["x"]}, "must be a list of 2 or more options"),

@@ -2,8 +2,8 @@
 
 A gold answer in the data may be an option's text, its letter, its key, or its number. Where the task
 does not say which (``answer.gold``) and two of these fit but name different options, the row is
-refused: a shift by one makes every figure wrong and looks like nothing. What fits none may still be
-the text of an option to a reader (:func:`paft.twins.seen`).
+refused: a shift by one makes every figure wrong and looks like nothing. Where only texts can be
+meant, what fits none may still be one of them to a reader (:func:`paft.twins.seen`).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def find_gold(answer: Answer, gold: str, texts: Sequence[str], keys: Sequence[st
     if readings.get("key") and isinstance(answer.options, dict) and set(texts) <= answer.options.keys():
         del readings["text"]  # every word is a key too: the mapping says of each what it stands for
     fitting = {name: found for name, found in readings.items() if found}
-    if not fitting and "text" in usable and not isinstance(answer.options, dict):
+    if not fitting and usable == ("text",):  # elsewhere "b" may be a letter or a key as well
         alike = [i for i, word in enumerate(texts) if seen(word) == seen(gold)]
         fitting = {"text": alike} if alike else {}
     if fitting.keys().isdisjoint(usable):
