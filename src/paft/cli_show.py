@@ -60,6 +60,7 @@ def show_schedule(
     inputs = load_inputs(settings, methods=[method])
     train = METHODS[method].settings(settings.train)
     seed = settings.seeds[0] if seed is None else seed
+    inputs = inputs.for_seed(seed)
     prompts = inputs.training_prompts(METHODS[method], train, seed=seed)
     schedule = make_schedule(train, prompts, seed=seed, examples=len(inputs.train))
     steps = -(-len(inputs.train) // train.batch_size)

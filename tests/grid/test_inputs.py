@@ -7,6 +7,7 @@ from paft.config import Train
 from paft.errors import ConfigError, PromptError
 from paft.grid import cell
 from paft.grid.dry_run import dry_run
+from paft.grid.identity import changes
 from paft.grid.inputs import Inputs, check_method, load_inputs
 from paft.grid.methods import METHODS
 from paft.grid.runner import checked_inputs, identity, run
@@ -164,3 +165,43 @@ def test_a_choice_that_this_machine_could_not_make_is_refused_before_anything_is
     monkeypatch.setattr("paft.bank.diversity.find_spec", lambda name: None)
     with pytest.raises(PromptError, match="sentence-transformers"):
         run(configure(tmp_path / "other", methods=("zopo",), choose={"embedding": "some/model"}))
+
+
+def test_redraw_gives_each_seed_training_examples_of_its_own(configure, tmp_path):
+    config = configure(tmp_path, train={"examples": 8, "redraw": True}, seeds=(0, 1))
+    inputs = load_inputs(config)
+    drawn = [[example.index for example in inputs.for_seed(seed).train] for seed in (0, 1, 0)]
+    assert [len(numbers) for numbers in drawn] == [8, 8, 8]
+    assert drawn[0] == drawn[2] != drawn[1]
+    assert all(numbers == sorted(numbers) for numbers in drawn)
+
+
+def test_redrawn_examples_are_never_those_of_validation(configure, tmp_path):
+    settings = {"examples": 12, "redraw": True, "validate_every": 0.5, "validate_examples": 2}
+    inputs = load_inputs(configure(tmp_path, train=settings))
+    task = inputs.task.model_copy(update={"data": inputs.task.data.model_copy(update={"validation": None})})
+    inputs = load_inputs(configure(tmp_path, train=settings), task=task)
+    held = {example.index for example in inputs.validation}
+    assert len(held) == 2
+    for seed in range(20):
+        drawn = {example.index for example in inputs.for_seed(seed).train}
+        assert len(drawn) == 12 and not drawn & held
+
+
+def test_without_redraw_all_seeds_have_the_examples_they_had(configure, tmp_path):
+    inputs = load_inputs(configure(tmp_path, train={"examples": 8}))
+    assert inputs.for_seed(3) is inputs
+    assert [example.index for example in inputs.train] == [1, 4, 5, 6, 10, 15, 16, 17]
+
+
+def test_redraw_without_a_number_of_examples_is_refused(configure, tmp_path):
+    with pytest.raises(ValueError, match="set examples, or leave redraw out"):
+        configure(tmp_path, train={"redraw": True})
+
+
+def test_other_training_examples_to_draw_from_refuse_a_redrawn_run(configure, tmp_path, task):
+    config = configure(tmp_path, train={"examples": 8, "redraw": True})
+    rows = [{"message": f"message {i}", "topic": "card"} for i in range(30)]
+    other = task.model_copy(update={"data": task.data.model_copy(update={"train": tuple(rows)})})
+    was, now = (identity(config, load_inputs(config, task=made)) for made in (task, other))
+    assert changes(was, now) == ["training examples"]

@@ -93,6 +93,7 @@ def run_cell(
         DivergedError: If what it trained gives no finite numbers, now or in a former call.
         DataError: If a file that a former run left is damaged.
     """
+    inputs = inputs.for_seed(plan.seed)
     done = folder / "cell.json"
     # A cell that a former version summarised lacks figures, and one of another threshold counts other
     # prompts: both follow from its matrices.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -40,11 +41,12 @@ class Inputs:
     Attributes:
         task: The task.
         bank: All prompts.
-        train: Training examples in use.
+        train: Training examples in use; with ``train.redraw`` those of one seed (:meth:`for_seed`).
         test: Test examples in use; none where nothing is judged.
         validation: Examples for validation during training, if there is to be any.
         generators: Language models that rewrite prompts for methods that have it done, if any.
         warnings: What was found that is no reason to stop.
+        pool: What training examples are drawn from anew for each seed; empty where all seeds have the same.
     """
 
     task: Task
@@ -54,11 +56,18 @@ class Inputs:
     validation: Sequence[Example] = ()
     generators: Generators | None = None
     warnings: Sequence[str] = ()
+    pool: Sequence[Example] = ()
+
+    def for_seed(self, seed: int | None) -> Inputs:
+        """Return what one trial works on: with ``train.redraw`` its own training examples."""
+        if not self.pool or seed is None:
+            return self
+        return dataclasses.replace(self, train=sample(self.pool, len(self.train), seed))
 
     @cached_property
     def repeats(self) -> list[str]:
         """A warning if test examples are training examples; all examples are read for it."""
-        return repeats_warning(count_repeats(self.train, self.test), len(self.test))
+        return repeats_warning(count_repeats(self.pool or self.train, self.test), len(self.test))
 
     def judged(self) -> dict[str, Sequence[Prompt]]:
         """Prompts to judge on, by split: unseen ones, adversarial ones if any, the user's own."""
@@ -162,13 +171,16 @@ def load_inputs(
     model = Path(resolve_model(config.model))
     if model.is_dir() and not (model / "config.json").exists():
         raise ConfigError(f"model folder {model} has no config.json: is it the right folder?")
-    train = sample(task.examples("train"), config.train.examples)
+    pool = task.examples("train") if config.train.redraw else ()
+    train = pool or sample(task.examples("train"), config.train.examples)
     test = sample(task.examples("test"), config.evaluate.examples) if judge else ()
     validation: Sequence[Example] = ()
     if config.train.validate_every is not None:
         bank.require("validation")
         train, validation = validation_split(task, train, config.train.validate_examples)
-    inputs = Inputs(task, bank, train, test, validation, config.choose.generators())
+    if pool:
+        pool, train = train, sample(train, config.train.examples)
+    inputs = Inputs(task, bank, train, test, validation, config.choose.generators(), pool=pool)
     for name in config.methods if methods is None else methods:
         check_method(name, config, inputs)
     return inputs
@@ -265,8 +277,8 @@ def bank_file(task: str, bank: str | None) -> Path:
     )
 
 
-def sample(examples: Sequence[Example], count: int | None) -> Sequence[Example]:
-    """Return a fixed random sample in data order, the same for every method and seed.
+def sample(examples: Sequence[Example], count: int | None, seed: int | None = None) -> Sequence[Example]:
+    """Return a fixed random sample in data order, the same for every method and, unless given, every seed.
 
     Raises:
         DataError: If there are fewer examples than asked for.
@@ -275,7 +287,8 @@ def sample(examples: Sequence[Example], count: int | None) -> Sequence[Example]:
         return examples
     if count > len(examples):
         raise DataError(f"{count} examples were asked for, but there are only {len(examples)}")
-    chosen = np.random.default_rng([_STREAM, len(examples)]).permutation(len(examples))[:count]
+    stream = [_STREAM, len(examples)] + ([] if seed is None else [seed])
+    chosen = np.random.default_rng(stream).permutation(len(examples))[:count]
     return take(examples, np.sort(chosen))
 
 

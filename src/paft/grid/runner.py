@@ -247,7 +247,7 @@ def identity(config: RunConfig, inputs: Inputs, methods: tuple[str, ...] | None 
         "model files": model_fingerprint(config.model),
         **task_identity(inputs.task),
         "bank": inputs.bank.fingerprint,
-        "training examples": data_fingerprint(inputs.train),
+        "training examples": data_fingerprint(inputs.pool or inputs.train),
         "validation examples": data_fingerprint(inputs.validation) if inputs.validation else None,
         "test examples": data_fingerprint(inputs.test),
     }

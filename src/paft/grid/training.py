@@ -54,7 +54,7 @@ def train(
     """
     reporter = reporter or Silent()
     plan = CellPlan(only_method(config), only_seed(config))
-    inputs = load_inputs(config, task, bank, judge=False, methods=[plan.method])
+    inputs = load_inputs(config, task, bank, judge=False, methods=[plan.method]).for_seed(plan.seed)
     check_trained(config)
     encoder = load_encoder(
         config.model, config.train.max_length, config.chat, trust_remote_code=config.trust_remote_code

@@ -141,6 +141,8 @@ class Train(Schema):
         prompts: Training prompts of the bank that are used, a random choice by the run's seed; all by
             default. That of 4 is a part of that of 8.
         examples: Training examples used at most (a fixed random sample); all by default.
+        redraw: Draw that sample anew for each seed, so that differences between seeds are also those between
+            training examples.
         workers: Processes beside each training process that render and tokenise; none by default.
         save_every: Optimiser steps between checkpoints; 0 for none; by default a tenth of the run,
             at least 50 steps.
@@ -194,6 +196,7 @@ class Train(Schema):
     max_length: int = Field(default=1024, ge=8)
     prompts: int | None = Field(default=None, ge=1)
     examples: int | None = Field(default=None, ge=1)
+    redraw: bool = False
     workers: int = Field(default=0, ge=0)
     save_every: int | None = Field(default=None, ge=0)
     loss: Literal["token", "example"] = "token"
@@ -269,6 +272,12 @@ class Train(Schema):
             for name, off, why in others:
                 if getattr(self, name) != off:
                     raise ValueError(f"{one} does not go with {name} {getattr(self, name)!r}: {why}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_redraw(self) -> Train:
+        if self.redraw and self.examples is None:
+            raise ValueError("redraw draws anew what examples limits: set examples, or leave redraw out")
         return self
 
     @model_validator(mode="after")
