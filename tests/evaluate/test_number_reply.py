@@ -65,6 +65,7 @@ def test_a_number_is_read_as_it_is_written(text, number):
         "48-2", "B12", "COVID-19", "0x1F", "1_000", "- 5", "minus 5", "5'3\"", "9.5/10", "\\boxed{3, 4}",
         "\\boxed{18", "\\boxed{}", "1e999999999", "<think>18", "five", "...", "",
         "Part 2", "#18", "May 5, 2024", "5 May 2024", "2024\u5e745\u67081\u65e5", "\uff15\uff0c\uff16",
+        "the 3rd", "the 21st", "x < 5", "x > 5", "\xb15", "-$-5",
         "1.5 M\u20ac", "5\ucc9c", "between 5 and 7", "Cost - $5", "Answer - 5", "9" * 5_000,
     ],
 )  # fmt: skip
@@ -91,6 +92,12 @@ def test_a_calculation_has_no_first_number_but_a_result():
         ("so 3 + 15 = 18", "18"),
         ("so it is 3 + 15", None),
         ("in all 3/4", None),
+        ("#### Answer\n18", "18"),
+        ("### Step 1\n3 + 15 = 18\n### Answer\n18", "18"),
+        ("\\boxed{18 \\text{ cm}^2}", "18"),
+        ("\\boxed{18\\text{ cm}^{2}}", "18"),
+        ("It falls at 9.8 m/s^2.", "9.8"),
+        ("It is 3^2", None),
     ],
 )
 def test_the_result_is_read_behind_its_mark(text, number):

@@ -1,6 +1,7 @@
 """Which option a reply names: none that it denies, none inside of another word, in any script."""
 
 import string
+import time
 
 import pytest
 from hypothesis import assume, example, given, settings
@@ -143,8 +144,13 @@ def test_words_end_as_their_script_ends_them(text, options, named):
         ("\u2764\ufe0f", ("\u2764", "\U0001f494"), "\u2764"),
         ("4.5", STARS, None),
         ("4 stars", STARS, "4"),
-        ("4/5", STARS, None),
-        ("3 out of 5", STARS, None),
+        ("4/5", STARS, "4"),
+        ("3 out of 5 stars", STARS, "3"),
+        ("On a scale of 1 to 5: 2", STARS, "2"),
+        ("4/10", STARS, None),
+        ("4/5/2024", STARS, None),
+        ("1/2/3/4/5", STARS, None),
+        ("0/1", ("0", "1"), None),
         ("\uff13", STARS, "3"),
         ("-1", ("0", "1"), None),
         ("The score is -1", ("-1", "0", "1"), "-1"),
@@ -158,7 +164,9 @@ def test_words_end_as_their_script_ends_them(text, options, named):
         ("Positive. The negative aspects are minor.", ("positive", "negative"), "positive"),
         ("spam or ham", MAIL, None),
         ("spam: 0.9, ham: 0.1", MAIL, None),
-        ("Spam? No, ham.", MAIL, None),
+        ("Spam? No, ham.", MAIL, "ham"),
+        ("Spam indicators: none", MAIL, None),
+        ("the U.S.A.", LETTERS, None),
         ("it is a Dog", ("a", "b"), None),
         ("В начале", ("А", "Б", "В"), None),
         ("Ответ: В", ("А", "Б", "В"), "В"),
@@ -174,6 +182,86 @@ def test_words_end_as_their_script_ends_them(text, options, named):
 )
 def test_symbols_numbers_letters_and_lists(text, options, named):
     assert extract_option(text, options) == named
+
+
+ANNOUNCED = [
+    ("A. London\nB. Paris\nC. Rome\nD. Berlin\n\nAnswer: B", LETTERS, "B"),
+    ("A. London\nB. Paris\nC. Rome\nD. Berlin", LETTERS, None),
+    ("A) New York B) Paris C) Old Rome D) Berlin", LETTERS, None),
+    ("A is too small, C too large.\n\n**Answer:** B", LETTERS, "B"),
+    ("The answer is B because A is too small.", LETTERS, "B"),
+    ("B is correct. A, C and D are not.", LETTERS, "B"),
+    ("A and C are plausible, so $\\boxed{\\text{B}}$", LETTERS, "B"),
+    ("\\boxed{A, B}", LETTERS, None),
+    ('{"reason": "A fails, C fails", "answer": "B"}', LETTERS, "B"),
+    ("La réponse correcte est B. A et C sont fausses.", LETTERS, "B"),
+    ("A resposta correta é C. A e B não.", LETTERS, "C"),
+    ("Die richtige Antwort ist C, weil A zu klein ist.", LETTERS, "C"),
+    ("Правильный ответ: C, так как B меньше.", LETTERS, "C"),
+    ("正确答案是选项C。A不对。", LETTERS, "C"),
+    ("答え: B\n理由: Aは違う", LETTERS, "B"),
+    ("정답: B (A는 틀림)", LETTERS, "B"),
+    ("Reason: it looks like ham but asks for money.\nLabel: spam", MAIL, "spam"),
+    ("I'd classify this as **spam**, since ham would not ask.", MAIL, "spam"),
+    (
+        "The sentiment of this review is negative. Positive remarks are few.",
+        ("positive", "negative"),
+        "negative",
+    ),
+    ("Positive remarks are few. The sentiment is negative.", ("positive", "negative"), "negative"),
+    ("Positive remarks are few and the film is negative", ("positive", "negative"), None),
+    ("Answer: No\nExplanation: yes would need more", BOTH, "no"),
+    ("The answer is A or B", LETTERS, None),
+    ("The answer is B. Wait, C fits.", LETTERS, None),
+    ("If the answer is A, x is 3. B?", LETTERS, None),
+    ("The wrong answer is B, the other one is C", LETTERS, None),
+    ("Result: ham (5%), spam (95%)", MAIL, None),
+    ("Label: spam/ham", MAIL, None),
+    ("Sentiment: positive\nSentiment: negative", ("positive", "negative"), None),
+    # What a base model goes on with is another example.
+    ("It is spam.\n\nText: hi\nLabel: ham", MAIL, None),
+    ("spam\n\nText: hi\nLabel: ham", MAIL, "spam"),
+]
+
+
+@pytest.mark.parametrize(("text", "options", "named"), ANNOUNCED)
+def test_an_announced_answer_counts_before_other_options(text, options, named):
+    assert extract_option(text, options) == named
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "named"),
+    [
+        ("The film is not good, so it is negative.", ("positive", "negative"), "negative"),
+        ("Neither positive nor negative, so neutral.", ("positive", "negative", "neutral"), "neutral"),
+        ("It is not so much spam as ham", MAIL, None),
+        ("No, this is ham.", MAIL, "ham"),
+        ("No, this is not ham.", MAIL, None),
+        ("No doubt this is spam", MAIL, "spam"),
+        ("I doubt this is spam", MAIL, None),
+        ("客户表示不满，情感为负面。", MOOD, "负面"),
+        ("不满足正面的条件", MOOD, None),
+        ("肯定的ではなく否定的です。", ("肯定的", "否定的"), "否定的"),
+        ("긍정이 아니라 부정입니다", ("긍정", "부정"), "부정"),
+        ("ポジティブでもネガティブでもありません", ("ポジティブ", "ネガティブ"), None),
+        ("긍정도 부정도 아닙니다", ("긍정", "부정"), None),
+        ("正面和负面都不是", MOOD, None),
+    ],
+)
+def test_a_denial_ends_with_its_clause_and_reaches_all_that_it_denies(text, options, named):
+    assert extract_option(text, options) == named
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["A ", "B, ", "[1,", "1.234", "正面", "不正面", "spam not ", "\t", "answer: ", "**A", "\\boxed{", "ない"],
+)
+def test_the_longest_reply_is_read_at_once(piece):
+    text = "a " + piece * (30_000 // len(piece)) + "!"
+    for options in (LETTERS, STARS, MAIL, MOOD):
+        began = time.process_time()
+        extract_option(text, options)
+        assert time.process_time() - began < 2, (piece, options)  # once it took minutes
 
 
 # What users have: words of several scripts, digits, punctuation, symbols and emoji.

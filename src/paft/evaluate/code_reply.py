@@ -153,11 +153,8 @@ def _pieces(text: str, entry: str) -> Iterator[_Piece]:
 def _without_sentences(text: str) -> str:
     """Return a text without the lines at both its ends that are sentences."""
     lines = text.split("\n")
-    while lines and SENTENCE.fullmatch(lines[0]):
-        del lines[0]
-    while lines and SENTENCE.fullmatch(lines[-1]):
-        del lines[-1]
-    return "\n".join(lines)
+    kept = [place for place, line in enumerate(lines) if not SENTENCE.fullmatch(line)]
+    return "\n".join(lines[kept[0] : kept[-1] + 1]) if kept else ""
 
 
 def _session_source(text: str) -> str:

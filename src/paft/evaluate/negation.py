@@ -48,7 +48,8 @@ _SENTENCE_ENDS = re.compile(r"[.!?;\n\u3002\u0964\u061f\u06d4\uff01\uff1f\uff1b]
 _CLAUSE_ENDS = re.compile(r"[,;:.!?()\n\u3001\uff0c\u3002\uff01\uff1f\uff1b\u060c\u061f\u0964]")
 _BUT = re.compile(
     r"\b(?:but|sondern|aber|mais|sino|pero|mas|ma|bensì|maar|men|utan|vaan|ale|lecz|но|а|αλλά|ama|tetapi|nhưng)\b"
-    r"|而是|但|而"
+    r"|[,;]\s*(?:and\s+)?(?:so|therefore|thus|hence|daher|also|deshalb|donc|así que|por lo tanto|quindi)\b"
+    r"|而是|但|而|所以|因此|ではなく|じゃなく|아니라|아니고|않고"
 )
 # What denies the name behind it alone; "anything but" is no "but".
 _INSTEAD_OF = re.compile(
@@ -58,14 +59,22 @@ _INSTEAD_OF = re.compile(
     r"|istället för|i stedet for|вместо)\b"
 )
 _IN_SCRIPT = re.compile("不|没|沒|非|无|無|未|否|勿|ไม่|ບໍ່|မဟုတ်|မရှိ|មិន|아니|아닌|아닙|않|없|못")
+# Of doubt and discontent; a "no" of its own at the beginning answers a question.
 _HARMLESS = re.compile(
-    "非常|不过|不過|不仅|不僅|不但|不得不|毫无疑问|毫無疑問|无疑|無疑|未来|未來|没错|沒錯|不错|不錯"
+    r"^[^\w]*(?:no|nein|nee|non|não|nej|nie|нет|hayır),|\bno doubt\b|\bwithout (?:a |any )?doubt\b"
+    r"|不[满滿](?![足意])"
+    "|非常|不过|不過|不仅|不僅|不但|不得不|毫无疑问|毫無疑問|无疑|無疑|未来|未來|没错|沒錯|不错|不錯"
 )
-_BEHIND_IN_SCRIPT = re.compile(
-    rf"[^\u3001\uff0c,;:]{{0,{CHARACTERS}}}?(?:不|没|沒|では(?:な|あり)|じゃ(?:な|あり)|とは言え|とはいえ|ない|ません"
-    r"|아니|아닌|아닙|않|없|못|ไม่)"
+_NEAR = rf"[^\u3001\uff0c,;:]{{0,{CHARACTERS}}}?"
+_ENDS_DENIED = re.compile(
+    _NEAR + "(?:では(?:な|あり)|じゃ(?:な|あり)|とは言え|とはいえ|ない|ません|아니|아닌|아닙|않|都不|都没)"
 )
-_SAID_NO = re.compile(r"[\"'*)`\]]*\s*(?:[:=\u2014-]|\()\s*(?:not?|never|false|nein|non|0)\b(?!\.\d)")
+_ALSO = re.compile("でも|も|や|と|도|이?나|또는|와|과|和|或|与|與|及")
+_BEHIND_IN_SCRIPT = re.compile(_NEAR + "(?:不|没|沒|없|못|ไม่)")
+_SAID_NO = re.compile(
+    r"\s+\w+\s*[:=]\s*(?:none|no|0)\s*(?:[.,;\n]|$)"
+    r"|[\"'*)`\]]*\s*(?:[:=\u2014-]|\()\s*(?:not?|never|false|nein|non|0)\b(?!\.\d)"
+)
 _MARKDOWN = "*_`~'<>[]{}"
 
 
@@ -91,14 +100,14 @@ def is_denied(text: str, start: int, end: int, following: int | None = None) -> 
 
 
 def _denied_before(text: str) -> bool:
-    sentence = _SENTENCE_ENDS.split(text)[-1]
+    sentence = _HARMLESS.sub("", _SENTENCE_ENDS.split(text)[-1])
     if any(len(_WORD.findall(sentence, found.end())) < WORDS for found in _INSTEAD_OF.finditer(sentence)):
         return True
     near = _BUT.split(sentence)[-1]
     clause = _CLAUSE_ENDS.split(near)[-1]
     if any(map(_denies, [*_WORD.findall(near)[-WORDS:], *_WORD.findall(clause)])):
         return True
-    return any(map(_IN_SCRIPT.search, (_HARMLESS.sub("", near)[-CHARACTERS:], _HARMLESS.sub("", clause))))
+    return any(map(_IN_SCRIPT.search, (near[-CHARACTERS:], clause)))
 
 
 def _denied_behind(text: str, following: int | None) -> bool:
@@ -107,9 +116,10 @@ def _denied_behind(text: str, following: int | None) -> bool:
         between = "\n" if following is None else text[said_no.end() : following]
         if _CLAUSE_ENDS.search(between) or len(_WORD.findall(between)) > 1:
             return True
-    clause = _CLAUSE_ENDS.split(text)[0]
-    if following is not None:
-        clause = clause[:following]
+    whole = _CLAUSE_ENDS.split(text)[0]
+    clause = whole[:following]
+    if _ENDS_DENIED.match(_HARMLESS.sub("", whole if _ALSO.match(whole) else clause)):
+        return True
     if _BEHIND_IN_SCRIPT.match(_HARMLESS.sub("", clause)):
         return following is None or len(clause) < following
     words = []

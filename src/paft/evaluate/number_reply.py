@@ -2,8 +2,8 @@ r"""The number a reply gives, or None where it would be misread.
 
 A number stands for itself alone: with units, currency or a percent sign around it, but not as a part
 of something else. So a chosen number that belongs to a fraction, date, time, range, calculation,
-list without spaces, word, power, root or a larger unit ("3.5 million") is not read, and neither is
-any other in its place.
+list without spaces, word, ordinal, power, root, bound or a larger unit ("3.5 million") is not read, and
+neither is any other in its place.
 
 ``,`` and ``'`` group three digits each, as do spaces; ``.`` is the decimal point. So ``1,250`` is
 1250 and ``1.250`` is 1.25. Where both stand, or several points, only one reading is left:
@@ -43,21 +43,23 @@ _LETTER = r"[^\W\d_\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u
 _TIMES = r"(?:[*/\u00d7\u00f7\u00b7^+=-]|\\times|\\cdot|\\div|\u00b1|\\pm|\+/-|\bx)"
 # What makes a number part of something else, before and behind it.
 _BEFORE = re.compile(
-    rf"""{_LETTER}[-+]?$ | _\{{?$ | [\d)}}\]%][-+]$ | [-+][-+]$
-    | \d[.,:/'\u2019]$ | \d[{_SPACES}]$
-    | [\d)}}\]%]\ *(?:[*/\u00d7\u00f7\u00b7^+-]|\\times|\\cdot|\\div|\u00b1|\\pm|\bx)\ *$
-    | [-+]\ +[$\u20ac\u00a3]?\ ?$ | (?<!\#)\#$ | \b(?:{_MONTHS})\.?\ +$ | (?i:\b(?:{_LABELS})\ *)$
-    | \d[\uff0c\u060c\u5e74\u6708]$ | (?i:\b(?:between|zwischen|entre)\s+(?:\S+\s+\S+\s+)?)$
-    | \b(?:{_MONTHS})\.?\ \d{{1,2}}(?:st|nd|rd|th)?,?\ $
-    | (?<![^\W\d_])[xyz]\ *[+*/-]\ *$ | [\^\u221a\u2264\u2265]\ *[{{(]?[-+]?$
-    | \\[dtc]?frac\d?\{{?$ | \\[dtc]?frac\{{[^{{}}]*\}}\{{?$ | \\sqrt(?:\[[^\]]*\])?\{{?$ | \\[lg]eq?\ *$
-    | (?i:\b(?:minus|negative|moins|menos|meno))\s+$ | \d\ +(?:to|or|through|bis|oder)\ +$""",
+    rf"""(?: {_LETTER}[-+]? | _\{{? | [\d)}}\]%][-+] | [-+][-+]
+    | \d[.,:/'\u2019] | \d[{_SPACES}]
+    | [\d)}}\]%]\ *(?:[*/\u00d7\u00f7\u00b7^+-]|\\times|\\cdot|\\div|\u00b1|\\pm|\bx)\ *
+    | [-+]\ +[$\u20ac\u00a3]?\ ? | (?<!\#)\# | \b(?:{_MONTHS})\.?\ + | (?i:\b(?:{_LABELS})\ *)
+    | \d[\uff0c\u060c\u5e74\u6708] | (?i:\b(?:between|zwischen|entre)\s+(?:\S+\s+\S+\s+)?)
+    | \b(?:{_MONTHS})\.?\ \d{{1,2}}(?:st|nd|rd|th)?,?[ ]
+    | (?<![^\W\d_])[xyz]\ *[+*/-]\ * | [\^\u221a\u2264\u2265]\ *[{{(]?[-+]?
+    | \\[dtc]?frac\d?\{{? | \\[dtc]?frac\{{[^{{}}]*\}}\{{? | \\sqrt(?:\[[^\]]*\])?\{{? | \\[lg]eq?\ *
+    | (?i:\b(?:minus|negative|moins|menos|meno))\s+ | \d\ +(?:to|or|through|bis|oder)\ +
+    | \w\ [<>]\ * | \u00b1\ * | \\pm\ *
+    )\Z""",
     re.VERBOSE,
 )
 _BEHIND = re.compile(
     rf"""[.,:/'\u2019]\d | [{_SPACES}]\d | _\w | {_LETTER}+\d | \ ?[kKMBT](?!\w) | [xyz]\b | \*\*\d
     | [\uff0c\u060c\u5e74\u6708\u6642\u65f6\u70b9\u9ede]\d | [.)][\ \t]+[-+$\u20ac\u00a3]?\d
-    | (?:st|nd|rd|th)?\ +(?:of\ +)?(?:{_MONTHS})\b
+    | (?:st|nd|rd|th)\b | \ +(?:of\ +)?(?:{_MONTHS})\b
     | \ *{_TIMES}\ *[\d(\\\u221a] | \ *[\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u207e\u2150-\u215e]
     | \ *(?:\u03c0|pi\b|\\pi|\u221a|\\sqrt|\\[dtc]?frac|\^)
     | \ *[\u5341\u767e\u5343\u842c\u4e07\u5104\u4ebf\u5146\uc2ed\ubc31\ucc9c\ub9cc\uc5b5] | \ *(?i:{_SIZES})\b
@@ -69,6 +71,10 @@ _CURRENCY_SIGN = re.compile(
 )
 _MARKED = re.compile(rf"{FINAL}[ \t]*([^\n]*)")
 _NUMBERED = re.compile(r"[.:)]\s+\S|\s*[-:]\s")  # "#### 1. Add them" is a heading
+# Units whose power is no number of its own: "18 m^2", "18 \\text{ cm}^{2}".
+_UNIT_POWER = re.compile(
+    r"(\\(?:text|mathrm|mbox)\{[^{}]{0,40}\}|(?<=\d)\s?(?:[kcdm]?m|ft|in|yd|mi|units?)(?:/s)?)\^(?:[23]|\{[23]\})"
+)
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 
 
@@ -125,6 +131,7 @@ def _plain(text: str) -> str:
     text = fold(text)
     text = re.sub(r"(?<=\d)(?:\\[,;:! ]|\{,\})(?=\d{3})", ",", text)
     text = re.sub(r"\\([$%#])|\^(?:\{\\circ\}|\\circ)", r"\1", text)
+    text = _UNIT_POWER.sub(r"\1", text)
     text = re.sub(r"(?<!\w)(_{1,2})(\S[^_\n]*)\1(?!\w)", r"\2", text)
     text = re.sub(r"(?<!\d)\*\*|\*\*(?!\d)|`", "", text)
     return re.sub(r"(?<![\w)*])\*(\S[^*\n]*)\*(?![\w(*])", r"\1", text)
@@ -162,7 +169,9 @@ def _chosen(text: str, which: int, cut: bool) -> str | None:
     if _BEFORE.search(before + sign) or _BEHIND.match(behind) or (cut and behind in ("", ".", ",")):
         return None
     value = read_number(_ungrouped(match))
-    return f"-{value}" if value and value != "0" and _CURRENCY_SIGN.search(before) else value
+    if value in (None, "0") or not _CURRENCY_SIGN.search(before):
+        return value
+    return None if sign else f"-{value}"
 
 
 def _ungrouped(match: re.Match[str]) -> str:

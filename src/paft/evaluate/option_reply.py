@@ -7,17 +7,33 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from paft.evaluate.announcement import is_announced, is_boxed, is_taken_back
 from paft.evaluate.negation import is_denied
 from paft.evaluate.reply_text import bare, fold, has_substance, same_case
 from paft.evaluate.scripts import stands_alone
 from paft.evaluate.thoughts import without_thoughts
 
-_LETTER_START, _LETTER_END = r"(?<!\w')", r"(?!'\w)"  # "I'm" and "it's" name no option
-_NO_ENGLISH = r"(?!\s+(?!(?:is|or|and|because|since)\b)[a-z])"  # the article and the pronoun
+MOST = 100  # names at either end that are looked at: a model that repeats itself says no more
+# "I'm", "it's" and "U.S.A." name no option.
+_LETTER_START, _LETTER_END = r"(?<!\w')(?<![A-Za-z]\.)", r"(?!'\w|\.[A-Z]\b)"
+_NO_ENGLISH = r"(?![ \t]+(?!(?:is|or|and|because|since)\b)[a-z])"  # the article and the pronoun
 # "No evidence" answers nothing; "no it is not" does.
-_NO_DETERMINER = r"(?!\s+(?!(?:is|or|and|because|since|it|this|that|there|he|she|they|the|i|we|you)\b)\w)"
+_NO_DETERMINER = r"(?![ \t]+(?!(?:is|or|and|because|since|it|this|that|there|he|she|they|the|i|we|you)\b)\w)"
+_BECAUSE = "because|since|weil|denn|parce|porque|pois|так|çünkü|لأن"
 _AMOUNT = re.compile(r"[-+]?\d+(?:\.\d+)?")
+_AMOUNT_BEFORE = re.compile(r"(?:^|[^\w)%])[-+]$|\d[.,:/-]$|^\.$|\W\.$|[$\u20ac\u00a3]$")
+_AMOUNT_BEHIND = re.compile(r"[.,:/-]\d|%")
+_COMPOUND, _GRADE = re.compile(r"-\w"), re.compile(r"[+#*-](?!\s)\w?|[+#]|-\w")  # "A+", "C#"
 _QUESTION = re.compile(r"[\"'*)`\]]*\s*[?\u061f]")
+# What follows an answer that begins a sentence: "Spam because", "Positive review".
+_AT_ONCE = re.compile(
+    rf"[\"'*_`)\]]*[ \t]*(?:[^\w\s*]|\n|$|的|です|입니다|(?:as|{_BECAUSE}|due|with|not|it|this|that"
+    r"|there|he|she|they|i|we|you|is (?:the )?(?:correct|right|best|answer)"
+    r"|sentiment|review|message|text|emotion|news|category)\b)",
+    re.IGNORECASE,
+)
+_NEXT_EXAMPLE = re.compile(r"\n[^\W\d_]{2,}(?: \w+)?:[ \t]*\S[^\n]*\n")
+_SCALE = r"(?<=\d) ?(?:/|out of|of|von|sur|de|su|из) ?{0}\b(?![.,/-]\d)|\b(?:of|from) \d+ to {0}\b"
 _SHARE = re.compile(r"[\"'*)`\]]*\s*[:=]\s*[\d.]")
 
 
@@ -31,11 +47,12 @@ class _Name:
 
 
 def extract_option(text: str, options: Sequence[str]) -> str | None:
-    """Return the option a reply names.
+    r"""Return the option a reply names.
 
     In this order: the reply is an option; it is one but for case and what stands around it
-    (:func:`paft.evaluate.reply_text.bare`); it begins with one; it contains just one. Options of
-    symbols alone ("+") are the whole reply or nothing.
+    (:func:`paft.evaluate.reply_text.bare`); the last in ``\boxed``; it begins with one; it contains
+    just one, or announces just one (:mod:`paft.evaluate.announcement`). Options of symbols alone ("+")
+    are the whole reply or nothing.
 
     An option is not named inside of a longer one ("card" in "card arrival", "满意" in "不满意"), inside
     of a word, where it is denied (:mod:`paft.evaluate.negation`) or asked about ("Spam? ..."). A
@@ -74,24 +91,73 @@ def _same(text: str) -> str:
 
 
 def _named_option(text: str, options: Sequence[str]) -> str | None:
-    places = _names(text, options)
-    starts = sorted({name.start for name in places})
+    text = _without_scale(text, options)
     lower = text.lower() if len(text.lower()) == len(text) else text
+    places = _names(text, options)
+    listed = _lists_all(places, text, options)
+    named = _affirmed(places, lower)
+    if not named:
+        return None
+    boxed = [name for name in named if is_boxed(lower, name.start)]
+    if boxed:
+        end = boxed[-1].end + len(lower[boxed[-1].end :].partition("}")[0])
+        within = {name.option for name in named if boxed[-1].start <= name.start < end}
+        return within.pop() if len(within) == 1 else None
+    first = named[0]
+    opening = {name.option for name in named if name.start == first.start}
+    if not listed and not any(map(str.isalnum, text[: first.start])) and _opens(first, text, named):
+        return opening.pop() if len(opening) == 1 else None
+    found = {name.option for name in named}
+    if len(found) > 1:
+        found = _announced(named, lower)
+    return found.pop() if len(found) == 1 else None
+
+
+def _affirmed(places: Sequence[_Name], text: str) -> list[_Name]:
+    """Return the names that are neither denied nor asked about."""
+    places = places if len(places) <= 2 * MOST else [*places[:MOST], *places[-MOST:]]
+    starts = sorted({name.start for name in places})
     named = []
     for name in places:
         at = bisect_left(starts, name.end)
         following = starts[at] if at < len(starts) else None
-        asked = _QUESTION.match(text[name.end : name.end + 8]) and has_substance(text[name.end :])
-        if not asked and not is_denied(lower, name.start, name.end, following):
+        asked = _QUESTION.match(text, name.end) and has_substance(text[name.end : name.end + MOST])
+        if not asked and not is_denied(text, name.start, name.end, following):
             named.append(name)
-    if not named:
-        return None
-    first = min(named, key=lambda name: name.start)
-    opening = {name.option for name in named if name.start == first.start}
-    if not any(map(str.isalnum, text[: first.start])) and _opens(first, text, named):
-        return opening.pop() if len(opening) == 1 else None
-    found = {name.option for name in named}
-    return found.pop() if len(found) == 1 else None
+    return named
+
+
+def _announced(named: Sequence[_Name], text: str) -> set[str]:
+    """Return the options that a reply says are its answer; none where it lists others or goes back on it."""
+    found = set()
+    for place, name in enumerate(named):
+        if not is_announced(text, name.start, name.end):
+            continue
+        other = next((other for other in named[place + 1 :] if other.option != name.option), None)
+        between = "" if other is None else text[name.end : other.start]
+        ended = re.search(r"[.!\u3002][\s\w]|[.!\u3002]$|\n\s*\n|[()]", between) is not None
+        if is_taken_back(between) or (other is not None and not ended and _in_list(between)):
+            return set()
+        if _NEXT_EXAMPLE.search(text, named[0].end, name.start):
+            return set()
+        found.add(name.option)
+    return found
+
+
+def _without_scale(text: str, options: Sequence[str]) -> str:
+    """Leave out what a score is out of: "4/5", "4 out of 5"."""
+    if len(options) < 3 or not all(option.isdecimal() for option in options):
+        return text
+    return re.sub(_SCALE.format(max(options, key=int)), "", text)
+
+
+def _lists_all(places: Sequence[_Name], text: str, options: Sequence[str]) -> bool:
+    """Whether a reply first lists all options in order, each behind a mark as "A." or "spam:"."""
+    firsts: dict[str, _Name] = {}
+    for name in places:
+        firsts.setdefault(name.option, name)
+    marked = all(text[name.end : name.end + 1] in tuple(".):") for name in firsts.values())
+    return marked and list(firsts) == list(options)
 
 
 def _names(text: str, options: Sequence[str]) -> list[_Name]:
@@ -130,7 +196,7 @@ def _pattern(option: str, letter: bool) -> str:
     if option in ("A", "I"):
         behind += _NO_ENGLISH
     elif letter and not (option.isascii() and option.isupper()):
-        behind += r"(?!\s+\w)"  # "a", "e", "\u0432": words in many languages
+        behind += r"(?![ \t]+\w)"  # "a", "e", "\u0432": words in many languages
     elif option.casefold() == "no":
         behind += _NO_DETERMINER
     return before + r"[\s_-]+".join(words) + behind
@@ -138,24 +204,25 @@ def _pattern(option: str, letter: bool) -> str:
 
 def _in_compound(text: str, match: re.Match[str], letter: bool, *, amount: bool) -> bool:
     """Whether a name is part of a compound ("anti-spam", "spam-free") or of another amount ("4.5")."""
-    before, behind = text[: match.start()][-2:], text[match.end() :][:2]
+    before, behind = text[max(0, match.start() - 2) : match.start()], text[match.end() : match.end() + 2]
     if amount:
-        signed = re.search(r"(?:^|[^\w)%])[-+]$|\d[.,:/-]$|^\.$|\W\.$|[$\u20ac\u00a3]$", before) is not None
-        return signed or re.match(r"[.,:/-]\d|%", behind) is not None
-    if re.search(r"\w-$", before) or (not letter and re.match(r"-\w", behind)):
+        return bool(_AMOUNT_BEFORE.search(before) or _AMOUNT_BEHIND.match(behind))
+    if before[1:] == "-" and (before[0].isalnum() or before[0] == "_"):
         return True
-    return letter and re.match(r"[+#*-](?!\s)\w?|[+#]|-\w", behind) is not None and behind[:2] != "**"
+    return behind != "**" and (_GRADE if letter else _COMPOUND).match(behind) is not None
 
 
 def _opens(first: _Name, text: str, named: Sequence[_Name]) -> bool:
     """Whether a reply that begins with an option answers with it, not with a list or with shares."""
-    rest = text[first.end :]
-    if len(first.option) == 1 and re.match(r"[ \t]*\w", rest):
-        return False
     others = [name.start for name in named if name.option != first.option and name.start >= first.end]
     if not others:
-        return True
-    between = text[first.end : min(others)]
+        return len(first.option) > 1 or re.compile(r"[ \t]*\w").match(text, first.end) is None
+    if _AT_ONCE.match(text, first.end) is None or _SHARE.match(text, first.end):
+        return False
+    return not _in_list(text[first.end : min(others)])
+
+
+def _in_list(between: str) -> bool:
+    """Whether what stands between two options makes a list of them."""
     words = len(re.findall(r"\w+", between))
-    in_list = words == 0 or (words == 1 and not re.search(r"[.!?:\n\u3002]", between))
-    return not in_list and _SHARE.match(rest) is None
+    return words == 0 or (words == 1 and not re.search(rf"[.!?:\n\u3002]|\b(?:{_BECAUSE}|not)\b", between))

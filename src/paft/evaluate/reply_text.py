@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 LAYERS = 20  # of quotes, Markdown and brackets around an answer; a model that repeats itself writes more
 _QUOTES = (
@@ -81,6 +82,7 @@ def first_line(text: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def _of_normal_width(character: str) -> str:
     wide = unicodedata.decomposition(character).startswith(("<wide>", "<narrow>"))
     return unicodedata.normalize("NFKC", character) if wide else character
@@ -124,11 +126,12 @@ def _unwrap(text: str) -> str:
 
 def _partner(text: str) -> int | None:
     """Return the place of the bracket that closes the first one."""
-    depth = 0
-    for place, character in enumerate(text):
-        depth += (character == text[0]) - (character == _BRACKETS[text[0]])
+    opening, depth, start = text[0], 0, 0
+    for closing in re.finditer(re.escape(_BRACKETS[opening]), text):
+        depth += text.count(opening, start, closing.start()) - 1
         if not depth:
-            return place
+            return closing.start()
+        start = closing.end()
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _RANGES = {
     "han": "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff",
@@ -24,6 +25,7 @@ _PARTICLES = {
 }
 
 
+@lru_cache(maxsize=4096)
 def script(character: str) -> str:
     """Return which kind of script a character is of; ``spaced`` for most.
 
@@ -48,6 +50,7 @@ def stands_alone(text: str, start: int, end: int) -> bool:
     return particles is not None and not one and particles.match(text, end) is not None
 
 
+@lru_cache(maxsize=4096)
 def _joined(left: str, right: str, one: bool) -> bool:
     """Whether two neighbours may belong to one word; ``one``: either is all of it."""
     if unicodedata.category(right)[0] == "M" or left in _JOINERS or right in _JOINERS:
@@ -58,5 +61,6 @@ def _joined(left: str, right: str, one: bool) -> bool:
     return one or (len(kinds) == 1 and not kinds & set(_FREE))
 
 
+@lru_cache(maxsize=4096)
 def _of_word(character: str) -> bool:
     return character.isalnum() or character == "_" or unicodedata.category(character)[0] == "M"
