@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 End = Literal["stop", "length", "withheld"]
 
-_LENGTH = ("length", "max_tokens", "model_length", "max_output_tokens")
+_LENGTH = re.compile(r"length|max_(?:\w+_)?tokens|token_limit")
 _WITHHELD = (
     "content_filter",
     "safety",
@@ -55,10 +55,11 @@ def read_choice(choice: Any) -> tuple[str, End]:
     content = choice.text if message is None else message.content
     finish = str(getattr(choice, "finish_reason", None)).lower()
     text = _text(content)
-    refused = bool(getattr(message, "refusal", None)) or _has_refusal(content)
-    if finish in _WITHHELD or (refused and not text):
+    refusal = getattr(message, "refusal", None)
+    refused = bool(refusal) or _has_refusal(content)
+    if finish.rpartition(".")[2] in _WITHHELD or (refused and text in ("", refusal)):
         return text, "withheld"
-    return text, "length" if finish in _LENGTH else "stop"
+    return text, "length" if _LENGTH.search(finish) else "stop"
 
 
 def is_filtered(error: openai.APIStatusError) -> bool:

@@ -65,6 +65,10 @@ def message(content, finish="stop", **more):
         (message("<think>3?</think>2"), "2", False, False),
         (message("<think>2, or", "length"), None, True, False),
         (message("2 of", "length"), "2", True, False),
+        (message("2 of", "FinishReason.MAX_TOKENS"), "2", True, False),
+        (message("2 of", "max_new_tokens"), "2", True, False),
+        (message("2", "eos_token"), "2", False, False),
+        (message("For 1 reason I won't", refusal="For 1 reason I won't"), None, False, True),
         (message("It is 2", "length"), None, True, False),  # or 25
         (message("2", "content_filter"), None, False, True),
         (message("2", "SAFETY"), None, False, True),

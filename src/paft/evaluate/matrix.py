@@ -315,7 +315,7 @@ def _open_cell(task: Task, prompt: Prompt, example: Example, answer: Generated) 
 
 def _read(task: Task, example: Example, answer: Generated) -> str | None:
     if task.answer.closed:
-        return extract_option(answer.text, example.options)
+        return extract_option(answer.text, example.options, cut=answer.cut)
     return extract(task.answer.rule, answer.text, cut=answer.cut, tests=example.tests)
 
 

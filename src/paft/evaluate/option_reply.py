@@ -46,7 +46,7 @@ class _Name:
     end: int
 
 
-def extract_option(text: str, options: Sequence[str]) -> str | None:
+def extract_option(text: str, options: Sequence[str], *, cut: bool = False) -> str | None:
     r"""Return the option a reply names.
 
     In this order: the reply is an option; it is one but for case and what stands around it
@@ -63,6 +63,7 @@ def extract_option(text: str, options: Sequence[str]) -> str | None:
     Args:
         text: The reply.
         options: What may be answered, at least one.
+        cut: Whether it ended at the limit: an option at its end may be the beginning of a longer one.
 
     >>> extract_option("**Card arrival.**", ["card", "card arrival"])
     'card arrival'
@@ -72,6 +73,14 @@ def extract_option(text: str, options: Sequence[str]) -> str | None:
     'spam'
     >>> extract_option("This is not spam.", ["spam", "ham"])
     """
+    found = _found(text, options)
+    if cut and found is not None and text.casefold().endswith(same_case(found)):
+        longer = (option for option in options if same_case(option).startswith(same_case(found)))
+        return found if set(longer) == {found} else None
+    return found
+
+
+def _found(text: str, options: Sequence[str]) -> str | None:
     if text.strip() in options:
         return text.strip()
     answer = without_thoughts(text)
