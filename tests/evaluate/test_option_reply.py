@@ -65,6 +65,11 @@ PAIR, TOXIC = ("entailment", "not_entailment"), ("toxic", "non-toxic")
         ("There is no evidence.", BOTH),
         ("I would not say yes", BOTH),
         ("答案不是B。", LETTERS),
+        ("The answer isn't no.", BOTH),
+        ("I would not say no", BOTH),
+        ("I can't say yes or no", BOTH),
+        ("I refuse to call it spam", MAIL),
+        ("It fails to qualify as spam", MAIL),
     ],
 )
 def test_what_is_denied_is_not_named(text, options):
@@ -95,6 +100,9 @@ def test_what_is_denied_is_not_named(text, options):
         ("类别：负面", MOOD, "负面"),
         ("नहीं", ("हाँ", "नहीं"), "नहीं"),
         ("not A but B", LETTERS, "B"),
+        ("It does not. No.", BOTH, "no"),
+        ("Not really, no.", BOTH, "no"),
+        ("The film fails to entertain. Negative.", ("positive", "negative"), "negative"),
     ],
 )
 def test_a_word_that_denies_something_else_or_is_the_option_changes_nothing(text, options, named):

@@ -55,9 +55,11 @@ _BUT = re.compile(
 _INSTEAD_OF = re.compile(
     r"\b(?:far from|(?:any|every)thing but|all but|other than|rather than|instead of|opposed to|opposite of"
     r"|contrary to|free (?:of|from)|lack(?:s|ing)?|absence of|rul(?:e|es|ed|ing) out|exclud(?:e|es|ed|ing)"
+    r"|refuse[sd]? to|avoid(?:s|ed|ing)?|fail(?:s|ed)? to (?:be|qualify|count|meet)"
     r"|(?:an)?statt|plutôt que|au lieu d[eu]|en (?:lugar|vez) de|em vez de|invece d[ei]l?|in plaats van"
     r"|istället för|i stedet for|вместо)\b"
 )
+_NOT_NO = re.compile(r"(?:\bnot|n't|\bnever)\s+(?:\w+\s+)?[\"'(*_]*$")
 _IN_SCRIPT = re.compile("不|没|沒|非|无|無|未|否|勿|ไม่|ບໍ່|မဟုတ်|မရှိ|មិន|아니|아닌|아닙|않|없|못")
 # Of doubt and discontent; a "no" of its own at the beginning answers a question.
 _HARMLESS = re.compile(
@@ -73,7 +75,7 @@ _ALSO = re.compile("でも|も|や|と|도|이?나|또는|와|과|和|或|与|�
 _BEHIND_IN_SCRIPT = re.compile(_NEAR + "(?:不|没|沒|없|못|ไม่)")
 _SAID_NO = re.compile(
     r"\s+\w+\s*[:=]\s*(?:none|no|0)\s*(?:[.,;\n]|$)"
-    r"|[\"'*)`\]]*\s*(?:[:=\u2014-]|\()\s*(?:not?|never|false|nein|non|0)\b(?!\.\d)"
+    r"|[\"'*)`\]]*\s*(?:[:=\u2014-]|\()\s*(?:not?|never|false|nein|non|0)\b(?!\.\d| doubt)"
 )
 _MARKDOWN = "*_`~'<>[]{}"
 
@@ -90,9 +92,9 @@ def is_denied(text: str, start: int, end: int, following: int | None = None) -> 
     >>> is_denied("this is not spam", 12, 16), is_denied("not ham but spam", 12, 16)
     (True, False)
     """
-    if text[start:end] in _DENYING:  # "no" is an answer itself
-        return False
     before, behind = text[max(0, start - REACH) : start], text[end : end + REACH]
+    if text[start:end] in _DENYING:  # "no" is an answer itself
+        return _NOT_NO.search(before) is not None
     if before[-1:] in tuple("!\u00ac\u2260"):
         return True
     near = None if following is None or following - end > REACH else following - end

@@ -24,6 +24,7 @@ _AMOUNT = re.compile(r"[-+]?\d+(?:\.\d+)?")
 _AMOUNT_BEFORE = re.compile(r"(?:^|[^\w)%])[-+]$|\d[.,:/-]$|^\.$|\W\.$|[$\u20ac\u00a3]$")
 _AMOUNT_BEHIND = re.compile(r"[.,:/-]\d|%")
 _COMPOUND, _GRADE = re.compile(r"-\w"), re.compile(r"[+#*-](?!\s)\w?|[+#]|-\w")  # "A+", "C#"
+_OR = re.compile(r"[\"'*]*(?:\s*/\s*|\s+(?:or|nor|oder|ou|o|или)\s+)[\"'*]*")
 _QUESTION = re.compile(r"[\"'*)`\]]*\s*[?\u061f]")
 # What follows an answer that begins a sentence: "Spam because", "Positive review".
 _AT_ONCE = re.compile(
@@ -126,12 +127,14 @@ def _affirmed(places: Sequence[_Name], text: str) -> list[_Name]:
     """Return the names that are neither denied nor asked about."""
     places = places if len(places) <= 2 * MOST else [*places[:MOST], *places[-MOST:]]
     starts = sorted({name.start for name in places})
-    named = []
-    for name in places:
+    named: list[_Name] = []
+    for last, name in zip([None, *places], places, strict=False):
         at = bisect_left(starts, name.end)
         following = starts[at] if at < len(starts) else None
         asked = _QUESTION.match(text, name.end) and has_substance(text[name.end : name.end + MOST])
-        if not asked and not is_denied(text, name.start, name.end, following):
+        # What is said of "yes" in "yes or no" is said of both.
+        with_last = last is not None and named[-1:] != [last] and _OR.fullmatch(text, last.end, name.start)
+        if not asked and not with_last and not is_denied(text, name.start, name.end, following):
             named.append(name)
     return named
 
