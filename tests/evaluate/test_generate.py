@@ -7,7 +7,8 @@ import random
 
 import pytest
 import torch
-from transformers import GenerationConfig
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import GenerationConfig, PreTrainedTokenizerFast
 
 from paft.encode import Encoder
 from paft.evaluate.generate import ends, generate_answers, read_generated
@@ -165,3 +166,16 @@ def test_marks_of_thoughts_are_decoded_though_they_are_special(language_model):
     read = read_generated(row, encoder, encoder.stops)
     assert (read.text, read.tokens) == ("[THINK]card?[/THINK]cash", len(row))
     assert without_thoughts(read.text) == "cash"
+
+
+def test_what_a_tokenizer_would_tidy_up_stays():
+    pieces = ["<s>", "if", " c", " ==", " '", " '", " :", ' "a', " ,", ' b"']
+    vocabulary = [(piece, 0.0) for piece in dict.fromkeys(pieces)]
+    made = Tokenizer(models.Unigram(vocabulary, unk_id=0))
+    made.pre_tokenizer, made.decoder = pre_tokenizers.WhitespaceSplit(), decoders.Fuse()
+    tidy = PreTrainedTokenizerFast(
+        tokenizer_object=made, eos_token="<s>", pad_token="<s>", clean_up_tokenization_spaces=True
+    )
+    row = tidy.convert_tokens_to_ids(pieces[1:])
+    assert tidy.decode(row) != "".join(pieces[1:])
+    assert read_generated(row, Encoder(tidy, max_length=64), [0]).text == "".join(pieces[1:])

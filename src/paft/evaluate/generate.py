@@ -173,8 +173,10 @@ def read_generated(row: list[int], encoder: Encoder, stops: Sequence[int]) -> Ge
     # Not every tokenizer calls its end of turn special, so it is left out here. Marks of thoughts may
     # be special: without them nobody could tell a thought from the answer.
     marks = {token: name for token, name in _special(encoder).items() if is_mark(name)}
+    # Cleaning up would make "== ' '" of a program "=='", and "a , b" of a string "a, b".
+    plain = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
     text = "".join(
-        piece if isinstance(piece, str) else str(encoder.tokenizer.decode(piece, skip_special_tokens=True))
+        piece if isinstance(piece, str) else str(encoder.tokenizer.decode(piece, **plain))
         for piece in marked_pieces(row[:stop], marks)
     )
     return Generated(text, len(row) if stop is None else stop + 1, cut=stop is None)
