@@ -133,8 +133,11 @@ def _affirmed(places: Sequence[_Name], text: str) -> list[_Name]:
         following = starts[at] if at < len(starts) else None
         asked = _QUESTION.match(text, name.end) and has_substance(text[name.end : name.end + MOST])
         # What is said of "yes" in "yes or no" is said of both.
-        with_last = last is not None and named[-1:] != [last] and _OR.fullmatch(text, last.end, name.start)
-        if not asked and not with_last and not is_denied(text, name.start, name.end, following):
+        if last is not None and _OR.fullmatch(text, last.end, name.start):
+            denied = named[-1:] != [last]
+        else:
+            denied = is_denied(text, name.start, name.end, following)
+        if not asked and not denied:
             named.append(name)
     return named
 
@@ -237,4 +240,6 @@ def _opens(first: _Name, text: str, named: Sequence[_Name]) -> bool:
 def _in_list(between: str) -> bool:
     """Whether what stands between two options makes a list of them."""
     words = len(re.findall(r"\w+", between))
-    return words == 0 or (words == 1 and not re.search(rf"[.!?:\n\u3002]|\b(?:{_BECAUSE}|not)\b", between))
+    return words == 0 or (
+        words == 1 and not re.search(rf"[.!?:\n\u3002]|(?i:\b(?:{_BECAUSE}|not|both)\b)", between)
+    )
