@@ -183,7 +183,7 @@ COLUMNS = {"text": "body", "answer": "kind.name"}
 )
 def test_null_is_not_absent(row, found):
     source = DataSource(train="a.csv", test="a.csv", columns=COLUMNS)
-    assert source.value(row, "text") is found or source.value(row, "text") == found
+    assert source.value(row, "text", row) is found or source.value(row, "text", row) == found
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_null_is_not_absent(row, found):
 )
 def test_a_nested_column_that_is_there_is_not_passed_over_for_another(row, found):
     source = DataSource(train="a.csv", test="a.csv", columns=COLUMNS)
-    assert source.value(row, "answer") is found or source.value(row, "answer") == found
+    assert source.value(row, "answer", row) is found or source.value(row, "answer", row) == found
 
 
 def test_a_missing_gold_is_not_taken_from_another_column():
@@ -413,3 +413,18 @@ def test_a_nested_gold_of_a_typed_file_whose_keys_may_be_filled_is_refused(tmp_p
     assert golds("a.jsonl") == ['{"a": 1, "b": null}', '{"a": 1, "b": 2}']
     with pytest.raises(DataError, match=r"a\.parquet:row 1: .*typed columns do not tell which"):
         golds("a.parquet")
+
+
+@pytest.mark.parametrize("missing_first", [False, True])
+def test_a_row_that_lacks_a_mapped_column_of_others_is_refused(tmp_path, missing_first):
+    """Some writers leave null out: another column of the field's own name is not what is missing."""
+    rows = [{"body": "a", "text": "x", "label": "p"}, {"text": "y", "label": "q"}]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in (rows[::-1] if missing_first else rows)))
+    task = Task(
+        name="t", fields={"text": ""}, answer={"rule": "text", "field": "label"},
+        data={"train": str(path), "test": str(path), "columns": {"text": "body"}}, prompt="{text}",
+    )  # fmt: skip
+    said = "is in this row, but not in the first one" if missing_first else "is missing"
+    with pytest.raises(DataError, match=rf"rows\.jsonl:2: field 'text' \(column 'body'\) {said}"):
+        task.examples("test")

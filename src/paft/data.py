@@ -15,6 +15,7 @@ import json
 from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -95,12 +96,24 @@ class DataSource(Schema):
         """The column that holds a field."""
         return self.columns.get(field, field)
 
-    def value(self, row: Mapping[str, Any], field: str) -> Any:
-        """Return what a row holds for a field, ``ABSENT`` if nothing."""
-        found = look_up(row, self.column(field))
-        if found is ABSENT and not _enters(row, self.column(field)):
-            return row.get(field, ABSENT)
-        return found
+    def value(self, row: Mapping[str, Any], field: str, first: Mapping[str, Any]) -> Any:
+        """Return what a row holds for a field, ``ABSENT`` if nothing.
+
+        Args:
+            row: The row.
+            field: The field.
+            first: The first row of the split. Where it lacks the field's column, all rows name the field
+                itself. A later row alone may not: some writers of files leave null out.
+
+        Raises:
+            ValueError: If a row has the column that the first one lacks; the message says so.
+        """
+        column = self.column(field)
+        if column == field or not _lacks(first, column):
+            return look_up(row, column)
+        if not _lacks(row, column):
+            raise ValueError("is in this row, but not in the first one: name it alike in all rows")
+        return row.get(field, ABSENT)
 
     def in_folder(self, folder: Path) -> DataSource:
         """Return the same fields from ``train.jsonl``, ``test.jsonl`` and, if there, ``validation.jsonl``."""
@@ -133,10 +146,10 @@ def look_up(row: Mapping[str, Any], path: str) -> Any:
     return value
 
 
-def _enters(row: Mapping[str, Any], path: str) -> bool:
-    """Whether a row has the nested column that a path leads into, be it without what is looked for."""
+def _lacks(row: Mapping[str, Any], path: str) -> bool:
+    """Whether a row has neither a column nor the nested one that its path leads into."""
     outer = row.get(path.partition(".")[0])
-    return isinstance(outer, Mapping) or as_list(outer) is not None
+    return look_up(row, path) is ABSENT and not isinstance(outer, Mapping) and as_list(outer) is None
 
 
 class Rows(Sequence[Located]):
@@ -154,6 +167,12 @@ class Rows(Sequence[Located]):
         if not 0 <= number < len(self):
             raise IndexError(f"row {number} of {len(self)}")
         return self.at(number)
+
+    @cached_property
+    def first_row(self) -> Mapping[str, Any]:
+        """The first row."""
+        row: Mapping[str, Any] = self[0][1]
+        return row
 
 
 class HeldRows(Rows):

@@ -231,9 +231,12 @@ class Task(Schema):
 
     def _read(self, rows: Rows, number: int) -> Example:
         where, row = rows[number]
-        return self._example(number, row, where)
+        names = (*self.fields, *self.answer.columns)
+        values = {name: self._value(row, name, where, rows.first_row) for name in names}
+        return self._example(number, values, where)
 
     def _example(self, index: int, row: Mapping[str, Any], where: str) -> Example:
+        """Make an example of a row's values by name of field."""
         fields = {name: self._text(row, name, where) for name in self.fields}
         program, tests = self.answer.program, None
         if program is not None:
@@ -245,8 +248,11 @@ class Task(Schema):
         gold, *others = self._golds(row, where)
         return Example(index, fields, gold, tests=tests, references=tuple(others))
 
-    def _value(self, row: Mapping[str, Any], name: str, where: str) -> Any:
-        value = self.data.value(row, name)
+    def _value(self, row: Mapping[str, Any], name: str, where: str, first: Mapping[str, Any]) -> Any:
+        try:
+            value = self.data.value(row, name, first)
+        except ValueError as error:
+            raise DataError(f"{where}: {self._named(name)} {error}") from None
         if value is ABSENT:
             present = ", ".join(map(shown, row)) or "nothing"
             raise DataError(
@@ -260,15 +266,14 @@ class Task(Schema):
         return f"field {name!r}" + ("" if column == name else f" (column {column!r})")
 
     def _text(self, row: Mapping[str, Any], name: str, where: str) -> str:
-        value = self._value(row, name, where)
         try:
-            return as_text(value)
+            return as_text(row[name])
         except ValueError as error:
             raise DataError(f"{where}: {self._named(name)} {error}: correct the row") from None
 
     def _texts(self, row: Mapping[str, Any], name: str, where: str) -> tuple[str, ...] | None:
         """Return a list of texts, None where a row holds something else."""
-        listed = as_list(self._value(row, name, where))
+        listed = as_list(row[name])
         if listed is None:
             return None
         try:
@@ -279,9 +284,8 @@ class Task(Schema):
     def _golds(self, row: Mapping[str, Any], where: str) -> tuple[str, ...]:
         """Return the gold answer of an open rule, or several of equal right."""
         rule, name = self.answer.rule, self.answer.field
-        value = self._value(row, name, where)
         try:
-            found = gold_texts(rule, value)
+            found = gold_texts(rule, row[name])
         except ValueError as error:
             raise DataError(f"{where}: {self._named(name)} {error}: correct the row") from None
         for gold in found:

@@ -59,7 +59,7 @@ def test_the_example_is_a_task():
     (text,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     task = Task(**yaml.safe_load(text))
     row = {"question_stem": "Sun is", "choices": {"text": ["hot", "wet"]}, "answerKey": "A"}
-    assert task.data.value(row, "B") == "wet"
+    assert task.data.value(row, "B", row) == "wet"
 
 
 def test_every_rule_is_explained():
@@ -129,7 +129,7 @@ def test_files_are_read_as_the_page_says(tmp_path, name, content, text):
 
     def found():
         where, row = read_rows(task.data, "test", tmp_path)[0]
-        return task._text(row, "text", where)
+        return task._text({"text": task._value(row, "text", where, row)}, "text", where)
 
     check(found, expected)
 
