@@ -81,8 +81,8 @@ def check_model(name: str, chat: Chat = PLAIN, *, trust_remote_code: bool = Fals
         raise ModelError(_unreachable(name, error)) from error
     if Path(source).is_dir() and not weights:
         raise ModelError(
-            f"model folder {name} cannot be loaded: it has no .safetensors file; weights of another format "
-            "(.bin, .gguf) are not read: load them with transformers and save them by save_pretrained"
+            f"model folder {name} cannot be loaded: it has no .safetensors file; pickled "
+            "weights (.bin) are not read: load them with transformers and save them by save_pretrained"
         )
     make_encoder(tokenizer, 1, chat)
 
