@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
+import subprocess
 
 import pytest
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PrefixTuningConfig, PromptTuningConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer
 
-from paft.adapter import base_record, check_adapter_names, check_base
+from paft.adapter import base_record, check_adapter_names, check_base, check_before_loading
 from paft.chat import save_chat
 from paft.config import Chat
 from paft.errors import DataError, ModelError, NotFiniteError
@@ -26,6 +28,11 @@ KINDS = {
     "saved norm": {"modules_to_save": ["norm"], "target_modules": ["q_proj", "v_proj"]},
     "rank pattern": {"rank_pattern": {"q_proj": 3}},
 }
+RESIZED = {  # adapters that bring the embeddings of a base with more tokens, or fewer
+    "added tokens": {"added": 3},
+    "added tokens, saved embedding": {"added": 3, "modules_to_save": ["embed_tokens", "lm_head"]},
+    "cut vocabulary": {"added": -2},
+}
 
 
 @pytest.fixture
@@ -33,8 +40,16 @@ def adapter(model_folder, tmp_path):
     """Save a random adapter; returns its folder."""
 
     def make(kind="lora"):
-        settings = {"task_type": "CAUSAL_LM", "r": 2, "target_modules": "all-linear", **KINDS[kind]}
-        model = get_peft_model(load_model(str(model_folder)).model, LoraConfig(**settings))
+        settings = {
+            "task_type": "CAUSAL_LM",
+            "r": 2,
+            "target_modules": "all-linear",
+            **(KINDS | RESIZED)[kind],
+        }
+        base = load_model(str(model_folder)).model
+        if added := settings.pop("added", 0):
+            base.resize_token_embeddings(len(base.get_input_embeddings().weight) + added)
+        model = get_peft_model(base, LoraConfig(**settings))
         generator = torch.Generator().manual_seed(0)
         with torch.no_grad():
             for name, weight in model.named_parameters():
@@ -67,7 +82,7 @@ def renamed(tensors):
         tensors[name.replace("q_proj", "query").replace("embed_tokens", "wte")] = tensors.pop(name)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS | RESIZED)
 def test_an_adapter_of_any_kind_is_loaded_as_it_was_saved(adapter, model_folder, kind):
     folder = adapter(kind)
     ids = torch.arange(3, 40)[None]
@@ -87,6 +102,23 @@ def test_a_part_of_an_adapter_is_refused_by_its_first_tensors(adapter, model_fol
     message = str(caught.value)
     assert f"adapter {folder} cannot be loaded whole: its files lack base_model.model." in message
     assert "\n" not in message and len(message) < 1000
+
+
+@pytest.mark.parametrize("config", [PrefixTuningConfig, PromptTuningConfig])
+@pytest.mark.parametrize("check", [load_model, check_before_loading])
+def test_an_adapter_of_trained_tokens_before_the_prompt_is_refused_by_its_kind(
+    model_folder, tmp_path, config, check
+):
+    settings = config(task_type="CAUSAL_LM", num_virtual_tokens=2)
+    get_peft_model(load_model(str(model_folder)).model, settings).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=r"is of the kind (PREFIX|PROMPT)_TUNING, which puts trained tokens"):
+        check(
+            *(
+                (tmp_path, str(model_folder))
+                if check is check_before_loading
+                else (str(model_folder), tmp_path)
+            )
+        )
 
 
 def test_a_tensor_too_many_is_refused(adapter, model_folder):
@@ -194,6 +226,31 @@ def test_another_chat_template_beside_the_adapter_is_refused(adapter, model_fold
     load_model(str(base), folder)
 
 
+@pytest.mark.parametrize("spelt", ["{# mine #}" + TEMPLATE, TEMPLATE + "\n", TEMPLATE.replace("m.", "m . ")])
+def test_a_template_that_is_spelt_otherwise_and_writes_the_same_is_the_same(
+    adapter, model_folder, tmp_path, spelt
+):
+    base = shutil.copytree(model_folder, tmp_path / "chat")
+    with_template(model_folder, base, TEMPLATE)
+    folder = adapter()
+    with_template(model_folder, folder, spelt)
+    load_model(str(base), folder)
+
+
+@pytest.mark.parametrize("template", [TEMPLATE + " ", "{{ messages[-1].content }}", "{% if"])
+def test_after_the_command_of_the_error_the_adapter_is_asked_as_its_base_is(
+    adapter, model_folder, tmp_path, template
+):
+    base = shutil.copytree(model_folder, tmp_path / "chat")
+    with_template(model_folder, base, TEMPLATE)
+    folder = adapter()
+    with_template(model_folder, folder, template)
+    with pytest.raises(ModelError, match="is not that of its base") as caught:
+        check_before_loading(folder, str(base))
+    subprocess.run(shlex.split(str(caught.value).rpartition(": ")[2]), check=True)
+    load_model(str(base), folder)
+
+
 def test_a_template_alone_beside_the_adapter_counts_too(adapter, model_folder):
     folder = adapter()
     (folder / "chat_template.jinja").write_text(TEMPLATE)
@@ -220,7 +277,7 @@ def test_a_tokenizer_that_begins_texts_otherwise_is_another(adapter, model_folde
 def test_settings_that_do_not_reach_a_token_may_differ(adapter, model_folder):
     folder = adapter()
     tokenizer = AutoTokenizer.from_pretrained(model_folder, padding_side="left")
-    tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.add_special_tokens({"pad_token": "[PAD]"})
     tokenizer.save_pretrained(folder)
     config = json.loads((folder / "tokenizer_config.json").read_text())
     (folder / "tokenizer_config.json").write_text(json.dumps({**config, "model_max_length": 77}))

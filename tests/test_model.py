@@ -52,10 +52,19 @@ def test_an_unknown_model_is_named_with_what_to_do(load, name):
     assert repr(name) in message and "check the name" in message and "\n" not in message
 
 
+def configured(folder, **changes):
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
 SPOILED = {
     "no config": lambda f: (f / "config.json").unlink(),
     "config is not JSON": lambda f: (f / "config.json").write_text("{"),
     "unknown architecture": lambda f: (f / "config.json").write_text('{"model_type": "nonesuch"}'),
+    "a text for a number": lambda f: configured(f, num_hidden_layers="two"),
+    "no heads": lambda f: configured(f, num_attention_heads=0),
+    "unknown type": lambda f: configured(f, dtype="float99"),
+    "tokenizer settings are a list": lambda f: (f / "tokenizer_config.json").write_text("[]"),
     "no tokenizer": lambda f: [(f / n).unlink() for n in ("tokenizer.json", "tokenizer_config.json")],
     "tokenizer is not JSON": lambda f: (f / "tokenizer.json").write_text("{"),
     "weights cut off": lambda f: os.truncate(f / "model.safetensors", 2000),

@@ -8,10 +8,11 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from paft.errors import ModelError, NotFiniteError
 from paft.model import load_model
-from paft.weights import first_not_finite
+from paft.weights import empty_model, first_not_finite
 
 Q = "model.layers.1.self_attn.q_proj.weight"
 
@@ -106,6 +107,28 @@ def test_tensors_that_the_configuration_has_no_place_for_are_refused(spoil):
 
     with pytest.raises(ModelError, match=r"hold model\.layers\.0\.self_attn\.q_proj\.bias, which the arch"):
         load_model(str(spoil(change)))
+
+
+def test_masks_that_former_versions_of_the_library_saved_go_unused(tokenizer, tmp_path):
+    """As in GPT-2 and its fine-tunes on the Hub."""
+    config = GPT2Config(vocab_size=len(tokenizer), n_embd=8, n_layer=1, n_head=2, n_positions=16)
+    model = GPT2LMHeadModel(config)
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    masks = {"h.0.attn.bias": torch.ones(1, 1, 16, 16), "h.0.attn.masked_bias": torch.tensor(-1e4)}
+    tensors = load_file(tmp_path / "model.safetensors")
+    tensors |= {f"transformer.{name}": mask for name, mask in masks.items()}
+    save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    loaded = load_model(str(tmp_path)).model
+    assert torch.equal(loaded.transformer.wte.weight, model.transformer.wte.weight)
+
+
+def test_a_configuration_that_makes_no_model_is_named_without_weights(spoil):
+    folder = spoil(lambda tensors: None)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "hidden_act": "nonesuch"}))
+    with pytest.raises(ModelError, match=r"no model can be made by its config\.json: KeyError: 'nonesuch'"):
+        empty_model(str(folder))
 
 
 def test_a_configuration_with_fewer_layers_than_the_files_is_refused(spoil):

@@ -8,16 +8,19 @@ and that their base could not be verified is told.
 
 from __future__ import annotations
 
+import re
+import shlex
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
-from paft.errors import ModelError
+from paft.errors import ModelError, said
 from paft.model_files import hub_revision, read_tokenizer, weights_digest
 from paft.shape import read_record
+from paft.turns import SETTINGS, conversation
 from paft.weights import UNREADABLE, check_files_finite, check_whole, empty_model
 
 if TYPE_CHECKING:
@@ -25,6 +28,17 @@ if TYPE_CHECKING:
 
 RECORD = "paft.json"  # beside trained weights: what they need to be asked like, and on what base
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+# What a tokenizer is saved as.
+TOKENIZER = (
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template*",
+    "vocab.json",
+    "merges.txt",
+)
+# In names of what peft writes once more for a module that is saved whole in an enlarged vocabulary.
+COPY = re.compile(r"\.(modules_to_save|original_module)\.")
 PROBE = "Which card?\n  No. 12: <s> caf\u00e9 \u5361\t{x}"  # words, spaces, marks and scripts
 
 
@@ -46,10 +60,10 @@ def check_before_loading(
         ModelError: Saying what is wrong.
     """
     check_adapter(folder)
+    check_files_finite(str(folder))
     told = check_base(folder, name, any_base=any_base)
     if read_record(folder / CONFIG, "adapter configuration", {}).get("peft_type") == "LORA":
         check_adapter_names(name, folder, trust_remote_code=trust_remote_code)
-    check_files_finite(str(folder))
     tokenizer = read_tokenizer(name, trust_remote_code=trust_remote_code)
     check_tokenizer(folder, tokenizer, name, trust_remote_code=trust_remote_code)
     return told
@@ -66,26 +80,46 @@ def put_adapter(model: PreTrainedModel, folder: Path) -> Any:
 
     check_adapter(folder)
     check_files_finite(str(folder))
+    _fit_embeddings(model, folder)
     try:
         adapted = PeftModel.from_pretrained(model, str(folder))
     except (*UNREADABLE, RuntimeError) as error:
         if isinstance(error, KeyError) and str(error.args[0]).startswith("base_model."):
             check_whole(f"adapter {folder}", [error.args[0]], (), "")  # of a module that is saved whole
-        raise ModelError(f"adapter {folder} does not fit the model: {_first_line(error)}") from error
+        raise ModelError(f"adapter {folder} does not fit the model: {said(error)}") from error
     _check_filled(adapted, folder)
     return adapted
 
 
 def check_adapter(folder: Path) -> None:
-    """Refuse a folder that holds no adapter, or one whose weights are pickled.
+    """Refuse a folder that holds no adapter, or one whose weights are pickled or stand before a prompt.
 
     Raises:
-        ModelError: Saying what is not there.
+        ModelError: Saying what is not there, or what cannot be judged.
     """
+    from peft import PEFT_TYPE_TO_CONFIG_MAPPING, PromptLearningConfig
+
     if not (folder / CONFIG).exists():
         raise ModelError(f"{folder} is no adapter folder: it has no {CONFIG}")
     if not (folder / WEIGHTS).exists():
         raise ModelError(f"{folder} has no {WEIGHTS}; pickled weights are not read")
+    kind = str(read_record(folder / CONFIG, "adapter configuration", {}).get("peft_type"))
+    if issubclass(PEFT_TYPE_TO_CONFIG_MAPPING.get(kind, object), PromptLearningConfig):
+        raise ModelError(
+            f"adapter {folder} is of the kind {kind}, which puts trained tokens before every prompt: only "
+            "adapters that change the model's modules, as LoRA does, are judged and exported"
+        )
+
+
+def _fit_embeddings(model: Any, folder: Path) -> None:
+    """Give a model as many embeddings as an adapter brings: tokens were added to its base, or cut off."""
+    embedding = model.get_input_embeddings()
+    name = next(name for name, module in model.named_modules() if module is embedding)
+    shapes = _shapes(folder / WEIGHTS)
+    for layer in ("", "base_layer."):
+        rows = shapes.get(f"base_model.model.{name}.{layer}weight", [embedding.weight.shape[0]])[0]
+        if rows != embedding.weight.shape[0]:
+            model.resize_token_embeddings(rows, mean_resizing=False)
 
 
 def _check_filled(adapted: Any, folder: Path) -> None:
@@ -104,7 +138,7 @@ def _check_filled(adapted: Any, folder: Path) -> None:
                 place.fill_(torch.nan)
     found = set_peft_model_state_dict(adapted, load_peft_weights(str(folder), device="cpu"))
     missing = [name for name, place in places.items() if place.isnan().any()]
-    check_whole(f"adapter {folder}", missing, found.unexpected_keys, "the model with this adapter")
+    _check_whole(folder, missing, found.unexpected_keys)
 
 
 def check_adapter_names(name: str, folder: Path, *, trust_remote_code: bool = False) -> None:
@@ -122,22 +156,27 @@ def check_adapter_names(name: str, folder: Path, *, trust_remote_code: bool = Fa
         bare = empty_model(name, trust_remote_code=trust_remote_code)
         with torch.device("meta"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of another base, which was decided on before
+            _fit_embeddings(bare, folder)
             adapted = get_peft_model(bare, PeftConfig.from_pretrained(str(folder)))
         wanted = get_peft_model_state_dict(adapted, save_embedding_layers=False)
         shapes = _shapes(folder / WEIGHTS)
-    except (*UNREADABLE, SafetensorError, RuntimeError) as error:
-        raise ModelError(f"adapter {folder} does not fit the model: {_first_line(error)}") from error
+    except (*UNREADABLE, RuntimeError) as error:
+        raise ModelError(f"adapter {folder} does not fit the model: {said(error)}") from error
     known = adapted.state_dict().keys()
-    check_whole(
-        f"adapter {folder}", wanted.keys() - shapes.keys(), shapes.keys() - wanted.keys() - known,
-        "the model with this adapter",
-    )  # fmt: skip
+    _check_whole(folder, wanted.keys() - shapes.keys(), shapes.keys() - wanted.keys() - known)
     for tensor, place in wanted.items():
         if list(place.shape) != shapes[tensor]:
             raise ModelError(
                 f"adapter {folder} does not fit the model: {tensor} is {shapes[tensor]} in its file, "
                 f"{list(place.shape)} by its configuration"
             )
+
+
+def _check_whole(folder: Path, missing: Iterable[str], unexpected: Iterable[str]) -> None:
+    """Refuse an adapter that lacks tensors or brings others than further copies of what it has."""
+    there = _shapes(folder / WEIGHTS)
+    left = [name for name in unexpected if COPY.sub(".", name) == name or COPY.sub(".", name) not in there]
+    check_whole(f"adapter {folder}", missing, left, "the model with this adapter")
 
 
 def _shapes(file: Path) -> dict[str, list[int]]:
@@ -211,44 +250,72 @@ def check_tokenizer(
     """Refuse an adapter beside which lies another tokenizer or chat template than the base's.
 
     The base's is the one that asks; that beside the adapter, which servers and exports take, must ask
-    in the same words.
+    in the same words. Tokens that no text becomes may be added, and padding and limits be set otherwise.
 
     Raises:
-        ModelError: Saying what differs.
+        ModelError: Saying what differs, and the command after which the adapter is asked as its base is.
     """
     differs = _difference(folder, base, trust_remote_code)
     if differs is not None:
+        files = sorted(str(file) for pattern in TOKENIZER for file in folder.glob(pattern))
         raise ModelError(
-            f"the {differs} beside the adapter {folder} is another than that of its base {name}: an adapter "
-            "is asked as its base is; remove the tokenizer's files beside the adapter, or take a base that "
-            "has the same"
+            f"the {differs} beside the adapter {folder} is not that of its base {name}: an adapter is asked "
+            "as its base is; take a base that has the same, or remove the tokenizer's files beside the "
+            f"adapter: rm {shlex.join(files)}"
         )
 
 
 def _difference(folder: Path, base: PreTrainedTokenizerBase, trusted: bool) -> str | None:
     """Say what of the tokenizer beside an adapter is not the base's; None for nothing or no tokenizer."""
     template = folder / "chat_template.jinja"
-    if not (folder / "tokenizer_config.json").exists():
-        # The base's tokenizer with a template of the adapter's.
-        alone = template.exists() and template.read_text(encoding="utf-8") != base.chat_template
-        return "chat template" if alone else None
-    try:
-        own = read_tokenizer(str(folder), trust_remote_code=trusted)
-    except UNREADABLE as error:
-        raise ModelError(f"the tokenizer beside the adapter {folder} cannot be read: {error}") from error
-    if own.chat_template != base.chat_template:
+    if (folder / "tokenizer_config.json").exists():
+        try:
+            own: Any = read_tokenizer(str(folder), trust_remote_code=trusted)
+        except UNREADABLE as error:
+            return f"tokenizer (unreadable: {said(error)})"
+        conversations = _conversations(own)
+    elif template.exists():  # for the base's tokenizer
+        own, conversations = base, _conversations(base, template.read_text(encoding="utf-8"))
+    else:
+        return None
+    if conversations != _conversations(base):
         return "chat template"
     same = (
-        own.get_vocab() == base.get_vocab()
-        and (own.bos_token_id, own.eos_token_id) == (base.bos_token_id, base.eos_token_id)
+        _texts_vocabulary(own) == _texts_vocabulary(base)
+        and own.eos_token_id == base.eos_token_id
         and all(_ids(own, special) == _ids(base, special) for special in (True, False))
     )
     return None if same else "tokenizer"
 
 
+def _texts_vocabulary(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
+    """Return the vocabulary without special tokens, which no text becomes."""
+    special = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
+    return {text: i for text, i in tokenizer.get_vocab().items() if text not in special}
+
+
+def _conversations(tokenizer: PreTrainedTokenizerBase, template: str | None = None) -> list[Any] | None:
+    """Return the token ids that a chat template makes of probes, None for those it refuses."""
+    from jinja2 import TemplateError
+
+    if not (template or tokenizer.chat_template):
+        return None
+    asked = (
+        conversation(None, PROBE, None),
+        conversation(PROBE, PROBE, None),
+        conversation(None, PROBE, PROBE),
+    )
+    found: list[Any] = []
+    for turns in asked:
+        try:
+            ids: Any = tokenizer.apply_chat_template(
+                turns, chat_template=template, add_generation_prompt=turns[-1]["role"] == "user", **SETTINGS
+            )
+        except (TemplateError, ValueError, TypeError):
+            ids = None
+        found.append(ids)
+    return found
+
+
 def _ids(tokenizer: PreTrainedTokenizerBase, special: bool) -> Any:
     return tokenizer(PROBE, add_special_tokens=special)["input_ids"]
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

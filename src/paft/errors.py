@@ -10,6 +10,7 @@ from __future__ import annotations
 
 SCREEN = 1_200  # characters of a message at most
 SHOWN = 80  # characters of a value in a message
+QUOTED = 240  # characters of what a library says
 
 
 class PaftError(Exception):
@@ -58,6 +59,18 @@ def shorten(text: str, limit: int) -> str:
     mark = " ... "
     tail = (limit - len(mark)) // 3
     return text[: limit - len(mark) - tail] + mark + text[len(text) - tail :]
+
+
+def said(error: Exception) -> str:
+    r"""Return what a library says of an error, in one line.
+
+    >>> said(KeyError("yarn")), said(ValueError("two\nlines")), said(ValueError())
+    ("KeyError: 'yarn'", 'two lines', 'ValueError')
+    """
+    text = shorten(" ".join(str(error).split()), QUOTED)
+    if text and not isinstance(error, KeyError):
+        return text
+    return ": ".join(filter(None, [type(error).__name__, text]))
 
 
 def shown(value: object) -> str:

@@ -10,7 +10,7 @@ from paft.adapter import check_adapter, check_base, check_tokenizer, put_adapter
 from paft.chat import make_encoder
 from paft.config import Chat
 from paft.encode import Encoder
-from paft.errors import ModelError
+from paft.errors import ModelError, said
 from paft.model_files import model_fingerprint as model_fingerprint
 from paft.model_files import read_config, read_tokenizer
 from paft.model_files import resolve_model as resolve_model
@@ -80,7 +80,10 @@ def check_model(name: str, chat: Chat = PLAIN, *, trust_remote_code: bool = Fals
     except UNREADABLE as error:
         raise ModelError(_unreachable(name, error)) from error
     if Path(source).is_dir() and not weights:
-        raise ModelError(f"model folder {name} cannot be loaded: it has no .safetensors file")
+        raise ModelError(
+            f"model folder {name} cannot be loaded: it has no .safetensors file; pickled "
+            "weights (.bin) are not read: load them with transformers and save them by save_pretrained"
+        )
     make_encoder(tokenizer, 1, chat)
 
 
@@ -168,8 +171,7 @@ def _unreachable(name: str, error: Exception) -> str:
     refuse_code(name, error)
     if Path(name).exists():
         what = "folder" if Path(name).is_dir() else "file"
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return f"model {what} {name} cannot be loaded: {reason}"
+        return f"model {what} {name} cannot be loaded: {said(error)}"
     return (
         f"model {name!r} is no folder here, no built-in ({', '.join(MODELS)}), and could not be had "
         "from the Hugging Face Hub (misspelt, gated or no network): check the name, log in, or give "

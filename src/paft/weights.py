@@ -6,13 +6,15 @@ say nothing. What they leave to the user to see is an error here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError, safe_open
 
-from paft.errors import ModelError, NotFiniteError
+from paft.errors import ModelError, NotFiniteError, said
 from paft.gguf import plain_weights
 from paft.model_files import pretrained, read_config, weight_files
 
@@ -20,9 +22,15 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-# What the libraries raise for a model that is missing, malformed or needs a package not installed.
-UNREADABLE = (OSError, ValueError, KeyError, ImportError, SafetensorError)
+# What the libraries raise for a model that is missing, malformed or needs a package not installed; the
+# latter half for values in its configuration that nobody there expected.
+UNREADABLE = (
+    OSError, ValueError, LookupError, ImportError, SafetensorError,
+    TypeError, AttributeError, ArithmeticError, AssertionError, StrictDataclassError,
+)  # fmt: skip
 SHOWN = 3  # names of tensors in a message
+# Causal masks that former versions of the library saved with GPT-2, GPT-Neo and their like.
+MASKS = re.compile(r"\b(attn|attention)\.(masked_)?bias\Z")
 
 
 def load_weights(name: str, *, trust_remote_code: bool = False, **how: Any) -> PreTrainedModel:
@@ -35,8 +43,8 @@ def load_weights(name: str, *, trust_remote_code: bool = False, **how: Any) -> P
 
     Raises:
         ModelError: If files and architecture do not have the same tensors, or numbers are not finite.
-        OSError, ValueError, KeyError, ImportError, SafetensorError, RuntimeError: What the library says
-            of a model that it cannot read.
+        Exception: What the library says of a model that it cannot read, one of ``UNREADABLE`` or
+            ``RuntimeError``.
     """
     from transformers import AutoModelForCausalLM
 
@@ -59,7 +67,8 @@ def load_weights(name: str, *, trust_remote_code: bool = False, **how: Any) -> P
             f"model {name} cannot be loaded: tensor {tensor} is {list(there)} in its files, {list(wanted)} "
             "by its configuration: the two are not of one model"
         )
-    check_whole(f"model {name}", found["missing_keys"], found["unexpected_keys"], "the architecture")
+    left = [tensor for tensor in found["unexpected_keys"] if not MASKS.search(tensor)]
+    check_whole(f"model {name}", found["missing_keys"], left, "the architecture")
     if "quantization_config" in how:  # packed weights hold no NaN, whatever they were made of
         check_files_finite(name)
     else:
@@ -69,14 +78,22 @@ def load_weights(name: str, *, trust_remote_code: bool = False, **how: Any) -> P
 
 
 def empty_model(name: str, *, trust_remote_code: bool = False) -> Any:
-    """Return a model without memory for its weights, on the meta device."""
+    """Return a model without memory for its weights, on the meta device.
+
+    Raises:
+        ModelError: If its configuration makes none.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 
     factory: Any = AutoModelForCausalLM
-    config = read_config(name, trust_remote_code=trust_remote_code)
-    with torch.device("meta"):
-        return factory.from_config(config, trust_remote_code=trust_remote_code)
+    try:
+        config = read_config(name, trust_remote_code=trust_remote_code)
+        with torch.device("meta"):
+            return factory.from_config(config, trust_remote_code=trust_remote_code)
+    except UNREADABLE as error:
+        refuse_code(name, error)
+        raise ModelError(f"model {name}: no model can be made by its config.json: {said(error)}") from error
 
 
 def check_whole(what: str, missing: Iterable[str], unexpected: Iterable[str], where: str) -> None:

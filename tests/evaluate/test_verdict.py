@@ -69,6 +69,21 @@ def test_a_higher_mean_of_another_method_is_told_as_observed():
     assert "highest" not in verdict(*made({"single": 0.4, "paft": 0.8}))
 
 
+def test_a_highest_mean_that_several_share_is_said_of_all():
+    shared, cells = made({"single": 0.5, "static": 0.5, "paft": 0.2})
+    for row in shared["rows"]:
+        row["mean"] = 0.2 if row["method"] == "paft" else 0.5
+    assert verdict(shared, cells).endswith(" The highest mean observed is that of 'single' and 'static'.")
+    for row in shared["rows"]:
+        row["mean"] = 0.5
+    assert "highest" not in verdict(shared, cells)
+    shared["rows"] = [row for row in shared["rows"] if row["method"] != "paft"]
+    told = verdict(shared, cells)
+    assert told.startswith(
+        "'single' has the highest mean observed, shared with 'static', on 12 unseen prompts: "
+    )
+
+
 def test_without_paft_or_a_rival_nobody_wins():
     told = verdict(*made({"base": 0.3, "single": 0.5}))
     assert re.fullmatch(

@@ -64,6 +64,8 @@ def test_the_results_in_the_front_matter_are_those_of_the_run(finished):
         assert {(r.dataset_type, r.dataset_split, r.task_type) for r in found.values()} == {
             ("desk", "test", "text-classification")
         }
+        places = {name: "unseen prompts" in result.metric_name for name, result in found.items()}
+        assert places.pop("user_accuracy") is False and all(places.values())
         assert card.data.model_name == f"desk-{method}-0"
 
 

@@ -135,3 +135,20 @@ def test_what_was_not_left_is_not_deployed(configure, tmp_path):
     assert json.loads(command[-1]) == {"name": "single", "path": str(weights)}
     weights = adapter(config, "paft", 1)
     assert json.loads(shlex.split(deploy_command(config)[1])[-1])["path"] == str(weights)
+
+
+@pytest.mark.parametrize("settings", [{}, {"use_dora": True}, None], ids=["adapter", "merged", "whole model"])
+def test_a_model_with_code_of_its_own_is_deployed_with_the_permission_it_was_trained_with(
+    configure, tmp_path, settings
+):
+    """Without it vLLM refuses the model, and transformers asks on the terminal."""
+    config = configure(tmp_path, trust_remote_code=True)
+    if settings is None:
+        config = configure(tmp_path, trust_remote_code=True, train={"adapt": {"method": "full"}})
+        (tmp_path / "cells" / "paft-0" / "model").mkdir(parents=True)
+    else:
+        adapter(config, **settings)
+    _, *lines = deploy_command(config)
+    for line in lines:
+        python = "from_pretrained" in line
+        assert ("trust_remote_code=True)" if python else "--trust-remote-code") in line

@@ -80,6 +80,16 @@ def test_a_gradient_that_is_no_number_ends_it_behind_any_loss(train, tmp_path, m
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "more", [{}, {"adapt": {"method": "full"}}, {"average": 1.0}, {"keep": "best", "validate_every": 9}]
+)
+def test_weights_that_are_finite_but_compute_no_numbers_are_not_kept(train, tmp_path, more):
+    """In the only step, so that no loss follows it."""
+    with pytest.raises(DivergedError, match="training diverged: after step 1 the model computes no finite"):
+        train(learning_rate=1e20, warmup=0.0, batch_size=24, epochs=1, **more)
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_first_step_without_a_finite_loss_is_named_not_the_next_log_entry(train):
     with pytest.raises(DivergedError, match="the loss of step 3 is NaN or infinite"):
         train(spoil_gradient(2, float("nan")))

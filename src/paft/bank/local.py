@@ -15,7 +15,7 @@ from jinja2 import TemplateError
 
 from paft.bank.generators import LOCAL, Generator
 from paft.endpoint import Message, Reply, Retried
-from paft.errors import ModelError
+from paft.errors import ModelError, said
 from paft.files import fingerprint
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ class LocalClient:
         try:
             return _sample(self._loaded, self._generator, messages, number)
         except (RuntimeError, TemplateError) as error:  # out of memory; a template that takes no such chat
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ModelError(f"generator {self._generator.name!r} failed: {reason}") from error
+            raise ModelError(f"generator {self._generator.name!r} failed: {said(error)}") from error
 
     def close(self) -> None:
         """Let go of the weights."""

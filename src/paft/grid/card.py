@@ -47,6 +47,7 @@ FIGURES = {
     "adversarial_mean": "mean over adversarial prompts",
     "adversarial_min": "worst adversarial prompt",
 }
+ELSEWHERE = "user_accuracy", "adversarial_mean", "adversarial_min"  # figures of no unseen prompts
 INTERVAL_OF = {"cvar_10": "cvar"}  # names that statistics and robustness spell differently
 NOT_JUDGED = "## Accuracy over unseen prompts\n\nNot judged yet: `paft evaluate` does."
 TOKENIZER = 'tokenizer = AutoTokenizer.from_pretrained("FOLDER")  # this folder'
@@ -154,7 +155,8 @@ def _eval_results(task: Task, figures: Mapping[str, Any]) -> list[EvalResult]:
             dataset_name=task.name,
             dataset_split="test",
             metric_type=score if name == "mean" else name,
-            metric_name=f"{_figure_name(name, figures)} ({figures['prompts']} unseen prompts)",
+            metric_name=_figure_name(name, figures)
+            + ("" if name in ELSEWHERE else f" ({figures['prompts']} unseen prompts)"),
             metric_value=figures[name],
         )
         for name in _known(figures)

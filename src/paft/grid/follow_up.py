@@ -84,32 +84,32 @@ def deploy_command(config: RunConfig) -> list[str]:
     if found is None:
         return []
     method, weights = found
+    trusted = config.trust_remote_code
+    code = ["--trust-remote-code"] if trusted else []
+    python = "AutoModelForCausalLM.from_pretrained({!r}" + (", trust_remote_code=True)" if trusted else ")")
     if config.train.adapt.method == "full":
         return [
             "Deploy the model:",
-            f"  {shlex.join(['vllm', 'serve', str(weights)])}",
-            f"  or in Python: AutoModelForCausalLM.from_pretrained({str(weights)!r})",
+            f"  {shlex.join(['vllm', 'serve', str(weights), *code])}",
+            f"  or in Python: {python.format(str(weights))}",
         ]
     base = resolve_model(config.model)
     if config.train.adapt.quantised:
-        return _merge(
-            "Deploy the model, its weights out of their 4 bit and the adapter merged into them:", weights
-        )
+        told = "Deploy the model, its weights out of their 4 bit and the adapter merged into them:"
+        return _merge(told, weights, code)
     if find_gguf(base):
-        return _merge("Deploy the model, its GGUF weights in floating point and the adapter merged:", weights)
+        told = "Deploy the model, its GGUF weights in floating point and the adapter merged:"
+        return _merge(told, weights, code)
     try:
         rank = lora_rank(weights)
     except ModelError:
-        return _merge(
-            "Deploy the model, the adapter merged into it, since vLLM runs no adapter of this kind:", weights
-        )
-    code = ["--trust-remote-code"] if config.trust_remote_code else []
+        told = "Deploy the model, the adapter merged into it, since vLLM runs no adapter of this kind:"
+        return _merge(told, weights, code)
     served = ["vllm", "serve", base, *code, "--enable-lora", "--max-lora-rank", str(rank)]
     return [
         "Deploy the adapter:",
         f"  {shlex.join([*served, '--lora-modules', _module(method, weights)])}",
-        f"  or in Python: PeftModel.from_pretrained("
-        f"AutoModelForCausalLM.from_pretrained({base!r}), {str(weights)!r})",
+        f"  or in Python: PeftModel.from_pretrained({python.format(base)}, {str(weights)!r})",
     ]
 
 
@@ -124,10 +124,10 @@ def _best_known(config: RunConfig) -> tuple[str, Path] | None:
     return None
 
 
-def _merge(told: str, weights: Path) -> list[str]:
+def _merge(told: str, weights: Path, code: list[str]) -> list[str]:
     merged = str(weights.with_name("merged"))
-    export = ["paft", "export", str(weights), "--merge", "--output", merged]
-    return [told, f"  {shlex.join(export)}", f"  {shlex.join(['vllm', 'serve', merged])}"]
+    export = ["paft", "export", str(weights), "--merge", "--output", merged, *code]
+    return [told, f"  {shlex.join(export)}", f"  {shlex.join(['vllm', 'serve', merged, *code])}"]
 
 
 def _module(method: str, weights: Path) -> str:

@@ -1,8 +1,9 @@
-"""A training that diverges ends, with the step, before anything of it is kept.
+"""A training that diverges ends with the step, before anything of it is kept.
 
 Losses are looked at where they are logged, every few steps, so no step waits for the device; the first
 that is not finite is remembered on the device meanwhile. Weights are looked at before they are written or
-validated, since a gradient may ruin them behind the last loss. All processes find the same and end together.
+validated, since a gradient may ruin them behind the last loss, and at the end what they compute. All
+processes find the same and end together.
 """
 
 from __future__ import annotations
@@ -64,12 +65,29 @@ class Watch(TrainerCallback):
         model: Any = self.trainer.model
         trained = ((name, weight) for name, weight in model.named_parameters() if weight.requires_grad)
         broken = first_not_finite(trained)
-        device = self.trainer.accelerator.device
-        found = torch.tensor(int(broken is not None), device=device)
-        if int(self.trainer.accelerator.reduce(found, "sum")):
-            step, where = self.trainer.state.global_step, f" ({broken})" if broken else ""
-            told = f"after step {step} the weights hold NaN or infinite numbers{where}"
-            raise diverged(told, self.trainer.args.learning_rate)
+        self._end_if(
+            broken is not None, "the weights hold NaN or infinite numbers", f" ({broken})" * bool(broken)
+        )
+
+    @torch.no_grad()
+    def check_result(self) -> None:
+        """End the training if what it leaves computes no numbers: no loss follows the last step.
+
+        All processes call it together.
+
+        Raises:
+            DivergedError: Naming the step.
+        """
+        self.check_weights()
+        some_tokens = torch.arange(8, device=self.trainer.accelerator.device)[None]
+        logits = self.trainer.model_wrapped(input_ids=some_tokens).logits
+        self._end_if(not logits.isfinite().all(), "the model computes no finite numbers")
+
+    def _end_if(self, broken: bool, what: str, where: str = "") -> None:
+        """End the training in all processes if something is broken in one."""
+        accelerator, step = self.trainer.accelerator, self.trainer.state.global_step
+        if int(accelerator.reduce(torch.tensor(int(broken), device=accelerator.device), "sum")):
+            raise diverged(f"after step {step} {what}{where}", self.trainer.args.learning_rate)
 
 
 def diverged(what: str, rate: float) -> DivergedError:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from paft.adapter import CONFIG as ADAPTER_CONFIG
 from paft.adapter import RECORD, WEIGHTS, check_adapter, check_base, check_before_loading, put_adapter
-from paft.errors import ConfigError, ModelError
+from paft.errors import ConfigError, ModelError, said
 from paft.files import new_folder, read_text, write_json, write_text
 from paft.gguf import find_gguf
 from paft.grid.card import merged_card
@@ -156,7 +156,7 @@ def merged(adapter: Path, base: str, *, trust_remote_code: bool = False) -> tupl
     except AttributeError as error:
         raise ModelError(f"the adapter {adapter} is of a kind that cannot be merged: {error}") from error
     except (*UNREADABLE, RuntimeError) as error:
-        raise ModelError(f"adapter {adapter} cannot be merged into {base}: {_first_line(error)}") from error
+        raise ModelError(f"adapter {adapter} cannot be merged into {base}: {said(error)}") from error
     _untie_config(plain)
     difference = float((_probe(plain) - before).abs().max())
     if not difference <= TOLERANCE * max(1.0, float(before.abs().max())):
@@ -199,7 +199,7 @@ def _load(name: str, *, quantised: bool = False, trust_remote_code: bool = False
     except (*UNREADABLE, RuntimeError) as error:
         refuse_code(name, error)
         raise ModelError(
-            f"the model {name} cannot be loaded ({_first_line(error)}): check its path or id, or give the "
+            f"the model {name} cannot be loaded ({said(error)}): check its path or id, or give the "
             "base of an adapter by --base"
         ) from error
     ready: PreTrainedModel = model.eval()
@@ -278,8 +278,4 @@ def _write(output: Path, fill: Callable[[Path], None]) -> None:
         with new_folder(output) as part:
             fill(part)
     except ValueError as error:
-        raise ModelError(f"cannot write {output}: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"cannot write {output}: {said(error)}") from error

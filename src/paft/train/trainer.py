@@ -105,7 +105,7 @@ class PromptTrainer(Trainer):
             for keeper in self.keepers:
                 keeper.load(found.folder)
         self.train(resume_from_checkpoint=str(found.folder) if found else None)
-        self.watch.check_weights()
+        self.watch.check_result()
 
     @property
     def seconds(self) -> float:

@@ -60,9 +60,16 @@ def verdict(results: Mapping[str, Any], cells: Mapping[str, Cells | None]) -> st
     claims = _claims(cells.get("paft"), cells.get(rival.method), repr(rival.method))
     if not claims:
         return _observed(paft, rival, place)
-    best = max(rows, key=lambda row: row.mean).method
-    other = "" if best == "paft" else f" The highest mean observed is that of {best!r}."
+    best = _best(rows)
+    told = " and ".join(repr(row.method) for row in best)
+    other = "" if paft in best else f" The highest mean observed is that of {told}."
     return f"On {place}: {'; '.join(claims)}.{other}"
+
+
+def _best(rows: Sequence[MethodRow]) -> list[MethodRow]:
+    """Return the methods whose mean is the highest, as it is printed."""
+    top = percent(max(row.mean for row in rows))
+    return [row for row in rows if percent(row.mean) == top]
 
 
 def _claims(first: Cells | None, second: Cells | None, rival: str) -> list[str]:
@@ -85,8 +92,9 @@ def _observed(paft: MethodRow, rival: MethodRow, place: str) -> str:
 
 def _alone(rows: Sequence[MethodRow], cells: Mapping[str, Cells | None], place: str) -> str:
     """Say how the method with the best mean does; of the only one, without the word best."""
-    row = max(rows, key=lambda row: row.mean)
-    who = row.method if len(rows) == 1 else f"{row.method!r} has the highest mean observed"
+    row, *equal = _best(rows)
+    shared = f", shared with {' and '.join(repr(other.method) for other in equal)}," if equal else ""
+    who = row.method if len(rows) == 1 else f"{row.method!r} has the highest mean observed{shared}"
     found = cells.get(row.method)
     mean = percent(row.mean) + " %"
     if found is not None and "mean" in estimable(found):
