@@ -253,3 +253,9 @@ def test_ctrl_c_in_a_real_process_is_no_traceback(desk, model_folder, tmp_path):
         process.kill()
     assert process.returncode == 130
     assert "run the same command again to resume" in err and "Traceback" not in out + err
+
+
+def test_a_name_too_long_for_a_file_is_one_line(capsys):
+    name = "a" * 300
+    assert cli.guarded(lambda: Path(name).stat()) == 2
+    assert capsys.readouterr().err == f"paft: error: a name is too long for a file: {'a' * 200}\n"

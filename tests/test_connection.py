@@ -99,6 +99,60 @@ def test_a_redirect_within_the_origin_is_followed(monkeypatch):
     assert [path for path, _ in server.seen] == ["/v1/chat/completions", "/v2/chat/completions"]
 
 
+def test_a_redirect_to_an_origin_made_of_the_key_shows_no_key(monkeypatch):
+    with (
+        Server(lambda handler: send(handler, 307, {}, Location=f"https://{KEY}.example.org/")) as server,
+        pytest.raises(ModelError, match=r"redirects to https://\*\*\*\.example\.org:443"),
+    ):
+        ask(server.url, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {"0": {}},
+        "text",
+        [[1]],
+        [{"message": "text"}],
+        [{"message": {"content": {"a": 1}}}],
+        [{"message": {"content": 5}}],
+    ],
+)
+def test_a_reply_of_another_shape_is_a_failed_try_and_no_empty_answer(monkeypatch, choices):
+    with (
+        Server(lambda handler: send(handler, 200, {**completion(), "choices": choices})) as server,
+        pytest.raises(ModelError, match=r"no `choices` with a text \(1 try\)"),
+    ):
+        ask(server.url, monkeypatch)
+
+
+def test_a_reply_of_a_hundred_thousand_brackets_is_a_failed_try(monkeypatch):
+    def answer(handler):
+        text = b"[" * 100_000
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n"
+        handler.wfile.write(head.encode() + text)
+
+    with Server(answer) as server, pytest.raises(ModelError, match="not readable JSON"):
+        ask(server.url, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (404, {"error": "model 'x' not found, try pulling it"}, "try pulling it"),
+        (422, {"detail": [{"loc": ["body", "messages"], "msg": "Field required"}]}, "Field required"),
+        (400, {"error": {"message": "too long", "param": ["messages"], "code": {"n": 1}}}, "400 - too long"),
+        (400, ["a list"], "a list"),
+    ],
+)
+def test_what_an_endpoint_says_of_an_error_is_shown_whatever_its_form(monkeypatch, status, body, told):
+    with (
+        Server(lambda handler: send(handler, status, body)) as server,
+        pytest.raises(ModelError, match=told),
+    ):
+        ask(server.url, monkeypatch)
+
+
 @pytest.mark.parametrize("part", ["headers", "body"])
 def test_a_server_that_never_ends_its_reply_is_left_at_the_deadline(monkeypatch, part):
     def answer(handler):

@@ -227,3 +227,27 @@ def test_json_that_runs_away_is_one_line(tmp_path, value):
         with pytest.raises(DataError, match=r"a\.json.*: malformed JSON") as caught:
             read()
         assert len(str(caught.value)) < 300
+
+
+def test_a_device_or_a_pipe_is_never_replaced_by_a_file(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(ConfigError, match="is a device or a pipe: name a file"):
+        write_text(pipe, "x")
+    assert pipe.is_fifo()
+
+
+def test_a_link_stays_a_link_and_its_file_is_written(tmp_path):
+    (tmp_path / "link").symlink_to("real")
+    write_text(tmp_path / "link", "x")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "real").read_text() == "x"
+
+
+def test_a_path_below_a_file_or_a_dead_link_says_which_is_no_folder(tmp_path):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "dead").symlink_to("nowhere/at/all")
+    for name in ("file", "dead"):
+        with pytest.raises(PaftError, match=rf"{name} is no folder: choose another place"):
+            write_text(tmp_path / name / "new" / "a.txt", "x")
+    with pytest.raises(PaftError, match="choose a shorter name"):
+        write_text(tmp_path / ("a" * 300), "x")

@@ -42,14 +42,21 @@ SPELLINGS = {
     "its end": "..." + KEY[-14:],
     "spaced": " ".join(KEY),
     "wrapped": KEY[:13] + "\n   " + KEY[13:],
+    "letters apart": json.dumps(list(KEY)),
+    "quoted lines": "\n> ".join([KEY[:9], KEY[9:18], KEY[18:]]),
+    "other dashes": KEY.replace("-", "\u2011").replace("_", "\u2013"),
+    "no-width characters": "\u2060".join(KEY),
+    "full-width": "".join(chr(ord(letter) + 0xFEE0) for letter in KEY),
+    "hexadecimal with colons": DATA.hex(":"),
+    "HTML numbers, bare": "".join(f"&#{byte}" for byte in DATA),
     "wrapped in JSON": json.dumps(KEY[:13] + "\n" + KEY[13:]),
 }
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
 def test_every_spelling_is_struck_out_and_what_is_around_stays(spelling):
-    found = strike(f"before: {spelling} :after", [KEY])
-    assert re.fullmatch(r"before: .{0,16}\*\*\*.{0,8} :after", found), "what stands around the key is short"
+    found = strike(f"shown: {spelling} :after", [KEY])
+    assert re.fullmatch(r"shown: .{0,16}\*\*\*.{0,8} :after", found), "what stands around the key is short"
 
 
 @given(before=st.text(max_size=20), after=st.text(max_size=20), case=st.booleans())
@@ -69,6 +76,15 @@ def test_a_word_some_servers_want_as_a_key_is_no_secret(monkeypatch):
         monkeypatch.setenv("OPENAI_API_KEY", word)
         assert strike(f"The answer is {word}.") == f"The answer is {word}."
         assert strike(f"wrong key {word}", [word]) == "wrong key ***", "an error shows it neither"
+
+
+def test_a_key_of_punctuation_is_struck_out_as_it_stands_and_its_few_letters_elsewhere_are_not():
+    assert strike("a: $$!!a!!$$, b: a", ["$$!!a!!$$"]) == "a: ***, b: a"
+
+
+def test_a_long_reply_of_backslashes_is_read_in_a_moment():
+    text = "\\" * 100_000
+    assert strike(text, [KEY]) == text
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -246,6 +247,11 @@ def guarded(command: Callable[[], object]) -> int:
         code = EXIT_INPUT
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
+    except OSError as error:  # even to ask whether such a file exists fails
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        typer.echo(f"paft: error: a name is too long for a file: {str(error.filename)[:200]}", err=True)
+        code = EXIT_INPUT
     except SystemExit as exit_:  # typer ends this way, after an interrupt too
         code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
     if code == EXIT_INTERRUPTED:

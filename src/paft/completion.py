@@ -50,6 +50,7 @@ def read_choice(choice: Any) -> tuple[str, End]:
 
     Raises:
         AttributeError: If it is neither.
+        TypeError: If its text is no text.
     """
     message = getattr(choice, "message", None)
     content = choice.text if message is None else message.content
@@ -62,6 +63,13 @@ def read_choice(choice: Any) -> tuple[str, End]:
     return text, "length" if _LENGTH.search(finish) else "stop"
 
 
+def said(error: openai.APIStatusError) -> str:
+    """Return what an endpoint says of an error; some have no ``error.message``, but words of their own."""
+    body = error.body if isinstance(error.body, dict) else {}
+    own = "" if isinstance(body.get("message"), str) else error.response.text.strip()
+    return f"{error.message} - {own}" if own else str(error.message)
+
+
 def is_filtered(error: openai.APIStatusError) -> bool:
     """Whether an endpoint refused a request for what its text says, not for its form."""
     if error.status_code not in (400, 403, 422):
@@ -71,7 +79,7 @@ def is_filtered(error: openai.APIStatusError) -> bool:
     codes = [error.code, body.get("type"), inner.get("code") if isinstance(inner, dict) else None]
     told = [str(code) for code in codes if code]
     return any(map(_FILTER_CODES.search, told)) or (
-        not error.param and _FILTER_WORDS.search(str(error.message)) is not None
+        not error.param and _FILTER_WORDS.search(said(error)) is not None
     )
 
 
@@ -79,21 +87,27 @@ def refused_parameters(error: openai.APIStatusError, sent: set[str]) -> set[str]
     """Return which of the parameters sent a request must do without, as far as the error names them."""
     if error.status_code not in (400, 422):
         return set()
-    if error.param:
+    if isinstance(error.param, str) and error.param:
         return {error.param} & sent & set(_SPARE)
-    said = str(error.message)
-    named = {name for name in _SPARE if name in sent and re.search(rf"\b{name}\b", said)}
-    return named if _REFUSED.search(said) else set()
+    told = said(error)
+    named = {name for name in _SPARE if name in sent and re.search(rf"\b{name}\b", told)}
+    return named if _REFUSED.search(told) else set()
 
 
 def _text(content: Any) -> str:
+    if content is None:
+        return ""
     if isinstance(content, list):
         return "".join(map(_part, content))
+    if not isinstance(content, str):
+        raise TypeError("a content is text or a list of parts")
     # Half a surrogate pair could not be written to any file.
-    return content.encode("utf-8", "replace").decode("utf-8") if isinstance(content, str) else ""
+    return content.encode("utf-8", "replace").decode("utf-8")
 
 
 def _part(part: Any) -> str:
+    if isinstance(part, str):
+        return _text(part)
     kind, text = _get(part, "type"), _get(part, "text")
     return _text(text) if kind in ("text", "output_text", None) and isinstance(text, str) else ""
 

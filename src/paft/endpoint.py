@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from paft.completion import End, is_filtered, read_choice, refused_parameters
+from paft.completion import End, is_filtered, read_choice, refused_parameters, said
 from paft.connection import Connection, DeadlineError, RedirectError
 from paft.errors import ConfigError, ModelError, PaftError
 from paft.files import fingerprint
@@ -266,8 +266,8 @@ class EndpointClient:
             completion = self._complete(messages, options)
         except RedirectError as elsewhere:
             raise self._failure(
-                f"it redirects to {elsewhere}, another origin, which its key is not sent to: give that as "
-                "`base_url` if you trust it"
+                f"it redirects to {self._clean(str(elsewhere))}, another origin, which its key is not sent "
+                "to: give that as `base_url` if you trust it"
             ) from None
         except DeadlineError:
             raise _Passing(f"the request did not end within {self._settings.deadline:g} s") from None
@@ -276,7 +276,7 @@ class EndpointClient:
         except self._openai.APIConnectionError as error:
             raise _Passing(f"the connection failed ({type(error.__cause__).__name__})") from None
         except self._openai.APIStatusError as error:
-            if "max_tokens" in options and "max_completion_tokens" in str(error):
+            if "max_tokens" in options and "max_completion_tokens" in said(error):
                 self._limit_name = "max_completion_tokens"  # newer OpenAI models know only this name
                 return self._request(messages, seed)
             refused = refused_parameters(error, {*options, *extra})
@@ -284,7 +284,7 @@ class EndpointClient:
                 self._left_out |= refused
                 return self._request(messages, seed)
             raise self._judge(error) from None
-        except (self._openai.OpenAIError, ValueError):
+        except (self._openai.OpenAIError, ValueError, RecursionError):
             raise _Passing("its reply is not readable JSON") from None
         return replace(_reply(completion, messages), sampled="temperature" not in options)
 
@@ -299,7 +299,7 @@ class EndpointClient:
     def _judge(self, error: openai.APIStatusError) -> Exception:
         """Return the exception for an HTTP error status."""
         status = error.status_code
-        detail = self._clean(str(error.message))
+        detail = self._clean(said(error))
         if is_filtered(error):
             return WithheldError(f"its content filter refused the request (HTTP status {status})")
         if error.code == "insufficient_quota":
@@ -332,8 +332,8 @@ def _reply(completion: Any, messages: Sequence[Message]) -> Reply:
     """Take the text and the token counts out of a completion of any shape."""
     try:
         text, ended = read_choice(completion.choices[0])
-    except (AttributeError, IndexError, TypeError):
-        raise _Passing("its reply has no `choices`") from None
+    except (AttributeError, LookupError, TypeError):
+        raise _Passing("its reply has no `choices` with a text") from None
     text = strike(text)
     usage = getattr(completion, "usage", None)
     asked = sum(len(message["content"]) for message in messages)

@@ -119,14 +119,15 @@ def read_yaml(path: Path, what: str) -> dict[str, Any]:
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Let ``write`` fill a temporary file beside ``path``, then rename it to ``path``.
+    """Let ``write`` fill a temporary file beside ``path``, then rename it to ``path``; links stay links.
 
     Raises:
-        ConfigError: If the path is a folder.
+        ConfigError: If the path is a folder or a device.
         PaftError: If the disk is full or the folder cannot be written.
     """
-    require_file(path)
     try:
+        require_file(path)
+        path = path.resolve() if path.is_symlink() else path
         with part_of(path) as part:
             write(part)
             with part.open("rb") as file:
@@ -168,6 +169,9 @@ def _require_new(output: Path) -> None:
 def disk_error(path: Path, error: OSError) -> PaftError:
     """Return a one-line error for a failed write (disk full, permission, read-only)."""
     advice = ADVICE.get(error.errno or 0, "mend that or choose another place")
+    if error.errno in (errno.EEXIST, errno.ENOENT, errno.ENOTDIR):
+        no_folder = next((p for p in path.parents if os.path.lexists(p) and not p.is_dir()), None)
+        advice = f"{no_folder} is no folder: choose another place" if no_folder else advice
     return PaftError(
         f"cannot write {path}: {error.strerror or error}; {advice}, then run the same command again: "
         "finished work is kept"

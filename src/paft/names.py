@@ -49,7 +49,9 @@ def require_file(path: Path) -> None:
     """Refuse a path that can name no file to write.
 
     Raises:
-        ConfigError: If it is a folder.
+        ConfigError: If it is a folder, a device or a pipe.
     """
     if path.name in NO_NAMES or path.is_dir():
         raise ConfigError(f"{path} is a folder: name a file in it, for instance {path / 'bank.jsonl'}")
+    if path.exists() and not path.is_file():  # a finished file is renamed over what is there
+        raise ConfigError(f"{path} is a device or a pipe: name a file")

@@ -1,9 +1,9 @@
 r"""Strike keys out of what a server sent back, in whatever spelling it echoes them.
 
 A key is found as it stands, in other case, escaped for an address, JSON or HTML, in base64 or
-hexadecimal, broken by white space, and in parts of at least ``PART`` characters. Text is read once
-into its plain characters, each with its place, and every run of them that belongs to a key is
-struck out where it stands.
+hexadecimal, and in parts of at least ``PART`` letters and digits, whatever stands between these: line
+breaks, quotes, dots, other dashes. Text is read once into its letters and digits, each with its place,
+and every run of them that belongs to a key is struck out where it stands.
 
 >>> strike("Bearer sk-0123456789abcdef, sk%2D0123456789abcdef", ["sk-0123456789abcdef"])
 'Bearer ***, ***'
@@ -14,10 +14,11 @@ from __future__ import annotations
 import base64
 import os
 import re
+import unicodedata
 from collections.abc import Collection, Iterable
 
 STRUCK = "***"
-PART = 12  # characters of a key that give it away
+PART = 12  # letters and digits of a key that give it away
 # What the package `openai` takes from the environment by itself.
 ENVIRONMENT = ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY", "OPENAI_WEBHOOK_SECRET")
 CUSTOM_HEADERS = "OPENAI_CUSTOM_HEADERS"
@@ -26,11 +27,10 @@ SECRET_HEADER = re.compile("auth|key|token|secret|cookie|password", re.IGNORECAS
 SHORTEST, SHORTEST_OF_LETTERS = 8, 20
 
 _UNIT = re.compile(
-    r"(?:%(?:25)*|\\+x|=(?=[0-9A-F]{2}))(?P<hex>[0-9A-Fa-f]{2})"  # %2D, %252D, \x2d, =2D
-    r"|\\+u\{?0{0,4}(?P<uni>[0-9A-Fa-f]{2})\}?"  # \u002d
-    r"|&#(?:x(?P<html_hex>[0-9A-Fa-f]{1,4})|(?P<html>\d{1,5}));"
-    r"|(?P<gap>\s|\\+[nrt]|[\u200b-\u200d\u00ad\ufeff])"
-    r"|\\+(?P<escaped>[^\w\s])"
+    r"(?:%(?:25)*|\\{1,8}x|=(?=[0-9A-F]{2}))(?P<hex>[0-9A-Fa-f]{2})"  # %2D, %252D, \x2d, =2D
+    r"|\\{1,8}u\{?0{0,4}(?P<uni>[0-9A-Fa-f]{2})\}?"  # \u002d
+    r"|&#(?:x(?P<html_hex>[0-9A-Fa-f]{1,4})|(?P<html>[0-9]{1,5}));?"
+    r"|\\{1,8}[nrt]"
     r"|(?P<plain>.)",
     re.DOTALL,
 )
@@ -59,8 +59,11 @@ def strike(text: str, keys: Iterable[str] = ()) -> str:
         keys: Struck out even if they are no :func:`secret`.
     """
     secrets = {key for key in (*_known, *_ambient()) if secret(key)} | {key for key in keys if key}
-    needles = {_plain(spelling) for key in secrets for spelling in _spellings(key)} - {""}
-    if not needles or not text:
+    for key in sorted(secrets, key=len, reverse=True):
+        text = text.replace(key, STRUCK)
+    needles = {_plain(spelling) for key in secrets for spelling in _spellings(key)}
+    needles = {needle for needle in needles if len(needle) >= SHORTEST}
+    if not needles:
         return text
     units = [(_letter(match), *match.span()) for match in _UNIT.finditer(text)]
     kept = [unit for unit in units if unit[0]]
@@ -104,14 +107,13 @@ def _letter(match: re.Match[str]) -> str:
     code = match["hex"] or match["uni"] or match["html_hex"]
     if code:
         return _compared(chr(int(code, 16)))
-    if match["html"]:
-        return _compared(chr(int(match["html"])))
-    return _compared(match["escaped"] or match["plain"] or "")
+    return _compared(chr(int(match["html"])) if match["html"] else match["plain"] or "")
 
 
 def _compared(letter: str) -> str:
-    # The alphabet of base64 for addresses has - and _ for + and /.
-    return "" if letter.isspace() else {"-": "+", "_": "/"}.get(letter, letter.lower()[:1])
+    # Full-width letters are a key's, too; punctuation differs between base64's alphabets and keyboards.
+    plain = unicodedata.normalize("NFKC", letter).lower()[:1]
+    return plain if plain.isalnum() else ""
 
 
 def _plain(text: str) -> str:

@@ -178,3 +178,12 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(PaftError, match="cannot write"):
         Journal(tmp_path / "file" / "x.journal.jsonl", HEADER)
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, '{"text": "\\ud800"}'])
+def test_a_line_that_cannot_be_read_is_named(path, line):
+    with Journal(path, HEADER):
+        pass
+    path.write_text(path.read_text("utf-8") + line + "\n", "utf-8")
+    with pytest.raises(DataError, match=r":2: not a JSON object"):
+        Journal(path, HEADER)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from screening import TASKS, agreement, verdicts
 
 from paft.bank.answer_checks import readable
-from paft.bank.checks import REASONS
+from paft.bank.checks import REASONS, control_character
 from paft.bank.screen import DUPLICATES, check_reasons, first_defect, screen, vary
 from paft.errors import ConfigError
 from paft.prompt import Prompt
@@ -150,3 +150,8 @@ def test_a_varied_choice_keeps_the_rest_as_rejected():
 )
 def test_a_reply_is_readable_when_the_evaluation_would_read_it(task, answer, gold, is_read):
     assert readable(answer, gold, TASKS[task]) is is_read
+
+
+def test_joiners_that_a_script_is_spelt_with_are_no_control_characters():
+    assert control_character("سی\u200cب {text} क्\u200dष", None) is None
+    assert control_character("te\u200cxt {text}", None) == "U+200C"

@@ -1,5 +1,6 @@
 """Two prompts are near duplicates when their words are, whatever stands around them."""
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,31 @@ def test_a_word_cut_by_a_placeholder_is_two_words():
 
 def test_prompts_without_words_are_told_apart_by_their_fields():
     assert skeleton(Prompt("{a} -> {b}")) == skeleton(Prompt("{a}: {b}")) != skeleton(Prompt("{b} {a}"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Hãy xác định cảm xúc: {text}", unicodedata.normalize("NFD", "Hãy xác định cảm xúc: {text}")),
+        ("감정을 판단하세요: {text}", unicodedata.normalize("NFD", "감정을 판단하세요: {text}")),
+        ("テキストの感情: {text}", "ﾃｷｽﾄの感情\uff1a {text}"),
+        ("Classify the text: {text}", "\uff23lassify the te\u200bxt: {text}"),
+        ("Classify the text: {text}", "Clas\u00adsify the text\ufeff: {text}"),
+        ("صنف النص إيجابيا: {text}", "صَنِّف النص إيجابيًا: {text}"),
+        ("סווג את הטקסט: {text}", "סַוֵּוג אֶת הטֶּקְסְט: {text}"),
+    ],
+)
+def test_the_form_of_characters_is_clothes(one, other):
+    assert normalised(one) == normalised(other)
+    assert skeleton(Prompt(one)) == skeleton(Prompt(other))
+    assert clusters([Prompt(one), Prompt(other)]) == [[0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("दिन {text}", "दीन {text}"), ("की {text}", "का {text}"), ("ปี {text}", "ปู {text}")]
+)
+def test_vowel_signs_are_part_of_a_word(one, other):
+    assert skeleton(Prompt(one)) != skeleton(Prompt(other))
 
 
 def test_words_in_any_script_count():

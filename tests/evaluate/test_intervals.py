@@ -74,6 +74,18 @@ def test_less_a_model_without_spread_the_interval_stays():
     assert ends(against[1]) == pytest.approx(ends(alone[1]))
 
 
+@pytest.mark.parametrize(("first", "second"), [(1, 0), (0, 0), (1, 1), (0.5, 0.25)])
+def test_models_whose_cells_are_all_alike_are_no_certainty(first, second):
+    sides = [np.full((1, 1, 50), float(each)) for each in (first, second)]
+    value, interval = mean_interval(sides, 0.95)
+    assert value == first - second
+    assert ends(interval) == pytest.approx(
+        (value - 0.07135 * (1 + value), value + 0.07135 * (1 - value)), abs=1e-4
+    )
+    _, two = mean_interval([side[:, :, :2] for side in sides], 0.95)
+    assert two.low <= 0 <= two.high, "two examples show nothing"
+
+
 def test_a_model_less_itself_is_nothing():
     made = scores(4, (1, 20, 60))
     assert mean_interval([made, made], 0.95) == (0, Interval(0, 0, 0.95))

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paft.errors import DataError, ModelError, ResumeError
+from paft.errors import DataError, ModelError, PaftError, ResumeError
 from paft.evaluate.ledger import Ledger, run_batches
 
 BATCHES = [[1, 2, 3], [4], [5, 6], [7, 8, 9, 10]]
@@ -152,3 +152,17 @@ def test_a_ledger_of_a_version_without_digests_is_read(tmp_path):
     head, *rows = map(json.loads, ledger.path.read_text("utf-8").splitlines())
     ledger.path.write_text("".join(json.dumps(row) + "\n" for row in [head, *(r[:2] for r in rows)]), "utf-8")
     assert run(lambda batch: pytest.fail("computed again"), ledger=Ledger(tmp_path, "test")) == EXPECTED
+
+
+@pytest.mark.parametrize("row", ["[" * 100_000, "[0, 1]", "[0, []]", "[-1, [1]]", '[0, {"0": 1}]'])
+def test_a_row_that_is_no_batch_is_named(tmp_path, row):
+    path = Ledger(tmp_path, "test").path
+    path.write_text(f'{{"ledger": 1, "plan": "p"}}\n{row}\n')
+    with pytest.raises(DataError, match="is no ledger of an evaluation"):
+        run(ledger=Ledger(tmp_path, "test"))
+
+
+def test_a_folder_in_the_ledgers_place_is_named(tmp_path):
+    Ledger(tmp_path, "test").path.mkdir()
+    with pytest.raises(PaftError, match=r"ledger-0\.jsonl: Is a directory"):
+        run(ledger=Ledger(tmp_path, "test"))

@@ -56,6 +56,7 @@ def message(content, finish="stop", **more):
         (message([{"type": "text", "text": "It is "}, {"type": "text", "text": "2."}]), "2", False, False),
         (message([{"type": "thinking", "thinking": "3?"}, {"type": "text", "text": "2"}]), "2", False, False),
         (message([{"type": "output_text", "text": "2"}]), "2", False, False),
+        (message(["It is ", {"type": "text", "text": "2"}]), "2", False, False),
         (message([{"type": "refusal", "refusal": "I count 1 reason not to"}]), None, False, True),
         (message([]), None, False, False),
         (message(None), None, False, False),

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from test_report import results
 
+from paft.evaluate.comparison import sentence
 from paft.evaluate.report.cells import Cells
 from paft.evaluate.report.data import read_report
 from paft.evaluate.report.text import escape_markdown
 from paft.evaluate.report.verdict import read_verdict, verdict
+from paft.evaluate.statistics import difference, estimate
 from paft.grid.card import COMPARED, MARK, tell_verdict
 from report_run import write_run
 
@@ -158,3 +160,13 @@ def test_a_card_whose_place_for_the_sentence_was_taken_out_stays(tmp_path):
         assert (tmp_path / "README.md").read_text("utf-8") == text
     tell_verdict(tmp_path / "nowhere", "Somebody won.")
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_cells_that_are_all_alike_claim_no_more_than_their_number_shows():
+    right, wrong = np.ones((1, 1, 50)), np.zeros((1, 1, 50))
+    for name, found in estimate(right, ["mean", "min", "max", "cvar", "top"]).items():
+        assert (found.value, round(found.interval.low, 3), found.interval.high) == (1, 0.929, 1), name
+    few = difference(right[..., :2], wrong[..., :2], ["mean", "min"])
+    assert all("no difference" in sentence(each, "PAFT", "'single'") for each in few.values())
+    many = difference(right, wrong, ["mean", "min"])
+    assert all("beats" in sentence(each, "PAFT", "'single'") for each in many.values())

@@ -22,6 +22,7 @@ from paft.task import OPTIONS, Task
 
 MAX_LETTERS = 1500
 WORD = re.compile(r"[^\W\d_]{2,}")
+JOINERS = "\u200c\u200d"  # Persian words and the conjuncts of Indian scripts are spelt with them, too
 QUESTION_ANSWER = re.compile(r"\bQ\b.*\bA\b", re.DOTALL)
 
 AUTHOR_VERBS = (
@@ -135,9 +136,9 @@ def special_token(template: str, task: Task) -> str | None:
 
 
 def control_character(template: str, task: Task) -> str | None:
-    """Return an invisible character; line breaks, tabs and the joiner inside emoji are fine."""
+    """Return an invisible character; line breaks, tabs and joiners in emoji and other scripts are fine."""
     for i, letter in enumerate(template):
-        joins = letter == "‍" and 0 < i < len(template) - 1 and not template[i - 1].isalnum()
+        joins = letter in JOINERS and 0 < i < len(template) - 1 and not template[i - 1].isascii()
         if unicodedata.category(letter) in {"Cc", "Cf", "Co", "Cn"} and letter not in "\n\t" and not joins:
             return f"U+{ord(letter):04X}"
     return None

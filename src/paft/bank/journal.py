@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any
 
 from paft.errors import DataError, PaftError, ResumeError
-from paft.files import disk_error, fingerprint
+from paft.files import disk_error, encodable, fingerprint
 from paft.names import require_file
 from paft.schema import Schema, parse
 
@@ -201,9 +201,9 @@ class Journal:
     def _object(self, line: str, number: int) -> dict[str, Any]:
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             row = None
-        if not isinstance(row, dict):
+        if not isinstance(row, dict) or not encodable(json.dumps(row, ensure_ascii=False)):
             raise DataError(f"{self.path}:{number}: not a JSON object: {_ADVICE}")
         return row
 

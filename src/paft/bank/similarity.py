@@ -4,7 +4,9 @@ Four degrees, from the strictest:
 
 ===========  ===========================================================================
 exact        the same template
-normalised   the same but for case and white space
+normalised   the same but for case, white space and the form of characters: composed or not,
+             full or half width, with or without characters that take no room, Arabic and
+             Hebrew with or without vowel points
 skeleton     the same words: what is left without placeholders, punctuation, line breaks
              and single letters (the ``A.`` and ``(b)`` that introduce options)
 near         skeletons whose word trigrams overlap with Jaccard similarity of at least
@@ -26,6 +28,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import chain, pairwise
+from unicodedata import category, normalize
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -44,16 +47,21 @@ UNSPACED = (
     r"[\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     r"\uff66-\uff9f\U00020000-\U0003ffff]"
 )
+# Soft hyphens, characters without width, variation selectors, Hebrew points, Arabic points and tatweel.
+UNSEEN = re.compile(
+    r"[\u00ad\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0640\u064b-\u0652\u0670"
+    r"\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]"
+)
 UNIT = re.compile(rf"({UNSPACED})|(?:(?!{UNSPACED})\w)+")
 
 
 def normalised(template: str) -> str:
-    r"""Return a template in lower case with single spaces.
+    r"""Return a template in lower case with single spaces, its characters in one form.
 
-    >>> normalised("Team:\n {text} ")
-    'team: {text}'
+    >>> normalised("Team:\n {text} "), normalised("Te\u00adam\uff1a {text}")
+    ('team: {text}', 'team: {text}')
     """
-    return " ".join(template.casefold().split())
+    return " ".join(_folded(template).split())
 
 
 def skeleton(prompt: Prompt) -> str:
@@ -65,7 +73,9 @@ def skeleton(prompt: Prompt) -> str:
     >>> skeleton(Prompt("Message: {text}\nA. {a}\nTEAM ->"))
     'message team'
     """
-    words = re.findall(r"\w+", " ".join(literal for literal, _ in prompt.pieces).casefold())
+    text = _folded(" ".join(literal for literal, _ in prompt.pieces))
+    # The vowel signs of Indian and Thai words are marks, which \w leaves out.
+    words = "".join(c if c.isalnum() or c == "_" or category(c)[0] == "M" else " " for c in text).split()
     kept = " ".join(word for word in words if len(word) > 1 or not word.isascii() or word.isdigit())
     return kept or " ".join("{" + name + "}" for name in prompt.placeholders)
 
@@ -87,7 +97,7 @@ def pair_grams(prompt: Prompt) -> frozenset[str]:
     >>> sorted(pair_grams(Prompt("判断情感 {text}"))), pair_grams(Prompt("Judge: {text}"))
     (['判 断', '情 感', '断 情'], frozenset())
     """
-    units = list(UNIT.finditer("\n".join(literal for literal, _ in prompt.pieces).casefold()))
+    units = list(UNIT.finditer(_folded("\n".join(literal for literal, _ in prompt.pieces))))
     if not units or 2 * sum(unit[1] is not None for unit in units) < len(units):
         return frozenset()
     text = units[0].string
@@ -166,3 +176,7 @@ def clusters(prompts: Sequence[Prompt]) -> list[list[int]]:
     for i in range(len(prompts)):
         groups.setdefault(root(i), []).append(i)
     return list(groups.values())
+
+
+def _folded(text: str) -> str:
+    return UNSEEN.sub("", normalize("NFKC", normalize("NFKC", text).casefold()))

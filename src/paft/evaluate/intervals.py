@@ -16,6 +16,10 @@ min, max, cvar,    percentiles of draws of :func:`paft.evaluate.bootstrap.true_a
 top; differences   by the variance between seeds and by a t quantile
 =================  ===============================================================================
 
+Where all cells are alike, as all wrong or all right, there is no V to go by, and no certainty either: ten
+right answers say little about the eleventh. Then the interval is Wilson's, for as many trials as the
+smaller axis has.
+
 Every function takes one side for an estimate, or two for the first minus the second on the same
 prompts and examples, and returns value and interval.
 
@@ -62,7 +66,7 @@ class Interval:
 
 
 def mean_interval(sides: list[Floats], level: float) -> tuple[float, Interval]:
-    """Return mean and interval; a difference of which all cells agree has an interval of no width.
+    """Return mean and interval; of two models alike in every cell, if not in all cells, one of no width.
 
     Args:
         sides: Scores in [0, 1], one or two arrays (S, P, N).
@@ -74,12 +78,15 @@ def mean_interval(sides: list[Floats], level: float) -> tuple[float, Interval]:
     value = float(influences[0].values.mean())
     if len(sides) == 2:
         value -= float(influences[1].values.mean())
-        half = t * variance.value**0.5
-        return value, Interval(max(-1.0, value - half), min(1.0, value + half), level)
     # Without any variation the trials are those of the smaller axis: all 20 prompts right says no
     # more about further prompts than 20 coins, however many examples each was tried on.
     _, prompts, examples = sides[0].shape
     fewest = min(prompts, examples) if prompts > 1 else examples
+    if len(sides) == 2:
+        if alike(sides):
+            return value, alike_interval(value, fewest, level, least=-1.0)
+        half = t * variance.value**0.5
+        return value, Interval(max(-1.0, value - half), min(1.0, value + half), level)
     inverse = variance.value / (value * (1 - value)) if variance.value > ROUNDING else 1 / fewest
     shrink = 1 + t * t * inverse
     centre = (value + t * t * inverse / 2) / shrink
@@ -172,6 +179,18 @@ def draws_interval(draws: list[Floats], examples: int, level: float) -> tuple[fl
         down = up = half
     least = 0.0 if len(draws) == 1 else -1.0
     return value, Interval(float(max(least, value - down)), float(min(1.0, value + up)), level)
+
+
+def alike(sides: list[Floats]) -> bool:
+    """Whether all cells of a model are alike, and all of the other."""
+    return all(float(np.ptp(side)) == 0 for side in sides)
+
+
+def alike_interval(value: float, trials: int, level: float, *, least: float) -> Interval:
+    """Return the interval about a value that all of so many trials had, where others may be in [least, 1]."""
+    squared = float(ndtri((1 + level) / 2)) ** 2
+    others = squared / (trials + squared)  # Wilson's upper end for none in so many trials
+    return Interval(value + others * (least - value), value + others * (1 - value), level)
 
 
 def _recovered(first: float, second: float, correlation: float) -> float:

@@ -63,14 +63,19 @@ class Ledger:
         Raises:
             ResumeError: If a file belongs to other batches.
             DataError: If a file is no ledger.
+            PaftError: If the folder cannot be read or written.
         """
         self._plan = plan
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self.refresh()
-        if self.path.exists():
-            whole = self.path.read_bytes().rfind(b"\n") + 1
-            os.truncate(self.path, whole)  # what a kill tore
-        if not self.path.exists() or not self.path.stat().st_size:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self.refresh()
+            if self.path.exists():
+                whole = self.path.read_bytes().rfind(b"\n") + 1
+                os.truncate(self.path, whole)  # what a kill tore
+            empty = not self.path.exists() or not self.path.stat().st_size
+        except OSError as error:
+            raise disk_error(self.path, error) from error
+        if empty:
             self._write({"ledger": FORMAT, "plan": plan})
 
     def refresh(self) -> None:
@@ -85,7 +90,7 @@ class Ledger:
                         "them, remove the file, or choose another output"
                     )
                 self.results.update(_batch(path, line, row) for line, row in enumerate(rows[1:], start=2))
-            except (ValueError, TypeError, KeyError) as error:
+            except (ValueError, TypeError, KeyError, RecursionError) as error:
                 raise DataError(f"{path} is no ledger of an evaluation: remove it") from error
 
     def append(self, number: int, results: Results) -> None:
@@ -120,8 +125,10 @@ class Ledger:
 
 def _batch(path: Path, line: int, row: Any) -> tuple[int, Results]:
     """Return number and results of a line; one of an older version has no digest."""
-    if not isinstance(row, list) or len(row) not in (2, 3) or type(row[0]) is not int:
+    if not isinstance(row, list) or len(row) not in (2, 3) or type(row[0]) is not int or row[0] < 0:
         raise TypeError("a batch is a list of number, results and digest")
+    if not isinstance(row[1], list) or not row[1]:
+        raise TypeError("the results of a batch are a list")
     if len(row) == 3 and row[2] != fingerprint(row[:2]):
         raise DataError(
             f"{path}:{line}: the results were damaged or changed after they were written (their digest is "

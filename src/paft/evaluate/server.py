@@ -36,7 +36,7 @@ from paft.endpoint import (
     WithheldError,
     check_address,
 )
-from paft.errors import ModelError
+from paft.errors import DataError, ModelError
 from paft.evaluate.generate import Generated
 from paft.evaluate.ledger import Ledger, Results
 from paft.files import fingerprint
@@ -132,6 +132,7 @@ class ServedModel:
 
         Raises:
             ModelError: If a reply cannot be had after all retries; its cell is named.
+            DataError: If the ledger holds what is no reply.
         """
         places: dict[str, list[int]] = {}
         for i, text in enumerate(rendered):
@@ -158,7 +159,11 @@ class ServedModel:
         missing = {n: (cells[places[text][0]], text) for n, text in enumerate(texts) if n not in found}
         if missing:
             self._ask_all(missing, max_tokens, keep)
-        replies = {text: _recorded(*found[number][0]) for number, text in enumerate(texts)}
+        try:
+            replies = {text: _recorded(*found[number][0]) for number, text in enumerate(texts)}
+        except TypeError:
+            where = "what was recorded" if ledger is None else str(ledger.path)
+            raise DataError(f"{where} holds a row that is no reply: remove the file") from None
         return [replies[text] for text in rendered]
 
     def _ask_all(

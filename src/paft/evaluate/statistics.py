@@ -37,7 +37,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paft.evaluate.bootstrap import Statistic, true_accuracies
-from paft.evaluate.intervals import Interval, draws_interval, mean_interval, std_interval
+from paft.evaluate.intervals import (
+    Interval,
+    alike,
+    alike_interval,
+    draws_interval,
+    mean_interval,
+    std_interval,
+)
 
 Floats = NDArray[np.float64]
 Name = Literal["mean", "std", "min", "max", "cvar", "top"]
@@ -220,5 +227,9 @@ def _infer(
             found[name] = of_crossed[name](sides, level)
         else:
             function = _function(name, threshold)
-            found[name] = draws_interval([function(side) for side in draws], sides[0].shape[2], level)
+            examples = sides[0].shape[2]
+            value, interval = draws_interval([function(side) for side in draws], examples, level)
+            if alike(sides):
+                interval = alike_interval(value, examples, level, least=1.0 - len(sides))
+            found[name] = value, interval
     return found
