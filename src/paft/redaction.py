@@ -59,18 +59,18 @@ def strike(text: str, keys: Iterable[str] = ()) -> str:
         keys: Struck out even if they are no :func:`secret`.
     """
     secrets = {key for key in (*_known, *_ambient()) if secret(key)} | {key for key in keys if key}
-    for key in sorted(secrets, key=len, reverse=True):
-        text = text.replace(key, STRUCK)
+    if not secrets:
+        return text
     needles = {_plain(spelling) for key in secrets for spelling in _spellings(key)}
     needles = {needle for needle in needles if len(needle) >= SHORTEST}
-    if not needles:
-        return text
     units = [(_letter(match), *match.span()) for match in _UNIT.finditer(text)]
     kept = [unit for unit in units if unit[0]]
     plain = "".join(letter for letter, _, _ in kept)
     spans = [(kept[first][1], kept[last][2]) for first, last in _runs(plain, needles)]
     for start, end in reversed(spans):
         text = text[:start] + STRUCK + text[end:]
+    for key in sorted(secrets, key=len, reverse=True):  # those of too few letters and digits
+        text = text.replace(key, STRUCK)
     return text
 
 
