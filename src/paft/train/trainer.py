@@ -10,6 +10,7 @@ Resuming repeats the uninterrupted run to the bit because nothing is left to cha
 
 from __future__ import annotations
 
+import errno
 import shutil
 import time
 from abc import ABC, abstractmethod
@@ -227,7 +228,7 @@ def write_failure(path: Path, error: Exception) -> PaftError | None:
         return error
     if isinstance(error, OSError):
         return disk_error(path, error)
-    # safetensors and torch wrap what the system says; torch's own class says nothing about writing.
+    # safetensors and torch wrap what the system says, without its number: a disk that is full, as a rule.
     if isinstance(error, SafetensorError) or "inline_container" in str(error):
-        return disk_error(path, OSError(str(error).splitlines()[0]))
+        return disk_error(path, OSError(errno.ENOSPC, str(error).splitlines()[0]))
     return None
