@@ -5,8 +5,8 @@ hexadecimal, and in parts of at least ``PART`` letters and digits, whatever stan
 breaks, quotes, dots, other dashes. Text is read once into its letters and digits, each with its place,
 and every run of them that belongs to a key is struck out where it stands.
 
->>> strike("Bearer sk-0123456789abcdef, sk%2D0123456789abcdef", ["sk-0123456789abcdef"])
-'Bearer ***, ***'
+>>> strike("Bearer sk-0123456789abcdef, then sk%2D0123456789abcdef", ["sk-0123456789abcdef"])
+'Bearer ***, then ***'
 """
 
 from __future__ import annotations
