@@ -58,6 +58,7 @@ def test_a_number_is_read_as_it_is_written(text, number):
 @pytest.mark.parametrize(
     "text",
     [
+        "3\u20444", "It is 3\u22154", "3\uff0f4", "3 : 4", "3\u22364",
         "3/4", "\\frac{3}{4}", "\\boxed{\\frac{3}{4}}", "1 1/2", "1\xbd", "2024-05-01", "5/1/2024",
         "01.05.2024", "10:30", "5-7", "5\u20137 days", "5 to 7", "5 or 7", "12,5", "1,2,3", "1,234,56",
         "12,34,567", "555 123 4567", "3.5 million", "3,5 Millionen", "5k", "10M", "18\u4e07", "3x10^5",

@@ -52,7 +52,7 @@ _BEFORE = re.compile(
     | (?<![^\W\d_])[xyz]\ *[+*/-]\ * | [\^\u221a\u2264\u2265]\ *[{{(]?[-+]?
     | \\[dtc]?frac\d?\{{? | \\[dtc]?frac\{{[^{{}}]*\}}\{{? | \\sqrt(?:\[[^\]]*\])?\{{? | \\[lg]eq?\ *
     | (?i:\b(?:minus|negative|moins|menos|meno))\s+ | \d\ +(?:to|or|through|bis|oder)\ +
-    | \w\ [<>]\ * | \u00b1\ * | \\pm\ *
+    | \d\ +:\ * | \w\ [<>]\ * | \u00b1\ * | \\pm\ *
     )\Z""",
     re.VERBOSE,
 )
@@ -63,7 +63,7 @@ _BEHIND = re.compile(
     | \ *{_TIMES}\ *[\d(\\\u221a] | \ *[\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u207e\u2150-\u215e]
     | \ *(?:\u03c0|pi\b|\\pi|\u221a|\\sqrt|\\[dtc]?frac|\^)
     | \ *[\u5341\u767e\u5343\u842c\u4e07\u5104\u4ebf\u5146\uc2ed\ubc31\ucc9c\ub9cc\uc5b5] | \ *(?i:{_SIZES})\b
-    | \ +(?:to|or|through|bis|oder)\ +[-+]?\d""",
+    | \ +:\ *\d | \ +(?:to|or|through|bis|oder)\ +[-+]?\d""",
     re.VERBOSE,
 )
 _CURRENCY_SIGN = re.compile(
@@ -75,6 +75,7 @@ _NUMBERED = re.compile(r"[.:)]\s+\S|\s*[-:]\s")  # "#### 1. Add them" is a headi
 _UNIT_POWER = re.compile(
     r"(\\(?:text|mathrm|mbox)\{[^{}]{0,40}\}|(?<=\d)\s?(?:[kcdm]?m|ft|in|yd|mi|units?)(?:/s)?)\^(?:[23]|\{[23]\})"
 )
+_SLASHES = {0x2044: "/", 0x2215: "/", 0xFF0F: "/", 0x2236: ":", 0xFF1A: ":"}  # of fractions and ratios
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 
 
@@ -128,7 +129,7 @@ def final_number(text: str, *, cut: bool = False) -> str | None:
 
 def _plain(text: str) -> str:
     """Undo what Markdown and LaTeX write around and into numbers."""
-    text = fold(text)
+    text = fold(text).translate(_SLASHES)
     text = re.sub(r"(?<=\d)(?:\\[,;:! ]|\{,\})(?=\d{3})", ",", text)
     text = re.sub(r"\\([$%#])|\^(?:\{\\circ\}|\\circ)", r"\1", text)
     text = _UNIT_POWER.sub(r"\1", text)
