@@ -263,3 +263,26 @@ def configure(desk, model_folder):
         return RunConfig(**{**settings, **changes, "train": {**train, **changes.get("train", {})}})
 
     return make
+
+
+@pytest.fixture
+def server():
+    """A server on this machine that answers as a test tells it to."""
+    from scripted_server import Scripted
+
+    scripted = Scripted()
+    yield scripted
+    scripted.server.shutdown()
+    scripted.server.server_close()
+
+
+@pytest.fixture(params=["bubblewrap", "guard"])
+def isolation(request, monkeypatch):
+    """What holds the programs; tests that do not ask for it take what the machine has."""
+    from paft.evaluate import code_answer
+
+    if request.param == "guard":
+        monkeypatch.setattr(code_answer, "bubblewrap", lambda: None)
+    elif code_answer.bubblewrap() is None:
+        pytest.skip("bubblewrap is not installed, or not permitted on this machine")
+    return request.param

@@ -24,16 +24,6 @@ ADDING = CodeTests(ADD, "add", TESTS)
 RIGHT = "    return a + b"
 
 
-@pytest.fixture(params=["bubblewrap", "guard"])
-def isolation(request, monkeypatch):
-    """What holds the programs; tests that do not ask for it take what the machine has."""
-    if request.param == "guard":
-        monkeypatch.setattr(code_answer, "bubblewrap", lambda: None)
-    elif code_answer.bubblewrap() is None:
-        pytest.skip("bubblewrap is not installed, or not permitted on this machine")
-    return request.param
-
-
 def add(body, tests=TESTS, **limits):
     """Whether ``add`` with these lines of body passes."""
     return passes(textwrap.indent(textwrap.dedent(body), "    "), CodeTests(ADD, "add", tests), **limits)

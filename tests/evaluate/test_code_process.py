@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-from paft.evaluate import code_answer
 from paft.evaluate.code_answer import passes
 from paft.evaluate.code_process import Wire, error_of
 from paft.evaluate.code_reply import CodeTests
@@ -146,14 +145,6 @@ def attack(name, path):
     indent = min(len(line) - len(line.lstrip()) for line in lines.splitlines() if line.strip())
     body = "\n".join("    " + line[indent:] for line in lines.splitlines())
     return TRIES.format(path=str(path), attack=body)
-
-
-@pytest.fixture(params=["bubblewrap", "guard"])
-def isolation(request, monkeypatch):
-    if request.param == "guard":
-        monkeypatch.setattr(code_answer, "bubblewrap", lambda: None)
-    elif code_answer.bubblewrap() is None:
-        pytest.skip("bubblewrap is not installed, or not permitted on this machine")
 
 
 def test_no_program_writes_outside_of_its_folder_or_leaves_a_daemon(isolation, tmp_path):

@@ -15,18 +15,10 @@ from paft.evaluate.matrix import Matrix, evaluate_matrix
 from paft.evaluate.server import ServedModel, Server
 from paft.grid.evaluation import EvaluateConfig, evaluate
 from paft.task import Task
-from scripted_server import SECRET, Scripted
+from scripted_server import SECRET
 
 pytest.importorskip("openai")
 CELLS = 3 * 10 + 10  # test prompts and the user's own, 10 examples
-
-
-@pytest.fixture
-def server():
-    scripted = Scripted()
-    yield scripted
-    scripted.server.shutdown()
-    scripted.server.server_close()
 
 
 @pytest.fixture

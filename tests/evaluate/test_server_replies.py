@@ -12,18 +12,9 @@ from paft.evaluate.matrix import Matrix, evaluate_matrix
 from paft.evaluate.rows import answer_figures, cell_warnings, judging_line
 from paft.evaluate.server import ServedModel, Server
 from paft.task import Task
-from scripted_server import Scripted
 
 pytest.importorskip("openai")
 FILTERED = {"message": "The response was filtered due to the prompt", "code": "content_filter", "type": None}
-
-
-@pytest.fixture
-def server():
-    scripted = Scripted()
-    yield scripted
-    scripted.server.shutdown()
-    scripted.server.server_close()
 
 
 @pytest.fixture
