@@ -17,8 +17,8 @@ from pathlib import Path
 from paft.bank import split_prompts
 from paft.bank.screen import screen
 from paft.files import write_json
-from paft.record import environment
-from paft.task import load_task
+from paft.provenance import environment
+from paft.task.task import load_task
 
 COUNT = 10_000
 OPENINGS = (

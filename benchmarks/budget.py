@@ -34,7 +34,9 @@ import numpy as np
 from intervals import SETTINGS, draw
 from numpy.typing import NDArray
 
-from paft.evaluate.budget import (
+from paft.files import write_json
+from paft.provenance import environment
+from paft.statistics.budget import (
     QUANTILES,
     BudgetEstimate,
     Estimate,
@@ -43,8 +45,6 @@ from paft.evaluate.budget import (
     sample_cells,
     std_from,
 )
-from paft.files import write_json
-from paft.record import environment
 
 Floats = NDArray[np.float64]
 Covariates = Literal["none", "informative", "uninformative"]

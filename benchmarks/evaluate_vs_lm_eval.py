@@ -48,10 +48,10 @@ import numpy as np
 from paft.bank import Bank, load_bank
 from paft.files import read_json, read_jsonl, write_json, write_text
 from paft.prompt import Prompt
-from paft.task import Example, Task
+from paft.task.task import Example, Task
 
 if TYPE_CHECKING:
-    from paft.model import LanguageModel
+    from paft.model.load import LanguageModel
 
 Pairs = Iterable[tuple[Sequence[int], Sequence[int]]]  # token ids of context and option
 VOCABULARIES = {"A": 32_768, "B": 32_768, "C": 32_768, "D": 131_072}
@@ -224,7 +224,7 @@ def _write_group(home: Path, case: str, prompts: Sequence[Prompt], examples: Seq
 def run_paft(case: str, folder: Path) -> dict[str, Any]:
     """Time evaluate_matrix at its defaults."""
     from paft.evaluate.matrix import evaluate_matrix
-    from paft.model import load_model
+    from paft.model.load import load_model
 
     home = folder / case
     model = load_model(str(folder / str(VOCABULARIES[case])))
@@ -444,7 +444,7 @@ def main() -> None:
         return run_part(arguments)
     with tempfile.TemporaryDirectory() as folder:
         cases = measure(Path(folder), arguments)
-    from paft.record import environment
+    from paft.provenance import environment
 
     path = Path(__file__).with_suffix(".json")
     former = read_json(path, "figures")["cases"] if path.exists() else {}

@@ -32,11 +32,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_ndtr
 
-from paft.evaluate.bootstrap import Statistic, two_way_bootstrap
-from paft.evaluate.intervals import Interval
-from paft.evaluate.statistics import Name, difference, estimate
 from paft.files import write_json
-from paft.record import environment
+from paft.provenance import environment
+from paft.statistics.bootstrap import Statistic, two_way_bootstrap
+from paft.statistics.estimates import Name, difference, estimate
+from paft.statistics.intervals import Interval
 
 Floats = NDArray[np.float64]
 Names = tuple[Name, ...]

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from paft.files import write_json
-from paft.record import environment
+from paft.provenance import environment
 
 SIZES = (10_001, 100_000, 1_000_000)  # up to 10,000 examples are simply held in memory
 TASK = """\
@@ -55,7 +55,7 @@ def first_step(folder: Path) -> None:
     from transformers import TrainerCallback
 
     from paft.config import RunConfig
-    from paft.grid import training
+    from paft.experiment import train as training
     from paft.train import trainer
 
     class Stop(TrainerCallback):

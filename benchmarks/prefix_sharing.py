@@ -4,7 +4,7 @@
 Requests of four prompts are scored with the beginnings shared and without, in turns, in one process and
 thread: the built-in model, float32. Tails are of 20 to 60 tokens, options of three; beginnings grow from
 row to row. Time is processor time, the median of the rounds. ``SHARING_GATE`` of
-:mod:`paft.evaluate.plan` rests on it. Writes benchmarks/prefix_sharing.json.
+:mod:`paft.evaluate.scoring.batch_plan` rests on it. Writes benchmarks/prefix_sharing.json.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from paft.evaluate import plan
-from paft.evaluate.passes import Scorer
-from paft.evaluate.plan import Request, share_beginnings
-from paft.evaluate.score import _plan, score_options
+from paft.evaluate.scoring import batch_plan as plan
+from paft.evaluate.scoring.batch_plan import Request, share_beginnings
+from paft.evaluate.scoring.likelihood import Scorer
+from paft.evaluate.scoring.score import _plan, score_options
 from paft.files import write_json
-from paft.model import LanguageModel, load_model
-from paft.record import environment
+from paft.model.load import LanguageModel, load_model
+from paft.provenance import environment
 
 PROMPTS, EXAMPLES, ROUNDS = 4, 30, 5
 BEGINNINGS = (5, 10, 20, 40, 80)  # tokens that all requests of a prompt begin with

@@ -55,7 +55,7 @@ from paft.config import Adapt, Train
 from paft.files import read_json, read_jsonl, write_json
 
 if TYPE_CHECKING:
-    from paft.model import LanguageModel
+    from paft.model.load import LanguageModel
     from paft.train.batches import Planned, RenderedExamples
     from paft.train.schedule import Schedule
 
@@ -186,8 +186,8 @@ def plan(
     folder: Path, name: str, data: Path, settings: Mapping[str, Any], steps: int
 ) -> tuple[LanguageModel, RenderedExamples, Schedule, Train]:
     """Return what PAFT trains on: a task's first rows under its own prompts."""
-    from paft.model import load_model
-    from paft.task import load_task
+    from paft.model.load import load_model
+    from paft.task.task import load_task
     from paft.train.batches import RenderedExamples
     from paft.train.schedule import make_schedule
 
@@ -203,7 +203,7 @@ def plan(
 def run_paft(folder: Path, name: str, data: Path, steps: int, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Train with PAFT."""
     from paft.train.checkpoint import Checkpoints
-    from paft.train.sft import make_trainer, training_arguments
+    from paft.train.loop import make_trainer, training_arguments
 
     model, dataset, schedule, config = plan(folder, name, data, settings, steps)
     args = training_arguments(config, 0, folder / "out")
@@ -395,7 +395,7 @@ def main() -> None:
 
 def save(models: Mapping[str, Any], options: argparse.Namespace) -> None:
     """Put the figures beside those of other devices and shapes."""
-    from paft.record import environment
+    from paft.provenance import environment
 
     path = Path(__file__).with_suffix(".json")
     figures = read_json(path, "figures") if path.exists() else {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from paft.evaluate.report.table import percent
+from paft.report.table import percent
 
 NAMES = {"mean": "mean", "min": "worst prompt"}
 SHOWN = ("single", "token_matched", "top_accuracy", "static", "per_example", "paft", "augmented")

@@ -17,8 +17,8 @@ from typing import Any
 import pyarrow
 from pyarrow import parquet
 
-from paft.evaluate.report.folder import read_matrices
 from paft.files import read_json
+from paft.report.folder import read_matrices
 
 HERE = Path(__file__).parent
 

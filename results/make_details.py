@@ -20,13 +20,13 @@ from pyarrow import parquet
 
 from paft.bank import load_bank
 from paft.config import RunConfig
-from paft.evaluate.statistics import Difference, Name, difference
+from paft.experiment.methods import METHODS
 from paft.files import write_json
-from paft.grid.grid_file import load_grid
-from paft.grid.methods import METHODS
+from paft.grid.file import load_grid
 from paft.grid.plan import plan_runs
 from paft.prompt import Prompt
-from paft.task import OPTIONS
+from paft.statistics.estimates import Difference, Name, difference
+from paft.task.task import OPTIONS
 from paft.train.schedule import make_schedule
 from paft.train.show import outline
 

@@ -1,7 +1,7 @@
 # python results/make_page.py [--check]
 """Write docs/results.md and its pictures from the JSON files in the folders beside this script.
 
-Each file is an exhibit, made by ``paft report runs/GRID --paper KIND --output results/GRID``.
+Each file is an exhibit, made by ``python -m paper KIND runs/GRID --output results/GRID``.
 ``--check`` changes nothing and fails when the page is not what the JSON files say, or a picture is missing
 (pictures differ between versions of matplotlib).
 """
@@ -17,13 +17,13 @@ from typing import Any
 
 from details_text import NAMES, beside_per_example, between, listed, options_apart, set_up
 
-from paft.evaluate.report.table import percent
-from paft.grid.methods import METHODS
-from paft.grid.paper.beyond import wins
-from paft.grid.paper.exhibit import Exhibit, read_exhibit
-from paft.grid.paper.figure import picture
-from paft.grid.paper.text import markdown
-from paft.grid.paper.wording import points
+from paft.experiment.methods import METHODS
+from paft.report.table import percent
+from paper.beyond import wins
+from paper.exhibit import Exhibit, read_exhibit
+from paper.figure import picture
+from paper.text import markdown
+from paper.wording import points
 
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
@@ -59,7 +59,7 @@ def commands(grid: str, kind: str) -> str:
     """Return what made an exhibit."""
     return (
         f"paft grid recipes/paper/{grid}.yaml --data ../shared/data\n"
-        f"paft report runs/{grid} --paper {kind} --output results/{grid}"
+        f"python -m paper {kind} runs/{grid} --output results/{grid}"
     )
 
 

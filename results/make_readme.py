@@ -13,9 +13,9 @@ from pathlib import Path
 
 from details_text import listed
 
-from paft.evaluate.report.plot import Dots, dots_svg
-from paft.evaluate.report.table import percent
-from paft.grid.paper.exhibit import Exhibit, read_exhibit
+from paft.report.plot import Dots, dots_svg
+from paft.report.table import percent
+from paper.exhibit import Exhibit, read_exhibit
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent

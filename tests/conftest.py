@@ -16,7 +16,7 @@ import pytest
 from hypothesis import settings
 
 from paft.bank import Bank, load_bank
-from paft.task import Example, Task
+from paft.task.task import Example, Task
 
 # Real data lies outside the repository: beside it, or where PAFT_DATA says.
 SHARED = Path(os.environ.get("PAFT_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -69,7 +69,7 @@ PROMPTS = {
 def paft(monkeypatch, capsys):
     """Run the command line in this process; returns (exit code, standard output, standard error)."""
 
-    from paft import cli
+    from paft.cli import main as cli
 
     def command(*args):
         monkeypatch.setattr(sys, "argv", ["paft", *map(str, args)])
@@ -227,7 +227,7 @@ def model_folder(tmp_path_factory, tokenizer) -> Path:
 @pytest.fixture
 def fresh_model(model_folder):
     """A newly loaded model that a test may train."""
-    from paft.model import load_model
+    from paft.model.load import load_model
 
     return load_model(str(model_folder))
 
@@ -235,7 +235,7 @@ def fresh_model(model_folder):
 @pytest.fixture(scope="session")
 def language_model(model_folder):
     """The model for tests that only read it."""
-    from paft.model import load_model
+    from paft.model.load import load_model
 
     return load_model(str(model_folder))
 
@@ -279,7 +279,7 @@ def server():
 @pytest.fixture(params=["bubblewrap", "guard"])
 def isolation(request, monkeypatch):
     """What holds the programs; tests that do not ask for it take what the machine has."""
-    from paft.evaluate import code_answer
+    from paft.task.programs import code_answer
 
     if request.param == "guard":
         monkeypatch.setattr(code_answer, "bubblewrap", lambda: None)

@@ -11,10 +11,10 @@ from paft.bank import Bank
 from paft.config import RunConfig
 from paft.evaluate.matrix import Cell, Matrix
 from paft.evaluate.rows import prompt_rows, robustness_row, split_row
+from paft.experiment.trial import plan_cells
 from paft.files import write_json, write_text
-from paft.grid.cell import plan_cells
 from paft.prompt import Prompt
-from paft.task import Task, data_fingerprint
+from paft.task.task import Task, data_fingerprint
 
 HOSTILE_PROMPT = (
     "<script>document.title = 'obeyed'</script></style><img src=x onerror=\"document.title='obeyed'\"> "

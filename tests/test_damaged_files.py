@@ -9,10 +9,10 @@ import pytest
 from pyarrow import parquet
 
 import paft
-from paft.cli_report import Format, _text
+from paft.cli.report import Format, _text
 from paft.errors import PaftError
-from paft.evaluate.report.lm_eval import write_lm_eval
 from paft.files import read_json
+from paft.report.lm_eval import write_lm_eval
 from paft.shape import difference, interpreted
 
 REPLACED = [b"", b"[]", b"{}", b"null", b"1", b'"x"', b"\0\0", b'{"rows": ']

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from paft.errors import DataError
 from paft.json_values import DEPTH, read_json_value
-from paft.values import as_text
+from paft.task.values import as_text
 
 
 def nested(depth):

@@ -8,8 +8,8 @@ import pytest
 
 import paft
 from paft.errors import PaftError, ResumeError
-from paft.grid.evaluation import EvaluateConfig, evaluate
-from paft.grid.training import train
+from paft.experiment.evaluate import EvaluateConfig, evaluate
+from paft.experiment.train import train
 from paft.lock import LOCK, locked, sole_process
 
 HOLD = """

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paft.bank.journal import journal_path
+from paft.bank.generate.request_log import journal_path
 from paft.errors import ConfigError
 from paft.files import write_text
 from paft.names import LONGEST, folder_name, short_name

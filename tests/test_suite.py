@@ -17,7 +17,7 @@ def test_properties_are_tried_on_the_same_examples_unless_others_are_asked_for()
 
 def test_a_warning_that_our_own_lines_cause_is_an_error() -> None:
     with pytest.raises(UserWarning, match="look out"):
-        warnings.warn_explicit("look out", UserWarning, "task.py", 1, module="paft.task")
+        warnings.warn_explicit("look out", UserWarning, "task.py", 1, module="paft.task.task")
 
 
 @pytest.mark.parametrize("module", ["torch.nn.modules", "peft.tuners.tuners_utils"])

@@ -14,16 +14,16 @@ _HOMES = {
     "Prompt": "paft.prompt",
     "RunConfig": "paft.config",
     "Schedule": "paft.train.schedule",
-    "Task": "paft.task",
+    "Task": "paft.task.task",
     "evaluate_matrix": "paft.evaluate.matrix",
-    "fine_tune": "paft.train.sft",
+    "fine_tune": "paft.train.loop",
     "load_bank": "paft.bank",
-    "load_model": "paft.model",
-    "load_task": "paft.task",
+    "load_model": "paft.model.load",
+    "load_task": "paft.task.task",
     "prompt_dataset": "paft.train.dataset",
-    "run": "paft.grid.runner",
+    "run": "paft.experiment.run",
     "split_prompts": "paft.bank",
-    "summarize": "paft.evaluate.metrics",
+    "summarize": "paft.statistics.metrics",
 }
 
 __all__ = list(_HOMES)

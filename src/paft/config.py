@@ -14,8 +14,8 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from paft.errors import ConfigError
+from paft.experiment.baselines.settings import Choose
 from paft.files import read_yaml
-from paft.grid.baselines.settings import Choose
 from paft.schema import Schema, nearest, parse
 from paft.train.settings import Adapt as Adapt
 from paft.train.settings import Train as Train
@@ -29,7 +29,7 @@ BUILTIN_TRAIN: dict[str, Any] = {"learning_rate": 1e-3, "batch_size": 8, "adapt"
 
 
 class Chat(Schema):
-    """Whether prompts go to the model as turns of its own chat template; see :mod:`paft.chat`.
+    """Whether prompts go to the model as turns of its own chat template; see :mod:`paft.model.chat`.
 
     Attributes:
         enabled: A rendered prompt is the user's turn, its answer the assistant's; else plain text.
@@ -81,7 +81,7 @@ class RunConfig(Schema):
         bank: A bank file; by default the built-in task's bank.
         model: A folder, a Hub id or ``tiny``.
         trust_remote_code: Whether code in the model's folder may be run on this machine.
-        methods: What is compared; see :mod:`paft.grid.methods`.
+        methods: What is compared; see :mod:`paft.experiment.methods`.
         seeds: Training seeds; every method but ``base`` runs once for each.
         output: Folder for everything the run makes; ``runs/<task>`` by default.
         chat: Whether prompts are put as turns of the model's chat template.
@@ -123,7 +123,7 @@ class RunConfig(Schema):
     @field_validator("methods")
     @classmethod
     def _check_methods(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
-        from paft.grid.methods import METHODS
+        from paft.experiment.methods import METHODS
 
         for name in methods:
             if name not in METHODS:

@@ -5,7 +5,7 @@ conversions are refused, and a filled-in value is never read as template again, 
 act as template syntax. ``{{`` and ``}}`` stand for literal braces.
 
 A prompt's id is a hash of its template: the same text has the same id in every bank, run and
-machine. This module does not tokenise; see :mod:`paft.encode`.
+machine. This module does not tokenise; see :mod:`paft.model.encode`.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from paft.bank.screen import first_defect
-from paft.task import Task
+from paft.task.task import Task
 
 LABELLED = Path(__file__).parent / "screening.jsonl"
 DATA = {"train": "train.jsonl", "test": "test.jsonl"}

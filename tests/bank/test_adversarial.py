@@ -10,7 +10,7 @@ from paft.bank.adversarial import KINDS, adversarial_prompts, perturb
 from paft.builtin import BANKS
 from paft.errors import PromptError
 from paft.prompt import Prompt
-from paft.task import load_task
+from paft.task.task import load_task
 
 ROUTING, QUIZ = TASKS["routing"], TASKS["quiz"]
 LISTED = Prompt(

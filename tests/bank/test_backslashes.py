@@ -6,8 +6,8 @@ import openpyxl
 import pytest
 
 from paft.bank.backslashes import decode_escapes, literal_escape, mended_json
+from paft.bank.generate.replies import candidates
 from paft.bank.importers import read_candidates
-from paft.bank.replies import candidates
 from paft.bank.screen import first_defect
 
 TEXTS = [

@@ -23,10 +23,10 @@ from paft.bank.importers import read_candidates
 from paft.bank.importers.jinja import template_of
 from paft.bank.store import SPLITS
 from paft.errors import ConfigError, PaftError, PromptError
-from paft.evaluate.extract import extract
-from paft.gold import why_unreadable
 from paft.prompt import Prompt, unparse
-from paft.task import Task
+from paft.task.gold import why_unreadable
+from paft.task.replies.extract import extract
+from paft.task.task import Task
 
 HOSTILE = [
     "{{x}}",

@@ -7,8 +7,8 @@ import json
 import pytest
 from chromium import NAMES, Chromium, find
 
-from paft.evaluate.report.data import read_report
-from paft.evaluate.report.html import page
+from paft.report.data import read_report
+from paft.report.html import page
 from report_run import HOSTILE_PROMPT, HOSTILE_TEXT, write_run
 
 pytestmark = pytest.mark.browser

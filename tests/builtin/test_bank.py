@@ -6,7 +6,7 @@ from paft.bank import load_bank, near_duplicates_across
 from paft.bank.audit import audit_file
 from paft.bank.similarity import near_pairs
 from paft.builtin import BANKS, TASKS
-from paft.task import load_task
+from paft.task.task import load_task
 
 BANK = load_bank(BANKS["routing"])
 TASK = load_task("routing")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from paft.bank.checks import MAX_LETTERS, REASONS
 from paft.bank.screen import DUPLICATES, NOT_CHOSEN
-from paft.cli_bank import bank_app
+from paft.cli.bank import bank_app
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "bank.md").read_text("utf-8")

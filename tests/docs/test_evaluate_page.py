@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import typer
 
-from paft.cli import app
+from paft.cli.main import app
 from paft.errors import ModelError
-from paft.evaluate.extract import cell_score, extract, extract_option
-from paft.evaluate.ledger import Ledger
-from paft.evaluate.robustness import Robustness
-from paft.turns import USER, closing_of
+from paft.evaluate.log import Ledger
+from paft.model.turns import USER, closing_of
+from paft.statistics.robustness import Robustness
+from paft.task.replies.extract import cell_score, extract, extract_option
 
 PAGE = (Path(__file__).parents[2] / "docs" / "evaluate.md").read_text("utf-8")
 CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")

@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
-from paft.grid.baselines.attack import ATTACKS
-from paft.grid.baselines.settings import Choose
-from paft.grid.baselines.zopo import COMPONENTS
-from paft.grid.methods import METHODS
+from paft.experiment.baselines.attack import ATTACKS
+from paft.experiment.baselines.settings import Choose
+from paft.experiment.baselines.zopo import COMPONENTS
+from paft.experiment.methods import METHODS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "methods.md").read_text("utf-8")
 FIRST_CELLS = re.findall(r"^\| `([\w.]+)` \|", PAGE, re.MULTILINE)

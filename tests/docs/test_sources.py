@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from paft.evaluate.plan import SHARING_GATE
+from paft.evaluate.scoring.batch_plan import SHARING_GATE
 
 ROOT = Path(__file__).parents[2]
 CODE = [path for top in ("src", "tests", "recipes", "results", "benchmarks", "examples")
@@ -77,6 +77,6 @@ def test_the_gate_of_shared_beginnings_rests_on_its_benchmark() -> None:
 
 def test_what_does_not_exist_is_found() -> None:
     assert PATH.findall("see `benchmarks/no_such.py`, ../docs/other.md") == ["benchmarks/no_such.py"]
-    assert not known("paft.bank.generate.reword") and not known("paft.no_such")
-    assert known("paft.bank.reword")
-    assert known("paft.task.Task.fingerprint") and known("paft.answer.Answer.max_tokens")
+    assert not known("paft.bank.generate.run.reword") and not known("paft.no_such")
+    assert known("paft.bank.generate.reword")
+    assert known("paft.task.task.Task.fingerprint") and known("paft.task.answer.Answer.max_tokens")

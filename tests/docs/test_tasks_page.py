@@ -17,11 +17,11 @@ import typer
 import yaml
 from pyarrow import parquet
 
-from paft.answer import Rule
-from paft.cli import app
-from paft.data import read_rows
+from paft.cli.main import app
 from paft.errors import DataError
-from paft.task import Task
+from paft.task.answer import Rule
+from paft.task.data import read_rows
+from paft.task.task import Task
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from test_task_recipes import LOCAL, RECIPES

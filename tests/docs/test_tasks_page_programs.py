@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from paft.evaluate import code_answer, code_process
-from paft.evaluate.code_answer import code_score
-from paft.evaluate.code_reply import CodeTests, read_program
+from paft.task.programs import code_answer, code_process
+from paft.task.programs.code_answer import code_score
+from paft.task.replies.code_reply import CodeTests, read_program
 
 PAGE = (Path(__file__).parents[2] / "docs" / "tasks.md").read_text("utf-8")
 TABLE = re.search(r"<!-- programs.*?-->\n(.*?)<!-- /programs -->", PAGE, re.DOTALL)[1]

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from tokenizer_kinds import SPECIAL, UNKNOWN
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from paft.chat import ChatEncoder
 from paft.config import Chat
 from paft.errors import ConfigError, DataError
 from paft.evaluate.matrix import evaluate_matrix
-from paft.model import LanguageModel
+from paft.model.chat import ChatEncoder
+from paft.model.load import LanguageModel
 from paft.prompt import Prompt
-from paft.task import Example
+from paft.task.task import Example
 
 LENGTH = 512
 SYSTEM = "Answer in one word.\nBe brief"

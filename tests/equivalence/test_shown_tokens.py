@@ -3,7 +3,7 @@
 import pytest
 from tokenizer_kinds import KINDS
 
-from paft.encode import Encoder
+from paft.model.encode import Encoder
 from paft.train.show import tokens_of
 
 SPACED = {name: kind for name, kind in KINDS.items() if kind.keeps_space}

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from tokenizer_kinds import END, KINDS, SPECIAL, TEXTS, UNKNOWN, Kind, tiktoken, unigram, wrap
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from paft.encode import Encoder
 from paft.evaluate.matrix import Cell, Matrix, evaluate_matrix
-from paft.model import LanguageModel
+from paft.model.encode import Encoder
+from paft.model.load import LanguageModel
 from paft.prompt import Prompt
-from paft.task import Example
+from paft.task.task import Example
 
 LENGTH = 1024
 # The first two prompts and both messages make requests enough for the tree, the last does not.

@@ -59,9 +59,9 @@ def child(rank, processes, port, sharded, kill_at, model, desk, output, settings
     if sharded:
         shard()
     from paft.bank import load_bank
-    from paft.model import load_model
-    from paft.task import Task
-    from paft.train.sft import fine_tune
+    from paft.model.load import load_model
+    from paft.task.task import Task
+    from paft.train.loop import fine_tune
     from paft.train.validation import Validation
 
     task, bank = Task.from_yaml(desk / "task.yaml"), load_bank(desk / "bank.jsonl")
@@ -82,7 +82,7 @@ def child(rank, processes, port, sharded, kill_at, model, desk, output, settings
 
 def run(processes, *job, sharded=False, kill_at=None):
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["paft.train.sft", "peft"])
+    context.set_forkserver_preload(["paft.train.loop", "peft"])
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

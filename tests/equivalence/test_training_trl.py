@@ -12,8 +12,8 @@ from paft.config import Adapt, Train
 from paft.train.adapt import adapted
 from paft.train.batches import RenderedExamples, plan_epoch
 from paft.train.checkpoint import Checkpoints
+from paft.train.loop import make_trainer, training_arguments
 from paft.train.schedule import Schedule
-from paft.train.sft import make_trainer, training_arguments
 
 CONFIG = Train(batch_size=8, micro_batch_size=4, resample_every=1, adapt=Adapt(rank=4))
 SCHEDULE = Schedule("block", bank_size=5, resample_every=1, seed=1)
@@ -57,7 +57,7 @@ def gradients(model):
 
 @pytest.fixture
 def ours(language_model, dataset, tmp_path, monkeypatch):
-    import paft.train.sft as sft
+    import paft.train.loop as sft
 
     monkeypatch.setattr(sft, "adapted", lambda model, adapt: copied(language_model))
     args = training_arguments(CONFIG, 1, tmp_path)

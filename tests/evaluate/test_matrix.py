@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from paft.errors import DataError
-from paft.evaluate.extract import extract, extract_option
-from paft.evaluate.generate import generate_answers
 from paft.evaluate.matrix import Matrix, evaluate_matrix
-from paft.evaluate.score import rounding
-from paft.task import Task
+from paft.evaluate.scoring.generation import generate_answers
+from paft.evaluate.scoring.score import rounding
+from paft.task.replies.extract import extract, extract_option
+from paft.task.task import Task
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ import os
 import signal
 
 import pytest
-from small_grid import checked, figures, run, write_grid
 
-from paft.grid import executors
-from paft.grid.executors import in_processes
-from paft.grid.grid import Execution
-from paft.grid.runner import prepare
+from paft.experiment.run import prepare
+from paft.grid import workers as executors
+from paft.grid.run import Execution
+from paft.grid.workers import in_processes
+from small_grid import checked, figures, run, write_grid
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+
 from small_grid import figures, run, write_grid
 
 KILLS = 10
@@ -32,7 +33,16 @@ def test_ten_kills_at_random_moments_change_no_figure(desk, model_folder, tmp_pa
     path.write_text(path.read_text().replace("examples: 16", "examples: 24").replace("- 0", "- 0\n  - 1"))
     straight, output, log = tmp_path / "straight", tmp_path / "killed", tmp_path / "log.txt"
     run(path, straight)
-    command = [sys.executable, "-m", "paft.cli", "grid", str(path), "--workers", str(workers), "--output"]
+    command = [
+        sys.executable,
+        "-m",
+        "paft",
+        "grid",
+        str(path),
+        "--workers",
+        str(workers),
+        "--output",
+    ]
     started = time.monotonic()
     done = subprocess.run([*command, str(tmp_path / "timed")], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paft.errors import ConfigError
-from paft.grid.grid_file import GridFile, load_grid, merged
+from paft.grid.file import GridFile, load_grid, merged
 from paft.grid.plan import origin, plan_jobs, plan_runs
 from paft.grid.reference import Reference, check_reference
 

@@ -7,16 +7,17 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from small_grid import LOCAL, checked, figures, run, write_grid
 
 from paft.config import load_config
 from paft.errors import PaftError
 from paft.evaluate.matrix import Matrix
-from paft.evaluate.report.data import read_report
-from paft.evaluate.statistics import difference
-from paft.grid import executors, work
-from paft.grid import grid as grid_module
+from paft.grid import job as work
+from paft.grid import run as grid_module
+from paft.grid import workers as executors
 from paft.lock import locked
+from paft.report.data import read_report
+from paft.statistics.estimates import difference
+from small_grid import LOCAL, checked, figures, run, write_grid
 
 CELLS = ["desk/k2/base", "desk/k2/paft-0", "desk/k1/paft-0"]
 
@@ -239,8 +240,8 @@ def test_an_added_setting_runs_the_new_cells_only(own, desk, model_folder, tmp_p
 
 
 def test_ray_that_is_not_installed_is_told_before_anything_is_written(finished, tmp_path, monkeypatch):
-    from paft.grid import ray_executor
-    from paft.grid.grid import Execution
+    from paft.grid import ray_workers as ray_executor
+    from paft.grid.run import Execution
 
     monkeypatch.setattr(ray_executor, "find_spec", lambda name: None)
     with pytest.raises(PaftError, match=r"pip install 'paft\[ray\]'"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from paft.grid.grid_file import GridFile
+from paft.grid.file import GridFile
 from paft.grid.plan import plan_runs
 from paft.grid.table import (
     failures,

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paft.config import RunConfig
+from paft.experiment.trial import plan_cells
 from paft.grid import METHODS
-from paft.grid.cell import plan_cells
 from paft.train.schedule import Mode
 
 PAPER = Path(__file__).parents[2] / "recipes" / "paper"

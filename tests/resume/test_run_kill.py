@@ -7,8 +7,8 @@ from safetensors.torch import load_file
 from training_process import Killed
 
 import paft
-from paft.grid import cell
-from paft.train import sft
+from paft.experiment import trial as cell
+from paft.train import loop as sft
 from paft.train.trainer import PromptTrainer
 
 EVERY_STEP = {"save_every": 1}

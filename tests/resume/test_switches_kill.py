@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from training_process import Job, Killed, assert_same_bits, final, start, train
 
-from paft.task import Task
+from paft.task.task import Task
 
 slow = pytest.mark.slow
 SETTINGS = {

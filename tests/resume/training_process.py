@@ -14,7 +14,7 @@ from typing import Any
 
 FINAL = "final.pt"  # beside the output: what a finished run ended with
 PRELOAD = [  # what a child would import, each anew
-    "paft.train.sft", "paft.bank", "paft.builtin", "peft", "accelerate", "training_process",
+    "paft.train.loop", "paft.bank", "paft.builtin", "peft", "accelerate", "training_process",
     "transformers.models.llama.modeling_llama", "transformers.models.auto.modeling_auto",
     "transformers.models.auto.tokenization_auto",
 ]  # fmt: skip
@@ -52,9 +52,9 @@ def train(job: Job, die, **keywords) -> None:
 
     from paft.bank import load_bank
     from paft.config import Train
-    from paft.model import load_model
-    from paft.task import Task
-    from paft.train.sft import fine_tune
+    from paft.model.load import load_model
+    from paft.task.task import Task
+    from paft.train.loop import fine_tune
     from paft.train.trainer import PromptTrainer
 
     ended: dict[str, Any] = {}
@@ -74,7 +74,7 @@ def train(job: Job, die, **keywords) -> None:
 
     settings = {"epochs": 3, "batch_size": 8, "learning_rate": 1e-2, "resample_every": 2, "save_every": 2}
     examples = Task.from_yaml(job.desk / "task.yaml").examples("train")[:SIZE]
-    import paft.train.sft as sft
+    import paft.train.loop as sft
 
     sft.PromptTrainer, original = Doomed, sft.PromptTrainer
     try:

@@ -9,14 +9,14 @@ import torch
 from peft.tuners.lora import LoraLayer
 from pydantic import ValidationError
 
-import paft.quantised
+import paft.model.quantised
 from paft.config import Adapt, Train
 from paft.errors import ConfigError, ModelError, ResumeError
-from paft.grid.runner import claim_output
-from paft.model import load_model
-from paft.quantised import four_bit, is_quantised, trained_quantised
+from paft.experiment.run import claim_output
+from paft.model.load import load_model
+from paft.model.quantised import four_bit, is_quantised, trained_quantised
 from paft.train.adapt import adapted, lora_config
-from paft.train.sft import fine_tune
+from paft.train.loop import fine_tune
 
 needs_four_bit = pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="needs the extra qlora")
 
@@ -120,7 +120,7 @@ def test_a_target_may_be_named_with_what_it_lies_in(fresh_model, names):
 )
 def test_a_module_that_is_none_is_refused_before_anything_is_written(configure, tmp_path, verb, adapt):
     import paft
-    from paft.grid.training import train
+    from paft.experiment.train import train
 
     config = configure(tmp_path / "out", train={"adapt": adapt})
     with pytest.raises(ConfigError, match=r"train\.adapt\..*the model has no module named"):
@@ -130,8 +130,8 @@ def test_a_module_that_is_none_is_refused_before_anything_is_written(configure, 
 
 @pytest.mark.parametrize("key", ["method", "rslora", "dora"])
 def test_a_run_is_not_resumed_with_another_kind_of_adapter(configure, tmp_path, key):
-    from paft.grid.inputs import load_inputs
-    from paft.grid.runner import identity
+    from paft.experiment.inputs import load_inputs
+    from paft.experiment.run import identity
 
     def named(**adapt):
         config = configure(tmp_path / "out", train={"adapt": adapt})
@@ -143,9 +143,9 @@ def test_a_run_is_not_resumed_with_another_kind_of_adapter(configure, tmp_path, 
 
 
 def test_qlora_without_bitsandbytes_is_refused_before_anything_is_written(configure, tmp_path, monkeypatch):
-    from paft.grid.runner import run
+    from paft.experiment.run import run
 
-    monkeypatch.setattr(paft.quantised, "find_spec", lambda name: None)
+    monkeypatch.setattr(paft.model.quantised, "find_spec", lambda name: None)
     config = configure(tmp_path / "out", methods=("paft",), train={"adapt": {"method": "qlora"}})
     with pytest.raises(ModelError, match=r"pip install 'paft\[qlora\]'"):
         run(config)
@@ -153,7 +153,7 @@ def test_qlora_without_bitsandbytes_is_refused_before_anything_is_written(config
 
 
 def test_a_gpu_without_bfloat16_is_refused_by_name(monkeypatch):
-    monkeypatch.setattr(paft.quantised, "find_spec", lambda name: object())
+    monkeypatch.setattr(paft.model.quantised, "find_spec", lambda name: object())
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (7, 5))
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Old GPU")
@@ -162,7 +162,7 @@ def test_a_gpu_without_bfloat16_is_refused_by_name(monkeypatch):
 
 
 def test_weights_go_to_4_bit_normal_float_with_doubly_quantised_scales(monkeypatch):
-    monkeypatch.setattr(paft.quantised, "find_spec", lambda name: object())
+    monkeypatch.setattr(paft.model.quantised, "find_spec", lambda name: object())
     config = four_bit()
     assert config.load_in_4bit and config.bnb_4bit_use_double_quant
     assert (config.bnb_4bit_quant_type, config.bnb_4bit_compute_dtype) == ("nf4", torch.bfloat16)

@@ -13,7 +13,7 @@ from paft.config import Chat, Train
 from paft.errors import ResumeError
 from paft.train import checkpoint
 from paft.train.checkpoint import Checkpoints, save_interval, tokenizer_fingerprint, training_inputs
-from paft.train.sft import mean_loss
+from paft.train.loop import mean_loss
 
 INPUTS = {"prompts": "a1", "train.epochs": 3}
 

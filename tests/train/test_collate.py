@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from paft.encode import Encoded
+from paft.model.encode import Encoded
 from paft.train.batches import IGNORE, Collator, left_pad
 
 ROWS = [Encoded([7, 8, 9, 10, 2], 3, False), Encoded([5, 6, 2], 2, False), Encoded([4, 3, 3, 2], 1, False)]

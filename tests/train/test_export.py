@@ -11,9 +11,9 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from paft.chat import save_chat
 from paft.config import Adapt, Chat
 from paft.errors import ConfigError, ModelError, PaftError
+from paft.model.chat import save_chat
 from paft.train.adapt import lora_config
 from paft.train.export import export, find_weights
 
@@ -214,7 +214,7 @@ def test_of_a_run_the_first_seed_of_paft_is_taken_unless_a_cell_is_named(tmp_pat
 
 
 def test_a_run_goes_out_as_one_model_with_its_card(configure, tmp_path):
-    from paft.grid.runner import run
+    from paft.experiment.run import run
 
     config = configure(tmp_path / "run", methods=("base", "paft"))
     run(config)
@@ -226,7 +226,7 @@ def test_a_run_goes_out_as_one_model_with_its_card(configure, tmp_path):
 
 @pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="needs the extra qlora")
 def test_weights_in_4_bit_are_dequantised_before_an_adapter_is_merged(base, adapter, tmp_path):
-    from paft.model import load_model
+    from paft.model.load import load_model
 
     made = shutil.copytree(adapter, tmp_path / "adapter")
     save_chat(made, Chat(), quantised=True)

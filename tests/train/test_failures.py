@@ -10,7 +10,7 @@ from paft.config import Train
 from paft.errors import ConfigError, DataError, ModelError, PaftError
 from paft.train.failures import check_vocabulary, told
 from paft.train.logs import report_to
-from paft.train.sft import fine_tune
+from paft.train.loop import fine_tune
 
 
 def test_out_of_memory_says_what_to_lower():
@@ -61,7 +61,7 @@ def test_a_tokenizer_with_ids_beyond_the_embeddings_is_refused(language_model):
     check_vocabulary(language_model.encoder(64), model, "ours")
     tokenizer = AutoTokenizer.from_pretrained(language_model.name)
     tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"]})
-    from paft.encode import Encoder
+    from paft.model.encode import Encoder
 
     check_vocabulary(Encoder(tokenizer, 64), model, "ours")  # data never becomes a control token
     tokenizer.add_tokens([AddedToken("word", special=False)])

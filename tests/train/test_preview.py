@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from paft.train import pace as pacing
 from paft.train import preview as previewing
+from paft.train import step_time as pacing
 from paft.train.batches import RenderedExamples, plan_epoch
-from paft.train.pace import Pace
 from paft.train.preview import preview
 from paft.train.schedule import Schedule
+from paft.train.step_time import Pace
 
 SCHEDULE = Schedule("block", 5, resample_every=1, seed=2)
 

@@ -11,12 +11,12 @@ from safetensors.torch import load_file
 from paft.config import Train
 from paft.errors import ConfigError, DataError, PromptError, ResumeError
 from paft.evaluate.matrix import evaluate_matrix
-from paft.grid.inputs import load_inputs, validation_split
-from paft.model import load_model
+from paft.experiment.inputs import load_inputs, validation_split
+from paft.model.load import load_model
 from paft.prompt import Prompt
 from paft.schema import parse
 from paft.train import validation as validating
-from paft.train.sft import fine_tune
+from paft.train.loop import fine_tune
 from paft.train.validation import Validation
 
 SETTINGS = {
@@ -132,7 +132,7 @@ def test_best_weights_that_were_damaged_are_not_kept(train, scripted, harm, tmp_
 
 
 def test_no_test_prompt_and_no_test_example_is_ever_rendered(configure, tmp_path, monkeypatch):
-    from paft.grid.training import train as train_verb
+    from paft.experiment.train import train as train_verb
 
     asked = []
     render = Prompt.render

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from paft.train.batches import Plan, RenderedExamples
-from paft.train.crossover import Crossover
-from paft.train.dropout import WordDropout
+from paft.train.recombination import Crossover
 from paft.train.variation import variation
+from paft.train.word_dropout import WordDropout
 
 
 def test_words_are_left_out_of_what_was_put_together(configure, tmp_path, bank):

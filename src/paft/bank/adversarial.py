@@ -4,7 +4,7 @@ Every perturbation works on the literal text between placeholders, so a placehol
 damaged, and is a pure function of (prompt, kind, seed). The labels of a task keep their spelling
 (their order may change): a prompt that misspells its own labels would ask for another answer.
 The paper's adversarial set has 10 such prompts (PAPER: section 2, rewording and typos); rewording
-by a language model is :func:`paft.bank.reword.reword`'s part.
+by a language model is :func:`paft.bank.generate.reword.reword`'s part.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from paft.bank.answer_checks import options_of
 from paft.errors import PromptError
 from paft.prompt import Prompt, unparse
-from paft.task import Task
+from paft.task.task import Task
 
 ADVERSARIAL = 10  # PAPER: prompts in the adversarial set
 TYPO_SHARE = 0.15  # words with a typo

@@ -5,7 +5,7 @@ Three questions:
 1. Does it ask for another kind of answer (a letter where words are expected, half of the labels)?
 2. Does it ask for a form that no extraction would read? This is proved, not guessed: the form is
    found in the template, filled with an answer (``\boxed{billing}``, ``{"team": "billing"}``), and
-   given to the reader the evaluation uses (:func:`paft.evaluate.extract.extract`; for closed rules
+   given to the reader the evaluation uses (:func:`paft.task.replies.extract.extract`; for closed rules
    the answer must come first, since its likelihood is taken right after the prompt).
 3. Does it give an answer away?
 
@@ -19,9 +19,9 @@ import re
 from collections.abc import Sequence
 
 from paft.bank import answer_patterns as wording
-from paft.evaluate.extract import extract
 from paft.prompt import Prompt
-from paft.task import Task
+from paft.task.replies.extract import extract
+from paft.task.task import Task
 
 # An answer of each open rule that stands for any other.
 SAMPLES = {

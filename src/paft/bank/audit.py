@@ -20,7 +20,7 @@ from paft.bank.importers import read_candidates
 from paft.bank.similarity import near_pairs, normalised, skeleton
 from paft.errors import DataError, PromptError
 from paft.prompt import Prompt
-from paft.task import OPTIONS, Task
+from paft.task.task import OPTIONS, Task
 
 WARNINGS = (
     "placeholder_repeated",

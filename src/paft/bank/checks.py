@@ -18,7 +18,7 @@ from paft.bank.answer_checks import contradicts_rule, leaks_answer, unreadable_a
 from paft.bank.backslashes import literal_escape as find_escape
 from paft.errors import PromptError
 from paft.prompt import Prompt
-from paft.task import OPTIONS, Task
+from paft.task.task import OPTIONS, Task
 
 MAX_LETTERS = 1500
 WORD = re.compile(r"[^\W\d_]{2,}")

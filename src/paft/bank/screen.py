@@ -23,7 +23,7 @@ from paft.errors import ConfigError
 from paft.files import write_text
 from paft.prompt import Prompt
 from paft.schema import nearest
-from paft.task import Task
+from paft.task.task import Task
 
 DUPLICATES = (
     "duplicate_exact",

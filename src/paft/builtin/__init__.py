@@ -1,7 +1,7 @@
 """The embedded default: a task, its bank and a small language model, so that nothing is needed.
 
 ``routing`` is an ordinary task file with ordinary data files (drawn once from the grammar in
-:mod:`paft.builtin.messages`), so it also serves as the example to copy. ``tiny`` is the model that
+``recipes/routing_data``), so it also serves as the example to copy. ``tiny`` is the model that
 ``recipes/pretrain_tiny.py`` trained; its card lies beside it.
 """
 

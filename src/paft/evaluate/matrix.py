@@ -21,22 +21,22 @@ from pathlib import Path
 
 import numpy as np
 
-from paft.encode import Encoder
 from paft.errors import DataError
 from paft.evaluate.cell_checks import check_cells
-from paft.evaluate.code_answer import check_opt_in, code_score
-from paft.evaluate.extract import cell_score, extract, extract_option
-from paft.evaluate.generate import Generated, generate_answers
-from paft.evaluate.ledger import Ledger
-from paft.evaluate.option_tree import close_options
-from paft.evaluate.plan import Request, share_beginnings
-from paft.evaluate.score import rounding, score_options
-from paft.evaluate.server import ServedModel, as_generated
-from paft.evaluate.vllm import VllmModel
+from paft.evaluate.log import Ledger
+from paft.evaluate.scoring.batch_plan import Request, share_beginnings
+from paft.evaluate.scoring.generation import Generated, generate_answers
+from paft.evaluate.scoring.option_tree import close_options
+from paft.evaluate.scoring.score import rounding, score_options
+from paft.evaluate.scoring.server import ServedModel, as_generated
+from paft.evaluate.scoring.vllm import VllmModel
 from paft.files import write_atomically
-from paft.model import LanguageModel
+from paft.model.encode import Encoder
+from paft.model.load import LanguageModel
 from paft.prompt import Prompt
-from paft.task import Example, Task
+from paft.task.programs.code_answer import check_opt_in, code_score
+from paft.task.replies.extract import cell_score, extract, extract_option
+from paft.task.task import Example, Task
 
 CLOSED_TOKENS = 64  # for an option in a sentence, where the task sets no limit
 
@@ -156,10 +156,10 @@ def evaluate_matrix(
         batch_tokens: Tokens per forward pass at most.
         on_cells: Called with the number of cells just finished.
         ledger: Keeps finished cells, so that a killed evaluation goes on where it stopped.
-        chosen: Which cells to score, (P, N) of bool; all by default (:mod:`paft.evaluate.budget`).
-        allow_code: Whether answers that are programs may be run (:mod:`paft.evaluate.code_answer`).
+        chosen: Which cells to score, (P, N) of bool; all by default (:mod:`paft.statistics.budget`).
+        allow_code: Whether answers that are programs may be run (:mod:`paft.task.programs.code_answer`).
         generate: Whether options are written and read as one of them
-            (:func:`paft.evaluate.extract.extract_option`), not compared.
+            (:func:`paft.task.replies.extract.extract_option`), not compared.
 
     Raises:
         ConfigError: If answers are programs and may not be run.

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from paft.evaluate.agreement import accuracy_given_parsed, parse_rate
-from paft.evaluate.code_answer import isolation
 from paft.evaluate.matrix import Matrix
-from paft.evaluate.metrics import summarize
-from paft.evaluate.robustness import robustness
 from paft.prompt import Prompt
-from paft.task import Task
+from paft.statistics.agreement import accuracy_given_parsed, parse_rate
+from paft.statistics.metrics import summarize
+from paft.statistics.robustness import robustness
+from paft.task.programs.code_answer import isolation
+from paft.task.task import Task
 
 
 def split_row(
@@ -23,7 +23,7 @@ def split_row(
     """Summarise a matrix in one flat row; accuracies in [0, 1].
 
     ``close_calls`` counts cells whose two likeliest options are within rounding of each other
-    (:func:`paft.evaluate.score.rounding`): another batch size or device may answer otherwise.
+    (:func:`paft.evaluate.scoring.score.rounding`): another batch size or device may answer otherwise.
     ``cut_answers`` and ``withheld_answers`` count as :func:`answer_ends` does.
 
     Args:
@@ -96,7 +96,7 @@ def prompt_rows(
 def robustness_row(
     method: str, seed: int | None, split: str, matrices: Mapping[str, Matrix], threshold: float
 ) -> dict[str, Any]:
-    """Return all that the matrices of one model say (:class:`paft.evaluate.robustness.Robustness`).
+    """Return all that the matrices of one model say (:class:`paft.statistics.robustness.Robustness`).
 
     Args:
         method: What was judged.

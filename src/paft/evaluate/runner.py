@@ -1,7 +1,7 @@
 """Judge one model on one split, in as many processes and runs as it takes.
 
 The folder gets ``<split>.parquet`` (the matrix, :mod:`paft.evaluate.matrix`) and ``<split>.json``
-(its seconds); until then it holds the ledger (:mod:`paft.evaluate.ledger`).
+(its seconds); until then it holds the ledger (:mod:`paft.evaluate.log`).
 
 Under ``accelerate launch`` every process loads the model onto its own device and takes its share of
 the batches; the first one writes the matrix, which is the one a single process would have written.
@@ -19,15 +19,15 @@ import numpy as np
 
 from paft.config import Evaluate
 from paft.evaluate.cell_checks import require_cells
-from paft.evaluate.ledger import Ledger
+from paft.evaluate.log import Ledger
 from paft.evaluate.matrix import Matrix, evaluate_matrix
-from paft.evaluate.server import ServedModel
-from paft.evaluate.vllm import VllmModel
+from paft.evaluate.scoring.server import ServedModel
+from paft.evaluate.scoring.vllm import VllmModel
 from paft.files import write_json
-from paft.model import LanguageModel
+from paft.model.load import LanguageModel
 from paft.prompt import Prompt
 from paft.shape import NUMBER, read_record
-from paft.task import Example, Task
+from paft.task.task import Example, Task
 
 
 def judge(

@@ -1,5 +1,5 @@
 """Stage 4: methods, each a patch of one configuration."""
 
-from paft.grid.methods import METHODS, Method
+from paft.experiment.methods import METHODS, Method
 
 __all__ = ["METHODS", "Method"]

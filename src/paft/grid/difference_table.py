@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from paft.grid.differences import COMPARED, NOT_FINISHED
-from paft.grid.layout import HEADS, Layout
 from paft.grid.reference import Reference
+from paft.report.columns import HEADS, Layout
 
 TIE = 1e-9  # shares closer than this differ by rounding alone
 BY_CHANCE = 0.05  # of 95 % intervals leave out what they are about

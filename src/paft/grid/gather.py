@@ -13,21 +13,21 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from paft.evaluate.report.data import MethodFigures, Report
-from paft.evaluate.report.data import gather as gather_report
-from paft.evaluate.report.folder import read_matrices
+from paft.experiment.inputs import Inputs
+from paft.experiment.run import gather_run, tell_cards
+from paft.experiment.trial import plan_cells, run_cell
 from paft.files import write_json, write_text
-from paft.grid.cell import plan_cells, run_cell
 from paft.grid.differences import Side, difference_rows, sides_of, task_differences
-from paft.grid.grid_file import GridFile
-from paft.grid.inputs import Inputs
+from paft.grid.file import GridFile
+from paft.grid.job import error_file, finished, recorded_error
 from paft.grid.plan import Job, RunPlan, axes_of
 from paft.grid.reference import RowKey
-from paft.grid.runner import gather_run, tell_cards
 from paft.grid.table import FIGURES, grid_page, markdown, table_rows
-from paft.grid.work import error_file, finished, recorded_error
 from paft.progress import Silent
-from paft.record import environment
+from paft.provenance import environment
+from paft.report.data import MethodFigures, Report
+from paft.report.data import gather as gather_report
+from paft.report.folder import read_matrices
 from paft.shape import read_record
 
 KEPT: dict[str, Any] = {"rows": [], "robustness": [], "warnings": [], "judging": None, "environment": None}

@@ -11,8 +11,8 @@ from typing import Any
 
 from paft.config import RunConfig
 from paft.errors import ConfigError
-from paft.grid.cell import CellPlan, plan_cells
-from paft.grid.grid_file import GridFile, Patch, merged
+from paft.experiment.trial import CellPlan, plan_cells
+from paft.grid.file import GridFile, Patch, merged
 from paft.schema import parse
 
 

@@ -11,7 +11,7 @@ from paft.errors import ConfigError
 from paft.schema import Schema, nearest
 
 if TYPE_CHECKING:
-    from paft.grid.grid_file import GridFile
+    from paft.grid.file import GridFile
     from paft.grid.plan import RunPlan
 
 RowKey = tuple[str | None, str | None, str]  # model, setting, method

@@ -3,7 +3,7 @@
 A second table follows where the grid names a reference (:mod:`paft.grid.difference_table`).
 
 What is shown was observed, averaged over seeds. Intervals are those of
-:mod:`paft.evaluate.statistics`; the average over tasks has none, since the tasks at hand are no
+:mod:`paft.statistics.estimates`; the average over tasks has none, since the tasks at hand are no
 sample of tasks.
 """
 
@@ -14,12 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paft.evaluate.report.data import INTERVALS
-from paft.evaluate.report.html import rendered
-from paft.evaluate.report.table import percent, with_interval
-from paft.evaluate.report.text import escape_markdown
-from paft.evaluate.statistics import Name
-from paft.grid.cell import plan_cells
+from paft.experiment.trial import plan_cells
 from paft.grid.difference_table import (
     difference_layout,
     difference_note,
@@ -27,8 +22,13 @@ from paft.grid.difference_table import (
     no_difference,
     reference_name,
 )
-from paft.grid.layout import HEADS, Layout
 from paft.grid.plan import RunPlan
+from paft.report.columns import HEADS, Layout
+from paft.report.data import INTERVALS
+from paft.report.html import rendered
+from paft.report.table import percent, with_interval
+from paft.report.text import escape_markdown
+from paft.statistics.estimates import Name
 
 if TYPE_CHECKING:
     from rich.table import Table

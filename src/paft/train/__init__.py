@@ -14,7 +14,7 @@ _HOMES = {
     "RowCollator": "paft.train.dataset",
     "answer_loss": "paft.train.loss",
     "export": "paft.train.export",
-    "fine_tune": "paft.train.sft",
+    "fine_tune": "paft.train.loop",
     "prompt_dataset": "paft.train.dataset",
 }
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, cast
 
 from paft.config import Adapt
 from paft.errors import ConfigError
-from paft.quantised import is_quantised
+from paft.model.quantised import is_quantised
+from paft.model.weights import empty_model
 from paft.schema import nearest
-from paft.weights import empty_model
 
 if TYPE_CHECKING:
     from peft import LoraConfig

@@ -21,10 +21,10 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from paft.encode import Encoded, Encoder
 from paft.errors import DataError
+from paft.model.encode import Encoded, Encoder
 from paft.prompt import Prompt
-from paft.task import Example
+from paft.task.task import Example
 from paft.train.schedule import Schedule
 from paft.train.variation import Variation
 

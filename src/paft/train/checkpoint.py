@@ -27,10 +27,10 @@ from typing import TYPE_CHECKING, Any
 from paft.config import Train
 from paft.errors import DataError, ResumeError
 from paft.files import fingerprint, read_json, write_json
-from paft.model import LanguageModel, model_fingerprint
-from paft.model_files import file_digest
+from paft.model.files import file_digest
+from paft.model.load import LanguageModel, model_fingerprint
 from paft.prompt import Prompt
-from paft.task import Example, data_fingerprint
+from paft.task.task import Example, data_fingerprint
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from paft.config import Train
 from paft.errors import ConfigError
 from paft.files import fingerprint
-from paft.model import LanguageModel
+from paft.model.load import LanguageModel
 from paft.prompt import Prompt
-from paft.task import Example
+from paft.task.task import Example
 from paft.train.average import Averager
 from paft.train.batches import RenderedExamples
 from paft.train.curriculum import rising_schedule

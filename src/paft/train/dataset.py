@@ -15,12 +15,12 @@ import torch
 from torch.utils.data import Dataset
 
 from paft.bank import Bank
-from paft.chat import make_encoder
 from paft.config import Chat, Train
 from paft.errors import ConfigError
-from paft.model import PLAIN
+from paft.model.chat import make_encoder
+from paft.model.load import PLAIN
 from paft.prompt import Prompt
-from paft.task import Example, Task
+from paft.task.task import Example, Task
 from paft.train.batches import (
     IGNORE,
     Plan,

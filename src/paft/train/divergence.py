@@ -15,7 +15,7 @@ import torch
 from transformers import TrainerCallback
 
 from paft.errors import DivergedError
-from paft.weights import first_not_finite
+from paft.model.weights import first_not_finite
 
 if TYPE_CHECKING:
     from paft.train.trainer import PromptTrainer

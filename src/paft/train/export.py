@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from paft.adapter import CONFIG as ADAPTER_CONFIG
-from paft.adapter import RECORD, WEIGHTS, check_adapter, check_base, check_before_loading, put_adapter
 from paft.errors import ConfigError, ModelError, said
 from paft.files import new_folder, read_text, write_json, write_text
-from paft.gguf import find_gguf
-from paft.grid.card import merged_card
-from paft.model_files import read_config, read_tokenizer, resolve_model
-from paft.quantised import four_bit, trained_quantised
+from paft.model.adapter import CONFIG as ADAPTER_CONFIG
+from paft.model.adapter import RECORD, WEIGHTS, check_adapter, check_base, check_before_loading, put_adapter
+from paft.model.files import read_config, read_tokenizer, resolve_model
+from paft.model.gguf import find_gguf
+from paft.model.quantised import four_bit, trained_quantised
+from paft.model.weights import UNREADABLE, check_files_finite, load_weights, refuse_code
+from paft.report.card import merged_card
 from paft.shape import read_record
 from paft.train.hub import check_push, push
-from paft.weights import UNREADABLE, check_files_finite, load_weights, refuse_code
 
 if TYPE_CHECKING:
     import torch

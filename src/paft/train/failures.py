@@ -11,7 +11,7 @@ from paft.config import Train
 from paft.errors import DataError, ModelError, PaftError
 
 if TYPE_CHECKING:
-    from paft.encode import Encoder
+    from paft.model.encode import Encoder
 
 _FROM_WORKER = re.compile(r"paft\.errors\.DataError: (.*)\s*\Z", re.DOTALL)
 

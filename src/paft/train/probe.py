@@ -23,12 +23,12 @@ import numpy as np
 import torch
 
 from paft.errors import NotFiniteError
-from paft.evaluate.finite import broken
+from paft.evaluate.scoring.finite import broken
 from paft.files import fingerprint, write_json
-from paft.model import LanguageModel, model_fingerprint
+from paft.model.load import LanguageModel, model_fingerprint
 from paft.prompt import Prompt
 from paft.shape import interpreted, read_record
-from paft.task import Example, data_fingerprint
+from paft.task.task import Example, data_fingerprint
 from paft.train.batches import Collator, Plan, RenderedExamples, StepCollator
 from paft.train.loss import answer_logits
 

@@ -168,9 +168,9 @@ class Train(Schema):
         worst: More of the prompts with a high loss; like the next ones, no part of ``single``.
         consistency: Every example under two prompts, with a penalty on answers that differ.
         prompt_dropout: Share of a prompt's words that is left out, anew for every example and step;
-            see :mod:`paft.train.dropout`.
+            see :mod:`paft.train.word_dropout`.
         crossover: Share of the examples whose prompt ends as another one does, drawn anew for every
-            example and step; see :mod:`paft.train.crossover`.
+            example and step; see :mod:`paft.train.recombination`.
         augment_fraction: Share of the examples that get prompts of the bank; the others always have
             the user's own.
         low_kl: Share of the training prompts that stay, those under which the untouched model

@@ -1,7 +1,7 @@
 """What a training will see, told before it begins: the prompt of every step, the tokens of a sequence.
 
 Both come from the functions that training itself calls, :class:`paft.train.schedule.Schedule` and
-:class:`paft.encode.Encoder`; nothing is counted or cut in a way of its own.
+:class:`paft.model.encode.Encoder`; nothing is counted or cut in a way of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from paft.train.schedule import Schedule
 
 if TYPE_CHECKING:
-    from paft.encode import Encoded, Encoder
+    from paft.model.encode import Encoded, Encoder
 
 UNKNOWN = "\ufffd"  # what decoding writes for the bytes of an unfinished character, if anything
 NAMES = {"\n": "⏎", "\t": "⇥"}

@@ -25,10 +25,10 @@ from paft.config import Train
 from paft.errors import DataError, NotFiniteError, ResumeError
 from paft.evaluate.matrix import evaluate_matrix
 from paft.files import fingerprint, read_json, write_json
-from paft.model import LanguageModel
-from paft.model_files import file_digest
+from paft.model.files import file_digest
+from paft.model.load import LanguageModel
 from paft.prompt import Prompt
-from paft.task import Example, Task, data_fingerprint
+from paft.task.task import Example, Task, data_fingerprint
 from paft.train.divergence import diverged
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from paft.prompt import Prompt
-from paft.train.crossover import Crossover
-from paft.train.dropout import WordDropout
+from paft.train.recombination import Crossover
 from paft.train.settings import Train
+from paft.train.word_dropout import WordDropout
 
 
 class Variation(Protocol):

@@ -15,7 +15,7 @@ from paft.bank.exporters.table import told
 from paft.bank.store import SPLITS, Bank
 from paft.files import new_folder, write_text
 from paft.prompt import Prompt
-from paft.task import Task
+from paft.task.task import Task
 
 
 def write_dataset(bank: Bank, output: Path, task: Task | None) -> None:

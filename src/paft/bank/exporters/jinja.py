@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from paft.errors import ConfigError
 from paft.prompt import Prompt
-from paft.task import Example, Task
+from paft.task.task import Example, Task
 
 # Constants and operators of the two languages, and the receiver of Jinja's own render method.
 # Answer rules that neither lm-eval nor promptfoo reads without code of its own.

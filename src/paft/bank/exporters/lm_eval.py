@@ -7,7 +7,7 @@ scored by likelihood (``acc``), numbers and texts by what is generated (``exact_
 Differences to PAFT's own figures that the harness's format leaves no way around: an option is not
 closed by end of sequence where it begins another one; a text answer's inner spaces and letters that
 fold to several (``ß``) are compared as they stand; thoughts, Markdown, boxed numbers and numbers that
-are a part of something else (``3/4``) are not told apart, as :mod:`paft.evaluate.extract` does.
+are a part of something else (``3/4``) are not told apart, as :mod:`paft.task.replies.extract` does.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from paft.bank.exporters.folder import write_parquet, yaml_text
 from paft.bank.exporters.jinja import NO_COUNTERPART, check_golds, check_names, jinja_text
 from paft.bank.store import Bank
 from paft.errors import ConfigError, PromptError
-from paft.evaluate.extract import extract
 from paft.files import new_folder, write_text
 from paft.prompt import Prompt
-from paft.task import Example, Task
+from paft.task.replies.extract import extract
+from paft.task.task import Example, Task
 
 # Hyphens keep these columns apart from every field, whose names are identifiers.
 ANSWER, CHOICES = "paft-answer", "paft-choices"
 COMMON = "_common_yaml"  # without .yaml, so that the harness takes it for no task
 FILTER = "paft"
-# The plain numbers of paft.evaluate.number_reply without trailing zeros, then what else spells them.
+# The plain numbers of paft.task.replies.number_reply without trailing zeros, then what else spells them.
 NUMBER = r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*[1-9])?|[-+]?\.\d*[1-9]"
 SAME_NUMBER = [",", r"^\+", r"(?<![\d.])0+(?=\d)", r"(?<!\d)0(?=\.)", r"^-(?=0$)"]
 FIRST_LINE = r"\S[^\n\r]*"
@@ -114,7 +114,7 @@ def _common(task: Task, data: Path) -> dict[str, Any]:
 
 
 def _prompt_task(name: str, prompt: Prompt, fingerprint: str, split: str) -> dict[str, Any]:
-    # As in paft.encode: a space before the answer unless the prompt already ends in white space.
+    # As in paft.model.encode: a space before the answer unless the prompt already ends in white space.
     # The harness fixes it per task, so a last placeholder's value is taken to end in none.
     literal, last = prompt.pieces[-1]
     return {

@@ -26,16 +26,16 @@ from paft.bank.exporters.jinja import (
 )
 from paft.bank.store import Bank
 from paft.errors import ConfigError
-from paft.evaluate.extract import extract
 from paft.files import write_text
 from paft.prompt import Prompt
-from paft.task import Example, Task
+from paft.task.replies.extract import extract
+from paft.task.task import Example, Task
 
 RESERVED = NOT_VARIABLES | {"env", "__proto__"}
 REFERENCES = ("file://", "package:")
 # The empty raw block keeps promptfoo from taking the comment's first line for an unclosed tag.
 NO_PATH = "{% raw %}{% endraw %}{#\n#}"
-# What the model said, in the normal form of paft.evaluate.extract as far as one JavaScript expression goes.
+# What the model said, normalised as paft.task.replies.extract does, as far as one JavaScript expression goes.
 TRANSFORMS = {
     "closed": r'output.trim().replace(/\.$/, "")',
     "number": r'(output.match(/[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[-+]?\.\d+/) || ["none"])[0]'

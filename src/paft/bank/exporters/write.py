@@ -21,7 +21,7 @@ from paft.bank.exporters.promptfoo import write_promptfoo
 from paft.bank.exporters.table import write_csv
 from paft.bank.store import Bank
 from paft.errors import ConfigError
-from paft.task import Task
+from paft.task.task import Task
 
 FORMATS = ("jsonl", "csv", "dataset", "lm-eval", "promptfoo")
 

@@ -1,0 +1,123 @@
+"""What a terminal shows while language models write prompts, and the table at the end."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, defaultdict
+from types import TracebackType
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from paft.bank.generate.generators import Generators
+from paft.bank.generate.outcome import Generated
+from paft.bank.screen import Screened
+from paft.task.task import Task
+
+STRATEGIES = ("few-shot", "zero-shot")
+
+
+class LiveCalls:
+    """Counts replies, templates, retries and failures per model; a context manager.
+
+    In a terminal the table is redrawn as replies come; elsewhere each reply is a line.
+    """
+
+    def __init__(self, console: Console, task: Task, generators: Generators) -> None:
+        self.console = console
+        self.asked = {
+            g.name: sum(
+                generators.wanted(g, "few-shot" if s == "few-shot" else "zero-shot") for s in STRATEGIES
+            )
+            for g in generators.generators
+        }
+        self.counts: dict[str, Counter[str]] = defaultdict(Counter)
+        self.reasons: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._live = Live(self._table(), console=console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> LiveCalls:
+        if self.console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def called(self, generator: str, candidates: int, tokens: int) -> None:
+        """Count a recorded reply."""
+        with self._lock:
+            self.counts[generator].update(replies=1, templates=candidates, tokens=tokens)
+        self._tell(f"{generator}: {candidates} templates, {tokens} tokens")
+
+    def retried(self, generator: str, why: str, wait: float) -> None:
+        """Count a request that is sent again."""
+        with self._lock:
+            self.counts[generator].update(retries=1)
+            self.reasons[generator] = why
+        self._tell(f"{generator}: {why}; again in {wait:.1f} s")
+
+    def failed(self, generator: str, why: str) -> None:
+        """Mark a generator as given up."""
+        with self._lock:
+            self.reasons[generator] = f"given up: {why}"
+        self._tell(f"{generator}: given up: {why}")
+
+    def _tell(self, line: str) -> None:
+        if self.console.is_terminal:
+            self._live.update(self._table())
+        else:
+            self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def _table(self) -> Table:
+        table = Table(
+            "model", "replies", "templates", "asked for", "tokens", "retries", "last trouble", box=None
+        )
+        for name, asked in self.asked.items():
+            counts = self.counts[name]
+            table.add_row(
+                name, str(counts["replies"]), str(counts["templates"]), str(asked), str(counts["tokens"]),
+                str(counts["retries"]), self.reasons.get(name, ""),
+            )  # fmt: skip
+        return table
+
+
+def tally_table(made: Generated, screened: Screened) -> Table:
+    """Return a table of what each model was asked for, wrote and cost, and what screening kept of it."""
+    kept = Counter(str(prompt.provenance.get("generator")) for prompt in screened.kept)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("model", overflow="fold")
+    for column in ("asked", "written", "kept", "replies", "too few", "tokens in", "out", "cost $"):
+        table.add_column(column, justify="right")
+    for name, tally in made.tallies.items():
+        table.add_row(
+            name, str(tally.asked), str(tally.candidates), str(kept[name]), str(tally.replies),
+            str(tally.broken), str(tally.input_tokens), str(tally.output_tokens), f"{tally.cost:.4f}",
+        )  # fmt: skip
+    tallies = made.tallies.values()
+    table.add_row(
+        "all", str(sum(t.asked for t in tallies)), str(sum(t.candidates for t in tallies)),
+        str(len(screened.kept)), str(sum(t.replies for t in tallies)), str(sum(t.broken for t in tallies)),
+        str(sum(t.input_tokens for t in tallies)), str(sum(t.output_tokens for t in tallies)),
+        f"{made.cost:.4f}", style="bold",
+    )  # fmt: skip
+    return table
+
+
+def remarks(made: Generated, screened: Screened) -> list[str]:
+    """Return a line on each model of which something was rejected or whose replies hold no template."""
+    why: dict[str, Counter[str]] = defaultdict(Counter)
+    for rejection in screened.rejected:
+        why[str(rejection.provenance.get("generator"))][rejection.reason] += 1
+    lines = []
+    for name, tally in made.tallies.items():
+        if tally.replies and not tally.candidates:
+            lines.append(f"{name}: none of its {tally.replies} replies holds a template")
+        elif why[name]:
+            reasons = ", ".join(f"{reason} {count}" for reason, count in why[name].most_common())
+            lines.append(f"{name}: {why[name].total()} of {tally.candidates} rejected: {reasons}")
+    return lines

@@ -1,0 +1,396 @@
+"""``paft bank``: generate, import, screen, split, audit, show, diversity, export."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from paft.bank.importers import Candidate
+    from paft.bank.screen import Screened
+    from paft.bank.store import Bank
+    from paft.prompt import Prompt
+    from paft.task.task import Task
+
+bank_app = typer.Typer(
+    help="Banks of prompts: write, import, screen, split, audit, show, export.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+EXIT_FINDINGS = 1
+
+TaskOption = Annotated[str, typer.Option(help="Task file or built-in name the prompts are for.")]
+MaybeTask = Annotated[str | None, typer.Option(help="Task file or built-in name the prompts are for.")]
+DataOption = Annotated[str | None, typer.Option(help="Folder of the task's data files.")]
+BankOutput = Annotated[Path, typer.Option(help="Bank file to write (JSONL).", dir_okay=False)]
+EmbeddingsOption = Annotated[
+    str | None, typer.Option(help="Sentence-transformers model to compare prompts by, besides their letters.")
+]
+SizeOption = Annotated[int | None, typer.Option(help="Keep a varied choice of so many prompts.", min=1)]
+SeedOption = Annotated[int, typer.Option(help="Seed of the shuffle.")]
+
+
+@bank_app.command("generate")
+def bank_generate(
+    task: TaskOption,
+    generators: Annotated[Path, typer.Option(help="YAML file that lists the language models.")],
+    output: BankOutput,
+    max_tokens_total: Annotated[
+        int | None, typer.Option(help="Start no call once so many tokens are used.", min=1)
+    ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="Start no call once so many US dollars are spent.", min=0)
+    ] = None,
+    embeddings: EmbeddingsOption = None,
+    size: SizeOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show meta-prompts and plan; call nobody.")
+    ] = False,
+) -> None:
+    """Let language models write prompts; keep the good and distinct ones."""
+    from rich.console import Console
+
+    from paft.bank.generate.generators import Generators
+    from paft.bank.generate.live import LiveCalls, remarks, tally_table
+    from paft.bank.generate.request_log import journal_path
+    from paft.bank.generate.run import dry_run as describe
+    from paft.bank.generate.run import generate
+    from paft.errors import PromptError
+    from paft.task.task import load_task
+
+    wanted, target = Generators.from_yaml(generators), load_task(task)
+    if dry_run:
+        typer.echo(describe(target, wanted))
+        return
+    console = Console()
+    with LiveCalls(console, target, wanted) as live:
+        made = generate(
+            target, wanted, output, reporter=live, max_tokens_total=max_tokens_total, max_cost=max_cost
+        )
+    screened = _screen(made.candidates, target, embeddings, size)
+    console.print(tally_table(made, screened))
+    for remark in remarks(made, screened):
+        typer.echo(remark)
+    for name, why in made.failures.items():
+        typer.echo(f"generator {name} failed: {why}", err=True)
+    if made.stopped:
+        typer.echo(f"stopped: {made.stopped}")
+    if not made.candidates:
+        journal = journal_path(output)
+        raise PromptError(
+            f"no reply holds a template, so {output} is not written: the replies are in {journal}"
+        )
+    _save_screened(screened, output)
+    if not made.complete:
+        typer.echo("the plan is not complete; run the same command again to go on")
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+@bank_app.command("import")
+def bank_import(
+    output: BankOutput,
+    train: Annotated[
+        list[Path] | None,
+        typer.Option(help="Seen prompts: xlsx, csv, txt, jsonl, json, promptsource or NeMo-Skills YAML."),
+    ] = None,
+    test: Annotated[list[Path] | None, typer.Option(help="Unseen prompts.")] = None,
+    validation: Annotated[list[Path] | None, typer.Option(help="Validation prompts.")] = None,
+    format: Annotated[
+        str | None, typer.Option(help="The files' format, if name and content do not tell it.")
+    ] = None,
+    rename: Annotated[list[str] | None, typer.Option(help="Placeholder old=new (repeatable).")] = None,
+) -> None:
+    """Import prompts that others wrote, for instance the paper's spreadsheets."""
+    from paft.bank import Bank, near_duplicates_across, near_warnings
+    from paft.bank.importers import prompts_of, read_candidates
+
+    names = dict(_pair(item, "--rename") for item in rename or [])
+    files = {"train": train or [], "validation": validation or [], "test": test or []}
+    splits: dict[str, tuple[Prompt, ...]] = {}
+    for split, paths in files.items():
+        candidates: list[Candidate] = []
+        for path in paths:
+            read = read_candidates(path, format=format, rename=names)
+            candidates += read.candidates
+            for skipped in read.skipped:
+                typer.echo(f"left out: {skipped.where}: it uses {skipped.reason}")
+        prompts = prompts_of(candidates)
+        if len(prompts) < len(candidates):
+            typer.echo(f"{split}: {len(candidates) - len(prompts)} exact repeats left out")
+        if prompts:
+            splits[split] = tuple(prompts)
+    bank = Bank(splits)
+    near = near_duplicates_across(bank)
+    _save(bank, output)
+    for warning in near_warnings(bank, near):
+        typer.echo(f"note: {warning}; `paft bank split` makes a split without any")
+
+
+@bank_app.command("screen")
+def bank_screen(
+    source: Annotated[Path, typer.Argument(help="Candidates, in any format `import` reads.")],
+    task: TaskOption,
+    output: BankOutput,
+    skip: Annotated[list[str] | None, typer.Option(help="Reason not to look for (repeatable).")] = None,
+    embeddings: EmbeddingsOption = None,
+    size: SizeOption = None,
+) -> None:
+    """Keep the good and distinct prompts; write the others with their reasons."""
+    from paft.bank.importers import read_candidates
+    from paft.task.task import load_task
+
+    read = read_candidates(source)
+    candidates = [(c.template, c.provenance) for c in read.candidates]
+    screened = _screen(candidates, load_task(task), embeddings, size, skip or ())
+    for skipped in read.skipped:
+        typer.echo(f"left out: {skipped.where}: it uses {skipped.reason}")
+    _save_screened(screened, output)
+
+
+@bank_app.command("split")
+def bank_split(
+    sources: Annotated[list[Path], typer.Argument(help="Prompts, in any format `import` reads.")],
+    output: BankOutput,
+    test: Annotated[int | None, typer.Option(help="Number of unseen prompts.", min=1)] = None,
+    ratio: Annotated[str | None, typer.Option(help="Seen to unseen prompts; the paper's is 8:1.")] = None,
+    validation: Annotated[int, typer.Option(help="Number of validation prompts.", min=0)] = 0,
+    hold_out: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Keep all prompts unseen that have generator=NAME, strategy=few-shot ... (repeatable)."
+        ),
+    ] = None,
+    human_to_test: Annotated[bool, typer.Option(help="Keep prompts written by people unseen.")] = False,
+    adversarial: Annotated[
+        int, typer.Option(help="Number of adversarial versions of test prompts; needs --task.", min=0)
+    ] = 0,
+    reword: Annotated[
+        Path | None,
+        typer.Option(help="Generators file: half of the adversarial prompts are reworded by these models."),
+    ] = None,
+    task: MaybeTask = None,
+    seed: SeedOption = 0,
+) -> None:
+    """Split prompts into seen and unseen; near duplicates never straddle."""
+    from paft.bank import import_prompts, split_prompts
+    from paft.bank.split import counts_of, written_by
+
+    if (test is None) == (ratio is None):
+        raise typer.BadParameter("give either --test 50 or --ratio 8:1")
+    if adversarial and task is None:
+        raise typer.BadParameter(
+            "adversarial versions keep a task's labels: give --task", param_hint="--adversarial"
+        )
+    prompts = list({p.id: p for source in sources for p in import_prompts(source)}.values())
+    held = [_pair(item, "--hold-out") for item in hold_out or []]
+    bank = split_prompts(
+        prompts,
+        test=test or counts_of(ratio or "8:1", len(prompts) - validation),
+        validation=validation,
+        seed=seed,
+        hold_out=written_by(held, human=human_to_test) if held or human_to_test else None,
+    )
+    if adversarial and task is not None:
+        bank = _with_adversarial(bank, task, adversarial, seed, reword)
+    _save(bank, output)
+
+
+@bank_app.command("audit")
+def bank_audit(
+    file: Annotated[
+        Path, typer.Argument(help="File of prompts in any format `import` reads, or a folder of them.")
+    ],
+    against: Annotated[Path | None, typer.Option(help="Second file, whose prompts should be unseen.")] = None,
+    task: MaybeTask = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON with every row.")] = False,
+    strict: Annotated[bool, typer.Option(help="Exit with code 1 if there are errors.")] = False,
+) -> None:
+    """Find defects, duplicates and leaks; the file is only read."""
+    from rich.console import Console
+
+    from paft.bank.audit import audit_paths
+    from paft.bank.audit_table import audit_table, worst_rows
+    from paft.task.task import load_task
+
+    audits = audit_paths(file, against, load_task(task) if task is not None else None)
+    if as_json:
+        typer.echo(json.dumps([audit.to_json() for audit in audits], ensure_ascii=False, indent=1))
+    else:
+        console = Console()
+        console.print(audit_table(audits))
+        for line in worst_rows(audits):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+    if strict and any(audit.errors for audit in audits):
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+@bank_app.command("show")
+def bank_show(
+    bank: Annotated[Path, typer.Argument(help="Bank file (JSONL).")],
+    split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
+    grep: Annotated[str | None, typer.Option(help="Only prompts with this text.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(help="Only prompts with this provenance: writer=terse (repeatable).")
+    ] = None,
+    task: MaybeTask = None,
+    data: DataOption = None,
+    example: Annotated[
+        int, typer.Option(help="With --task: the test example to fill in, from 0.", min=0)
+    ] = 0,
+    limit: Annotated[int, typer.Option(help="Prompts at most; 0 for all.", min=0)] = 0,
+) -> None:
+    """Page through prompts; with a task, filled in with a real example."""
+    from rich.console import Console
+
+    from paft.bank import load_bank
+    from paft.bank.split import written_by
+
+    found = load_bank(bank)
+    chosen = [(name, p) for name in ([split] if split else found.splits) for p in found.require(name)]
+    for item in where or []:
+        matches = written_by([_pair(item, "--where")])
+        chosen = [(name, prompt) for name, prompt in chosen if matches(prompt)]
+    chosen = [(name, p) for name, p in chosen if grep is None or grep.casefold() in p.template.casefold()]
+    values = _example_values(task, data, example) if task is not None else None
+    blocks = []
+    for name, prompt in chosen[: limit or None]:
+        told = ", ".join(f"{key} {value}" for key, value in prompt.provenance.items())
+        body = prompt.template if values is None else prompt.render(values)
+        blocks.append(f"--- {prompt.id} ({name}{'; ' + told if told else ''})\n{body}\n")
+    text = "\n".join(blocks) + f"\n{len(blocks)} of {sum(map(len, found.splits.values()))} prompts shown"
+    console = Console()
+    if console.is_terminal and text.count("\n") >= console.height:
+        with console.pager():
+            console.print(text, highlight=False, markup=False, soft_wrap=True)
+    else:
+        typer.echo(text)
+
+
+@bank_app.command("diversity")
+def bank_diversity(
+    bank: Annotated[Path, typer.Argument(help="Bank file (JSONL) with train and test splits.")],
+    output: Annotated[
+        Path, typer.Option(help="Picture (.svg or .png), its figures in .json beside it.", dir_okay=False)
+    ],
+    embeddings: EmbeddingsOption = None,
+    seed: SeedOption = 0,
+) -> None:
+    """Measure how varied the prompts are and how far the unseen are from the seen."""
+    from paft.bank import load_bank
+    from paft.bank.diversity import sentence_embedder
+    from paft.bank.diversity_report import diversity_of, write_diversity
+
+    embed = sentence_embedder(embeddings) if embeddings else None
+    measured = diversity_of(load_bank(bank), embed, embeddings, seed=seed)
+    write_diversity(measured, output)
+    for split, spread in measured["spread"].items():
+        typer.echo(
+            f"{split}: mean distance {spread['mean_distance']:.3f}, "
+            f"to the nearest {spread['nearest_distance']:.3f}"
+        )
+    between = measured["train_test"]
+    typer.echo(
+        f"train against test: MMD² {between['mmd2']:.5f}, 95 % of random splits are below "
+        f"{between['floor_95']:.5f} (p = {between['p_value']:.3f})"
+    )
+    typer.echo(f"{output} and {output.with_suffix('.json')} written")
+
+
+@bank_app.command("export")
+def bank_export(
+    bank: Annotated[Path, typer.Argument(help="Bank file (JSONL).")],
+    output: Annotated[Path, typer.Option(help="File or folder to write.")],
+    format: Annotated[str, typer.Option(help="jsonl, csv, dataset, lm-eval or promptfoo.")],
+    task: MaybeTask = None,
+    data: DataOption = None,
+    split: Annotated[str, typer.Option(help="Split that evaluation tools get.")] = "test",
+    provider: Annotated[
+        str | None, typer.Option(help="promptfoo: the model to ask, for instance openai:gpt-4o.")
+    ] = None,
+) -> None:
+    """Write a bank in a format other tools read."""
+    from paft.bank import load_bank
+    from paft.bank.exporters import export_bank
+    from paft.task.task import load_task
+
+    target = load_task(task, data) if task is not None else None
+    export_bank(load_bank(bank), output, format, task=target, split=split, provider=provider)
+    typer.echo(f"{output} written")
+
+
+def _screen(
+    candidates: Sequence[tuple[str, Any]],
+    task: Task,
+    embeddings: str | None,
+    size: int | None,
+    skip: Sequence[str] = (),
+) -> Screened:
+    from paft.bank.diversity import sentence_embedder
+    from paft.bank.screen import check_reasons, screen, vary
+
+    check_reasons(skip)
+    embed = sentence_embedder(embeddings) if embeddings else None
+    screened = screen(candidates, task, known=task.prompts, skip=skip, embed=embed)
+    return screened if size is None else vary(screened, size, embed)
+
+
+def _save_screened(screened: Screened, output: Path) -> None:
+    """Write kept prompts as an unsplit bank and the rejected ones beside it."""
+    from paft.bank import Bank
+    from paft.errors import PromptError
+
+    rejected = output.with_suffix(".rejected.jsonl")
+    screened.save_rejected(rejected)
+    for reason, count in screened.counts.items():
+        typer.echo(f"rejected, {reason}: {count}")
+    typer.echo(f"{rejected}: {len(screened.rejected)} rejected, each with its reason")
+    if not screened.kept:
+        raise PromptError(f"no candidate was kept, so {output} is not written: {rejected} says why")
+    _save(Bank({"train": screened.kept}), output)
+
+
+def _with_adversarial(bank: Bank, task: str, count: int, seed: int, generators: Path | None) -> Bank:
+    from paft.bank import Bank
+    from paft.bank.adversarial import adversarial_prompts
+    from paft.bank.generate.generators import Generators
+    from paft.bank.generate.reword import reword
+    from paft.task.task import load_task
+
+    target, unseen = load_task(task), bank.require("test")
+    versions: list[Prompt] = []
+    if generators is not None:
+        seen = [*bank.prompts("train"), *bank.prompts("validation")]
+        wanted = count // 2
+        versions = reword(unseen, target, Generators.from_yaml(generators), wanted, known=seen, seed=seed)
+        typer.echo(f"reworded by language models: {len(versions)} of {wanted}; the rest are spoilt by rule")
+    versions += adversarial_prompts(unseen, target, count - len(versions), seed)
+    return Bank({**bank.splits, "adversarial": tuple(versions)})
+
+
+def _save(bank: Bank, output: Path) -> None:
+    bank.save(output)
+    counts = ", ".join(f"{len(prompts)} {split}" for split, prompts in bank.splits.items())
+    typer.echo(f"{output}: {counts} prompts, fingerprint {bank.fingerprint}")
+
+
+def _example_values(task: str, data: str | None, index: int) -> dict[str, str]:
+    from paft.task.task import load_task
+
+    examples = load_task(task, data).examples("test")
+    if index >= len(examples):
+        raise typer.BadParameter(
+            f"the test split has examples 0 to {len(examples) - 1}", param_hint="--example"
+        )
+    return examples[index].values
+
+
+def _pair(item: str, option: str) -> tuple[str, str]:
+    old, equals, new = item.partition("=")
+    if not (old and equals and new):
+        raise typer.BadParameter(f"{item!r}: write name=value", param_hint=option)
+    return old, new

@@ -1,0 +1,176 @@
+"""``paft grid``: methods x seeds x tasks x models x settings from one file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from paft.grid.job import Outcome
+    from paft.grid.plan import Job
+    from paft.grid.run import Checked, Execution
+
+EXIT_FAILED = 1
+
+
+class Executor(str, Enum):
+    """Who runs the cells."""
+
+    local = "local"
+    ray = "ray"
+
+
+def grid(
+    file: Annotated[
+        Path, typer.Argument(help="YAML file with a base, tasks, models, settings.", metavar="GRID")
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list runs and cells, what is finished, and the time left.")
+    ] = False,
+    executor: Annotated[
+        Executor, typer.Option(help="This machine, or a Ray cluster (paft[ray]) with a common file system.")
+    ] = Executor.local,
+    workers: Annotated[int, typer.Option(help="Cells at once.", min=1)] = 1,
+    ray_address: Annotated[
+        str | None, typer.Option(help="A running Ray cluster; without it one is started here.")
+    ] = None,
+    gpus_per_cell: Annotated[
+        float, typer.Option(help="GPUs of a cell on Ray, or a share of one, where there are any.", min=0)
+    ] = 1.0,
+    only: Annotated[
+        str | None, typer.Option(help="Regular expression on RUN/CELL: the cells to run.", metavar="REGEX")
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="Folder that the tasks' relative `data` lies in.")] = None,
+    output: Annotated[str | None, typer.Option(help="Folder for results; a rerun resumes there.")] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run code in the models' folders, to load them.")
+    ] = False,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting of the base: train.epochs=2 (repeatable).")
+    ] = None,
+) -> None:
+    """Run every method, seed, task, model and setting of a grid file, and gather one table."""
+    from rich.console import Console
+
+    from paft.grid.file import load_grid
+    from paft.grid.run import Execution, check_grid
+    from paft.progress import quiet_libraries
+
+    quiet_libraries()
+    console = Console()
+    settings = [*(set_ or []), *(["trust_remote_code=true"] if trust_remote_code else [])]
+    checked = check_grid(load_grid(file, settings, output=output, data=data), file, only)
+    if dry_run:
+        _dry_run(console, checked, workers)
+        return
+    execution = Execution(executor.value, workers, ray_address, gpus_per_cell)
+    if _run(console, checked, execution):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _run(console: Console, checked: Checked, execution: Execution) -> list[str]:
+    """Run a grid and show what came out; return a line for every cell that failed."""
+    from paft.grid.job import finished
+    from paft.grid.run import run_grid
+    from paft.grid.table import failures, terminal_notes, terminal_tables
+    from paft.progress import Live
+
+    todo = [job for job in checked.jobs if not finished(job)]
+    _say(console, f"{checked.name}: {len(checked.runs)} runs, {len(checked.jobs)} cells, "
+         f"{len(checked.jobs) - len(todo)} finished -> {checked.grid.output}")  # fmt: skip
+    if execution.executor == "ray":
+        _say(console, "Ray: all machines must see the same files under the same paths")
+    left = TimeLeft(todo, execution.workers)
+    with Live(console) as live:
+        results = run_grid(checked, execution, live, lambda outcome: _say(console, left.line(outcome)))
+    for table in terminal_tables(results):
+        console.print(table)
+    for line in terminal_notes(results):
+        _say(console, line)
+    output = Path(checked.grid.output)
+    _say(console, f"\nTable: {output / 'table.md'}   page: {output / 'report.html'}   "
+         f"figures: {output / 'results.json'}")  # fmt: skip
+    failed = failures(results)
+    if failed:
+        _say(console, f"{len(failed)} cells failed; the same command tries them again:")
+    for line in failed:
+        _say(console, f"  {line}")
+    return failed
+
+
+class TimeLeft:
+    """Tells of every cell that ends, and how long the others may take: as long as their method's so far.
+
+    Args:
+        jobs: Cells to be run.
+        workers: Cells at once.
+    """
+
+    def __init__(self, jobs: Sequence[Job], workers: int) -> None:
+        self._count, self._workers = len(jobs), workers
+        self._left = {job.name: job.cell.method for job in jobs}
+        self._taken: dict[str, list[float]] = {}
+
+    def line(self, outcome: Outcome) -> str:
+        """Return the line of a cell that ended."""
+        self._taken.setdefault(outcome.job.cell.method, []).append(outcome.seconds)
+        del self._left[outcome.job.name]
+        told = f"failed: {outcome.error}" if outcome.error else outcome.told
+        left = f"; about {_duration(self.seconds)} left" if self._left else ""
+        return f"[{self._count - len(self._left)}/{self._count}] {outcome.job.name}: {told}{left}"
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that the cells left may take, once one has ended; a new method counts as all others."""
+        known = [seconds for taken in self._taken.values() for seconds in taken]
+        like = [self._taken.get(method, known) for method in self._left.values()]
+        each = [sum(seconds) / len(seconds) for seconds in like]
+        return sum(each) / min(self._workers, max(1, len(each)))
+
+
+def _dry_run(console: Console, checked: Checked, workers: int) -> None:
+    """List what there is to do."""
+    from paft.grid.estimate import estimate_grid
+    from paft.grid.job import error_file, finished, recorded_error
+
+    estimate = estimate_grid(checked.jobs, checked.inputs, workers)
+    run = None
+    for job in checked.jobs:
+        if job.run.name != run:
+            run = job.run.name
+            _say(console, run)
+        if finished(job):
+            state = "finished"
+        elif error_file(job).exists():
+            state = f"failed before ({recorded_error(job)}), about {_duration(estimate.seconds[job.name])}"
+        else:
+            state = f"about {_duration(estimate.seconds[job.name])}"
+        _say(console, f"  {job.cell.name:<20} {state}")
+    total = sum(estimate.seconds.values())
+    done = len(checked.jobs) - len(estimate.seconds)
+    _say(
+        console,
+        f"{len(checked.runs)} runs, {len(checked.jobs)} cells, {done} finished: nothing was run or written",
+    )
+    if estimate.seconds:
+        at_once = (
+            f" ({_duration(total / workers)} with {workers} workers at the same pace)" if workers > 1 else ""
+        )
+        _say(console, f"time left: about {_duration(total)}{at_once}, which rests on")
+        for source, count in estimate.rests_on.items():
+            _say(console, f"  {source}: {count} cells")
+
+
+def _duration(seconds: float) -> str:
+    return str(timedelta(seconds=max(1, round(seconds))))
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,148 @@
+"""``paft show``: the prompt of every step and the tokens of training sequences, before any training."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from paft.config import RunConfig
+    from paft.experiment.inputs import Inputs
+    from paft.prompt import Prompt
+
+show_app = typer.Typer(help="See, before any training, what it will see.", no_args_is_help=True)
+
+ConfigArgument = Annotated[
+    Path | None, typer.Argument(help="YAML file; without one the built-in task's.", metavar="CONFIG")
+]
+TaskOption = Annotated[str | None, typer.Option(help="Task file or built-in name.")]
+DataOption = Annotated[str | None, typer.Option(help="Folder of the task's data files.")]
+BankOption = Annotated[str | None, typer.Option(help="Bank of prompts (JSONL).")]
+ModelOption = Annotated[str | None, typer.Option(help="Model folder, Hub id, or 'tiny'.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="Any other setting: train.epochs=2 (repeatable).")
+]
+
+
+@show_app.command("schedule")
+def show_schedule(
+    config: ConfigArgument = None,
+    task: TaskOption = None,
+    data: DataOption = None,
+    bank: BankOption = None,
+    model: ModelOption = None,
+    method: Annotated[str, typer.Option(help="The method whose prompts are shown.")] = "paft",
+    seed: Annotated[
+        int | None, typer.Option(help="Training seed; the configuration's first by default.", min=0)
+    ] = None,
+    limit: Annotated[int, typer.Option(help="Rows of a table at most; 0 for all.", min=0)] = 30,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    set_: SetOption = None,
+) -> None:
+    """Show which prompt every optimiser step uses, and how often each prompt is used."""
+    from rich.console import Console
+
+    from paft.errors import ConfigError
+    from paft.experiment.inputs import load_inputs
+    from paft.experiment.methods import METHODS
+    from paft.schema import nearest
+    from paft.train.schedule import make_schedule
+    from paft.train.show import outline
+    from paft.train.show_text import print_schedule, schedule_figures
+
+    trained = [name for name, known in METHODS.items() if known.schedule is not None]
+    if method not in trained:
+        raise ConfigError(f"--method {method!r} is no method that trains{nearest(method, trained)}")
+    settings = _load(config, set_, task=task, data=data, bank=bank, model=model)
+    inputs = load_inputs(settings, methods=[method])
+    train = METHODS[method].settings(settings.train)
+    seed = settings.seeds[0] if seed is None else seed
+    inputs = inputs.for_seed(seed)
+    prompts = inputs.training_prompts(METHODS[method], train, seed=seed)
+    schedule = make_schedule(train, prompts, seed=seed, examples=len(inputs.train))
+    steps = -(-len(inputs.train) // train.batch_size)
+    found = outline(schedule, epochs=train.epochs, steps=steps, examples=len(inputs.train))
+    if as_json:
+        head: dict[str, Any] = {"task": inputs.task.name, "bank_fingerprint": inputs.bank.fingerprint}
+        head |= {"method": method, "seed": seed}
+        figures = schedule_figures(found, prompts, train, steps)
+        typer.echo(json.dumps(head | figures, indent=1, ensure_ascii=False))
+        return
+    console = Console()
+    title = f"{inputs.task.name}: {method}, seed {seed}, {len(inputs.train)} training examples"
+    console.print(title, highlight=False, markup=False, soft_wrap=True)
+    print_schedule(console, found, prompts, train, steps, limit)
+
+
+@show_app.command("tokens")
+def show_tokens(
+    config: ConfigArgument = None,
+    task: TaskOption = None,
+    data: DataOption = None,
+    bank: BankOption = None,
+    model: ModelOption = None,
+    trust_remote_code: Annotated[
+        bool | None, typer.Option("--trust-remote-code", help="Run code in the model's folder, to load it.")
+    ] = None,
+    chat: Annotated[
+        bool | None, typer.Option("--chat/--no-chat", help="Ask in turns of the model's own chat template.")
+    ] = None,
+    system: Annotated[str | None, typer.Option(help="Text of a system turn; needs --chat.")] = None,
+    examples: Annotated[int, typer.Option(help="Training examples to show.", min=1)] = 3,
+    prompt: Annotated[
+        str | None,
+        typer.Option(help="Id of the prompt; by default the user's own, then those of the bank in turn."),
+    ] = None,
+    set_: SetOption = None,
+) -> None:
+    """Show training examples token by token: which are trained, which only read. Loads no weights."""
+    from rich.console import Console
+
+    from paft.experiment.inputs import load_inputs
+    from paft.model.load import load_encoder
+    from paft.train.show_text import legend, print_tokens
+
+    settings = _load(
+        config, set_, task=task, data=data, bank=bank, model=model,
+        **{"chat.enabled": chat, "chat.system": system, "trust_remote_code": trust_remote_code},
+    )  # fmt: skip
+    inputs = load_inputs(settings, methods=())
+    chosen = _prompts(inputs, prompt)
+    encoder = load_encoder(
+        settings.model, settings.train.max_length, settings.chat, trust_remote_code=settings.trust_remote_code
+    )
+    console = Console()
+    plain = console.no_color or not (console.is_terminal and console.color_system)
+    told = f"model {settings.model}, chat {'on' if settings.chat.enabled else 'off'}, "
+    told += f"at most {encoder.max_length} tokens"
+    console.print(told, highlight=False, markup=False, soft_wrap=True)
+    console.print(legend(plain), soft_wrap=True)
+    for at, example in enumerate(inputs.train[:examples]):
+        print_tokens(console, encoder, example, chosen[at % len(chosen)], plain)
+
+
+def _load(config: Path | None, set_: list[str] | None, **given: Any) -> RunConfig:
+    from paft.config import load_config, parse_overrides
+
+    overrides = parse_overrides(set_ or [])
+    return load_config(config, overrides | {key: value for key, value in given.items() if value is not None})
+
+
+def _prompts(inputs: Inputs, wanted: str | None) -> list[Prompt]:
+    """Return the prompts to show examples under, in turn."""
+    from paft.errors import PromptError
+    from paft.schema import nearest
+
+    own = inputs.task.prompts
+    if wanted is None:
+        return [own[0], *(each for each in inputs.bank.require("train") if each.id != own[0].id)]
+    known = [*own, *(each for prompts in inputs.bank.splits.values() for each in prompts)]
+    found = [each for each in known if each.id == wanted]
+    if not found:
+        close = nearest(wanted, [each.id for each in known])
+        hint = close if close.startswith(";") else "; `paft bank show` lists the ids"
+        raise PromptError(f"--prompt {wanted!r} is neither in the bank nor the task's own{hint}")
+    return found[:1]

@@ -1,7 +1,0 @@
-"""What people read: a terminal table, a sentence on who wins, one HTML page."""
-
-from paft.evaluate.report.html import write_report
-from paft.evaluate.report.table import method_rows, results_table
-from paft.evaluate.report.verdict import read_verdict
-
-__all__ = ["method_rows", "read_verdict", "results_table", "write_report"]

@@ -1,0 +1,1 @@
+"""How a cell is scored: likelihood, generation, a server, vLLM."""

@@ -1,0 +1,187 @@
+"""Plain greedy generation for answers that are not one of listed options.
+
+The likeliest token is taken, step by step, in every backend. What a checkpoint's
+``generation_config.json`` asks for (sampling, beams, repetition penalty, forced or suppressed tokens,
+lengths ...) is left out, since another backend would not do it; only the tokens that end a sequence
+by it end an answer too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from paft.evaluate.log import Ledger, run_batches
+from paft.evaluate.scoring.finite import FiniteLogits
+from paft.files import fingerprint
+from paft.model.encode import Encoder
+from paft.task.replies.thoughts import is_mark, marked_pieces
+from paft.train.batches import left_pad
+
+if TYPE_CHECKING:
+    from transformers import GenerationConfig, PreTrainedModel
+
+Tokens = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What followed a context.
+
+    Attributes:
+        text: Decoded text, special tokens left out but for those that mark thoughts.
+        tokens: Tokens generated, the end of turn or sequence included.
+        cut: Whether it ended at the limit of tokens, not by itself.
+        withheld: Whether a server's filter or the model's refusal stands in the answer's place.
+        sampled: Whether it could not be had greedily, from a server's model that takes no temperature.
+    """
+
+    text: str
+    tokens: int
+    cut: bool = False
+    withheld: bool = False
+    sampled: bool = False
+
+    @property
+    def row(self) -> list[Any]:
+        """What a ledger keeps; ``Generated(*row)`` is the same again."""
+        return [self.text, self.tokens, self.cut]
+
+
+@torch.inference_mode()
+def generate_answers(
+    model: PreTrainedModel,
+    contexts: Sequence[Tokens],
+    encoder: Encoder,
+    *,
+    max_tokens: int,
+    batch_tokens: int = 4096,
+    on_cells: Callable[[int], None] | None = None,
+    ledger: Ledger | None = None,
+) -> list[Generated]:
+    """Generate greedily until end of turn or sequence or ``max_tokens``; identical contexts only once.
+
+    Args:
+        model: A causal language model in evaluation mode.
+        contexts: Token ids of rendered prompts.
+        encoder: Gives padding, end of sequence and decoding.
+        max_tokens: New tokens at most.
+        batch_tokens: Tokens (padding and new ones counted) per batch at most.
+        on_cells: Called with the number of contexts just finished.
+        ledger: Keeps what is finished; see :mod:`paft.evaluate.log`.
+    """
+    places: dict[Tokens, list[int]] = {}
+    for i, context in enumerate(contexts):
+        places.setdefault(context, []).append(i)
+    ordered = sorted(places, key=len, reverse=True)
+    stops = ends(encoder, getattr(model, "generation_config", None))
+    batches: list[list[Tokens]] = []
+    start = 0
+    while start < len(ordered):
+        size = max(1, batch_tokens // (len(ordered[start]) + max_tokens))
+        batches.append(ordered[start : start + size])
+        start += size
+
+    def tell(number: int) -> None:
+        if on_cells:
+            on_cells(sum(len(places[context]) for context in batches[number]))
+
+    found = run_batches(
+        batches,
+        lambda batch: [made.row for made in _generate(model, batch, encoder, stops, max_tokens)],
+        plan=lambda: fingerprint(["greedy", stops, max_tokens, batches]),
+        ledger=ledger,
+        on_batch=tell,
+    )
+    results: list[Generated] = [Generated("", 0)] * len(contexts)
+    for batch, answers in zip(batches, found, strict=True):
+        for context, answer in zip(batch, answers, strict=True):
+            for i in places[context]:
+                results[i] = Generated(*answer)
+    return results
+
+
+def ends(encoder: Encoder, settings: GenerationConfig | None) -> list[int]:
+    """Return the tokens that end an answer.
+
+    Args:
+        encoder: Knows those of end of turn and of sequence.
+        settings: The checkpoint's, which may name more, if it has any.
+    """
+    # Settings that Transformers made up from config.json hold defaults that nobody chose.
+    given = settings is not None and not getattr(settings, "_from_model_config", False)
+    named = settings.eos_token_id if given and settings is not None else None
+    more = [] if named is None else [named] if isinstance(named, int) else named
+    return list(dict.fromkeys([*encoder.stops, *map(int, more)]))
+
+
+def _generate(
+    model: PreTrainedModel,
+    contexts: Sequence[Tokens],
+    encoder: Encoder,
+    stops: Sequence[int],
+    max_tokens: int,
+) -> list[Generated]:
+    inputs = left_pad(contexts, encoder.pad)
+    width = inputs["input_ids"].shape[1]
+    watch = FiniteLogits()
+    with _plainly(model) as generator:
+        out = generator.generate(
+            input_ids=inputs["input_ids"].to(model.device),
+            attention_mask=inputs["attention_mask"].to(model.device),
+            max_new_tokens=max_tokens,
+            do_sample=False,
+            pad_token_id=encoder.pad,
+            eos_token_id=list(stops),
+            logits_processor=[watch],
+        )
+    watch.check(str(model.config._name_or_path))
+    return [read_generated(row, encoder, stops) for row in out[:, width:].tolist()]
+
+
+@contextmanager
+def _plainly(model: PreTrainedModel) -> Iterator[Any]:
+    """Lend a model without its checkpoint's generation settings.
+
+    ``generate`` would take from there whatever it is not told, also beside settings that are given.
+    """
+    from transformers import GenerationConfig
+
+    lent: Any = model
+    owner = lent.get_base_model() if hasattr(lent, "get_base_model") else lent
+    kept = owner.generation_config
+    owner.generation_config = GenerationConfig.from_dict({})
+    try:
+        yield lent
+    finally:
+        owner.generation_config = kept
+
+
+def read_generated(row: list[int], encoder: Encoder, stops: Sequence[int]) -> Generated:
+    """Decode generated tokens up to the first that ends an answer; what follows is padding.
+
+    Args:
+        row: The tokens.
+        encoder: Decodes.
+        stops: Tokens that end an answer; where none is there, it was cut.
+    """
+    stop = next((at for at, token in enumerate(row) if token in stops), None)
+    # Not every tokenizer calls its end of turn special, so it is left out here. Marks of thoughts may
+    # be special: without them nobody could tell a thought from the answer.
+    marks = {token: name for token, name in _special(encoder).items() if is_mark(name)}
+    # Cleaning up would make "== ' '" of a program "=='", and "a , b" of a string "a, b".
+    plain = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
+    text = "".join(
+        piece if isinstance(piece, str) else str(encoder.tokenizer.decode(piece, **plain))
+        for piece in marked_pieces(row[:stop], marks)
+    )
+    return Generated(text, len(row) if stop is None else stop + 1, cut=stop is None)
+
+
+def _special(encoder: Encoder) -> dict[int, str]:
+    tokenizer = encoder.tokenizer
+    return dict(zip(tokenizer.all_special_ids, tokenizer.all_special_tokens, strict=True))

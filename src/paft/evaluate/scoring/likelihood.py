@@ -1,0 +1,275 @@
+"""Forward passes that give the log-probability of every option of a batch of requests.
+
+Three ways, each with the same result up to rounding:
+
+======  ======================================================================================
+tree    a context is run once with a key-value cache; then one more pass runs all inner nodes of
+        its option tree behind it, each seeing the context and its own ancestors only
+rows    every option is a sequence of its own behind its context, padded on the left
+single  the same without any padding: the slow way that every model can go
+======  ======================================================================================
+
+Not every model can take the faster ways: some ignore positions or masks they are given, or have a
+window of attention. :func:`find_way` compares them on two requests and takes the first that agrees
+with ``single``.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Sequence
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from paft.evaluate.scoring.batch_plan import Options, Request
+from paft.evaluate.scoring.finite import check_scores
+from paft.evaluate.scoring.option_tree import OptionTree, Tokens
+from paft.train.batches import left_pad
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+class Way(Enum):
+    """How requests are scored; see the module's docstring."""
+
+    TREE = "tree"
+    ROWS = "rows"
+    SINGLE = "single"
+
+
+# Nats by which an option's token may differ between two ways: rounding, and far below any mistake.
+TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-4}
+ROUGH = 0.25  # in half precision
+
+
+class Scorer:
+    """Scores batches on one model; remembers option trees and the last shared beginning.
+
+    Args:
+        model: A causal language model in evaluation mode.
+        pad: Token id for padding.
+
+    Attributes:
+        accepted: Names of the inputs its forward pass takes.
+    """
+
+    def __init__(self, model: PreTrainedModel, pad: int) -> None:
+        self.model: Any = model
+        self.pad = pad
+        self._trees: dict[Options, OptionTree] = {}
+        self._beginning: tuple[Tokens, Any] = ((), None)
+        base: Any = self.model
+        if hasattr(base, "get_base_model"):  # an adapter's own signature takes anything
+            base = base.get_base_model()
+        self.accepted = set(inspect.signature(base.forward).parameters)
+
+    def tree(self, options: Options) -> OptionTree:
+        """The options' tree."""
+        if options not in self._trees:
+            self._trees[options] = OptionTree.build(options)
+        return self._trees[options]
+
+    def nodes(self, options: Options) -> int:
+        """Number of inner nodes of the options' tree."""
+        return len(self.tree(options).tokens)
+
+    def score(self, way: Way, requests: Sequence[Request], prefix: Tokens = ()) -> list[list[float]]:
+        """Return the log-probability of each option of each request, in nats, summed over tokens.
+
+        Args:
+            way: How.
+            requests: A batch.
+            prefix: Tokens that all contexts begin with, to be run once; for ``Way.TREE`` only.
+        """
+        if way is Way.TREE:
+            return self._score_tree(requests, prefix)
+        pairs = [(request.context, option) for request in requests for option in request.options]
+        step = 1 if way is Way.SINGLE else len(pairs)
+        values = [
+            value for at in range(0, len(pairs), step) for value in self._score_rows(pairs[at : at + step])
+        ]
+        found = iter(values)
+        return [[next(found) for _ in request.options] for request in requests]
+
+    def _score_tree(self, requests: Sequence[Request], prefix: Tokens) -> list[list[float]]:
+        trees = [self.tree(request.options) for request in requests]
+        inputs = self._inputs([request.context[len(prefix) :] for request in requests], len(prefix))
+        inner = any(tree.tokens for tree in trees)
+        cache = self._cache(prefix, len(requests))
+        first = self._forward(inputs, keep=1, past_key_values=cache, use_cache=inner or cache is not None)
+        logits = [first.logits[:, -1:]]
+        if inner:
+            logits.append(self._node_logits(inputs, trees, first.past_key_values))
+        picks = [
+            (row, node + 1, token, option)
+            for row, tree in enumerate(trees)
+            for option, path in enumerate(tree.paths)
+            for node, token in path
+        ]
+        rows, nodes, tokens, options = torch.tensor(picks).T
+        values = _log_probabilities(logits, rows, nodes, tokens)
+        sums = torch.zeros(len(trees), max(len(tree.paths) for tree in trees), dtype=torch.float64)
+        sums.index_put_((rows, options), values, accumulate=True)
+        return [sums[row, : len(tree.paths)].tolist() for row, tree in enumerate(trees)]
+
+    def _node_logits(
+        self, inputs: dict[str, torch.Tensor], trees: Sequence[OptionTree], cache: Any
+    ) -> torch.Tensor:
+        """Run all inner nodes behind cached contexts; returns logits (B, N, V)."""
+        width = max(len(tree.tokens) for tree in trees)
+        nodes = torch.full((len(trees), width), self.pad)
+        depths = torch.zeros_like(nodes)
+        own = torch.eye(width, dtype=torch.bool).repeat(len(trees), 1, 1)
+        for row, tree in enumerate(trees):
+            count = len(tree.tokens)
+            nodes[row, :count] = torch.tensor(tree.tokens)
+            depths[row, :count] = torch.tensor(tree.depths)
+            own[row, :count, :count] = tree.visible
+        device, dtype = self.model.device, self.model.dtype
+        context = inputs["attention_mask"].bool()[:, None, :].expand(-1, width, -1)
+        hidden = ~torch.cat([context, own.to(device)], dim=2)[:, None]
+        mask = torch.zeros(hidden.shape, dtype=dtype, device=device)
+        mask = mask.masked_fill(hidden, torch.finfo(dtype).min)
+        after = inputs["attention_mask"].sum(dim=1, keepdim=True)
+        out = self.model(
+            input_ids=nodes.to(device), attention_mask=mask, position_ids=after + depths.to(device),
+            past_key_values=cache, use_cache=True,
+        )  # fmt: skip
+        logits: torch.Tensor = out.logits
+        return logits
+
+    def _score_rows(self, pairs: Sequence[tuple[Tokens, Tokens]]) -> list[float]:
+        # The last token predicts nothing that is asked for.
+        inputs = self._inputs([(*context, *option[:-1]) for context, option in pairs])
+        longest = max(len(option) for _, option in pairs)
+        logits = self._forward(inputs, keep=longest, use_cache=False).logits[:, -longest:]
+        picks = [
+            (row, longest - len(option) + place, token)
+            for row, (_, option) in enumerate(pairs)
+            for place, token in enumerate(option)
+        ]
+        rows, places, tokens = torch.tensor(picks).T
+        values = _log_probabilities([logits], rows, places, tokens)
+        sums = torch.zeros(len(pairs), dtype=torch.float64).index_add_(0, rows, values)
+        return list(sums.tolist())
+
+    def _inputs(self, rows: Sequence[Tokens], before: int = 0) -> dict[str, torch.Tensor]:
+        """Pad rows on the left; ``before`` cached tokens stand in front of each."""
+        inputs = left_pad(rows, self.pad)
+        seen = torch.ones(len(rows), before, dtype=torch.long)
+        inputs["attention_mask"] = torch.cat([seen, inputs["attention_mask"]], dim=1)
+        inputs["position_ids"] = inputs["position_ids"] + before
+        return {name: tensor.to(self.model.device) for name, tensor in inputs.items()}
+
+    def _forward(self, inputs: dict[str, torch.Tensor], keep: int, **options: Any) -> Any:
+        known: dict[str, Any] = {name: value for name, value in inputs.items() if name in self.accepted}
+        if "logits_to_keep" in self.accepted:
+            known["logits_to_keep"] = keep
+        return self.model(**known, **options)
+
+    def _cache(self, prefix: Tokens, rows: int) -> Any:
+        """Return keys and values of a shared beginning, once for each row; None for no beginning."""
+        if not prefix:
+            return None
+        if self._beginning[0] != prefix:
+            out = self._forward(self._inputs([prefix]), keep=1, use_cache=True)
+            self._beginning = (prefix, out.past_key_values)
+        cache = copy.deepcopy(self._beginning[1])
+        cache.batch_repeat_interleave(rows)
+        return cache
+
+
+def _log_probabilities(
+    logits: Sequence[torch.Tensor], rows: torch.Tensor, places: torch.Tensor, tokens: torch.Tensor
+) -> torch.Tensor:
+    """Return float64 log-probabilities of single tokens, on the CPU.
+
+    Args:
+        logits: (B, L_i, V) each, side by side: place ``L_1`` is the first of the second. Never
+            joined, nor normalised as a whole: with a large vocabulary each copy counts.
+        rows: Row of each pick (K).
+        places: Its place (K).
+        tokens: Its token (K).
+    """
+    values = torch.empty(len(rows), dtype=torch.float64)
+    start = 0
+    for part in logits:
+        stop = start + part.shape[1]
+        here = ((places >= start) & (places < stop)).nonzero()[:, 0]
+        at = (rows[here].to(part.device), (places[here] - start).to(part.device))
+        part = part.float()
+        total = torch.logsumexp(part, dim=-1)
+        picked = part[(*at, tokens[here].to(part.device))] - total[at]
+        # One infinite logit leaves the others impossible: that is no distribution either.
+        picked = picked.masked_fill(~total[at].isfinite(), torch.nan)
+        values[here] = picked.double().cpu()
+        start = stop
+    return values
+
+
+def find_way(scorer: Scorer, requests: Sequence[Request]) -> tuple[Way, bool]:
+    """Return the fastest way that is right on this model, and whether beginnings may be shared.
+
+    Args:
+        scorer: The scorer.
+        requests: What will be scored, at least one; the two shortest of different length are tried
+            with two of their options.
+
+    Raises:
+        NotFiniteError: If even the slow way gives no numbers.
+    """
+    probe = _probe(scorer, requests)
+    for way in [Way.TREE, Way.ROWS] if takes_tree_mask(scorer, requests) else [Way.ROWS]:
+        if _agrees(scorer, way, probe):
+            return way, way is Way.TREE and _shares(scorer, probe[-1])
+    return Way.SINGLE, False
+
+
+def takes_tree_mask(scorer: Scorer, requests: Sequence[Request]) -> bool:
+    """Whether the model takes positions and a four-dimensional mask, and no window cuts a request."""
+    config = scorer.model.config.get_text_config()
+    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+    windows = [getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size")]
+    narrowest = min((window for window in windows if window), default=None)
+    longest = max(len(request.context) + scorer.nodes(request.options) for request in requests)
+    return (
+        "position_ids" in scorer.accepted
+        and kinds <= {"full_attention", "sliding_attention", "chunked_attention"}
+        and (narrowest is None or longest < narrowest)
+        and config._attn_implementation in {"sdpa", "eager"}
+    )
+
+
+def _probe(scorer: Scorer, requests: Sequence[Request]) -> list[Request]:
+    """Return the shortest request and the shortest one with a longer context, if there is one."""
+    ordered = sorted(requests, key=lambda request: (len(request.context), scorer.nodes(request.options)))
+    shortest = len(ordered[0].context)
+    chosen = ordered[:1] + [request for request in ordered if len(request.context) > shortest][:1]
+    return [Request(request.context, tuple(sorted(request.options, key=len)[-2:])) for request in chosen]
+
+
+def _shares(scorer: Scorer, request: Request) -> bool:
+    """Whether two contexts come out right behind the keys and values of their beginning."""
+    if len(request.context) < 3:
+        return False
+    shorter = Request(request.context[:-1], request.options)
+    return _agrees(scorer, Way.TREE, [request, shorter], request.context[: len(request.context) // 2])
+
+
+def _agrees(scorer: Scorer, way: Way, probe: Sequence[Request], prefix: Tokens = ()) -> bool:
+    expected = scorer.score(Way.SINGLE, probe)
+    check_scores(expected, str(scorer.model.config._name_or_path))
+    try:
+        found = scorer.score(way, probe, prefix)
+    except (AttributeError, TypeError, ValueError, RuntimeError):
+        return False  # a model without a cache, or with inputs of its own
+    tolerance = TOLERANCE.get(scorer.model.dtype, ROUGH)
+    return all(
+        abs(a - b) <= tolerance * len(option)
+        for request, one, other in zip(probe, found, expected, strict=True)
+        for option, a, b in zip(request.options, one, other, strict=True)
+    )

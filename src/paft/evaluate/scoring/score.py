@@ -1,0 +1,112 @@
+"""Log-probability of every option of every request, on one loaded model.
+
+Identical requests are scored once, batches are planned over the whole matrix
+(:mod:`paft.evaluate.scoring.batch_plan`), contexts and common beginnings of options are run once
+(:mod:`paft.evaluate.scoring.likelihood`), and logits exist only where an option's token is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from paft.evaluate.log import Ledger, run_batches
+from paft.evaluate.scoring.batch_plan import Limits, Plan, Request, plan_batches
+from paft.evaluate.scoring.finite import check_scores
+from paft.evaluate.scoring.likelihood import Scorer, Way, find_way
+from paft.files import fingerprint
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+OnCells = Callable[[int], None]  # called with the number of requests just finished
+# Logits in memory at once, in float32: 128 MB on a CPU, 1 GB on an accelerator.
+LOGITS_CPU, LOGITS_ACCELERATOR = 32_000_000, 256_000_000
+
+# Nats by which rounding may move an option: sums come out differently in batches of other sizes and
+# on other devices. Predictions of options further apart do not depend on either.
+EPSILON, EPSILON_HALF = 1e-4, 0.25
+
+
+def rounding(dtype: torch.dtype) -> float:
+    """Return the nats within which two options count as equally likely."""
+    return EPSILON if dtype in (torch.float32, torch.float64) else EPSILON_HALF
+
+
+@torch.inference_mode()
+def score_options(
+    model: PreTrainedModel,
+    requests: Sequence[Request],
+    *,
+    pad: int,
+    batch_tokens: int = 4096,
+    on_cells: OnCells | None = None,
+    ledger: Ledger | None = None,
+) -> list[np.ndarray]:
+    """Return the log-probability of every option of every request.
+
+    Args:
+        model: A causal language model in evaluation mode.
+        requests: What to score.
+        pad: Token id for padding.
+        batch_tokens: Tokens (padding counted) per forward pass at most, but at least one request.
+        on_cells: Called as requests finish.
+        ledger: Keeps what is finished; see :mod:`paft.evaluate.log`.
+
+    Returns:
+        For each request, in order, float64 of shape (options,), in nats, summed over tokens.
+
+    Raises:
+        NotFiniteError: If log-probabilities come out that are no numbers.
+    """
+    places: dict[Request, list[int]] = {}
+    for i, request in enumerate(requests):
+        places.setdefault(request, []).append(i)
+    if not places:
+        return []
+    scorer = Scorer(model, pad)
+    way, plan = _plan(scorer, list(places), batch_tokens)
+
+    name = str(scorer.model.config._name_or_path)
+
+    def compute(batch: Sequence[Request]) -> list[list[float]]:
+        found = scorer.score(way, batch, batch[0].prefix if plan.sharing else ())
+        check_scores(found, name)
+        return found
+
+    def tell(number: int) -> None:
+        if on_cells:
+            on_cells(sum(len(places[request]) for request in plan.batches[number]))
+
+    def identity() -> str:
+        batches = [[[request.context, request.options] for request in batch] for batch in plan.batches]
+        return fingerprint([way.value, plan.sharing, batches])
+
+    results = run_batches(plan.batches, compute, plan=identity, ledger=ledger, on_batch=tell)
+    scores: list[np.ndarray] = [np.empty(0)] * len(requests)
+    for batch, values in zip(plan.batches, results, strict=True):
+        check_scores(values, name)  # a file of finished work may be a former version's
+        for request, row in zip(batch, values, strict=True):
+            for i in places[request]:
+                scores[i] = np.array(row)
+    return scores
+
+
+def _plan(scorer: Scorer, requests: Sequence[Request], batch_tokens: int) -> tuple[Way, Plan]:
+    """Return the way to score requests and their batches."""
+    way, may_share = find_way(scorer, requests)
+    config = scorer.model.config.get_text_config()
+    logits = LOGITS_CPU if scorer.model.device.type == "cpu" else LOGITS_ACCELERATOR
+    limits = Limits(batch_tokens, logits, config.vocab_size)
+
+    def behind(request: Request) -> int:
+        if way is Way.TREE:
+            return scorer.nodes(request.options)
+        # Every option is a sequence of its own, as long as the longest of them.
+        longest = max(map(len, request.options)) - 1
+        return len(request.options) * (len(request.context) + longest) - len(request.context)
+
+    return way, plan_batches(requests, behind, limits, may_share=may_share)

@@ -1,0 +1,303 @@
+"""A model run by vLLM, judged as the Hugging Face path judges it (:mod:`paft.evaluate.matrix`).
+
+Both give the engine token ids of the one encoder, so no text is tokenised twice. Open answers are
+generated greedily and end where the Hugging Face path ends them. An option's log-probability is the
+sum over its tokens of the ``prompt_logprobs`` of context + option.
+
+vLLM never reads its prefix cache for requests with ``prompt_logprobs``, so every option computes
+its context anew: tasks with many options per example are better served by the Hugging Face path,
+which computes a context once (:mod:`paft.evaluate.scoring.score`). The engine does the batching; only the
+ledger sees batches, of ``LEDGER_SEQUENCES`` sequences.
+
+Written for vLLM 0.10 and newer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from paft.config import Chat
+from paft.errors import ModelError
+from paft.evaluate.log import Ledger, Results, run_batches
+from paft.evaluate.scoring.batch_plan import Request
+from paft.evaluate.scoring.finite import check_scores
+from paft.evaluate.scoring.generation import Generated, ends, read_generated
+from paft.evaluate.scoring.option_tree import Tokens
+from paft.files import fingerprint
+from paft.model.adapter import check_base, check_before_loading
+from paft.model.chat import make_encoder
+from paft.model.encode import Encoder
+from paft.model.files import read_config, read_tokenizer
+from paft.model.gguf import find_gguf
+from paft.model.load import PLAIN, resolve_model
+from paft.model.weights import check_files_finite
+from paft.shape import read_record
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import GenerationConfig, PreTrainedTokenizerBase
+
+LEDGER_SEQUENCES = 2048  # a kill loses one batch; the engine wants hundreds of sequences at once
+LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # what vLLM can be built for
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class VllmModel:
+    """A model inside a vLLM engine.
+
+    Attributes:
+        name: What the user called it.
+        engine: A ``vllm.LLM``.
+        tokenizer: Its tokenizer.
+        max_length: Tokens of prompt and answer together at most.
+        chat: Whether it is asked in turns of its chat template.
+        lora: A ``vllm.lora.request.LoRARequest`` for every prompt, if any.
+        generation: The checkpoint's generation settings, if it has any, for the tokens that end an answer.
+    """
+
+    name: str
+    engine: Any
+    tokenizer: PreTrainedTokenizerBase
+    max_length: int
+    chat: Chat = PLAIN
+    lora: Any = None
+    generation: GenerationConfig | None = None
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the weights, as :func:`load_vllm` asks for."""
+        import torch
+
+        return torch.bfloat16
+
+    def encoder(self, max_length: int) -> Encoder:
+        """The encoder for this model, at most as long as the engine was built for."""
+        return make_encoder(self.tokenizer, min(max_length, self.max_length), self.chat)
+
+    def score_options(
+        self,
+        requests: Sequence[Request],
+        *,
+        on_cells: Callable[[int], None] | None = None,
+        ledger: Ledger | None = None,
+    ) -> list[np.ndarray]:
+        """Return the log-probability of every option of every request.
+
+        Args:
+            requests: What to score.
+            on_cells: Called with the number of requests just finished.
+            ledger: Keeps what is finished.
+
+        Returns:
+            For each request, in order, float64 of shape (options,), in nats, summed over tokens.
+        """
+        found = _run_unique(requests, lambda r: len(r.options), self._score, "options", on_cells, ledger)
+        check_scores(found, self.name)  # a file of finished work may be a former version's
+        return [np.array(values) for values in found]
+
+    def generate_answers(
+        self,
+        contexts: Sequence[Tokens],
+        encoder: Encoder,
+        *,
+        max_tokens: int,
+        on_cells: Callable[[int], None] | None = None,
+        ledger: Ledger | None = None,
+    ) -> list[Generated]:
+        """Generate greedily until an end token or ``max_tokens``; identical contexts only once.
+
+        Args:
+            contexts: Token ids of rendered prompts.
+            encoder: Gives the tokens that end an answer, and decoding.
+            max_tokens: New tokens at most.
+            on_cells: Called with the number of contexts just finished.
+            ledger: Keeps what is finished.
+        """
+        stops = ends(encoder, self.generation)
+
+        def generate(batch: Sequence[Tokens]) -> Results:
+            return self._generate(batch, encoder, stops, max_tokens)
+
+        plan = f"answers of {max_tokens} tokens that end by {stops}"
+        found = _run_unique(contexts, lambda context: 1, generate, plan, on_cells, ledger)
+        return [Generated(*answer) for answer in found]
+
+    def _score(self, requests: Sequence[Request]) -> Results:
+        from vllm import SamplingParams
+
+        rows = [(*request.context, *option) for request in requests for option in request.options]
+        # The engine cannot generate nothing; one token more is cheap.
+        settings = SamplingParams(temperature=0.0, max_tokens=1, prompt_logprobs=1, detokenize=False)
+        outputs = iter(self._run(rows, settings))
+        found = [
+            [_tail(next(outputs).prompt_logprobs, option) for option in request.options]
+            for request in requests
+        ]
+        check_scores(found, self.name)
+        return found
+
+    def _generate(
+        self, contexts: Sequence[Tokens], encoder: Encoder, stops: list[int], max_tokens: int
+    ) -> Results:
+        from vllm import SamplingParams
+
+        # Ends are those of the Hugging Face path and no others.
+        settings = SamplingParams(
+            temperature=0.0, max_tokens=max_tokens, ignore_eos=True, stop_token_ids=stops, detokenize=False
+        )
+        outputs = self._run(contexts, settings)
+        return [read_generated(list(output.outputs[0].token_ids), encoder, stops).row for output in outputs]
+
+    def _run(self, rows: Sequence[Tokens], settings: Any) -> Any:
+        prompts = [{"prompt_token_ids": list(row)} for row in rows]
+        return self.engine.generate(prompts, settings, use_tqdm=False, lora_request=self.lora)
+
+
+def load_vllm(
+    name: str,
+    adapter: str | Path | None = None,
+    *,
+    max_length: int,
+    chat: Chat = PLAIN,
+    trust_remote_code: bool = False,
+    any_base: bool = False,
+) -> VllmModel:
+    """Start an engine: weights in bfloat16, as on an accelerator everywhere here.
+
+    Args:
+        name: ``"tiny"`` (built in), a folder or a Hub id.
+        adapter: Folder of a LoRA adapter to put on top.
+        max_length: Tokens of prompt and answer together at most; as many as the model has positions
+            for but one, which the engine keeps for itself.
+        chat: Whether it is asked in turns of its chat template.
+        trust_remote_code: Whether code in the model's folder may be run.
+        any_base: Put the adapter on another base than it was tuned on too.
+
+    Raises:
+        ModelError: If vLLM is not installed or cannot run the model or adapter, or weights are not
+            whole or not finite.
+    """
+    from transformers import GenerationConfig
+
+    vllm = import_vllm()
+    source = resolve_model(name)
+    if find_gguf(source):
+        raise ModelError(f"vLLM takes a model folder: paft export {name} --output FOLDER makes one")
+    config = read_config(name, trust_remote_code=trust_remote_code).get_text_config()
+    tokenizer = read_tokenizer(name, trust_remote_code=trust_remote_code)
+    positions = getattr(config, "max_position_embeddings", None) or max_length + 1
+    longest = min(max_length, int(positions) - 1)
+    more: dict[str, Any] = {"trust_remote_code": True} if trust_remote_code else {}
+    if adapter is not None:
+        more |= {"enable_lora": True, "max_lora_rank": lora_rank(Path(adapter))}
+        check_before_loading(
+            Path(adapter), name, any_base=any_base, trust_remote_code=trust_remote_code
+        )  # the engine passes over tensors it does not know
+    check_files_finite(name)
+    try:
+        # Without the checkpoint's generation settings, as the Hugging Face path.
+        engine = vllm.LLM(
+            model=source, dtype="bfloat16", max_model_len=longest + 1, generation_config="vllm", **more
+        )
+    except (ValueError, RuntimeError, OSError) as error:
+        raise ModelError(f"vLLM cannot run model {name!r}: {error}") from error
+    request = None
+    if adapter is not None:
+        from vllm.lora.request import LoRARequest
+
+        check_base(Path(adapter), name, any_base=any_base)  # now the weights are on this machine
+        request = LoRARequest("adapter", 1, str(Path(adapter).resolve()))
+    try:
+        generation = GenerationConfig.from_pretrained(source, trust_remote_code=trust_remote_code)
+    except OSError:  # not every checkpoint has one
+        generation = None
+    return VllmModel(name, engine, tokenizer, longest, chat, request, generation)
+
+
+def import_vllm() -> Any:
+    """Return the package ``vllm``.
+
+    Raises:
+        ModelError: If it is not installed.
+    """
+    try:
+        import vllm
+    except ImportError as error:
+        raise ModelError(
+            f"the backend vllm needs the package vllm ({error}): pip install 'paft[vllm]', or choose "
+            "--backend hf"
+        ) from error
+    return vllm
+
+
+def lora_rank(adapter: Path) -> int:
+    """Return the smallest rank vLLM can be built for that an adapter fits into.
+
+    Raises:
+        ModelError: If there is none, or the adapter is no plain LoRA.
+    """
+    config = read_record(adapter / "adapter_config.json", "adapter configuration", {})
+    if config.get("peft_type") != "LORA" or config.get("use_dora") or config.get("modules_to_save"):
+        raise ModelError(
+            f"vLLM runs plain LoRA adapters only, without DoRA and modules_to_save; {adapter} is another: "
+            "choose --backend hf, or merge it into the model"
+        )
+    rank = max([config["r"], *(config.get("rank_pattern") or {}).values()])
+    fitting = [size for size in LORA_RANKS if size >= rank]
+    if not fitting:
+        raise ModelError(f"vLLM runs adapters of rank {LORA_RANKS[-1]} at most; {adapter} has rank {rank}")
+    return fitting[0]
+
+
+def _tail(prompt_logprobs: Sequence[Any], option: Tokens) -> float:
+    """Sum the log-probabilities of a prompt's last tokens."""
+    last = prompt_logprobs[-len(option) :]
+    return float(sum(found[token].logprob for found, token in zip(last, option, strict=True)))
+
+
+def _run_unique(
+    members: Sequence[T],
+    size: Callable[[T], int],
+    compute: Callable[[Sequence[T]], Results],
+    what: str,
+    on_cells: Callable[[int], None] | None,
+    ledger: Ledger | None,
+) -> Results:
+    """Compute each distinct member once, in ledger batches; return the results of all, in order."""
+    places: dict[T, list[int]] = {}
+    for i, member in enumerate(members):
+        places.setdefault(member, []).append(i)
+    batches: list[list[T]] = []
+    room = 0
+    for member in places:
+        if room < size(member):
+            batches.append([])
+            room = LEDGER_SEQUENCES
+        batches[-1].append(member)
+        room -= size(member)
+
+    def tell(number: int) -> None:
+        if on_cells:
+            on_cells(sum(len(places[member]) for member in batches[number]))
+
+    def plan() -> str:
+        return fingerprint(["vllm", what, [[_plain(member) for member in batch] for batch in batches]])
+
+    found = run_batches(batches, compute, plan=plan, ledger=ledger, on_batch=tell)
+    results: Results = [None] * len(members)
+    for batch, values in zip(batches, found, strict=True):
+        for member, value in zip(batch, values, strict=True):
+            for i in places[member]:
+                results[i] = value
+    return results
+
+
+def _plain(member: object) -> object:
+    return [member.context, member.options] if isinstance(member, Request) else member

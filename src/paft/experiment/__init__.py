@@ -1,0 +1,1 @@
+"""One task: train and evaluate every method under every seed, and compare."""

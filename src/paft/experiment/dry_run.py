@@ -1,0 +1,187 @@
+"""``paft train --dry-run``: what a training would do and take, and what looks wrong. Loads no weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from paft.bank import Bank, near_duplicates_across, near_warnings
+from paft.config import RunConfig
+from paft.errors import DataError
+from paft.experiment.inputs import Inputs, load_inputs, take
+from paft.experiment.methods import METHODS
+from paft.experiment.train import only_method, only_seed
+from paft.model.encode import Encoder
+from paft.model.load import check_model, load_encoder
+from paft.task.task import CHECKED, Task
+from paft.train.schedule import make_schedule
+from paft.train.show import outline
+
+MAJORITY = 0.8  # share of one answer above which guessing it is worth a warning
+_GIB = 2**30
+
+
+def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = None) -> dict[str, Any]:
+    """Plan a training without doing it.
+
+    Args:
+        config: As for :func:`paft.experiment.train.train`.
+        task: A task made in Python.
+        bank: A bank made in Python.
+
+    Returns:
+        What ``paft train --dry-run --json`` prints. Figures of sequences come from a sample
+        (:mod:`paft.train.preview`), memory from :mod:`paft.train.memory_estimate`.
+
+    Raises:
+        PaftError: If an input is unusable, an answer that does not fit among them.
+    """
+    from paft.train.batches import RenderedExamples
+    from paft.train.length import training_steps
+    from paft.train.preview import preview
+    from paft.train.variation import variation
+
+    inputs = load_inputs(config, task, bank, judge=False, methods=[only_method(config)])
+    inputs = inputs.for_seed(only_seed(config))
+    check_model(config.model, config.chat, trust_remote_code=config.trust_remote_code)
+    method = METHODS[only_method(config)]
+    settings = method.settings(config.train)
+    prompts = inputs.training_prompts(method, settings, seed=only_seed(config))
+    size, steps = len(inputs.train), -(-len(inputs.train) // settings.batch_size)
+    schedule = make_schedule(settings, prompts, seed=only_seed(config), examples=size)
+    encoder = load_encoder(
+        config.model, settings.max_length, config.chat, trust_remote_code=config.trust_remote_code
+    )
+    varied = variation(settings, prompts, only_seed(config))
+    dataset = RenderedExamples(inputs.train, prompts, encoder, varied)
+    looked = preview(dataset, schedule, settings.batch_size)
+    total = training_steps(settings, dataset, schedule, inputs.bank.require("train"))
+    twice = 1 + (settings.consistency is not None)
+    uses = outline(schedule, epochs=settings.epochs, steps=steps, examples=size).uses
+    answers = answer_shares(inputs)
+    memory = _memory(config, longest=int(looked.lengths.max()), answer=int(looked.answers.max()))
+    found = {
+        "task": inputs.task.name,
+        "model": config.model,
+        "method": only_method(config),
+        "seed": only_seed(config),
+        "examples": size,
+        "validation_examples": len(inputs.validation),
+        "epochs": settings.epochs,
+        "steps": total,
+        "tokens": round(float(looked.lengths.mean()) * size * twice * total / steps),
+        "longest": int(looked.lengths.max()),
+        "prompts": len(prompts),
+        "prompts_used": int((uses > 0).sum()) if settings.prompts_known else None,
+        "looked_at": len(looked.rows),
+        "truncated_share": looked.truncated / len(looked.rows),
+        "answers": answers,
+        "memory": memory,
+    }
+    leaks = near_warnings(inputs.bank, near_duplicates_across(inputs.bank))
+    return {**found, "warnings": leaks + _warnings(found, unreachable(inputs, encoder), encoder.max_length)}
+
+
+def answer_shares(inputs: Inputs) -> dict[str, float]:
+    """Return the share of each answer of a closed rule, fixed options that never occur among them.
+
+    At most ``CHECKED`` training examples, spread evenly, are looked at.
+    """
+    if not inputs.task.answer.closed:
+        return {}
+    count = min(CHECKED, len(inputs.train))
+    spread = np.linspace(0, len(inputs.train) - 1, count).round().astype(int)
+    counts = Counter(example.gold for example in take(inputs.train, spread))
+    return {
+        word: counts[word] / count for word in dict.fromkeys([*(inputs.task.answer.words or ()), *counts])
+    }
+
+
+def unreachable(inputs: Inputs, encoder: Encoder) -> list[str]:
+    """Return the fixed options that leave no room for a prompt within ``max_length``."""
+    found, rendered = [], inputs.task.prompts[0].render(inputs.train[0].values)
+    for word in inputs.task.answer.words or ():
+        try:
+            encoder.encode(rendered, word)
+        except DataError:
+            found.append(word)
+    return found
+
+
+def _memory(config: RunConfig, *, longest: int, answer: int) -> dict[str, Any]:
+    import torch
+
+    from paft.train.memory_estimate import estimate_memory, fitting_micro_batch, free_memory, shape_of
+
+    train, accelerated = config.train, torch.accelerator.is_available()
+    shape = shape_of(config.model, train.adapt, trust_remote_code=config.trust_remote_code)
+    devices = max(1, torch.accelerator.device_count()) if accelerated else 1
+    batch = max(1, train.batch_size // devices)
+
+    def of(size: int) -> Any:
+        return estimate_memory(
+            shape, train, micro_batch_size=size, length=longest, answer=answer, accelerated=accelerated
+        )
+
+    used, free = of(train.micro_batch_size or batch), free_memory()
+    return {
+        **dataclasses.asdict(used),
+        "total": used.total,
+        "free": free,
+        "fits": used.total <= free,
+        "trained_weights": shape.trained,
+        "micro_batch_size": train.micro_batch_size or batch,
+        "micro_batch_size_that_fits": fitting_micro_batch(lambda size: int(of(size).total), batch, free),
+    }
+
+
+def _warnings(found: dict[str, Any], unfit: list[str], max_length: int) -> list[str]:
+    shares, memory, warnings = found["answers"], found["memory"], []
+    if found["truncated_share"]:
+        warnings.append(
+            f"{found['truncated_share']:.1%} of the prompts looked at lose their beginning to max_length "
+            f"{max_length}: raise train.max_length if the model has positions for more"
+        )
+    most = max(shares, key=shares.__getitem__, default=None)
+    if most is not None and shares[most] > MAJORITY:
+        warnings.append(f"{shares[most]:.0%} of the answers are {most!r}: guessing it is that good already")
+    never = [word for word, share in shares.items() if not share]
+    if never:
+        warnings.append(f"no training example has the answer {_listed(never)}")
+    if unfit:
+        warnings.append(f"max_length {max_length} leaves no room for a prompt before {_listed(unfit)}")
+    if not memory["fits"]:
+        size = memory["micro_batch_size_that_fits"]
+        lower = "train.gradient_checkpointing=true or a shorter train.max_length"
+        mend = f"set train.micro_batch_size to {size}" if size else f"not even one example at a time: {lower}"
+        warnings.append(
+            f"about {memory['total'] / _GIB:.1f} GiB needed, {memory['free'] / _GIB:.1f} GiB free: {mend}"
+        )
+    return warnings
+
+
+def _listed(words: list[str], limit: int = 5) -> str:
+    return ", ".join(map(repr, words[:limit])) + (f" and {len(words) - limit} more" if words[limit:] else "")
+
+
+def told(found: dict[str, Any]) -> list[str]:
+    """Return the plan as lines of text; warnings are left out."""
+    memory = found["memory"]
+    parts = ("weights", "gradients", "optimiser", "activations", "logits")
+    used = found["prompts_used"]
+    validated = f", {found['validation_examples']} for validation" if found["validation_examples"] else ""
+    return [
+        f"{found['task']} on {found['model']}, method {found['method']}, seed {found['seed']}: nothing is "
+        "trained or written",
+        f"examples  {found['examples']:,} x {found['epochs']} epochs{validated}",
+        f"steps     {found['steps']:,}, under {'?' if used is None else used} of {found['prompts']} prompts"
+        + (", as the losses say" if used is None else ""),
+        f"tokens    about {found['tokens']:,}; the longest of {found['looked_at']} sequences looked at has "
+        f"{found['longest']}, {found['truncated_share']:.1%} are cut",
+        f"memory    about {memory['total'] / _GIB:.2f} GiB with {memory['micro_batch_size']} examples at a "
+        f"time ({', '.join(f'{part} {memory[part] / _GIB:.2f}' for part in parts)}); "
+        f"{memory['free'] / _GIB:.2f} GiB free, enough for {memory['micro_batch_size_that_fits'] or 'none'}",
+    ]

@@ -1,0 +1,364 @@
+"""``paft evaluate``: one model, with or without an adapter, on the prompts of a split.
+
+A comparison of one: the same folder layout, identity check and results as ``paft run``
+(:mod:`paft.experiment.run`), so that reports and exports read both.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from paft.bank import Bank, load_bank
+from paft.bank.diversity import embed_prompts
+from paft.config import BUILTIN_MODEL, BUILTIN_TASK, Chat, Evaluate
+from paft.errors import ConfigError, DataError
+from paft.evaluate.matrix import Matrix
+from paft.evaluate.rows import (
+    answer_figures,
+    cell_warnings,
+    judging,
+    prompt_rows,
+    robustness_row,
+    split_row,
+)
+from paft.evaluate.runner import judge, processes
+from paft.evaluate.scoring.server import ServedModel, Server
+from paft.evaluate.scoring.vllm import VllmModel, import_vllm, load_vllm
+from paft.experiment.answer_tokens import check_lengths, check_options
+from paft.experiment.identity import FREE, task_identity
+from paft.experiment.inputs import bank_file, sample
+from paft.experiment.repeats import count_repeats, repeats_warning
+from paft.experiment.run import claim_output, working_in
+from paft.experiment.trial import Reporter
+from paft.files import write_json, write_text
+from paft.model.adapter import check_base, check_before_loading
+from paft.model.chat import check_chat
+from paft.model.files import hub_commit
+from paft.model.load import (
+    LanguageModel,
+    check_model,
+    load_encoder,
+    load_model,
+    model_fingerprint,
+    resolve_model,
+)
+from paft.model.quantised import four_bit, trained_quantised
+from paft.names import folder_name, short_name
+from paft.progress import Silent
+from paft.prompt import Prompt
+from paft.provenance import environment
+from paft.schema import Schema
+from paft.statistics.budget import estimate_from, parse_budget, sample_cells
+from paft.task.programs.code_answer import check_opt_in
+from paft.task.task import Example, Task, data_fingerprint, load_task
+
+COMPONENTS = 5  # of the wording, offered to the estimate
+SERVER_IDENTITY = ("base_url", "completions", "max_tokens")  # what replies depend on
+UNTRAINED = {"train_steps": 0, "train_tokens": 0, "train_seconds": 0.0}
+
+
+class EvaluateConfig(Schema):
+    """Everything ``paft evaluate`` needs.
+
+    Attributes:
+        task: A task file or a built-in name.
+        data: Folder of the task's data files; the task file's own by default.
+        bank: A bank file; by default the built-in task's bank.
+        split: Prompts to judge on.
+        model: A folder, a Hub id or ``tiny``.
+        trust_remote_code: Whether code in the model's folder may be run on this machine.
+        adapter: Folder of a PEFT adapter on top of it.
+        any_base: Put the adapter on another base than it was tuned on too.
+        backend: What runs the model: ``hf`` (Transformers in this process), ``vllm``
+            (:mod:`paft.evaluate.scoring.vllm`) or ``openai``, any OpenAI-compatible server, whose models are
+            judged by what they write (:mod:`paft.evaluate.scoring.server`).
+        server: Where that server is.
+        output: Folder for the results.
+        max_length: Tokens of prompt and answer together at most.
+        budget: Share of the cells to score, in (0, 1]; the rest is estimated
+            (:mod:`paft.statistics.budget`).
+        budget_evals: The same as a number of cells.
+        budget_seed: Seed of the choice of cells.
+        chat: Whether prompts are put as turns of the model's chat template; as it was trained.
+        evaluate: Settings of stage 3.
+    """
+
+    task: str = BUILTIN_TASK
+    data: str | None = None
+    bank: str | None = None
+    split: Literal["train", "validation", "test", "adversarial"] = "test"
+    model: str = BUILTIN_MODEL
+    trust_remote_code: bool = False
+    adapter: str | None = None
+    any_base: bool = False
+    backend: Literal["hf", "vllm", "openai"] = "hf"
+    server: Server = Server()
+    output: str
+    max_length: int = Field(default=1024, ge=8)
+    budget: float | None = Field(default=None, gt=0, le=1)
+    budget_evals: int | None = Field(default=None, ge=1)
+    budget_seed: int = Field(default=0, ge=0)
+    chat: Chat = Chat()
+    evaluate: Evaluate = Evaluate()
+
+    @model_validator(mode="after")
+    def _check_budget(self) -> EvaluateConfig:
+        if self.budget is not None and self.budget_evals is not None:
+            raise ValueError("budget and budget_evals say the same in two ways: give one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _check_backend(self) -> EvaluateConfig:
+        if self.backend != "openai":
+            if self.server != Server():
+                raise ValueError("a server (--base-url, server.*) needs --backend openai")
+            return self
+        if self.adapter is not None:
+            raise ValueError("a server loads its adapters itself: give what it calls the adapter as --model")
+        if self.model == BUILTIN_MODEL and "model" not in self.model_fields_set:
+            raise ValueError("a server has models of its own: name one with --model")
+        if self.chat.enabled and self.server.completions:
+            raise ValueError("--chat and --completions exclude each other: give one of them")
+        return self
+
+    @property
+    def served(self) -> ServedModel:
+        """The model behind the server."""
+        return ServedModel(self.model, self.server, self.chat.system)
+
+    def cells(self, prompts: int, examples: int) -> np.ndarray | None:
+        """Return which cells to score, shape ``(P, N)`` of bool; None for all.
+
+        Raises:
+            ConfigError: If the budget is too small or larger than the matrix.
+        """
+        if self.budget is not None:
+            count = parse_budget(str(self.budget), prompts, examples)
+        elif self.budget_evals is not None:
+            count = self.budget_evals
+        else:
+            return None
+        try:
+            return sample_cells(prompts, examples, count, self.budget_seed)
+        except ValueError as error:
+            raise ConfigError(f"budget: {error}") from error
+
+    @property
+    def name(self) -> str:
+        """What rows and folders call the model."""
+        if self.backend == "openai":  # an id there, even if a folder has the same name here
+            return short_name(Path(self.model).name, "model")
+        return folder_name(self.adapter or self.model, "model")
+
+
+def evaluate(
+    config: EvaluateConfig,
+    reporter: Reporter | None = None,
+    *,
+    task: Task | None = None,
+    bank: Bank | None = None,
+) -> dict[str, Any]:
+    """Judge a model on every prompt of a split and on the user's own prompt.
+
+    Args:
+        config: What to judge.
+        reporter: Hears about progress.
+        task: A task made in Python, instead of the one the configuration names.
+        bank: A bank made in Python, likewise.
+
+    Returns:
+        The content of ``results.json``.
+
+    Raises:
+        PaftError: If an input is unusable; nothing is written before all inputs were checked.
+        ResumeError: If the output folder belongs to another configuration.
+    """
+    reporter = reporter or Silent()
+    task = task or load_task(config.task, config.data)
+    bank = bank or load_bank(bank_file(config.task, config.bank))
+    examples, warnings = _check(config, task, bank)
+    for warning in warnings:
+        reporter.finish(task.name, f"warning: {warning}")
+    output = Path(config.output)
+    first = processes()[0] == 0
+    with working_in(output):
+        if first:
+            claim_output(output, _identity(config, task, bank, data_fingerprint(examples)))
+            write_text(output / "config.yaml", config.to_yaml())
+            bank.save(output / "bank.jsonl")
+        results: dict[str, Any] = {
+            "schema": 1,
+            "task": task.name,
+            "model": config.model,
+            "bank_fingerprint": bank.fingerprint,
+            "config": config.model_dump(mode="json"),
+            "environment": environment(),
+            **({} if config.backend == "openai" else hub_commit(config.model)),
+            **_judge_splits(config, task, bank, examples, reporter),
+        }
+        results["warnings"] = [*warnings, *results["warnings"]]
+        if first:
+            write_json(output / "results.json", results)
+    return results
+
+
+def _check(config: EvaluateConfig, task: Task, bank: Bank) -> tuple[Sequence[Example], list[str]]:
+    """Refuse what cannot be judged; return the examples to judge on, and warnings."""
+    check_opt_in(task, config.evaluate.allow_code)
+    for prompt in bank.require(config.split):
+        task.check_prompt(prompt)
+    if config.adapter is not None and not (Path(config.adapter) / "adapter_config.json").exists():
+        raise ConfigError(f"{config.adapter} is no adapter folder: it has no adapter_config.json")
+    _check_judged(config)
+    examples = sample(task.examples("test"), config.evaluate.examples)
+    config.cells(len(bank.require(config.split)), len(examples))
+    return examples, [*_check_answers(config, task, examples), *_repeats(config, task, examples)]
+
+
+def _repeats(config: EvaluateConfig, task: Task, examples: Sequence[Example]) -> list[str]:
+    """Warn if a trained model is judged on examples that the task trains on."""
+    whole = (Path(config.model).parent / "train.json").exists()  # all weights, as `paft train` leaves them
+    if config.adapter is None and not whole:
+        return []
+    try:
+        train = task.examples("train")
+    except DataError:  # whoever judges a model need not have what it was trained on
+        return []
+    return repeats_warning(count_repeats(train, examples), len(examples))
+
+
+def _check_answers(config: EvaluateConfig, task: Task, examples: Sequence[Example]) -> list[str]:
+    """Refuse answers that the tokenizer cannot tell apart or that do not fit; a server tells neither."""
+    if config.backend == "openai":
+        return []
+    encoder = load_encoder(
+        config.model, config.max_length, config.chat, trust_remote_code=config.trust_remote_code
+    )
+    if task.answer.closed and not config.evaluate.generate:
+        check_options(encoder, task, examples)
+        return []
+    return check_lengths(encoder, task, examples)
+
+
+def _check_judged(config: EvaluateConfig) -> None:
+    """Refuse a model that cannot be had, or not in the way it is to be asked."""
+    if config.backend != "hf" and processes()[1] > 1:
+        raise ConfigError(
+            f"--backend {config.backend} brings its own parallelism: start a single process of paft"
+        )
+    if config.backend == "openai":
+        config.served.check()
+        return
+    if config.adapter is not None and trained_quantised(Path(config.adapter)):
+        if config.backend == "vllm":
+            raise ConfigError(
+                f"{config.adapter} was trained beside weights in 4 bit, which --backend vllm does not load: "
+                "judge it with --backend hf, or the model that `paft export --merge` makes of it"
+            )
+        four_bit()
+    if config.backend == "vllm":
+        import_vllm()
+    for weights in filter(None, (config.adapter, resolve_model(config.model))):
+        check_chat(Path(weights), config.chat)
+    check_model(config.model, config.chat, trust_remote_code=config.trust_remote_code)
+    if config.adapter is not None:
+        check_before_loading(
+            Path(config.adapter), config.model,
+            any_base=config.any_base, trust_remote_code=config.trust_remote_code,
+        )  # fmt: skip
+
+
+def _load(config: EvaluateConfig) -> LanguageModel | VllmModel | ServedModel:
+    if config.backend == "openai":
+        return config.served
+    if config.backend == "vllm":
+        return load_vllm(
+            config.model, config.adapter, max_length=config.max_length, chat=config.chat,
+            trust_remote_code=config.trust_remote_code, any_base=config.any_base,
+        )  # fmt: skip
+    return load_model(
+        config.model, config.adapter, chat=config.chat,
+        trust_remote_code=config.trust_remote_code, any_base=config.any_base,
+    )  # fmt: skip
+
+
+def _judge_splits(
+    config: EvaluateConfig, task: Task, bank: Bank, examples: Sequence[Example], reporter: Reporter
+) -> dict[str, Any]:
+    """Judge the split and the user's own prompt, or estimate the split from some of its cells."""
+    name, threshold = config.name, task.thresholds[0]
+    splits = {config.split: bank.require(config.split), "user": task.prompts[:1]}
+    chosen = config.cells(len(splits[config.split]), len(examples))
+    if chosen is not None:
+        del splits["user"]
+    loaded = cache(lambda: _load(config))  # a second engine would find the accelerator's memory taken
+    matrices: dict[str, Matrix] = {}
+    seconds: dict[str, float] = {}
+    for split, prompts in splits.items():
+        cells = len(prompts) * len(examples) if chosen is None else int(chosen.sum())
+
+        def load(split: str = split, cells: int = cells) -> LanguageModel | VllmModel | ServedModel:
+            reporter.stage(name, f"judge on {split} prompts", cells)
+            return loaded()
+
+        matrices[split], seconds[split] = judge(
+            load, task, prompts, examples,
+            folder=Path(config.output) / "cells" / name, split=split, settings=config.evaluate,
+            max_length=config.max_length, on_cells=reporter.advance, chosen=chosen,
+        )  # fmt: skip
+    of_base = None
+    if config.adapter is not None:
+        of_base = check_base(Path(config.adapter), config.model, any_base=config.any_base)
+    about = {
+        "warnings": [*filter(None, [of_base])]
+        + [t for split in splits for t in cell_warnings(name, split, matrices[split])],
+        "judging": judging(task, config.backend, config.evaluate.generate)
+        | answer_figures(matrices[config.split]),
+    }
+    if chosen is not None:
+        estimate = estimate_from(matrices[config.split].scores, _covariates(splits[config.split]))
+        return {**about, "rows": [], "per_prompt": [], "budget": dataclasses.asdict(estimate)}
+    rows, per_prompt = [], []
+    for split, prompts in splits.items():
+        row = split_row(name, None, split, matrices[split], threshold, seconds[split])
+        rows.append(row | UNTRAINED)
+        per_prompt += prompt_rows(name, None, split, prompts, matrices[split], seconds[split])
+    summary = robustness_row(name, None, config.split, matrices, threshold)
+    return {**about, "rows": rows, "per_prompt": per_prompt, "robustness": [summary]}
+
+
+def _covariates(prompts: Sequence[Prompt]) -> np.ndarray:
+    """Return the leading principal components of the prompts' wording, shape ``(P, at most 5)``."""
+    vectors = embed_prompts(prompts)
+    left, sizes, _ = np.linalg.svd(vectors - vectors.mean(axis=0), full_matrices=False)
+    return np.asarray(left[:, :COMPONENTS] * sizes[:COMPONENTS])
+
+
+def _identity(config: EvaluateConfig, task: Task, bank: Bank, examples: str) -> dict[str, Any]:
+    """Everything a cell depends on, by name."""
+    others = {"output", "task", "data", "bank", "evaluate", "server", "any_base"}
+    others |= set() if config.trust_remote_code else {"trust_remote_code"}  # as before there was any
+    settings = config.model_dump(mode="json", exclude=others)
+    adapter = None if config.adapter is None else model_fingerprint(config.adapter)
+    served = config.backend == "openai"
+    judged = {f"evaluate.{key}": value for key, value in config.evaluate.model_dump(mode="json").items()}
+    asked = {key: getattr(config.server, key) for key in SERVER_IDENTITY} if served else {}
+    return {
+        **settings,
+        **{key: value for key, value in judged.items() if key not in FREE},
+        **{f"server.{key}": value for key, value in asked.items()},
+        "judged by": judging(task, config.backend, config.evaluate.generate)["by"],
+        "chat": config.chat.identity(),
+        "model files": None if served else model_fingerprint(resolve_model(config.model)),
+        "adapter files": adapter,
+        **task_identity(task),
+        "bank": bank.fingerprint,
+        "test examples": examples,
+    }

@@ -1,0 +1,138 @@
+"""Commands that are printed when a run or a training is done: they run as printed, in the same folder."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+from paft.bank import load_bank
+from paft.config import Evaluate, RunConfig
+from paft.errors import ModelError
+from paft.evaluate.scoring.vllm import lora_rank
+from paft.experiment.evaluate import EvaluateConfig
+from paft.experiment.methods import METHODS
+from paft.experiment.trial import weights_name
+from paft.model.gguf import find_gguf
+from paft.model.load import resolve_model
+
+_OPTIONS = ("task", "data", "bank")
+_APART = ("model", "chat", "output", "evaluate")  # settings that both have, told in a way of their own
+
+
+def next_command(config: RunConfig) -> list[str]:
+    """Return the lines that say where the result of a training lies and how to judge it.
+
+    Args:
+        config: The training's configuration; its output folder is there.
+    """
+    weights = Path(config.output) / weights_name(config)
+    whole = config.train.adapt.method == "full"
+    lines = [f"{'Model' if whole else 'Adapter'}: {weights}"]
+    bank = Path(config.output) / "bank.jsonl"
+    if bank.exists() and not load_bank(bank).prompts("test"):
+        return [*lines, "Judge it: the bank has no test prompts; `paft evaluate --bank` takes one that has"]
+    model = ["--model", str(weights)] if whole else ["--model", config.model, "--adapter", str(weights)]
+    judged = str(Path(config.output) / "judged")
+    command = ["paft", "evaluate", *_shared(config), *model, *_chat(config), "--output", judged]
+    return [*lines, f"Judge it: {shlex.join([*command, *_settings(config)])}"]
+
+
+def _shared(config: RunConfig) -> list[str]:
+    """Return the options for what a training and an evaluation call alike, where it is not the default."""
+    found: list[str] = []
+    for name, field in EvaluateConfig.model_fields.items():
+        value = getattr(config, name, None)
+        if name in RunConfig.model_fields and name not in _APART and value not in (None, field.default):
+            if value is True:
+                found.append(f"--{name.replace('_', '-')}")
+            else:
+                found += [f"--{name}", value] if name in _OPTIONS else _set(name, value)
+    return found
+
+
+def _chat(config: RunConfig) -> list[str]:
+    if not config.chat.enabled:
+        return []
+    return ["--chat", *([] if config.chat.system is None else ["--system", config.chat.system])]
+
+
+def _settings(config: RunConfig) -> list[str]:
+    """Return what else figures depend on, as it was trained."""
+    found: list[str] = []
+    if config.train.max_length != EvaluateConfig.model_fields["max_length"].default:
+        found += _set("max_length", config.train.max_length)
+    usual = Evaluate().model_dump()
+    for name, value in config.evaluate.model_dump(mode="json").items():
+        if value != usual[name]:
+            found += ["--allow-code"] if name == "allow_code" else _set(f"evaluate.{name}", value)
+    return found
+
+
+def _set(name: str, value: Any) -> list[str]:
+    return ["--set", f"{name}={json.dumps(value)}"]
+
+
+def deploy_command(config: RunConfig) -> list[str]:
+    """Return the lines that show how to use what the best-known method of a run left behind.
+
+    Args:
+        config: The run's configuration. Where none of its methods left weights, there are no lines.
+    """
+    found = _best_known(config)
+    if found is None:
+        return []
+    method, weights = found
+    trusted = config.trust_remote_code
+    code = ["--trust-remote-code"] if trusted else []
+    python = "AutoModelForCausalLM.from_pretrained({!r}" + (", trust_remote_code=True)" if trusted else ")")
+    if config.train.adapt.method == "full":
+        return [
+            "Deploy the model:",
+            f"  {shlex.join(['vllm', 'serve', str(weights), *code])}",
+            f"  or in Python: {python.format(str(weights))}",
+        ]
+    base = resolve_model(config.model)
+    if config.train.adapt.quantised:
+        told = "Deploy the model, its weights out of their 4 bit and the adapter merged into them:"
+        return _merge(told, weights, code)
+    if find_gguf(base):
+        told = "Deploy the model, its GGUF weights in floating point and the adapter merged:"
+        return _merge(told, weights, code)
+    try:
+        rank = lora_rank(weights)
+    except ModelError:
+        told = "Deploy the model, the adapter merged into it, since vLLM runs no adapter of this kind:"
+        return _merge(told, weights, code)
+    served = ["vllm", "serve", base, *code, "--enable-lora", "--max-lora-rank", str(rank)]
+    return [
+        "Deploy the adapter:",
+        f"  {shlex.join([*served, '--lora-modules', _module(method, weights)])}",
+        f"  or in Python: PeftModel.from_pretrained({python.format(base)}, {str(weights)!r})",
+    ]
+
+
+def _best_known(config: RunConfig) -> tuple[str, Path] | None:
+    """Return a method, paft before others, and the weights it left under the first seed that has some."""
+    trained = [name for name in config.methods if METHODS[name].schedule is not None]
+    for method in sorted(trained, key=lambda name: name != "paft"):
+        for seed in config.seeds:
+            weights = Path(config.output) / "cells" / f"{method}-{seed}" / weights_name(config)
+            if weights.is_dir():
+                return method, weights
+    return None
+
+
+def _merge(told: str, weights: Path, code: list[str]) -> list[str]:
+    merged = str(weights.with_name("merged"))
+    export = ["paft", "export", str(weights), "--merge", "--output", merged, *code]
+    return [told, f"  {shlex.join(export)}", f"  {shlex.join(['vllm', 'serve', merged, *code])}"]
+
+
+def _module(method: str, weights: Path) -> str:
+    """Return an adapter's name and place as vLLM takes them: JSON if ``=`` or ``,`` would part the path."""
+    path = str(weights)
+    if "=" in path or "," in path:
+        return json.dumps({"name": method, "path": path})
+    return f"{method}={path}"

@@ -1,0 +1,139 @@
+"""What the figures of a folder depend on, by name, and which changes of it make a rerun refuse.
+
+A folder is refused when something changed that changes figures. Nothing else is: a corrected
+description, another threshold (:func:`paft.experiment.trial.run_cell` counts anew), other example prompts of
+the task, how many processes render, how often a checkpoint is written, how many cells share a pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from paft.config import Evaluate, Train
+from paft.experiment.baselines.settings import Choose
+from paft.experiment.inputs import Inputs
+from paft.experiment.methods import METHODS
+from paft.files import fingerprint
+from paft.task.task import Task
+
+# Settings that change no figure: who does the work, what is kept of it, where it is reported.
+FREE = (
+    "train.workers", "train.save_every", "train.report_to", "evaluate.batch_tokens", "evaluate.allow_code"
+)  # fmt: skip
+# Hashes that former versions kept, of too much; they count where what stands for them now is lacking.
+FORMER = {"task": "task.prompt", "choose.writer file": "choose.writers"}
+# Names of weights, and their hash: with the same hash they may lie elsewhere.
+FILES = {"model": "model files", "adapter": "adapter files"}
+SHOWN = 80  # characters of a value in an error
+KEPT = 20  # characters that are shown before the first that differs
+
+
+def task_identity(task: Task) -> dict[str, Any]:
+    """Return what figures depend on of a task; its rows are hashed apart."""
+    answer = task.answer.model_dump(mode="json")
+    return {
+        "task": task.fingerprint(),
+        "task.fields": sorted(task.fields),
+        "task.metric": task.metric,
+        "task.prompt": task.prompts[0].template,
+        **{f"task.answer.{key}": value for key, value in answer.items()},
+    }
+
+
+def choice_identity(choose: Choose, methods: tuple[str, ...], inputs: Inputs) -> dict[str, Any]:
+    """Return what the prompt that a method chooses depends on; nothing where no method chooses.
+
+    Args:
+        choose: The section ``choose``.
+        methods: Methods that are planned.
+        inputs: What they work on.
+    """
+    if not any(METHODS[name].chooser for name in methods):
+        return {}
+    found = {f"choose.{key}": value for key, value in choose.model_dump(mode="json").items()}
+    writers = inputs.generators
+    if writers is None:
+        return {**found, "choose.writer file": None, "choose.writers": None}
+    task = inputs.task
+    asked = [[each.name, each.model, each.base_url, each.parameters] for each in writers.generators]
+    return {
+        **found,
+        "choose.writer file": fingerprint(writers.model_dump(mode="json", exclude={"deadline"})),
+        "choose.writers": fingerprint([asked, task.name, task.description, task.fields]),
+    }
+
+
+def changes(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Return the names of what differs and changes figures.
+
+    Args:
+        found: What a folder was made from, by this version or a former one.
+        wanted: What it is to be made from now.
+    """
+    # A version that did not have a setting yet worked as one that leaves it alone.
+    then = {**{key: value for key, value in _defaults(wanted).items() if key in wanted}, **found}
+    return [
+        key
+        for key in {**then, **wanted}
+        if then.get(key) != wanted.get(key) and not _unchanged(key, found, wanted)
+    ]
+
+
+def _unchanged(key: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether values of a key that differ mean the same figures, as far as a folder can tell."""
+    if key in FREE:
+        return True
+    if key.startswith("choose.") and (key not in wanted or not any(k.startswith("choose.") for k in found)):
+        return True  # no method chooses now, or none did
+    if key in FORMER:
+        return FORMER[key] in found
+    if key.startswith("task."):
+        return "task" in found and FORMER["task"] not in found  # the former hash says
+    if key == "choose.writers":
+        return "choose.writer file" in found and key not in found
+    if key in FILES:
+        files = FILES[key]
+        return found.get(files) is not None and found.get(files) == wanted.get(files)
+    # Former versions did not know which revision of a model on the Hub they had.
+    return key == "model files" and found.get(key) is None
+
+
+def told(key: str, then: Any, now: Any) -> str:
+    """Say in a line what a key was and is: of a section what differs, of a long text from there on.
+
+    >>> told("adapt", {"rank": 4, "alpha": 8}, {"rank": 8, "alpha": 8})
+    "adapt: {'rank': 4} there, {'rank': 8} now"
+    """
+    if isinstance(then, Mapping) and isinstance(now, Mapping):
+        names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+        then, now = ({name: side.get(name) for name in names} for side in (then, now))
+    elif isinstance(then, str) and isinstance(now, str):
+        pairs = enumerate(zip(then, now, strict=False))
+        first = next((place for place, (a, b) in pairs if a != b), min(len(then), len(now)))
+        same = max(0, first - KEPT)
+        then, now = (side if len(side) <= SHOWN else "..." * (same > 0) + side[same:] for side in (then, now))
+    return f"{key}: {_cut(repr(then))} there, {_cut(repr(now))} now"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+
+
+def _defaults(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of all sections as they are where nobody sets them, by dotted key."""
+    sections = {"train": Train(), "evaluate": Evaluate(), "choose": Choose()}
+    found = {
+        f"{name}.{key}": value
+        for name, section in sections.items()
+        for key, value in section.model_dump(mode="json").items()
+    }
+    rule = wanted.get("task.answer.rule")
+    return found if rule is None else {**found, **_answer_defaults()}
+
+
+def _answer_defaults() -> dict[str, Any]:
+    from paft.task.answer import Answer
+
+    settings = Answer.model_fields.items()
+    return {f"task.answer.{key}": field.default for key, field in settings if not field.is_required()}

@@ -1,0 +1,297 @@
+"""What a run works on: task, bank and examples, loaded and checked before anything is written."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from paft.bank import Bank, load_bank, near_duplicates_across
+from paft.bank.similarity import skeleton
+from paft.config import BUILTIN_TASK, RunConfig, Train
+from paft.errors import ConfigError, DataError
+from paft.experiment.methods import METHODS, Method
+from paft.experiment.repeats import count_repeats, repeats_warning
+from paft.model.load import resolve_model
+from paft.prompt import Prompt
+from paft.task.examples import Examples
+from paft.task.programs.code_answer import check_opt_in
+from paft.task.task import Example, Task, load_task
+from paft.train.logs import report_to
+from paft.train.schedule import make_schedule
+
+if TYPE_CHECKING:
+    from paft.bank.generate.generators import Generators
+    from paft.train.validation import Validation
+
+_STREAM = 0xDA7A
+_HELD_OUT = 0xDA7B
+_PROMPTS = 0xDA7C
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything loaded once for all cells.
+
+    Attributes:
+        task: The task.
+        bank: All prompts.
+        train: Training examples in use; with ``train.redraw`` those of one seed (:meth:`for_seed`).
+        test: Test examples in use; none where nothing is judged.
+        validation: Examples for validation during training, if there is to be any.
+        generators: Language models that rewrite prompts for methods that have it done, if any.
+        warnings: What was found that is no reason to stop.
+        pool: What training examples are drawn from anew for each seed; empty where all seeds have the same.
+    """
+
+    task: Task
+    bank: Bank
+    train: Sequence[Example]
+    test: Sequence[Example]
+    validation: Sequence[Example] = ()
+    generators: Generators | None = None
+    warnings: Sequence[str] = ()
+    pool: Sequence[Example] = ()
+
+    def for_seed(self, seed: int | None) -> Inputs:
+        """Return what one trial works on: with ``train.redraw`` its own training examples."""
+        if not self.pool or seed is None:
+            return self
+        return dataclasses.replace(self, train=sample(self.pool, len(self.train), seed))
+
+    @cached_property
+    def repeats(self) -> list[str]:
+        """A warning if test examples are training examples; all examples are read for it."""
+        return repeats_warning(count_repeats(self.pool or self.train, self.test), len(self.test))
+
+    def judged(self) -> dict[str, Sequence[Prompt]]:
+        """Prompts to judge on, by split: unseen ones, adversarial ones if any, the user's own."""
+        splits: dict[str, Sequence[Prompt]] = {"test": self.bank.require("test")}
+        if self.bank.prompts("adversarial"):
+            splits["adversarial"] = self.bank.prompts("adversarial")
+        splits["user"] = self.task.prompts[:1]  # the others are examples for those who write prompts
+        return splits
+
+    def validated(self) -> Validation | None:
+        """What a training is validated on, if it is to be."""
+        if not self.validation:
+            return None
+        from paft.train.validation import Validation
+
+        return Validation(self.task, self.bank.require("validation"), self.validation)
+
+    def training_prompts(
+        self, method: Method, settings: Train, chosen: Prompt | None = None, *, seed: int = 0
+    ) -> list[Prompt]:
+        """The prompts a method trains on; the user's own is the first of them if it has a share.
+
+        Args:
+            method: The method.
+            settings: Training settings as it has them.
+            chosen: What a method chose that trains on one prompt of its choice.
+            seed: The run's, which chooses where not all prompts are to be used.
+
+        Raises:
+            ConfigError: If such a method has not chosen yet, or the bank has too few prompts.
+        """
+        if method.prompts == "chosen":
+            if chosen is None:
+                raise ConfigError(
+                    f"method {method.chooser!r} chooses the prompt it trains on while it runs, and "
+                    "writes it to choice.json beside the weights"
+                )
+            return [chosen]
+        own = self.task.prompts[0]
+        if method.prompts == "user":
+            return [own]
+        seen = some(self.bank.require("train"), settings.prompts, seed)
+        if not settings.own_prompt_first:
+            return list(seen)
+        return [own, *(prompt for prompt in seen if prompt.id != own.id)]
+
+
+def some(prompts: Sequence[Prompt], count: int | None, seed: int) -> list[Prompt]:
+    """Return a random choice of prompts, in their order; all of them for None.
+
+    Args:
+        prompts: All there are.
+        count: How many of them; the choice of a smaller count is a part of it.
+        seed: Seed of the choice.
+
+    Raises:
+        ConfigError: If there are fewer.
+    """
+    if count is None:
+        return list(prompts)
+    if count > len(prompts):
+        raise ConfigError(f"train.prompts {count}: the bank has {len(prompts)} training prompts")
+    order = np.random.default_rng([_PROMPTS, seed]).permutation(len(prompts))
+    return [prompts[i] for i in sorted(order[:count])]
+
+
+def load_inputs(
+    config: RunConfig,
+    task: Task | None = None,
+    bank: Bank | None = None,
+    *,
+    judge: bool = True,
+    methods: Sequence[str] | None = None,
+) -> Inputs:
+    """Load what is not given, and check task, bank, examples and methods.
+
+    Args:
+        config: The run's configuration.
+        task: A task made in Python.
+        bank: A bank made in Python.
+        judge: Whether test prompts and test examples are needed too.
+        methods: Methods that are planned; by default those of the configuration. Others are not checked.
+
+    Raises:
+        PaftError: On the first thing that cannot be used.
+    """
+    task = task or load_task(config.task, config.data)
+    if judge:
+        check_opt_in(task, config.evaluate.allow_code)
+    if task.answer.rule == "code" and config.train.validate_every is not None:
+        raise ConfigError(f"answers of task {task.name!r} are programs: train without validate_every")
+    bank = bank or load_bank(bank_file(config.task, config.bank))
+    for split in ("train", "validation", "test", "adversarial"):
+        for prompt in bank.prompts(split):
+            task.check_prompt(prompt)
+    bank.require("train")
+    if judge:
+        bank.require("test")
+    near_duplicates_across(bank)  # refuses a prompt that is both seen and unseen
+    _check_own(task, bank)
+    model = Path(resolve_model(config.model))
+    if model.is_dir() and not (model / "config.json").exists():
+        raise ConfigError(f"model folder {model} has no config.json: is it the right folder?")
+    pool = task.examples("train") if config.train.redraw else ()
+    train = pool or sample(task.examples("train"), config.train.examples)
+    test = sample(task.examples("test"), config.evaluate.examples) if judge else ()
+    validation: Sequence[Example] = ()
+    if config.train.validate_every is not None:
+        bank.require("validation")
+        train, validation = validation_split(task, train, config.train.validate_examples)
+    if pool:
+        pool, train = train, sample(train, config.train.examples)
+    inputs = Inputs(task, bank, train, test, validation, config.choose.generators(), pool=pool)
+    for name in config.methods if methods is None else methods:
+        check_method(name, config, inputs)
+    return inputs
+
+
+def _check_own(task: Task, bank: Bank) -> None:
+    """Refuse a bank with unseen prompts that have the words of the task's own."""
+    own = {skeleton(prompt) for prompt in task.prompts}
+    for split in ("validation", "test"):
+        for prompt in bank.prompts(split):
+            if skeleton(prompt) in own:
+                raise ConfigError(
+                    f"the bank's {split} prompt {prompt.template!r} has the words of the task's own prompt, "
+                    "which method 'single' trains on, so it is not unseen: remove it from one of them"
+                )
+
+
+def check_method(name: str, config: RunConfig, inputs: Inputs) -> None:
+    """Refuse a method whose trials could not be trained, before any of the run is.
+
+    Args:
+        name: The method.
+        config: The run's configuration.
+        inputs: What the run works on.
+
+    Raises:
+        ConfigError: If the settings do not go with the method, its schedule or its prompts.
+    """
+    method = METHODS[name]
+    if method.schedule is None:
+        return
+    try:
+        settings = method.settings(config.train)
+        _check_micro_batches(settings)
+        report_to(settings, None)
+        any_prompt = inputs.task.prompts[0]  # stands for the one that a method chooses as it runs
+        for seed in config.seeds:
+            prompts = inputs.training_prompts(method, settings, any_prompt, seed=seed)
+            make_schedule(settings, prompts, seed=seed, examples=len(inputs.train))
+    except ConfigError as error:
+        raise ConfigError(f"method {name!r}: {error}") from None
+
+
+def _check_micro_batches(settings: Train) -> None:
+    """Refuse micro-batches that no number of devices makes a step of; the trainer counts the devices."""
+    if settings.micro_batch_size is not None and settings.batch_size % settings.micro_batch_size:
+        raise ConfigError(
+            f"train.batch_size {settings.batch_size} is not a multiple of micro_batch_size "
+            f"{settings.micro_batch_size}: change one of them"
+        )
+
+
+def validation_split(
+    task: Task, train: Sequence[Example], count: int
+) -> tuple[Sequence[Example], Sequence[Example]]:
+    """Return training and validation examples, disjoint; test examples have no part in it.
+
+    Args:
+        task: Its validation data is used if it has any.
+        train: Training examples; without validation data a tenth of them at most is held out.
+        count: Validation examples at most.
+
+    Raises:
+        DataError: If there are too few training examples to hold any out.
+    """
+    if task.data.validation is not None:
+        found = task.examples("validation")
+        return train, sample(found, min(count, len(found)))
+    count = min(count, len(train) // 10)
+    if count == 0:
+        raise DataError(
+            f"{len(train)} training examples are too few to hold a tenth of them out for validation: give "
+            "the task `data.validation`, or train without validate_every"
+        )
+    order = np.random.default_rng([_HELD_OUT, len(train)]).permutation(len(train))
+    return take(train, np.sort(order[count:])), take(train, np.sort(order[:count]))
+
+
+def bank_file(task: str, bank: str | None) -> Path:
+    """Return the bank file of a run.
+
+    Raises:
+        ConfigError: If none is given for a task that is not built in.
+    """
+    from paft.builtin import BANKS
+
+    if bank is not None:
+        return BANKS.get(bank, Path(bank))
+    if task in BANKS:
+        return BANKS[task]
+    raise ConfigError(
+        f"task {task!r} needs a bank of prompts: give one with --bank FILE "
+        f"(only the built-in task {BUILTIN_TASK!r} brings its own)"
+    )
+
+
+def sample(examples: Sequence[Example], count: int | None, seed: int | None = None) -> Sequence[Example]:
+    """Return a fixed random sample in data order, the same for every method and, unless given, every seed.
+
+    Raises:
+        DataError: If there are fewer examples than asked for.
+    """
+    if count is None or count == len(examples):
+        return examples
+    if count > len(examples):
+        raise DataError(f"{count} examples were asked for, but there are only {len(examples)}")
+    stream = [_STREAM, len(examples)] + ([] if seed is None else [seed])
+    chosen = np.random.default_rng(stream).permutation(len(examples))[:count]
+    return take(examples, np.sort(chosen))
+
+
+def take(examples: Sequence[Example], numbers: np.ndarray) -> Sequence[Example]:
+    """Return the examples of these numbers, still on disk if they lie there."""
+    return examples.take(numbers) if isinstance(examples, Examples) else [examples[i] for i in numbers]

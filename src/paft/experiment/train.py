@@ -1,0 +1,125 @@
+"""``paft train``: one model, trained with one method and left ready to judge, to serve or to export.
+
+Layout of the output folder::
+
+    config.yaml   resolved configuration        train.json  what the training did
+    run.json      identity: what must not change adapter/   the result; model/ when all is trained
+    bank.jsonl    the bank, frozen              .lock       keeps a second process out, empty
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from paft.bank import Bank
+from paft.config import RunConfig
+from paft.errors import ConfigError
+from paft.evaluate.runner import processes
+from paft.experiment.answer_tokens import check_options
+from paft.experiment.inputs import Inputs, load_inputs
+from paft.experiment.methods import METHODS
+from paft.experiment.run import check_trained, claim_output, identity, working_in
+from paft.experiment.trial import CellPlan, Reporter, train_cell, weights_name
+from paft.files import disk_error, write_text
+from paft.model.load import load_encoder
+from paft.progress import Silent
+from paft.report.card import write_card
+from paft.task.task import Task
+
+
+def train(
+    config: RunConfig,
+    reporter: Reporter | None = None,
+    *,
+    task: Task | None = None,
+    bank: Bank | None = None,
+) -> dict[str, Any]:
+    """Train one model, or go on where a killed training stopped.
+
+    Args:
+        config: Settings, with one seed; :func:`only_method` tells the method. Section ``evaluate`` has
+            no part.
+        reporter: Hears about progress.
+        task: A task made in Python, instead of the one the configuration names.
+        bank: A bank made in Python, likewise.
+
+    Returns:
+        The content of ``train.json``.
+
+    Raises:
+        PaftError: If an input is unusable; nothing is written before all inputs were checked.
+        ResumeError: If the output folder belongs to another configuration.
+        PaftError: If another process works in it.
+    """
+    reporter = reporter or Silent()
+    plan = CellPlan(only_method(config), only_seed(config))
+    inputs = load_inputs(config, task, bank, judge=False, methods=[plan.method]).for_seed(plan.seed)
+    check_trained(config)
+    encoder = load_encoder(
+        config.model, config.train.max_length, config.chat, trust_remote_code=config.trust_remote_code
+    )
+    check_options(encoder, inputs.task, inputs.train)
+    output = Path(config.output)
+    with working_in(output):
+        if processes()[0] == 0:
+            claim_output(output, _identity(config, inputs))
+            write_text(output / "config.yaml", config.to_yaml())
+            inputs.bank.save(output / "bank.jsonl")
+        try:
+            trained = train_cell(plan, config, inputs, output, reporter)
+        except OSError as error:
+            raise disk_error(output, error) from error
+        if processes()[0] == 0:
+            write_card(plan, config, inputs, output, output / weights_name(config))
+    reporter.finish(inputs.task.name, _outcome(trained))
+    return trained
+
+
+def only_seed(config: RunConfig) -> int:
+    """Return the seed of a configuration with one.
+
+    Raises:
+        ConfigError: If there are several.
+    """
+    if len(config.seeds) > 1:
+        raise ConfigError(f"one model has one seed, got seeds {list(config.seeds)}: choose one with --seed")
+    return config.seeds[0]
+
+
+def only_method(config: RunConfig) -> str:
+    """Return the method to train: a configuration's only one, or ``paft`` among several.
+
+    Raises:
+        ConfigError: If ``paft`` is not among several, or the only one does not train.
+    """
+    if len(config.methods) > 1:
+        if "paft" not in config.methods:
+            raise ConfigError(
+                f"one model has one method, got methods {list(config.methods)}: choose one with --method"
+            )
+        return "paft"
+    (name,) = config.methods
+    if METHODS[name].schedule is None:
+        raise ConfigError(f"method {name!r} does not train: choose another with --method")
+    return name
+
+
+def _identity(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
+    """Everything the weights depend on, by name; what judges them does not."""
+    method = only_method(config)
+    whole = identity(config, inputs, (method,))
+    found = {key: value for key, value in whole.items() if not key.startswith("evaluate.")}
+    del found["test examples"]
+    return {**found, "method": method, "seed": only_seed(config)}
+
+
+def _outcome(trained: dict[str, Any]) -> str:
+    told = f"{trained['steps']} steps in {trained['seconds']:.0f} s, mean loss {trained['loss']:.3f}"
+    if not trained["validations"]:
+        return told
+    best = [point for point in trained["validations"] if point[0] <= trained["kept"]][-1]
+    return (
+        f"{told}; weights of step {trained['kept']}, validation mean {100 * best[1]:.1f}, "
+        f"worst {100 * best[2]:.1f}"
+    )

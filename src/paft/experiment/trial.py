@@ -1,0 +1,258 @@
+"""One cell of a comparison: one method under one seed, trained and judged.
+
+A cell's folder fills in order: ``choice.json`` (of a method that chooses its prompt), ``adapter/``
+(``model/`` when all weights are trained), ``train.json``, ``<split>.parquet`` for each judged split,
+``cell.json``, and last the weights' model card. A finished file is never made again, so an interrupted
+cell continues behind its last finished part. While it trains, ``adapter-checkpoints/``
+(``model-checkpoints/``) holds what it goes on from when killed. A cell that diverged holds
+``failed.json`` instead (:mod:`paft.experiment.failure`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from paft.bank.similarity import near_pairs
+from paft.config import RunConfig
+from paft.errors import DataError, DivergedError, NotFiniteError
+from paft.evaluate.matrix import Matrix
+from paft.evaluate.rows import cell_warnings, prompt_rows, robustness_row, split_row
+from paft.evaluate.runner import judge, processes
+from paft.experiment.baselines.choice import Seen, choose_prompt, most_cells
+from paft.experiment.failure import check_not_failed, give_up
+from paft.experiment.inputs import Inputs
+from paft.experiment.methods import METHODS
+from paft.files import write_json
+from paft.model.load import LanguageModel, load_model
+from paft.prompt import Prompt
+from paft.report.card import write_card
+from paft.shape import ADVICE, CELL, TRAINED, read_record
+from paft.train.checkpoint import remove_checkpoints
+from paft.train.schedule import make_schedule
+from paft.train.step_time import Pace
+
+UNTRAINED = {"steps": 0, "tokens": 0, "seconds": 0.0, "loss": None, "truncated": 0}
+
+
+class Reporter(Protocol):
+    """Hears how a run goes on; see :mod:`paft.progress`."""
+
+    def stage(self, cell: str, what: str, total: int) -> None:
+        """A stage of ``total`` units begins."""
+
+    def advance(self, count: int, note: str = "") -> None:
+        """So many more units are done."""
+
+    def finish(self, cell: str, text: str) -> None:
+        """A cell is done, now or in a former run."""
+
+
+@dataclass(frozen=True)
+class CellPlan:
+    """Which method under which seed; ``seed`` is None for a method that does not train."""
+
+    method: str
+    seed: int | None
+
+    @property
+    def name(self) -> str:
+        """Folder name."""
+        return self.method if self.seed is None else f"{self.method}-{self.seed}"
+
+
+def plan_cells(config: RunConfig) -> list[CellPlan]:
+    """List the cells seed by seed, so that an interrupted run has whole comparisons.
+
+    >>> [c.name for c in plan_cells(RunConfig(methods=("base", "paft"), seeds=(0, 1)))]
+    ['base', 'paft-0', 'paft-1']
+    """
+    untrained = [CellPlan(m, None) for m in config.methods if METHODS[m].schedule is None]
+    trained = [CellPlan(m, seed) for seed in config.seeds for m in config.methods if METHODS[m].schedule]
+    return untrained + trained
+
+
+def weights_name(config: RunConfig) -> str:
+    """Name of the folder with what a cell trained."""
+    return "model" if config.train.adapt.method == "full" else "adapter"
+
+
+def run_cell(
+    plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter
+) -> dict[str, Any]:
+    """Train and judge one cell, or return what a former run left.
+
+    Returns:
+        Lists ``rows``, ``per_prompt``, ``robustness`` and ``warnings``, as in ``results.json``.
+
+    Raises:
+        DivergedError: If what it trained gives no finite numbers, now or in a former call.
+        DataError: If a file that a former run left is damaged.
+    """
+    inputs = inputs.for_seed(plan.seed)
+    done = folder / "cell.json"
+    # A cell that a former version summarised lacks figures, and one of another threshold counts other
+    # prompts: both follow from its matrices.
+    result = read_record(done, "cell", CELL) if done.exists() else {}
+    if "robustness" in result and not result["rows"]:
+        raise DataError(f"{done} is damaged (it has no row): {ADVICE}")
+    if "robustness" in result and result["rows"][0]["top_threshold"] == inputs.task.thresholds[0]:
+        write_card(plan, config, inputs, folder, folder / weights_name(config))
+        reporter.finish(plan.name, "already done: " + _outcome(result["rows"][0]))
+        return result
+    trained = train_cell(plan, config, inputs, folder, reporter)
+    try:
+        result = _judge_splits(plan, config, inputs, folder, reporter, trained)
+    except NotFiniteError as error:
+        # Of several processes, which judge a share each, the others do not know: all of them end.
+        if METHODS[plan.method].schedule is None or processes()[1] > 1:
+            raise
+        failure = DivergedError(f"what was trained gives no numbers: {error}")
+        give_up(folder, folder / weights_name(config), failure)
+        raise failure from error
+    write_json(done, result)
+    write_card(plan, config, inputs, folder, folder / weights_name(config))
+    reporter.finish(plan.name, _outcome(result["rows"][0]))
+    return result
+
+
+def _judge_splits(
+    plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter,
+    trained: dict[str, Any],
+) -> dict[str, Any]:  # fmt: skip
+    """Return what :func:`run_cell` does, of a cell that is trained."""
+    threshold = inputs.task.thresholds[0]
+    weights = None if METHODS[plan.method].schedule is None else folder / weights_name(config)
+    rows, per_prompt, warnings, matrices = [], [], [], {}
+    if trained["truncated"]:
+        looked_at = trained.get("looked_at", len(inputs.train))  # a former version looked at all
+        cut = f"of {looked_at} looked at, {trained['truncated']} training prompts were cut to max_length"
+        warnings.append(f"{plan.name}: {cut}")
+    warnings.extend(f"{plan.name}: {text}" for text in trained.get("damaged", ()))
+    if trained.get("chosen"):
+        warnings.extend(_twin_warning(plan, Prompt(trained["chosen"]), inputs))
+    for split, prompts in inputs.judged().items():
+        matrix, seconds = _judge(plan, config, inputs, split, prompts, folder, weights, reporter)
+        matrices[split] = matrix
+        row = split_row(plan.method, plan.seed, split, matrix, threshold, seconds)
+        rows.append({**row, **{f"train_{key}": trained[key] for key in ("steps", "tokens", "seconds")}})
+        per_prompt.extend(prompt_rows(plan.method, plan.seed, split, prompts, matrix, seconds))
+        warnings.extend(cell_warnings(plan.name, split, matrix))
+    summary = robustness_row(plan.method, plan.seed, "test", matrices, threshold)
+    return {"rows": rows, "per_prompt": per_prompt, "robustness": [summary], "warnings": warnings}
+
+
+def _twin_warning(plan: CellPlan, chosen: Prompt, inputs: Inputs) -> list[str]:
+    """Warn if a chosen prompt, which a writer may have made, is a near duplicate of unseen ones."""
+    test = inputs.bank.require("test")
+    twins = [test[j - 1].id for i, j, _ in near_pairs([chosen, *test]) if i == 0]
+    return (
+        [f"{plan.name}: the chosen prompt is a near duplicate of unseen {', '.join(twins)}"] if twins else []
+    )
+
+
+def _outcome(row: dict[str, Any]) -> str:
+    spread = "" if row["std"] is None else f" (std {100 * row['std']:.1f})"
+    trained = f"{row['train_steps']} steps in {row['train_seconds']:.0f} s, " if row["train_steps"] else ""
+    return (
+        f"{trained}mean {100 * row['mean']:.1f}{spread}, worst {100 * row['min']:.1f} on "
+        f"{row['n_prompts']} unseen prompts"
+    )
+
+
+def train_cell(
+    plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter
+) -> dict[str, Any]:
+    """Train one cell, or return what a former run recorded.
+
+    Returns:
+        The content of ``train.json``, see :class:`paft.train.loop.Trained`; zeros for a method that does
+        not train.
+
+    Raises:
+        DivergedError: If training diverged, now or in a former call.
+    """
+    method = METHODS[plan.method]
+    if method.schedule is None or plan.seed is None:
+        return dict(UNTRAINED)
+    record = folder / "train.json"
+    output = folder / weights_name(config)
+    if record.exists() and output.exists():
+        remove_checkpoints(output)  # a kill may have come between the record and this
+        return read_record(record, "training record", TRAINED)
+    check_not_failed(folder)
+    from paft.train.course import Beside
+    from paft.train.loop import fine_tune
+
+    settings = method.settings(config.train)
+    chosen = _chosen(plan, config, inputs, folder, reporter)
+    prompts = inputs.training_prompts(method, settings, chosen, seed=plan.seed)
+    steps = config.train.epochs * -(-len(inputs.train) // config.train.batch_size)
+    reporter.stage(plan.name, "train", steps)
+    schedule = make_schedule(settings, prompts, seed=plan.seed, examples=len(inputs.train))
+    pace = Pace(reporter, schedule if settings.prompts_known else None, prompts, steps // config.train.epochs)
+    adapt = config.train.adapt
+    full_precision = adapt.method == "full" or config.train.precision == "float32"
+    language_model = load_model(
+        config.model, full_precision=full_precision, quantised=adapt.quantised, chat=config.chat,
+        trust_remote_code=config.trust_remote_code,
+    )  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = Beside(
+        inputs.task.prompts[0], inputs.bank.require("train"), partial(reporter.stage, plan.name, "train")
+    )
+    try:
+        trained = fine_tune(
+            language_model, inputs.train, prompts, settings,
+            seed=plan.seed, output=output, on_step=pace, keep_checkpoints=True,
+            validation=inputs.validated(), beside=beside,
+        )  # fmt: skip
+    except DivergedError as error:
+        if processes()[0] == 0:
+            give_up(folder, output, error)
+        raise
+    reporter.advance(trained.steps - pace.step)
+    told = dataclasses.asdict(trained) | ({} if chosen is None else {"chosen": chosen.template})
+    if not trained.damaged:
+        del told["damaged"]
+    write_json(record, told)
+    remove_checkpoints(output)
+    return told
+
+
+def _chosen(
+    plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter
+) -> Prompt | None:
+    """The prompt that the method chooses, if it does; it sees nothing to be tested or validated on."""
+    chooser = METHODS[plan.method].chooser
+    if chooser is None or plan.seed is None:
+        return None
+    seen = Seen(
+        inputs.task, inputs.task.prompts[0], inputs.bank.require("train"), inputs.train, inputs.generators
+    )
+    reporter.stage(plan.name, "choose a prompt", most_cells(chooser, seen, config))
+    return choose_prompt(chooser, seen, config, folder, reporter, seed=plan.seed)
+
+
+def _judge(
+    plan: CellPlan, config: RunConfig, inputs: Inputs, split: str, prompts: Sequence[Prompt],
+    folder: Path, weights: Path | None, reporter: Reporter,
+) -> tuple[Matrix, float]:  # fmt: skip
+    """Score one split with what lies on disk, so that what is judged is what gets deployed."""
+    trusted = config.trust_remote_code
+
+    def load() -> LanguageModel:
+        reporter.stage(plan.name, f"judge on {split} prompts", len(prompts) * len(inputs.test))
+        if weights is None or config.train.adapt.method != "full":
+            return load_model(config.model, weights, chat=config.chat, trust_remote_code=trusted)
+        return load_model(str(weights), chat=config.chat, trust_remote_code=trusted)
+
+    return judge(
+        load, inputs.task, prompts, inputs.test,
+        folder=folder, split=split, settings=config.evaluate, max_length=config.train.max_length,
+        on_cells=reporter.advance,
+    )  # fmt: skip

@@ -1,0 +1,140 @@
+"""The unit of work of a grid: one cell, whose failure is its own.
+
+A cell that fails leaves ``error.txt`` beside what it had finished: what went wrong in a line, then the
+traceback. The next call tries it again and removes the file when it succeeds.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from paft.config import RunConfig
+from paft.experiment.inputs import Inputs, load_inputs
+from paft.experiment.trial import Reporter, run_cell
+from paft.files import read_text, write_text
+from paft.grid.plan import Job
+from paft.lock import locked
+from paft.progress import Silent
+from paft.shape import CELL, read_record
+
+ORPHAN = 30.0  # seconds a cell waits for a process of a killed grid to be gone
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a cell ended.
+
+    Attributes:
+        job: The cell.
+        seconds: What it took in this call.
+        told: Its figures in a line; empty for a cell that failed.
+        error: First line of what went wrong; None for a cell that is done.
+    """
+
+    job: Job
+    seconds: float
+    told: str = ""
+    error: str | None = None
+
+
+class LoadedInputs:
+    """Inputs of the run that was worked on last, so that its cells share them."""
+
+    def __init__(self) -> None:
+        self._config: RunConfig | None = None
+        self._inputs: Inputs | None = None
+
+    def __call__(self, config: RunConfig) -> Inputs:
+        """Return the inputs of a run, which were checked before."""
+        if self._inputs is None or config != self._config:
+            self._config, self._inputs = config, load_inputs(config)
+        return self._inputs
+
+
+class OfJob:
+    """Tells a reporter how a cell goes on under its name in the grid, and keeps how it ended."""
+
+    def __init__(self, job: Job, reporter: Reporter) -> None:
+        self._job, self._reporter, self.told = job, reporter, ""
+
+    def stage(self, cell: str, what: str, total: int) -> None:
+        """A stage of ``total`` units begins."""
+        self._reporter.stage(self._job.name, what, total)
+
+    def advance(self, count: int, note: str = "") -> None:
+        """So many more units are done."""
+        self._reporter.advance(count, note)
+
+    def finish(self, cell: str, text: str) -> None:
+        """The cell is done."""
+        self.told = text
+
+
+def error_file(job: Job) -> Path:
+    """Return where a cell's traceback goes when it fails."""
+    return job.folder / "error.txt"
+
+
+def recorded_error(job: Job) -> str:
+    """Return what a cell failed with, from its record.
+
+    Raises:
+        DataError: If there is none.
+    """
+    return read_text(error_file(job), "error").partition("\n")[0]
+
+
+def finished(job: Job) -> bool:
+    """Whether a cell is done, here or in an earlier call."""
+    path = job.folder / "cell.json"
+    return path.exists() and "robustness" in read_record(path, "cell", CELL)
+
+
+def work(job: Job, inputs: Callable[[RunConfig], Inputs], reporter: Reporter | None = None) -> Outcome:
+    """Train and judge a cell, or go on with it.
+
+    Args:
+        job: The cell; its run's folder is there.
+        inputs: Gives the run's inputs.
+        reporter: Hears how it goes on.
+
+    Returns:
+        How it ended. Only what is no :class:`Exception` (an interrupt) is raised, and a disk on
+        which not even the traceback can be written.
+    """
+    started = time.monotonic()
+    heard = OfJob(job, reporter or Silent())
+    try:
+        with locked(job.folder.parent / f".{job.cell.name}.lock", "another process works on it", wait=ORPHAN):
+            run_cell(job.cell, job.run.config, inputs(job.run.config), job.folder, heard)
+    except Exception as error:
+        return failed(job, time.monotonic() - started, first_line(error), traceback.format_exc())
+    error_file(job).unlink(missing_ok=True)
+    return Outcome(job, time.monotonic() - started, heard.told)
+
+
+def failed(job: Job, seconds: float, error: str, trace: str) -> Outcome:
+    """Record a failure beside the cell.
+
+    Args:
+        job: The cell.
+        seconds: What it took.
+        error: What went wrong, in a line.
+        trace: Its traceback, or whatever else is known.
+    """
+    write_text(error_file(job), f"{error}\n\n{trace}")
+    return Outcome(job, seconds, error=error)
+
+
+def first_line(error: Exception) -> str:
+    r"""Name an error in a line.
+
+    >>> first_line(ValueError("no such thing\nat all")), first_line(MemoryError())
+    ('ValueError: no such thing', 'MemoryError')
+    """
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -1,0 +1,321 @@
+"""Adapters: loaded whole, on the base they were tuned on, with the tokenizer they were tuned with.
+
+Beside an adapter of ours lies a record (``paft.json``) with the digest of its base's weights and, for a
+base of the Hub, its commit. On another base of the same shape an adapter gives figures that mean
+nothing, so that is refused unless it is asked for. Adapters of others have no record: they are loaded,
+and that their base could not be verified is told.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors import safe_open
+
+from paft.errors import ModelError, said
+from paft.model.files import hub_revision, read_tokenizer, weights_digest
+from paft.model.turns import SETTINGS, conversation
+from paft.model.weights import UNREADABLE, check_files_finite, check_whole, empty_model
+from paft.shape import read_record
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+RECORD = "paft.json"  # beside trained weights: what they need to be asked like, and on what base
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+# What a tokenizer is saved as.
+TOKENIZER = (
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template*",
+    "vocab.json",
+    "merges.txt",
+)
+# In names of what peft writes once more for a module that is saved whole in an enlarged vocabulary.
+COPY = re.compile(r"\.(modules_to_save|original_module)\.")
+PROBE = "Which card?\n  No. 12: <s> caf\u00e9 \u5361\t{x}"  # words, spaces, marks and scripts
+
+
+def check_before_loading(
+    folder: Path, name: str, *, any_base: bool = False, trust_remote_code: bool = False
+) -> str | None:
+    """Refuse what can be seen to be wrong with an adapter on a base while no weights are loaded.
+
+    Args:
+        folder: Of the adapter.
+        name: The base it is to be put on.
+        any_base: Tell of another base than it was tuned on, do not refuse it.
+        trust_remote_code: Whether code in the base's folder may be run.
+
+    Returns:
+        What there is to say of the base, see :func:`check_base`.
+
+    Raises:
+        ModelError: Saying what is wrong.
+    """
+    check_adapter(folder)
+    check_files_finite(str(folder))
+    told = check_base(folder, name, any_base=any_base)
+    if read_record(folder / CONFIG, "adapter configuration", {}).get("peft_type") == "LORA":
+        check_adapter_names(name, folder, trust_remote_code=trust_remote_code)
+    tokenizer = read_tokenizer(name, trust_remote_code=trust_remote_code)
+    check_tokenizer(folder, tokenizer, name, trust_remote_code=trust_remote_code)
+    return told
+
+
+def put_adapter(model: PreTrainedModel, folder: Path) -> Any:
+    """Return a model with an adapter on top.
+
+    Raises:
+        ModelError: If the folder is none of an adapter, or not every tensor of it finds its place and
+            every place its tensor, or numbers are not finite.
+    """
+    from peft import PeftModel
+
+    check_adapter(folder)
+    check_files_finite(str(folder))
+    _fit_embeddings(model, folder)
+    try:
+        adapted = PeftModel.from_pretrained(model, str(folder))
+    except (*UNREADABLE, RuntimeError) as error:
+        if isinstance(error, KeyError) and str(error.args[0]).startswith("base_model."):
+            check_whole(f"adapter {folder}", [error.args[0]], (), "")  # of a module that is saved whole
+        raise ModelError(f"adapter {folder} does not fit the model: {said(error)}") from error
+    _check_filled(adapted, folder)
+    return adapted
+
+
+def check_adapter(folder: Path) -> None:
+    """Refuse a folder that holds no adapter, or one whose weights are pickled or stand before a prompt.
+
+    Raises:
+        ModelError: Saying what is not there, or what cannot be judged.
+    """
+    from peft import PEFT_TYPE_TO_CONFIG_MAPPING, PromptLearningConfig
+
+    if not (folder / CONFIG).exists():
+        raise ModelError(f"{folder} is no adapter folder: it has no {CONFIG}")
+    if not (folder / WEIGHTS).exists():
+        raise ModelError(f"{folder} has no {WEIGHTS}; pickled weights are not read")
+    kind = str(read_record(folder / CONFIG, "adapter configuration", {}).get("peft_type"))
+    if issubclass(PEFT_TYPE_TO_CONFIG_MAPPING.get(kind, object), PromptLearningConfig):
+        raise ModelError(
+            f"adapter {folder} is of the kind {kind}, which puts trained tokens before every prompt: only "
+            "adapters that change the model's modules, as LoRA does, are judged and exported"
+        )
+
+
+def _fit_embeddings(model: Any, folder: Path) -> None:
+    """Give a model as many embeddings as an adapter brings: tokens were added to its base, or cut off."""
+    embedding = model.get_input_embeddings()
+    name = next(name for name, module in model.named_modules() if module is embedding)
+    shapes = _shapes(folder / WEIGHTS)
+    for layer in ("", "base_layer."):
+        rows = shapes.get(f"base_model.model.{name}.{layer}weight", [embedding.weight.shape[0]])[0]
+        if rows != embedding.weight.shape[0]:
+            model.resize_token_embeddings(rows, mean_resizing=False)
+
+
+def _check_filled(adapted: Any, folder: Path) -> None:
+    """Refuse an adapter that left something of itself as it was made: peft fills in and says little.
+
+    All its numbers are made NaN and read once more: where the file has nothing, NaN stays.
+    """
+    import torch
+    from peft import get_peft_model_state_dict, set_peft_model_state_dict
+    from peft.utils import load_peft_weights
+
+    places = get_peft_model_state_dict(adapted, save_embedding_layers=False)
+    with torch.no_grad():
+        for place in places.values():
+            if place.is_floating_point():
+                place.fill_(torch.nan)
+    found = set_peft_model_state_dict(adapted, load_peft_weights(str(folder), device="cpu"))
+    missing = [name for name, place in places.items() if place.isnan().any()]
+    _check_whole(folder, missing, found.unexpected_keys)
+
+
+def check_adapter_names(name: str, folder: Path, *, trust_remote_code: bool = False) -> None:
+    """Refuse an adapter whose tensors are not those of its configuration on a model; no weights are loaded.
+
+    For engines that load adapters themselves and pass over what they do not know.
+
+    Raises:
+        ModelError: Naming the first tensors.
+    """
+    import torch
+    from peft import PeftConfig, get_peft_model, get_peft_model_state_dict
+
+    try:
+        bare = empty_model(name, trust_remote_code=trust_remote_code)
+        with torch.device("meta"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of another base, which was decided on before
+            _fit_embeddings(bare, folder)
+            adapted = get_peft_model(bare, PeftConfig.from_pretrained(str(folder)))
+        wanted = get_peft_model_state_dict(adapted, save_embedding_layers=False)
+        shapes = _shapes(folder / WEIGHTS)
+    except (*UNREADABLE, RuntimeError) as error:
+        raise ModelError(f"adapter {folder} does not fit the model: {said(error)}") from error
+    known = adapted.state_dict().keys()
+    _check_whole(folder, wanted.keys() - shapes.keys(), shapes.keys() - wanted.keys() - known)
+    for tensor, place in wanted.items():
+        if list(place.shape) != shapes[tensor]:
+            raise ModelError(
+                f"adapter {folder} does not fit the model: {tensor} is {shapes[tensor]} in its file, "
+                f"{list(place.shape)} by its configuration"
+            )
+
+
+def _check_whole(folder: Path, missing: Iterable[str], unexpected: Iterable[str]) -> None:
+    """Refuse an adapter that lacks tensors or brings others than further copies of what it has."""
+    there = _shapes(folder / WEIGHTS)
+    left = [name for name in unexpected if COPY.sub(".", name) == name or COPY.sub(".", name) not in there]
+    check_whole(f"adapter {folder}", missing, left, "the model with this adapter")
+
+
+def _shapes(file: Path) -> dict[str, list[int]]:
+    with safe_open(file, framework="numpy") as opened:
+        return {name: list(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
+
+
+def base_record(name: str) -> dict[str, Any]:
+    """Return what is recorded of the base that an adapter is tuned on."""
+    found = {"name": name, "revision": hub_revision(name), "weights": weights_digest(name)}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def check_base(folder: Path, name: str, *, any_base: bool = False) -> str | None:
+    """Refuse another base than an adapter was tuned on; return what there is to say of the base.
+
+    Args:
+        folder: Of the adapter.
+        name: The base it is to be put on.
+        any_base: Tell of another base, do not refuse it.
+
+    Returns:
+        A warning, None where the base is the one recorded.
+
+    Raises:
+        ModelError: If the base is another.
+    """
+    record = _recorded_base(folder)
+    if record is None:
+        said = read_record(folder / CONFIG, "adapter configuration", {}).get("base_model_name_or_path")
+        return (
+            f"adapter {folder} brings no record of its base (it names {said or 'none'}): that it was tuned "
+            f"on {name} could not be verified"
+        )
+    same = _same_base(record, name)
+    if same:
+        return None
+    if same is None:  # of the Hub, and not downloaded yet
+        return f"the weights of {name} are not here: that adapter {folder} was tuned on it was not verified"
+    there, here = _told(record), _told(base_record(name))
+    told = f"adapter {folder} was tuned on another base ({there}) than {name} ({here})"
+    if any_base:
+        return told
+    raise ModelError(f"{told}: take the base it was tuned on, or add --any-base to use this one all the same")
+
+
+def _same_base(record: Mapping[str, Any], name: str) -> bool | None:
+    """Whether a base is the one of a record: the same commit, else the same bytes; None if nothing tells."""
+    revision = hub_revision(name)
+    if revision is not None and (record.get("name"), record.get("revision")) == (name, revision):
+        return True
+    weights = weights_digest(name)
+    return None if weights is None or "weights" not in record else bool(record["weights"] == weights)
+
+
+def _recorded_base(folder: Path) -> Mapping[str, Any] | None:
+    path = folder / RECORD
+    record = read_record(path, "training record", {}) if path.exists() else {}
+    base = record.get("base") if isinstance(record, dict) else None
+    return base if isinstance(base, dict) else None
+
+
+def _told(record: Mapping[str, Any]) -> str:
+    revision = f" at {record['revision'][:12]}" if record.get("revision") else ""
+    return f"{record.get('name')}{revision}, weights {record.get('weights', 'unknown')}"
+
+
+def check_tokenizer(
+    folder: Path, base: PreTrainedTokenizerBase, name: str, *, trust_remote_code: bool = False
+) -> None:
+    """Refuse an adapter beside which lies another tokenizer or chat template than the base's.
+
+    The base's is the one that asks; that beside the adapter, which servers and exports take, must ask
+    in the same words. Tokens that no text becomes may be added, and padding and limits be set otherwise.
+
+    Raises:
+        ModelError: Saying what differs, and the command after which the adapter is asked as its base is.
+    """
+    differs = _difference(folder, base, trust_remote_code)
+    if differs is not None:
+        files = sorted(str(file) for pattern in TOKENIZER for file in folder.glob(pattern))
+        raise ModelError(
+            f"the {differs} beside the adapter {folder} is not that of its base {name}: an adapter is asked "
+            "as its base is; take a base that has the same, or remove the tokenizer's files beside the "
+            f"adapter: rm {shlex.join(files)}"
+        )
+
+
+def _difference(folder: Path, base: PreTrainedTokenizerBase, trusted: bool) -> str | None:
+    """Say what of the tokenizer beside an adapter is not the base's; None for nothing or no tokenizer."""
+    template = folder / "chat_template.jinja"
+    if (folder / "tokenizer_config.json").exists():
+        try:
+            own: Any = read_tokenizer(str(folder), trust_remote_code=trusted)
+        except UNREADABLE as error:
+            return f"tokenizer (unreadable: {said(error)})"
+        conversations = _conversations(own)
+    elif template.exists():  # for the base's tokenizer
+        own, conversations = base, _conversations(base, template.read_text(encoding="utf-8"))
+    else:
+        return None
+    if conversations != _conversations(base):
+        return "chat template"
+    same = (
+        _texts_vocabulary(own) == _texts_vocabulary(base)
+        and own.eos_token_id == base.eos_token_id
+        and all(_ids(own, special) == _ids(base, special) for special in (True, False))
+    )
+    return None if same else "tokenizer"
+
+
+def _texts_vocabulary(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
+    """Return the vocabulary without special tokens, which no text becomes."""
+    special = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
+    return {text: i for text, i in tokenizer.get_vocab().items() if text not in special}
+
+
+def _conversations(tokenizer: PreTrainedTokenizerBase, template: str | None = None) -> list[Any] | None:
+    """Return the token ids that a chat template makes of probes, None for those it refuses."""
+    from jinja2 import TemplateError
+
+    if not (template or tokenizer.chat_template):
+        return None
+    asked = (
+        conversation(None, PROBE, None),
+        conversation(PROBE, PROBE, None),
+        conversation(None, PROBE, PROBE),
+    )
+    found: list[Any] = []
+    for turns in asked:
+        try:
+            ids: Any = tokenizer.apply_chat_template(
+                turns, chat_template=template, add_generation_prompt=turns[-1]["role"] == "user", **SETTINGS
+            )
+        except (TemplateError, ValueError, TypeError):
+            ids = None
+        found.append(ids)
+    return found
+
+
+def _ids(tokenizer: PreTrainedTokenizerBase, special: bool) -> Any:
+    return tokenizer(PROBE, add_special_tokens=special)["input_ids"]

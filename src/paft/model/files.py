@@ -1,0 +1,151 @@
+"""The files of a model: where they lie, and hashes by which a changed model is told from the old one.
+
+Every byte is hashed. A digest is kept for the life of the process alone, by what the file system says of
+the file: one that lay beside the model could be older than the bytes it vouches for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from paft.files import fingerprint
+from paft.model.gguf import find_gguf
+
+# What decides what a model computes and how a text reaches it; cards and logs do not.
+SMALL = (
+    "*config.json", "*.index.json", "tokenizer.json", "*.jinja", "*.py", "tokenizer.model", "vocab.*",
+    "merges.txt", "added_tokens.json", "special_tokens_map.json",
+)  # fmt: skip
+
+_PART = 1 << 20  # bytes read at once
+_DIGESTS: dict[tuple[int, ...], str] = {}
+
+
+def resolve_model(name: str) -> str:
+    """Return the folder of a built-in model, else the name itself."""
+    from paft.builtin import MODELS
+
+    return str(MODELS.get(name, name))
+
+
+def pretrained(name: str) -> tuple[str, dict[str, str]]:
+    """Return what ``from_pretrained`` takes: folder or Hub id, and keywords that name a GGUF file in it."""
+    gguf = find_gguf(name)
+    return (resolve_model(name), {}) if gguf is None else (gguf.source, {"gguf_file": gguf.file})
+
+
+def read_config(name: str, *, trust_remote_code: bool = False) -> Any:
+    """Return a model's configuration; code in its folder is run only where that is allowed."""
+    from transformers import AutoConfig
+
+    source, gguf = pretrained(name)
+    # Said aloud either way: left open, the library asks on the terminal in the middle of a run.
+    return AutoConfig.from_pretrained(source, trust_remote_code=trust_remote_code, **gguf)
+
+
+def read_tokenizer(name: str, *, trust_remote_code: bool = False) -> Any:
+    """Return a model's tokenizer, on the same terms."""
+    from transformers import AutoTokenizer
+
+    source, gguf = pretrained(name)
+    return AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code, **gguf)
+
+
+def hub_snapshot(name: str) -> Path | None:
+    """Return the folder of a Hub id in this machine's cache, named by its commit; None if there is none."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    repository, gguf = pretrained(name)
+    try:
+        found = try_to_load_from_cache(repository, gguf.get("gguf_file", "config.json"))
+    except HFValidationError:
+        return None
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def model_folder(name: str) -> Path | None:
+    """Return where the files of a model lie; None for a Hub id that is not in the cache."""
+    folder = Path(resolve_model(name))
+    return folder if folder.is_dir() else hub_snapshot(name)
+
+
+def hub_revision(name: str) -> str | None:
+    """Return the commit that a Hub id stands for in this machine's cache; None for a folder."""
+    if Path(resolve_model(name)).is_dir():
+        return None
+    snapshot = hub_snapshot(name)
+    return snapshot.name if snapshot else None
+
+
+def hub_commit(name: str) -> dict[str, str]:
+    """Return what results record of a model of the Hub beside its name; nothing for a folder."""
+    revision = hub_revision(name)
+    return {} if revision is None else {"model_revision": revision}
+
+
+def weight_files(name: str) -> list[Path]:
+    """Return the safetensors files of a model or adapter, as far as they lie on this machine."""
+    folder = model_folder(name)
+    return sorted(folder.glob("*.safetensors")) if folder else []
+
+
+def model_fingerprint(name: str) -> str | None:
+    """Hash of all of a model's files; the commit of a Hub id, None where it is not known here."""
+    folder = Path(resolve_model(name))
+    if folder.is_file():
+        return file_digest(folder)
+    if not folder.is_dir():
+        return hub_revision(name)
+    small = [file for pattern in SMALL for file in folder.glob(pattern)]
+    return fingerprint({f.name: file_digest(f) for f in {*small, *weight_files(name)}})
+
+
+def weights_digest(name: str) -> str | None:
+    """Hash of a model's weights alone, which a copy in another folder keeps; None where they are not here."""
+    gguf = find_gguf(name)
+    if gguf is not None:
+        return file_digest(gguf.path) if gguf.path else None
+    files = weight_files(name)
+    return fingerprint({f.name: file_digest(f) for f in files}) if files else None
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    status = path.stat()
+    # Wherever it is moved to; the time of its last change cannot be set back, as that of writing can.
+    key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    if key not in _DIGESTS:
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while part := file.read(_PART):
+                digest.update(part)
+        _DIGESTS[key] = digest.hexdigest()
+    return _DIGESTS[key]
+
+
+def sampled_fingerprint(name: str) -> str | None:
+    """Return what former versions wrote for :func:`model_fingerprint`: samples of the weights."""
+    folder = Path(resolve_model(name))
+    if not folder.is_dir():
+        return None
+    weights = {f.name: _sample_digest(f) for f in sorted(folder.glob("*.safetensors"))}
+    names = [file for name in ("*config.json", "tokenizer.json", "*.jinja") for file in folder.glob(name)]
+    small = {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(names)}
+    return fingerprint([weights, small])
+
+
+def _sample_digest(path: Path, parts: int = 16, length: int = 65_536) -> str:
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as file:
+        for part in range(parts + 1):
+            file.seek(max(0, size - length) * part // parts)
+            digest.update(file.read(length))
+    return digest.hexdigest()

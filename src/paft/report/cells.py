@@ -1,0 +1,182 @@
+"""The cells of one method, all seeds together, and what they say about each prompt."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from paft.statistics.estimates import STATISTICS, Name
+
+if TYPE_CHECKING:
+    from paft.evaluate.matrix import Matrix
+
+SHOWN = 3  # worst examples of a prompt under one method
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Cells of S seeds x P prompts x N examples.
+
+    Attributes:
+        prompt_ids: Ids of the prompts (P).
+        examples: Indices of the examples (N).
+        scores: In [0, 1], (S, P, N); NaN where a cell was not judged.
+        parsed: Whether an answer could be read, (S, P, N).
+        answers: The answers, (S, P, N) of str or None.
+        own: The answers under the user's own prompt, (S, N); None if it was not judged.
+    """
+
+    prompt_ids: tuple[str, ...]
+    examples: tuple[int, ...]
+    scores: np.ndarray
+    parsed: np.ndarray
+    answers: np.ndarray
+    own: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Why a prompt does badly under a method; shares of its judged cells, in [0, 1].
+
+    Attributes:
+        unparsed: Share without a readable answer.
+        flipped: Share answered otherwise than under the user's own prompt, or not answered; None
+            if that was not judged.
+        wrong_answer: The most frequent wrong answer; None if there is no wrong readable answer.
+        wrong_share: Its share of all cells with a score below 1.
+    """
+
+    unparsed: float
+    flipped: float | None
+    wrong_answer: str | None
+    wrong_share: float
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An example a prompt fails on.
+
+    Attributes:
+        example: Its index.
+        answer: The most frequent of the seeds' wrong answers; None where none could be read.
+        score: Mean score over seeds, in [0, 1].
+    """
+
+    example: int
+    answer: str | None
+    score: float
+
+
+def gather_cells(
+    matrices: Mapping[tuple[str, int | None, str], Matrix], method: str, split: str
+) -> Cells | None:
+    """Stack the matrices of a method on a split, one per seed; None if there is none."""
+    seeds = [seed for name, seed, judged in matrices if (name, judged) == (method, split)]
+    if not seeds:
+        return None
+    judged = [matrices[method, seed, split] for seed in seeds]
+    prompts = tuple(dict.fromkeys(prompt for matrix in judged for prompt in matrix.prompt_ids))
+    examples = tuple(sorted({example for matrix in judged for example in matrix.examples}))
+    scores, parsed, answers = _stack(judged, prompts, examples)
+    users = [matrices[method, seed, "user"] for seed in seeds if (method, seed, "user") in matrices]
+    own = _stack(users, users[0].prompt_ids, examples)[2][:, 0] if len(users) == len(seeds) else None
+    return Cells(prompts, examples, scores, parsed, answers, own)
+
+
+def estimable(cells: Cells | None) -> list[Name]:
+    """Return the statistics that have intervals: there are enough cells, and all of them were judged."""
+    if cells is None or len(cells.examples) < 2 or np.isnan(cells.scores).any():
+        return []
+    few = min(cells.scores.shape[1:]) < 3
+    return [name for name in STATISTICS if not (few and name == "std")]
+
+
+def diagnose(cells: Cells, prompt_id: str) -> Diagnosis:
+    """Say what goes wrong under a prompt.
+
+    Raises:
+        ValueError: If the prompt is not among the cells.
+    """
+    place = cells.prompt_ids.index(prompt_id)
+    scores, answers = cells.scores[:, place], cells.answers[:, place]
+    judged = ~np.isnan(scores)
+    wrong = judged & (scores < 1)
+    counts = Counter(answer for answer in answers[wrong] if answer is not None)
+    # Equal counts are told apart by the text, so that the same cells give the same page.
+    answer, count = min(counts.items(), key=lambda item: (-item[1], item[0]), default=(None, 0))
+    flipped = None
+    if cells.own is not None:
+        flipped = float(((answers != cells.own) | ~cells.parsed[:, place])[judged].mean())
+    return Diagnosis(
+        unparsed=float((~cells.parsed[:, place])[judged].mean()),
+        flipped=flipped,
+        wrong_answer=answer,
+        wrong_share=count / max(1, int(wrong.sum())),
+    )
+
+
+def worst_examples(cells: Cells, prompt_id: str, limit: int = SHOWN) -> list[Failure]:
+    """Return examples a prompt fails on, the most telling first.
+
+    Lowest score first; of equal ones those that most other prompts get right, since a failure
+    that all prompts share says nothing about this one.
+
+    Raises:
+        ValueError: If the prompt is not among the cells.
+    """
+    place = cells.prompt_ids.index(prompt_id)
+    scores = _mean(cells.scores[:, place], 0)
+    order = np.lexsort((np.arange(len(cells.examples)), -easiness(cells), scores))
+    chosen = [column for column in order if scores[column] < 1][:limit]
+    return [
+        Failure(
+            cells.examples[column],
+            _wrong_answer(cells.answers[:, place, column], cells.scores[:, place, column]),
+            float(scores[column]),
+        )
+        for column in chosen
+    ]
+
+
+def easiness(cells: Cells) -> np.ndarray:
+    """Return the mean score of each example over seeds and prompts, (N,)."""
+    return _mean(cells.scores, (0, 1))
+
+
+def accuracies(cells: Cells) -> np.ndarray:
+    """Return the mean score of each prompt over seeds and examples, (P,)."""
+    return _mean(cells.scores, (0, 2))
+
+
+def _mean(scores: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
+    """Mean over judged cells; NaN where there is none, without numpy's warning."""
+    judged = (~np.isnan(scores)).sum(axis=axis)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.nansum(scores, axis=axis) / judged)
+
+
+def _wrong_answer(answers: np.ndarray, scores: np.ndarray) -> str | None:
+    counts: Counter[str | None] = Counter(answers[scores < 1])
+    return min(counts, key=lambda answer: (-counts[answer], answer or ""))
+
+
+def _stack(
+    matrices: Sequence[Matrix], prompts: Sequence[str], examples: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return scores, parsed and answers of the matrices, each (S, P, N)."""
+    rows = {prompt: place for place, prompt in enumerate(prompts)}
+    columns = {example: place for place, example in enumerate(examples)}
+    shape = len(matrices), len(rows), len(columns)
+    scores, parsed = np.full(shape, np.nan), np.zeros(shape, bool)
+    answers = np.full(shape, None, object)
+    for number, matrix in enumerate(matrices):
+        kept = [cell for cell in matrix.cells if cell.example in columns]
+        at = [rows[cell.prompt_id] for cell in kept], [columns[cell.example] for cell in kept]
+        scores[number][at] = [cell.score for cell in kept]
+        parsed[number][at] = [cell.parsed for cell in kept]
+        answers[number][at] = [cell.prediction for cell in kept]
+    return scores, parsed, answers

@@ -1,0 +1,260 @@
+"""Everything a report shows, gathered once; the formats only lay it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from paft.report.cells import (
+    Cells,
+    Diagnosis,
+    Failure,
+    diagnose,
+    estimable,
+    gather_cells,
+    worst_examples,
+)
+from paft.report.folder import read_curves, read_examples, read_matrices, read_results
+from paft.report.table import OUTSIDE, MethodRow, main_split, method_rows
+from paft.report.verdict import verdict
+from paft.statistics.estimates import Estimate, estimate
+from paft.statistics.metrics import cvar
+from paft.task.task import Example
+
+if TYPE_CHECKING:
+    from paft.evaluate.matrix import Matrix
+
+WORST = 5  # prompts a method in a table of worst ones
+WORST_SHARE = 0.1  # of the prompts, in CVaR
+INTERVALS = (
+    "Those of mean and std are about further prompts and examples, the others about further examples "
+    "under these prompts. All but the mean's are of the figure on unlimited examples: few examples "
+    "scatter the accuracies, so an observed std, or worst prompt, may lie outside its interval; such a "
+    f"figure has a {OUTSIDE}."
+)
+
+Curves = Mapping[str, Sequence[Sequence[tuple[int, float]]]]
+Matrices = Mapping[tuple[str, int | None, str], "Matrix"]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the figures are about.
+
+    Attributes:
+        task: Name of the task.
+        model: What was judged, or what training began from.
+        split: The prompts' split.
+        prompts: Number of prompts.
+        examples: Number of examples.
+        seeds: Training seeds; none for models that are not trained.
+        threshold: t of Top@t.
+        bank: Fingerprint of the bank.
+    """
+
+    task: str
+    model: str
+    split: str
+    prompts: int
+    examples: int
+    seeds: tuple[int, ...]
+    threshold: float
+    bank: str
+
+
+@dataclass(frozen=True)
+class MethodFigures:
+    """One method; figures are means over seeds.
+
+    Attributes:
+        row: The figures that every run has.
+        cvar: Mean accuracy of the worst tenth of the prompts.
+        estimates: By statistic, with intervals; empty where the cells are not there or too few.
+        robustness: Further figures, one mapping a seed (:class:`paft.statistics.robustness.Robustness`).
+        cells: The cells, None where they are not there.
+    """
+
+    row: MethodRow
+    cvar: float
+    estimates: Mapping[str, Estimate]
+    robustness: tuple[Mapping[str, Any], ...]
+    cells: Cells | None
+
+    def further(self, name: str) -> float | None:
+        """Return a robustness figure averaged over seeds; None where it is undefined."""
+        known = [figures[name] for figures in self.robustness if figures.get(name) is not None]
+        return float(np.mean(known)) if known else None
+
+
+@dataclass(frozen=True)
+class PromptFigures:
+    """One prompt under every method.
+
+    Attributes:
+        id: Its content hash.
+        text: The template.
+        accuracy: By method, mean over seeds, in [0, 1].
+        diagnosis: By method, where its cells are there.
+        failures: Its worst examples by method, likewise.
+    """
+
+    id: str
+    text: str
+    accuracy: Mapping[str, float]
+    diagnosis: Mapping[str, Diagnosis]
+    failures: Mapping[str, Sequence[Failure]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything a report shows.
+
+    Attributes:
+        results: The content of ``results.json``, or what there is of it yet.
+        measured: What the figures are about.
+        headline: Who wins, in a sentence; where PAFT is not compared, how the best method does.
+        methods: In order of first appearance.
+        prompts: Hardest first for the method PAFT is compared with.
+        examples: By index; empty where the task's data is out of reach.
+        unfinished: Names of cells that are planned and not finished.
+        curves: (Optimiser step, loss) over training by method, a list a seed; empty where not recorded.
+    """
+
+    results: Mapping[str, Any]
+    measured: Measured
+    headline: str
+    methods: tuple[MethodFigures, ...]
+    prompts: tuple[PromptFigures, ...]
+    examples: Mapping[int, Example]
+    unfinished: tuple[str, ...] = ()
+    curves: Curves = field(default_factory=dict)
+
+
+def read_report(folder: Path) -> Report:
+    """Gather the report of a run from its folder.
+
+    Raises:
+        DataError: If the folder holds no run, nothing finished, or an unreadable file.
+    """
+    results, unfinished = read_results(folder)
+    matrices = read_matrices(folder, results)
+    judged = {index for key, matrix in matrices.items() if key[2] != "user" for index in matrix.examples}
+    curves = read_curves(folder, results)
+    return gather(results, matrices, read_examples(folder, sorted(judged)), unfinished, curves)
+
+
+def gather(
+    results: Mapping[str, Any],
+    matrices: Matrices | None = None,
+    examples: Sequence[Example] = (),
+    unfinished: tuple[str, ...] = (),
+    curves: Curves | None = None,
+) -> Report:
+    """Gather a report.
+
+    Args:
+        results: The content of ``results.json``.
+        matrices: By (method, seed, split), as far as there are any.
+        examples: The examples behind the cells, if they can be had.
+        unfinished: Names of cells that are planned and not finished.
+        curves: (Optimiser step, loss) over training by method, a list a seed.
+    """
+    split = main_split(results)
+    methods = tuple(_method(results, row, split, matrices or {}) for row in method_rows(results, split))
+    return Report(
+        results=results,
+        measured=_measured(results, split),
+        headline=verdict(results, {method.row.method: method.cells for method in methods}),
+        methods=methods,
+        prompts=tuple(_prompts(results, split, methods)),
+        examples={example.index: example for example in examples},
+        unfinished=unfinished,
+        curves=curves or {},
+    )
+
+
+def worst_prompts(report: Report, limit: int = WORST) -> list[tuple[str, list[PromptFigures]]]:
+    """Return each method's worst prompts, for the methods whose cells are there."""
+    found = []
+    for method in report.methods:
+        name = method.row.method
+        known = [prompt for prompt in report.prompts if name in prompt.diagnosis]
+        if known:
+            found.append((name, sorted(known, key=lambda prompt: prompt.accuracy[name])[:limit]))
+    return found
+
+
+def _measured(results: Mapping[str, Any], split: str) -> Measured:
+    rows = [row for row in results["rows"] if row["split"] == split]
+    return Measured(
+        task=results["task"],
+        model=results["model"],
+        split=split,
+        prompts=rows[0]["n_prompts"],
+        examples=rows[0]["n_examples"],
+        seeds=tuple(dict.fromkeys(row["seed"] for row in rows if row["seed"] is not None)),
+        threshold=rows[0]["top_threshold"],
+        bank=results["bank_fingerprint"],
+    )
+
+
+def _method(results: Mapping[str, Any], row: MethodRow, split: str, matrices: Matrices) -> MethodFigures:
+    by_seed: dict[int | None, list[float]] = {}
+    for entry in results["per_prompt"]:
+        if (entry["method"], entry["split"]) == (row.method, split):
+            by_seed.setdefault(entry["seed"], []).append(entry["accuracy"])
+    threshold = _measured(results, split).threshold
+    figures = [
+        entry
+        for entry in results.get("robustness", [])
+        if (entry["method"], entry["split"]) == (row.method, split)
+    ]
+    worst = float(np.mean([cvar(values, WORST_SHARE) for values in by_seed.values()]))
+    cells = gather_cells(matrices, row.method, split)
+    return MethodFigures(row, worst, _estimates(cells, threshold), tuple(figures), cells)
+
+
+def _estimates(cells: Cells | None, threshold: float) -> Mapping[str, Estimate]:
+    """Return every estimate there are enough judged cells for (see :func:`estimate`)."""
+    names = estimable(cells)
+    if cells is None or not names:
+        return {}
+    found = estimate(cells.scores, names, threshold=threshold)
+    return {str(name): each for name, each in found.items()}
+
+
+def _prompts(results: Mapping[str, Any], split: str, methods: Sequence[MethodFigures]) -> list[PromptFigures]:
+    texts: dict[str, str] = {}
+    accuracies: dict[str, dict[str, list[float]]] = {}
+    for entry in results["per_prompt"]:
+        if entry["split"] == split:
+            texts[entry["prompt_id"]] = entry["prompt"]
+            values = accuracies.setdefault(entry["prompt_id"], {})
+            values.setdefault(entry["method"], []).append(entry["accuracy"])
+    names = [method.row.method for method in methods]
+    key = "single" if "single" in names else names[0]
+    found = [
+        PromptFigures(
+            id=prompt,
+            text=text,
+            accuracy={method: float(np.mean(values)) for method, values in accuracies[prompt].items()},
+            diagnosis=_of_prompt(methods, prompt, diagnose),
+            failures=_of_prompt(methods, prompt, worst_examples),
+        )
+        for prompt, text in texts.items()
+    ]
+    return sorted(found, key=lambda prompt: prompt.accuracy.get(key, 0.0))
+
+
+def _of_prompt(
+    methods: Sequence[MethodFigures], prompt: str, ask: Callable[[Cells, str], Any]
+) -> dict[str, Any]:
+    return {
+        method.row.method: ask(method.cells, prompt)
+        for method in methods
+        if method.cells is not None and prompt in method.cells.prompt_ids
+    }

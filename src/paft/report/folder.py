@@ -1,0 +1,203 @@
+"""What a run left in its folder, finished or not: figures, matrices, the texts of the examples.
+
+``results.json`` is written last, so cells that finished after it (or without it) are read from
+their own ``cell.json``. A cell without one is named as unfinished and adds nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from paft.errors import DataError, PaftError
+from paft.files import read_yaml
+from paft.shape import ADVICE, CELL, RESULTS, difference, interpreted, read_record
+from paft.task.task import Example, Task, data_fingerprint, load_task
+
+if TYPE_CHECKING:
+    from paft.evaluate.matrix import Matrix
+    from paft.experiment.trial import CellPlan
+
+KEYS = {"task", "model", "bank_fingerprint", "warnings", "rows", "per_prompt"}
+
+
+def read_results(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what is known of a run.
+
+    Args:
+        folder: The output folder of ``paft run``.
+
+    Returns:
+        The content of ``results.json``, with the cells finished since, and the names of the cells
+        that are planned and not finished.
+
+    Raises:
+        DataError: If the folder is missing, is no run, or no cell of it is finished.
+    """
+    saved = folder / "results.json"
+    if not saved.exists() and not (folder / "run.json").exists():
+        raise DataError(
+            f"{folder} is no run: it has neither results.json nor run.json; give the folder that "
+            "`paft run` names as its output"
+        )
+    results = read_record(saved, "results", {}) if saved.exists() else _started(folder)
+    lacking = sorted(KEYS - results.keys())
+    if lacking:
+        raise DataError(f"{saved} was not written by `paft run`: it lacks {', '.join(lacking)}; {ADVICE}")
+    wrong = difference(results, RESULTS) or _disagreement(results)
+    if wrong:
+        raise DataError(f"{saved} is damaged ({wrong}): {ADVICE}")
+    if "budget" in results:
+        raise DataError(
+            f"{folder} holds an estimate from a part of the cells (--budget) and this needs them all: "
+            "evaluate without a budget into another folder"
+        )
+    unfinished = _add_cells(results, folder)
+    if not results["rows"]:
+        raise DataError(f"no cell of the run in {folder} is finished yet: the command that began it goes on")
+    return results, unfinished
+
+
+def read_matrices(folder: Path, results: Mapping[str, Any]) -> dict[tuple[str, int | None, str], Matrix]:
+    """Return the matrices that are there, by (method, seed, split).
+
+    Raises:
+        DataError: If one is there and cannot be read.
+    """
+    from paft.evaluate.cell_checks import require_cells
+    from paft.evaluate.matrix import Matrix
+    from paft.experiment.trial import CellPlan
+
+    found = {}
+    for row in results["rows"]:
+        plan = CellPlan(row["method"], row["seed"])
+        path = folder / "cells" / plan.name / f"{row['split']}.parquet"
+        if path.exists():
+            matrix = Matrix.load(path)
+            mine = [
+                entry["prompt_id"]
+                for entry in results["per_prompt"]
+                if all(entry[key] == row[key] for key in ("method", "seed", "split"))
+            ]
+            examples = matrix.examples
+            if len(examples) != row["n_examples"]:
+                raise DataError(
+                    f"{path} is damaged (it has {len(examples)} examples, the results {row['n_examples']}): "
+                    f"{ADVICE}"
+                )
+            require_cells(path, matrix.cells, mine, examples)
+            found[plan.method, plan.seed, row["split"]] = matrix
+    return found
+
+
+def read_curves(folder: Path, results: Mapping[str, Any]) -> dict[str, list[list[tuple[int, float]]]]:
+    """Return (step, loss) over training by method, a list a seed; methods without a record are left out.
+
+    Raises:
+        DataError: If a record is there and cannot be read.
+    """
+    from paft.experiment.trial import CellPlan
+
+    found: dict[str, list[list[tuple[int, float]]]] = {}
+    for method, seed in dict.fromkeys((row["method"], row["seed"]) for row in results["rows"]):
+        path = folder / "cells" / CellPlan(method, seed).name / "train.json"
+        curve = read_record(path, "training record", {}).get("curve", []) if path.exists() else []
+        if curve:
+            with interpreted(path):
+                points = [(int(step), float(loss)) for step, loss in curve]
+            found.setdefault(method, []).append(points)
+    return found
+
+
+def read_task(folder: Path) -> Task | None:
+    """Return the task a run's configuration names; None where it cannot be read from here."""
+    try:
+        config = read_yaml(folder / "config.yaml", "configuration")
+        with interpreted(folder / "config.yaml"):
+            return load_task(config["task"], config["data"])
+    except PaftError:
+        return None
+
+
+def read_examples(folder: Path, indices: Sequence[int]) -> tuple[Example, ...]:
+    """Return the test examples with these indices, as far as they are still the run's.
+
+    The matrices hold no texts. They are read from where the configuration says the task lies; when
+    that cannot be read from here, or holds other rows by now, there are none.
+    """
+    task = read_task(folder)
+    try:
+        identity = read_record(folder / "run.json", "run identity", {})
+        rows = [] if task is None else task.examples("test")
+    except PaftError:
+        return ()
+    chosen = tuple(rows[index] for index in indices if index < len(rows))
+    return chosen if identity.get("test examples") == data_fingerprint(chosen) else ()
+
+
+def _disagreement(results: Mapping[str, Any]) -> str:
+    """Say where rows and their prompts do not fit together; an empty text where they do."""
+    rows = {(row["method"], row["seed"], row["split"]): row["n_prompts"] for row in results["rows"]}
+    counts = Counter((entry["method"], entry["seed"], entry["split"]) for entry in results["per_prompt"])
+    if "budget" not in results and (rows != counts or len(rows) != len(results["rows"])):
+        return "rows and per_prompt are of different cells"
+    return ""
+
+
+def _started(folder: Path) -> dict[str, Any]:
+    """Return results without a cell, from what a run writes before its first one."""
+    from paft.bank import load_bank, near_duplicates_across
+
+    config = read_yaml(folder / "config.yaml", "configuration")
+    wrong = difference(config, {"task": str, "model": str, "data": (str, type(None))})
+    if wrong:
+        raise DataError(f"{folder / 'config.yaml'} is damaged ({wrong}): {ADVICE}")
+    bank = load_bank(folder / "bank.jsonl")
+    return {
+        "schema": 1,
+        "task": _task_name(config),
+        "model": config["model"],
+        "bank_fingerprint": bank.fingerprint,
+        "near_duplicates": [
+            {"seen": seen.id, "unseen": unseen.id, "similarity": round(similarity, 3)}
+            for seen, unseen, similarity in near_duplicates_across(bank)
+        ],
+        "warnings": [],
+        "config": config,
+        "rows": [],
+        "per_prompt": [],
+    }
+
+
+def _task_name(config: Mapping[str, Any]) -> str:
+    """Return the name of a run's task, or what the configuration calls it if it cannot be read."""
+    try:
+        return load_task(config["task"], config["data"]).name
+    except PaftError:
+        return str(config["task"])
+
+
+def _add_cells(results: dict[str, Any], folder: Path) -> tuple[str, ...]:
+    """Add finished cells that the results lack; return the names of unfinished ones."""
+    known = {(row["method"], row["seed"]) for row in results["rows"]}
+    missing = [plan for plan in _plans(folder) if (plan.method, plan.seed) not in known]
+    done = {plan.name: folder / "cells" / plan.name / "cell.json" for plan in missing}
+    for name, path in done.items():
+        if path.exists():
+            cell = read_record(path, f"cell {name}", CELL)
+            for key in ("rows", "per_prompt", "robustness", "warnings"):
+                results[key] = [*results.get(key, []), *cell.get(key, [])]
+    return tuple(name for name, path in done.items() if not path.exists())
+
+
+def _plans(folder: Path) -> list[CellPlan]:
+    """Return the cells a comparison plans; none for `paft evaluate`, which has one and no methods."""
+    from paft.config import load_config
+    from paft.experiment.trial import plan_cells
+
+    path = folder / "config.yaml"
+    if not path.exists() or "methods" not in read_yaml(path, "configuration"):
+        return []
+    return plan_cells(load_config(path))

@@ -1,0 +1,236 @@
+"""The report: one HTML file with table, pictures and every prompt; needs nothing else to open.
+
+All text from data, prompts and configuration is escaped by the template engine; what the page's
+script shows lies in a JSON block and is only ever set as text. The page's policy lets that one
+script run, known by its hash, and loads nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from paft.files import write_text
+from paft.report.budget import BudgetReport, budget_rows
+from paft.report.cells import accuracies, easiness
+from paft.report.data import INTERVALS, MethodFigures, Report, gather, worst_prompts
+from paft.report.folder import read_curves, read_matrices
+from paft.report.plot import (
+    Dots,
+    colour,
+    curves_svg,
+    distribution_svg,
+    dots_svg,
+    heatmap,
+)
+from paft.report.table import marked, percent, prompts_name
+from paft.task.task import Example
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+WIDTH = 5.5  # inches of a picture
+AXIS = "accuracy on one prompt, percent"
+LONGEST = 1200  # characters of an example's field
+# Controls of writing direction, which could make text read as other text, and invisible C0 ones.
+CONTROLS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+FURTHER = {
+    "debiased_std": (
+        "std without noise",
+        "what is left of std over prompts without the luck of the examples",
+    ),
+    "consistency": ("consistency", "two prompts give the same answer"),
+    "flip_rate": ("flipped", "answered otherwise than under the user's own prompt"),
+    "all_correct": ("right under all", "examples answered right under every prompt"),
+    "any_correct": ("right under some", "examples answered right under at least one prompt"),
+    "parse_rate": ("readable", "answers that could be read"),
+    "adversarial_mean": ("adversarial, mean", "accuracy over the adversarial prompts"),
+    "adversarial_min": ("adversarial, worst", "accuracy under the worst of them"),
+}
+
+
+def write_report(
+    results: Mapping[str, Any],
+    path: Path,
+    *,
+    folder: Path | None = None,
+    examples: Sequence[Example] = (),
+) -> None:
+    """Write the report of a ``results.json`` atomically.
+
+    Args:
+        results: Its content.
+        path: The HTML file.
+        folder: The run's folder; without it the report lacks what only the cells tell.
+        examples: The test examples, for their texts.
+    """
+    matrices = read_matrices(folder, results) if folder is not None else None
+    curves = read_curves(folder, results) if folder is not None else None
+    write_text(path, page(gather(results, matrices, examples, curves=curves)))
+
+
+def page(report: Report) -> str:
+    """Return the report as one HTML page."""
+    from markupsafe import Markup
+
+    names = [method.row.method for method in report.methods]
+    return rendered(
+        "report.html",
+        report=report,
+        results=report.results,
+        measured=report.measured,
+        prompts_name=prompts_name(report.measured.split, report.measured.prompts),
+        names=names,
+        intervals=INTERVALS if any(method.estimates for method in report.methods) else "",
+        picture=_embeddable(distribution_svg(report.results, width=WIDTH, label=AXIS)),
+        training=_embeddable(curves_svg(report.curves, width=WIDTH)) if report.curves else "",
+        maps=_maps(report),
+        worst=worst_prompts(report),
+        further=_further(report.methods),
+        failures=any(prompt.failures for prompt in report.prompts),
+        record=_record(report),
+        data=Markup(_safe_json(_worst_examples(report))),
+    )
+
+
+def budget_page(report: BudgetReport) -> str:
+    """Return the report of a budget of cells as one HTML page."""
+    from markupsafe import Markup
+
+    made = report.budget
+    line = Dots(report.name, made["distribution"])
+    label = "expected accuracy, lowest prompt to highest, percent"
+    return rendered(
+        "budget.html",
+        report=report,
+        results=report.results,
+        rows=budget_rows(made),
+        picture=_embeddable(dots_svg([line], width=WIDTH, label=label)),
+        told=_told(report.results),
+        config=_config(report.results),
+        data=Markup(_safe_json({})),
+    )
+
+
+def rendered(template: str, **values: Any) -> str:
+    """Fill a template that has style and script of all our pages.
+
+    Args:
+        template: Its name.
+        values: What it names; texts are escaped.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    loader = PackageLoader("paft.report", "templates")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    environment.filters |= {"percent": percent, "marked": marked, "visible": visible, "colour": colour}
+    style, script = (loader.get_source(environment, f"report.{kind}")[0] for kind in ("css", "js"))
+    return environment.get_template(template).render(
+        style=Markup(style),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
+        **values,
+    )
+
+
+def visible(text: str) -> Markup:
+    """Escape text and spell out its invisible controls, so that what is read is what is there."""
+    from markupsafe import Markup, escape
+
+    parts = (f'<span class="control">U+{ord(found[0]):04X}</span>' for found in CONTROLS.finditer(text))
+    pieces = [escape(piece) for piece in CONTROLS.split(text)]
+    return Markup("").join(Markup(piece) for pair in zip(pieces, [*parts, ""], strict=True) for piece in pair)
+
+
+def _embeddable(svg: str) -> Markup:
+    """Return a picture of ours without the metadata whose names look like addresses to load."""
+    from markupsafe import Markup
+
+    # Drawn by us, and matplotlib escapes the text in it.
+    return Markup(re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL))
+
+
+def _maps(report: Report) -> list[dict[str, str]]:
+    """Return one picture a method, all with the same order of prompts and examples."""
+    there = [(method.row.method, method.cells) for method in report.methods if method.cells is not None]
+    if not there or len({(cells.prompt_ids, cells.examples) for _, cells in there}) > 1:
+        return []
+    prompts = np.argsort(-np.mean([accuracies(cells) for _, cells in there], axis=0), kind="stable")
+    examples = np.argsort(-np.mean([easiness(cells) for _, cells in there], axis=0), kind="stable")
+    return [
+        {"method": method, "uri": heatmap(cells, colour(method), prompts, examples)}
+        for method, cells in there
+    ]
+
+
+def _further(methods: Sequence[MethodFigures]) -> list[tuple[str, str, list[float | None]]]:
+    rows = [
+        (name, meaning, [method.further(key) for method in methods])
+        for key, (name, meaning) in FURTHER.items()
+    ]
+    return [row for row in rows if any(value is not None for value in row[2])]
+
+
+def _record(report: Report) -> dict[str, Any]:
+    """Return what says where the figures come from, in lines of text."""
+    seeds = ", ".join(map(str, report.measured.seeds))
+    return {
+        "told": _told(report.results) | ({"seeds": seeds} if seeds else {}),
+        "cells": [row for row in report.results["rows"] if row["split"] == report.measured.split],
+        "config": _config(report.results),
+    }
+
+
+def _told(results: Mapping[str, Any]) -> dict[str, str]:
+    names = {"task": "task", "model": "model", "bank_fingerprint": "bank"}
+    told = {name: results[key] for key, name in names.items()}
+    judging = results.get("judging")
+    if judging is not None:
+        told["judged by"] = f"{judging['by']}, rule {judging['rule']}, backend {judging['backend']}"
+        if "isolation" in judging:
+            told["programs held by"] = judging["isolation"]
+    told |= results.get("environment", {})
+    return {key: str(value) for key, value in told.items() if value is not None}
+
+
+def _config(results: Mapping[str, Any]) -> str:
+    return json.dumps(results.get("config", {}), indent=2, ensure_ascii=False)
+
+
+def _worst_examples(report: Report) -> dict[str, Any]:
+    """Return what the page's script shows: the worst examples of every prompt."""
+    failures = {
+        prompt.id: {
+            method: [[failure.example, failure.answer] for failure in found]
+            for method, found in prompt.failures.items()
+        }
+        for prompt in report.prompts
+        if prompt.failures
+    }
+    shown = {index for found in failures.values() for pairs in found.values() for index, _ in pairs}
+    examples = {
+        index: {"gold": example.gold, "fields": {key: _cut(text) for key, text in example.fields.items()}}
+        for index, example in report.examples.items()
+        if index in shown
+    }
+    return {"examples": examples, "failures": failures}
+
+
+def _safe_json(data: Any) -> str:
+    """Return JSON that no text in it can end or escape when it stands in a script element."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False)
+    for letter in "<>&\u2028\u2029":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return text
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} … ({len(text)} characters)"

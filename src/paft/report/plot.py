@@ -1,0 +1,183 @@
+"""Pictures of a comparison: accuracies by prompt as dots, losses as lines, cells as a map of colours."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from paft.report.table import main_split
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from paft.report.cells import Cells
+
+COLOURS = {
+    "base": "#8a8f98", "single": "#d1603d", "static": "#a8862a", "per_example": "#4e8a4a", "paft": "#1f6f8b",
+    "augmented": "#1d2f6f",
+}  # fmt: skip
+OTHER = "#6b5b95"
+WRONG = "#ece8e1"
+UNPARSED = "#2b2d33"
+LEGEND = "accuracy on one prompt, percent (bar: mean; diamond: the user's own prompt)"
+LARGEST = 1000  # pixels a side of a map; beyond that neighbours are averaged
+POINTS = 200  # of a training curve, likewise
+
+
+def colour(method: str) -> str:
+    """Return a method's colour as ``#rrggbb``."""
+    return COLOURS.get(method, OTHER)
+
+
+@dataclass(frozen=True)
+class Dots:
+    """One line of dots.
+
+    Attributes:
+        name: What stands before it.
+        values: Accuracies in [0, 1], a dot each; the bar is their mean.
+        own: Accuracies under the user's own prompt, a diamond each.
+    """
+
+    name: str
+    values: Sequence[float]
+    own: Sequence[float] = ()
+
+
+def distribution_svg(results: Mapping[str, Any], *, width: float = 8, label: str = LEGEND) -> str:
+    """Draw one dot per prompt and seed for every method, as SVG.
+
+    Args:
+        results: The content of ``results.json``.
+        width: In inches; text keeps its size, so a small picture has relatively larger text.
+        label: Below the axis.
+    """
+    split = main_split(results)
+    entries = [e for e in results["per_prompt"] if e["split"] in (split, "user")]
+    lines = [
+        Dots(
+            method,
+            [e["accuracy"] for e in entries if (e["method"], e["split"]) == (method, split)],
+            [e["accuracy"] for e in entries if (e["method"], e["split"]) == (method, "user")],
+        )
+        for method in dict.fromkeys(e["method"] for e in entries if e["split"] == split)
+    ]
+    return dots_svg(lines, width=width, label=label)
+
+
+def dots_svg(lines: Sequence[Dots], *, width: float, label: str) -> str:
+    """Draw lines of dots, the first on top, as SVG; arguments as of :func:`distribution_svg`."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, 0.9 + 0.8 * len(lines)), layout="constrained")
+    draw_dots(figure.subplots(), lines, label)
+    return svg(figure)
+
+
+def draw_dots(axes: Axes, lines: Sequence[Dots], label: str) -> None:
+    """Draw lines of dots on axes, the first on top; ``label`` goes below."""
+    for position, line in enumerate(lines):
+        values = 100 * np.sort(line.values)
+        shade = colour(line.name)
+        offsets = 0.28 * np.sin(np.arange(len(values)) * 2.4)
+        axes.scatter(values, position + offsets, s=16, color=shade, alpha=0.55, linewidths=0)
+        axes.plot([values.mean()] * 2, [position - 0.38, position + 0.38], color=shade, linewidth=2.5)
+        own = [100 * value for value in line.own]
+        axes.scatter(own, [position] * len(own), marker="D", s=34, facecolor="white", edgecolor=shade)
+    axes.set_yticks(range(len(lines)), [plain(line.name) for line in lines])
+    axes.set_ylim(len(lines) - 0.5, -0.5)
+    axes.set_xlim(-2, 102)
+    axes.set_xlabel(label)
+    axes.grid(axis="x", color="#e3e5e8")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+
+
+def curves_svg(curves: Mapping[str, Sequence[Sequence[tuple[int, float]]]], *, width: float) -> str:
+    """Draw the loss of every training run over its steps, as SVG.
+
+    Args:
+        curves: By method, one list of (optimiser step, loss) a seed.
+        width: In inches.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, 2.6), layout="constrained")
+    axes = figure.subplots()
+    for method, runs in curves.items():
+        for place, run in enumerate(runs):
+            parts = np.array_split(np.array(run, float), min(len(run), POINTS))
+            steps, losses = np.array([part.mean(axis=0) for part in parts]).T
+            axes.plot(
+                steps, losses, color=colour(method), linewidth=1.6, alpha=0.85, marker="o", markersize=2,
+                label=plain(method) if place == 0 else None,
+            )  # fmt: skip
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("optimiser step")
+    axes.set_ylabel("loss")
+    axes.grid(axis="y", color="#e3e5e8")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    return svg(figure)
+
+
+def plain(name: str) -> str:
+    """Return a name with what matplotlib would read as mathematics escaped."""
+    return name.replace("$", r"\$")
+
+
+def svg(figure: Figure) -> str:
+    """Return a figure as SVG without date or random names, so the same results give the same text."""
+    import matplotlib
+
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "paft", "svg.fonttype": "none"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def heatmap(cells: Cells, shade: str, rows: np.ndarray, columns: np.ndarray) -> str:
+    """Draw cells as a PNG in a data URI: one pixel a cell, scores averaged over seeds.
+
+    From ``WRONG`` at score 0 to the method's colour at 1; ``UNPARSED`` where no answer could be
+    read, transparent where a cell was not judged.
+
+    Args:
+        cells: P prompts x N examples.
+        shade: ``#rrggbb`` of score 1.
+        rows: Order of the prompts (P), top first.
+        columns: Order of the examples (N), left first.
+    """
+    from matplotlib.colors import to_rgb
+    from matplotlib.image import imsave
+
+    judged = ~np.isnan(cells.scores)
+    unreadable = (judged & ~cells.parsed).mean(axis=0, keepdims=True)[0]
+    scores = np.nan_to_num(cells.scores).sum(axis=0) / np.maximum(1, judged.sum(axis=0))
+    readable = np.clip(1 - scores - unreadable, 0, 1)
+    parts = [(readable, WRONG), (scores, shade), (unreadable, UNPARSED)]
+    mixed = sum(part[..., None] * np.array(to_rgb(end)) for part, end in parts)
+    image = np.dstack([mixed, judged.any(axis=0)])
+    image = _shrink(_shrink(image[np.ix_(rows, columns)], 0), 1)
+    buffer = io.BytesIO()
+    imsave(buffer, np.clip(image, 0, 1), format="png", metadata={"Software": "PAFT"})
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _shrink(image: np.ndarray, axis: int) -> np.ndarray:
+    """Average neighbours along an axis until it has at most ``LARGEST`` pixels."""
+    length = image.shape[axis]
+    if length <= LARGEST:
+        return image
+    starts = np.linspace(0, length, LARGEST, endpoint=False).astype(int)
+    sizes = np.diff(np.append(starts, length))
+    sums = np.add.reduceat(image, starts, axis=axis)
+    return np.asarray(sums / np.expand_dims(sizes, [other for other in range(3) if other != axis]))

@@ -1,0 +1,1 @@
+"""What a task is: its fields, its answers, its data."""

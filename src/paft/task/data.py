@@ -1,0 +1,397 @@
+"""Where a task's rows come from: local JSON, CSV, TSV or Parquet files, rows in Python, or the Hub.
+
+The Hub's rows may be nested; a column is then named by a dotted path, ``choices.text.0``. Files of a
+folder given on the command line stand in for the Hub, with its columns or the task's own names.
+
+Rows are read when they are asked for: JSONL, CSV and TSV by byte offset (:mod:`paft.task.text_rows`), large
+Parquet files and the Hub's from Arrow files that the ``datasets`` library maps into memory. What the
+values in a row are as text is told in :mod:`paft.task.values`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from abc import abstractmethod
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import Field, SerializerFunctionWrapHandler, field_serializer, model_validator
+
+from paft.errors import DataError, shown
+from paft.files import encodable, fingerprint, read_text
+from paft.json_values import read_json_value
+from paft.model.files import file_digest
+from paft.schema import Schema
+from paft.task.text_rows import Records, find_csv, find_lines, table_reader
+from paft.task.values import as_list, from_arrow
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from pyarrow import Table
+
+Files = str | tuple[str, ...] | tuple[dict[str, Any], ...]
+Located = tuple[str, dict[str, Any]]  # ("file:line", row)
+FORMATS = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+ABSENT: Final = object()  # null is not absent
+IN_MEMORY = 10_000  # rows of a Parquet file that are simply held
+
+
+class HubDataset(Schema):
+    """A dataset on the Hugging Face Hub.
+
+    Attributes:
+        id: ``owner/name``.
+        config: Name of the configuration, if it has several.
+        revision: Commit, tag or branch; pin it for a result that can be repeated.
+    """
+
+    id: str
+    config: str | None = None
+    revision: str | None = None
+
+
+class DataSource(Schema):
+    """Rows by split.
+
+    Attributes:
+        train: File, list of files, list of rows or (with ``hub``) name of the Hub split.
+        validation: Likewise; optional.
+        test: Likewise.
+        hub: Read the splits from this Hub dataset instead of files.
+        columns: Column, or dotted path into a nested one, by field name, where they differ. A row that
+            lacks it may name the field itself; a row that has null there may not.
+    """
+
+    train: Files
+    validation: Files | None = None
+    test: Files
+    hub: HubDataset | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check(self) -> DataSource:
+        for name in ("train", "validation", "test"):
+            value = getattr(self, name)
+            if self.hub and value is not None and not isinstance(value, str):
+                raise ValueError(f"with `hub`, `{name}` is the name of a Hub split")
+            if value == () or value == "":
+                raise ValueError(f"`{name}` is empty: give a file")
+        return self
+
+    @field_serializer("train", "validation", "test", mode="wrap")
+    def _write(self, value: Any, write: SerializerFunctionWrapHandler) -> Any:
+        """Write rows from pandas too: its arrays, numbers and gaps in columns that nobody uses."""
+        try:
+            return write(value)
+        except (TypeError, ValueError):
+            return json.loads(json.dumps(value, default=repr))
+
+    def column(self, field: str) -> str:
+        """The column that holds a field."""
+        return self.columns.get(field, field)
+
+    def value(self, row: Mapping[str, Any], field: str, first: Mapping[str, Any]) -> Any:
+        """Return what a row holds for a field, ``ABSENT`` if nothing.
+
+        Args:
+            row: The row.
+            field: The field.
+            first: The first row of the split. Where it lacks the field's column, all rows name the field
+                itself. A later row alone may not: some writers of files leave null out.
+
+        Raises:
+            ValueError: If a row has the column that the first one lacks; the message says so.
+        """
+        column = self.column(field)
+        if column == field or not _lacks(first, column):
+            return look_up(row, column)
+        if not _lacks(row, column):
+            raise ValueError("is in this row, but not in the first one: name it alike in all rows")
+        return row.get(field, ABSENT)
+
+    def in_folder(self, folder: Path) -> DataSource:
+        """Return the same fields from ``train.jsonl``, ``test.jsonl`` and, if there, ``validation.jsonl``."""
+        validation = "validation.jsonl" if (folder / "validation.jsonl").is_file() else None
+        files = {"train": "train.jsonl", "validation": validation, "test": "test.jsonl", "hub": None}
+        return self.model_copy(update=files)
+
+
+def look_up(row: Mapping[str, Any], path: str) -> Any:
+    """Return what stands under a column's name, or a dotted path of keys and places.
+
+    Returns:
+        The value, None for null (on the way there too), or ``ABSENT``.
+
+    >>> look_up({"choices": {"text": ["red", "blue"]}}, "choices.text.1")
+    'blue'
+    """
+    if path in row:
+        return row[path]
+    value: Any = row
+    for part in path.split("."):
+        if value is None:
+            return None
+        if isinstance(value, Mapping) and part in value:
+            value = value[part]
+        elif part.isdecimal() and int(part) < len(as_list(value) or ()):
+            value = value[int(part)]
+        else:
+            return ABSENT
+    return value
+
+
+def _lacks(row: Mapping[str, Any], path: str) -> bool:
+    """Whether a row has neither a column nor the nested one that its path leads into."""
+    outer = row.get(path.partition(".")[0])
+    return look_up(row, path) is ABSENT and not isinstance(outer, Mapping) and as_list(outer) is None
+
+
+class Rows(Sequence[Located]):
+    """Rows of a split with the place of each."""
+
+    @abstractmethod
+    def digest(self) -> str:
+        """Hash of all rows; any change of any row shows."""
+
+    @abstractmethod
+    def at(self, number: int) -> Located:
+        """Return a row, numbered from 0, and where it stands."""
+
+    def __getitem__(self, number: Any) -> Any:
+        if not 0 <= number < len(self):
+            raise IndexError(f"row {number} of {len(self)}")
+        return self.at(number)
+
+    @cached_property
+    def first_row(self) -> Mapping[str, Any]:
+        """The first row."""
+        row: Mapping[str, Any] = self[0][1]
+        return row
+
+
+class HeldRows(Rows):
+    """Rows in memory."""
+
+    def __init__(self, rows: Sequence[Located]) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def at(self, number: int) -> Located:
+        """Return a row and where it stands."""
+        return self.rows[number]
+
+    def digest(self) -> str:
+        """Hash of all rows."""
+        return fingerprint([[where, repr(row)] for where, row in self.rows])
+
+
+class JsonRows(Rows):
+    """Lines of a JSON Lines file, one object each."""
+
+    def __init__(self, records: Records) -> None:
+        self.records = records
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def at(self, number: int) -> Located:
+        """Read a line.
+
+        Raises:
+            DataError: If it is no JSON object; file and line are named.
+        """
+        where, line = self.records.where(number), self.records.text(number)
+        return where, _object(read_json_value(line, where, "each line must be one JSON object"), line, where)
+
+    def digest(self) -> str:
+        """Hash of the file."""
+        return self.records.digest
+
+
+class CsvRows(Rows):
+    """Rows of a CSV or TSV file; a cell is text, an empty one too."""
+
+    def __init__(self, names: Sequence[str], records: Records, delimiter: str = ",") -> None:
+        self.names = names
+        self.records = records
+        self.delimiter = delimiter
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def at(self, number: int) -> Located:
+        """Read a row."""
+        lines = io.StringIO(self.records.text(number), newline="")
+        values = next(table_reader(lines, self.delimiter))
+        return self.records.where(number), dict(zip(self.names, values, strict=True))
+
+    def digest(self) -> str:
+        """Hash of the file."""
+        return self.records.digest
+
+
+class ArrowRows(Rows):
+    """Rows of an Arrow table, or of a data set that the ``datasets`` library maps into memory.
+
+    Cells are read as Arrow holds them: ``datasets`` would open the images of a row for its text.
+    """
+
+    def __init__(self, rows: Table | Dataset, name: str, first: int) -> None:
+        self.rows = rows.with_format("arrow") if hasattr(rows, "with_format") else rows
+        self.name = name
+        self.first = first
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def at(self, number: int) -> Located:
+        """Read a row."""
+        row = self._part(number, number + 1)
+        return f"{self.name}{number + self.first}", {
+            name: from_arrow(row.column(i)[0]) for i, name in enumerate(row.column_names)
+        }
+
+    def digest(self) -> str:
+        """Hash of all rows, some thousands at a time."""
+        from pyarrow import BufferOutputStream, ipc
+        from xxhash import xxh3_128
+
+        found = xxh3_128()
+        for start in range(0, len(self), IN_MEMORY):
+            table, buffer = self._part(start, start + IN_MEMORY), BufferOutputStream()
+            with ipc.new_stream(buffer, table.schema) as stream:
+                stream.write_table(table.combine_chunks())
+            found.update(buffer.getvalue())
+        return found.hexdigest()
+
+    def _part(self, start: int, end: int) -> Table:
+        return self.rows[start:end]
+
+
+class JoinedRows(Rows):
+    """Rows of several files, one file behind the other."""
+
+    def __init__(self, parts: Sequence[Rows]) -> None:
+        self.parts = parts
+        self.ends = list(accumulate(map(len, parts)))
+
+    def __len__(self) -> int:
+        return self.ends[-1]
+
+    def at(self, number: int) -> Located:
+        """Return a row and where it stands."""
+        part = bisect_right(self.ends, number)
+        return self.parts[part].at(number - (self.ends[part - 1] if part else 0))
+
+    def digest(self) -> str:
+        """Hash of all files in their order."""
+        return fingerprint([part.digest() for part in self.parts])
+
+
+def read_rows(source: DataSource, split: str, folder: Path) -> Rows:
+    """Return the rows of a split, each as ``("file:line", row)``.
+
+    Args:
+        source: Where the data lies.
+        split: ``train``, ``validation`` or ``test``.
+        folder: What relative paths are relative to.
+
+    Raises:
+        DataError: If the split is not defined, or a file or the Hub dataset cannot be read. A single
+            row that cannot be read is an error when it is asked for.
+    """
+    value: Files | None = getattr(source, split)
+    if value is None:
+        raise DataError(f"the task's data has no {split!r} split: add `data.{split}`")
+    if source.hub is not None:
+        return _hub_rows(source.hub, str(value))
+    items = (value,) if isinstance(value, str) else value
+    if all(isinstance(item, dict) for item in items):
+        return HeldRows([(f"{split} row {i}", row) for i, row in enumerate(items) if isinstance(row, dict)])
+    parts = [_file_rows(folder / str(item)) for item in items]
+    return parts[0] if len(parts) == 1 else JoinedRows(parts)
+
+
+def _file_rows(path: Path) -> Rows:
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        raise DataError(f"data file {path}: unknown format {path.suffix!r} (known: {', '.join(FORMATS)})")
+    if suffix == ".json":
+        return _json_rows(path)
+    if suffix == ".jsonl":
+        return JsonRows(find_lines(path))
+    if suffix in DELIMITERS:
+        delimiter = DELIMITERS[suffix]
+        return CsvRows(*find_csv(path, delimiter), delimiter)
+    return _parquet_rows(path)
+
+
+def _json_rows(path: Path) -> Rows:
+    """Return the rows of a list of objects; a file that begins with an object is read as JSON Lines."""
+    text = read_text(path, "data")
+    if not text.lstrip().startswith("["):
+        return JsonRows(find_lines(path))
+    rows = read_json_value(text, str(path), "a .json file is one list of objects")
+    places = [f"{path}:row {number}" for number in range(1, len(rows) + 1)]
+    escapes = "\\u" if "\\u" in text else ""
+    return HeldRows([(where, _object(row, escapes, where)) for where, row in zip(places, rows, strict=True)])
+
+
+def _object(row: Any, text: str, where: str) -> dict[str, Any]:
+    """Return a row read from a JSON text, if it is one."""
+    if not isinstance(row, dict):
+        raise DataError(f"{where}: expected a JSON object, got {type(row).__name__}")
+    if "\\u" in text and not encodable(json.dumps(row, ensure_ascii=False, default=str)):
+        raise DataError(f"{where}: a \\ud8xx escape is half a surrogate pair: remove it")
+    return row
+
+
+def _parquet_rows(path: Path) -> Rows:
+    from pyarrow import ArrowException, parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            double = next((name for name in names if names.count(name) > 1), None)
+            if double is not None:
+                raise DataError(f"data file {path}: two columns are called {shown(double)}: rename one")
+            rows = _mapped(path) if file.metadata.num_rows > IN_MEMORY else None
+            return ArrowRows(file.read() if rows is None else rows, f"{path}:row ", 1)
+    except FileNotFoundError:
+        raise DataError(f"data file not found: {path}") from None
+    except (ArrowException, OSError) as error:
+        raise DataError(f"data file {path} is not readable Parquet: {' '.join(str(error).split())}") from None
+
+
+def _mapped(path: Path) -> Dataset | None:
+    """Map a Parquet file into memory; None where it has columns that ``datasets`` does not know."""
+    from datasets import Dataset, config
+
+    try:
+        # The library knows a file again by its time alone: another content of that time would stay unread.
+        cache = Path(config.HF_DATASETS_CACHE) / "paft" / file_digest(path)
+        return Dataset.from_parquet(str(path), cache_dir=str(cache))
+    except Exception:  # many unrelated types; what the file itself is to blame for, its reader tells
+        return None
+
+
+def _hub_rows(hub: HubDataset, split: str) -> Rows:
+    from datasets import load_dataset
+
+    try:
+        rows = load_dataset(hub.id, hub.config, split=split, revision=hub.revision)
+    except Exception as error:  # the library raises many unrelated types for one cause: not to be had
+        raise DataError(
+            f"Hub dataset {hub.id!r} split {split!r} cannot be loaded "
+            f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no detail'}): "
+            "check the id, the split and the network, or give local files"
+        ) from error
+    return ArrowRows(rows, f"{hub.id}[{split}] row ", 0)

@@ -1,0 +1,56 @@
+"""Examples that are read from disk and checked when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+
+from paft.files import fingerprint
+
+if TYPE_CHECKING:
+    from paft.task.task import Example
+
+
+class Examples(Sequence["Example"]):
+    """Some or all examples of a split; memory holds none of them.
+
+    Args:
+        read: Returns the example at a place of the split; must go through pickle, for loader
+            workers that are spawned.
+        places: (N,) places in the split, in the order wanted.
+        digest: Hash of all that ``read`` depends on.
+    """
+
+    def __init__(self, read: Callable[[int], Example], places: np.ndarray, digest: str) -> None:
+        self._read = read
+        self._places = places
+        self._digest = digest
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, at: int) -> Example: ...
+    @overload
+    def __getitem__(self, at: slice) -> Examples: ...
+    def __getitem__(self, at: int | slice) -> Example | Examples:
+        """Read an example, or take a part without reading it.
+
+        Raises:
+            DataError: If the row does not fit the task; file and line are named.
+        """
+        if isinstance(at, slice):
+            return self.take(range(len(self))[at])
+        return self._read(int(self._places[at]))
+
+    def take(self, numbers: Sequence[int] | np.ndarray) -> Examples:
+        """Return the examples of these numbers; none is read."""
+        return Examples(self._read, self._places[np.asarray(numbers, dtype=np.int64)], self._digest)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what they are read from, to the last byte, and of which they are."""
+        chosen = np.ascontiguousarray(self._places, dtype="<i8").tobytes().hex()
+        return fingerprint([self._digest, chosen])

@@ -1,0 +1,1 @@
+"""Answers that are programs: run and tested in processes of their own."""

@@ -1,0 +1,88 @@
+"""From generated text to an answer, and from answers to a score.
+
+================  ==========================================  =============================
+rule              what is read                                when it equals the gold answer
+================  ==========================================  =============================
+number            the last boxed number, else the first one   equal as decimal numbers
+final_number      the last boxed number, else the one behind  equal as decimal numbers
+                  the first ``####``, else the last one
+text              the first line with a letter or digit       equal without case, Markdown,
+                                                              outer punctuation, repeated
+                                                              spaces, in NFC
+json              the whole reply, else the fenced value,     equal as parsed values
+                  else the first object, else the first list
+code              the block that defines the function         the tests pass
+choice, label     the option in the reply                     the same option
+================  ==========================================  =============================
+
+Thoughts before the answer (:mod:`paft.task.replies.thoughts`) are left out first, under every rule. What
+would be misread is not read: see :mod:`paft.task.replies.number_reply`, :mod:`paft.task.replies.json_reply`,
+:mod:`paft.task.replies.reply_text` and :mod:`paft.task.replies.option_reply`. Programs are found by
+:mod:`paft.task.replies.code_reply`, and run, not compared (:mod:`paft.task.programs.code_answer`). Closed
+rules (``choice``, ``label``) are read from text only where a model gives no likelihoods
+(:mod:`paft.evaluate.scoring.server`).
+"""
+
+from __future__ import annotations
+
+from paft.task.replies.code_reply import CodeTests, read_program
+from paft.task.replies.json_reply import json_value
+from paft.task.replies.number_reply import FINAL, final_number, first_number
+from paft.task.replies.option_reply import extract_option
+from paft.task.replies.reply_text import first_line
+from paft.task.replies.thoughts import without_thoughts
+from paft.task.replies.word_overlap import word_f1
+
+__all__ = ["FINAL", "cell_score", "extract", "extract_option"]
+
+
+def extract(rule: str, text: str, *, cut: bool = False, tests: CodeTests | None = None) -> str | None:
+    r"""Return the answer in normal form, or None when there is none (a failed parse).
+
+    Args:
+        rule: The task's answer rule, an open one.
+        text: The reply.
+        cut: Whether it ended at the limit of tokens.
+        tests: Of rule ``code``: what the program is a part of.
+
+    >>> extract("number", " The total is $1,250.50, I think")
+    '1250.5'
+    >>> extract("final_number", "20 - 8 = 12, and 3 of them make $1,036.00.")
+    '1036'
+    >>> extract("text", "\n **Paris.**\nIt is")
+    'paris'
+    >>> extract("json", 'Sure: {"b": 1, "a": 2} done')
+    '{"a":2,"b":1}'
+    """
+    answer = without_thoughts(text)
+    if answer is None:
+        return None
+    if rule == "number":
+        return first_number(answer, cut=cut)
+    if rule == "final_number":
+        return final_number(answer, cut=cut)
+    if rule == "json":
+        return json_value(answer)
+    return read_program(answer, tests) if rule == "code" else first_line(answer)
+
+
+def cell_score(metric: str, rule: str, prediction: str | None, gold: str) -> float:
+    """Return the score of one cell in [0, 1].
+
+    Args:
+        metric: ``exact_match`` or ``token_f1``.
+        rule: The task's answer rule.
+        prediction: What :func:`extract` returned, or the chosen option for closed rules.
+        gold: The gold answer as it stands in the data.
+
+    >>> cell_score("token_f1", "text", "the red car", "red car")
+    1.0
+    """
+    if prediction is None:
+        return 0.0
+    if rule in ("choice", "label"):
+        return float(prediction == gold)
+    target = extract(rule, gold)
+    if metric == "token_f1" and target is not None:
+        return word_f1(prediction, target)
+    return float(prediction == target)

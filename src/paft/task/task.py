@@ -1,0 +1,362 @@
+"""A task: the fields of an example, how it is answered, where its data lies, the user's prompt.
+
+An example stays structured to the end: named string fields, the gold answer, and (for closed
+rules) the options it may be answered with. Nothing ever recovers a field from rendered text.
+
+The answer rules are in :mod:`paft.task.answer`.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field, PrivateAttr, field_validator, model_validator
+
+from paft.errors import ConfigError, DataError, PromptError, shown
+from paft.files import fingerprint, read_yaml
+from paft.prompt import Prompt
+from paft.schema import Schema, nearest, parse
+from paft.task.answer import Answer
+from paft.task.data import ABSENT, DataSource, Rows, read_rows
+from paft.task.examples import Examples
+from paft.task.gold import gold_texts, why_unreadable
+from paft.task.options import find_gold
+from paft.task.replies.code_reply import CodeTests
+from paft.task.twins import twins
+from paft.task.values import as_list, as_text
+
+Split = Literal["train", "validation", "test"]
+HIDDEN = ("", "-1")  # gold answers of test sets whose answers are kept back
+OPTIONS = "options"  # the reserved placeholder that lists an example's options
+CHECKED = 10_000  # examples that are read and checked when a split is loaded
+
+
+@dataclass(frozen=True)
+class Example:
+    """One example of a task.
+
+    Attributes:
+        index: Position in its split's data, from 0.
+        fields: Text by field name.
+        gold: The right answer as the model should write it.
+        options: What may be answered (closed rules), in order; empty for open rules.
+        option_texts: What each letter stands for, when options are given per example.
+        tests: What a program is judged by (rule ``code``).
+        references: Other answers that are as right as the gold one (open rules); see ``golds``.
+    """
+
+    index: int
+    fields: Mapping[str, str]
+    gold: str
+    options: tuple[str, ...] = ()
+    option_texts: tuple[str, ...] = ()
+    tests: CodeTests | None = None
+    references: tuple[str, ...] = ()
+
+    @property
+    def golds(self) -> tuple[str, ...]:
+        """All right answers; training has the first, a reply scores against the best."""
+        return self.gold, *self.references
+
+    @cached_property
+    def values(self) -> dict[str, str]:
+        """What a template may refer to: the fields, and ``{options}`` when there are any."""
+        if not self.options:
+            return dict(self.fields)
+        if self.option_texts:
+            pairs = zip(self.options, self.option_texts, strict=True)
+            return {**self.fields, OPTIONS: "\n".join(f"{a}. {text}" for a, text in pairs)}
+        return {**self.fields, OPTIONS: ", ".join(self.options)}
+
+
+def data_fingerprint(examples: Sequence[Example]) -> str:
+    """Hash examples, so that a rerun on other ones is noticed."""
+    if isinstance(examples, Examples):
+        return examples.fingerprint
+    return fingerprint(
+        [
+            [e.index, dict(e.fields), e.gold, list(e.options), list(e.option_texts)]
+            + ([] if e.tests is None else [asdict(e.tests)])
+            + ([list(e.references)] if e.references else [])
+            for e in examples
+        ]
+    )
+
+
+class Task(Schema):
+    """A task as written in YAML or Python.
+
+    Attributes:
+        name: Short name, used in file names and tables.
+        description: One sentence: what is asked.
+        fields: Description by field name; every prompt must use every field.
+        answer: How it is answered.
+        data: Where examples come from.
+        metric: Score of one cell: ``exact_match`` (after the rule's normalisation) or, for rule
+            ``text``, ``token_f1``.
+        thresholds: Accuracies t of the share Top@t; the first is the one in tables.
+        prompt: The user's own prompt, or several. The first is what method ``single`` trains on and
+            what is judged as the user's own; language models that write a bank are shown them all.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    description: str = ""
+    fields: dict[str, str] = Field(min_length=1)
+    answer: Answer
+    data: DataSource
+    metric: Literal["exact_match", "token_f1"] = "exact_match"
+    thresholds: tuple[float, ...] = Field(default=(0.9,), min_length=1)
+    prompt: str | tuple[str, ...]
+
+    _folder: Path = PrivateAttr(default=Path())
+
+    @field_validator("fields")
+    @classmethod
+    def _check_fields(cls, fields: dict[str, str]) -> dict[str, str]:
+        for name in fields:
+            if not name.isidentifier() or name == OPTIONS:
+                raise ValueError(f"{name!r} cannot be a field name: use letters, digits and _")
+        return fields
+
+    @model_validator(mode="after")
+    def _check(self) -> Task:
+        if any(not 0 <= t <= 1 for t in self.thresholds):
+            raise ValueError(f"thresholds are accuracies in [0, 1], got {self.thresholds}")
+        if self.metric == "token_f1" and self.answer.rule != "text":
+            raise ValueError("metric 'token_f1' needs answer rule 'text'")
+        if self.answer.field in self.fields:
+            raise ValueError(f"field {self.answer.field!r} is the gold answer: prompts would show it")
+        hidden = [name for name in self.answer.columns[1:] if name in self.fields]
+        if hidden:
+            raise ValueError(f"field {hidden[0]!r} is for judging answers: prompts do not show it")
+        if self.answer.program is not None and self.answer.program.begins not in self.fields:
+            raise ValueError(f"`answer.program.begins` is no field: {self.answer.program.begins!r}")
+        named = [*self.fields, *self.answer.columns]
+        for name in self.data.columns:
+            if name not in named:
+                raise ValueError(f"`data.columns` maps unknown field {name!r}{nearest(name, named)}")
+        try:
+            for prompt in self.prompts:
+                self.check_prompt(prompt)
+        except PromptError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    @classmethod
+    def from_yaml(cls, path: str | Path, data: str | Path | None = None) -> Task:
+        """Load a task file.
+
+        Args:
+            path: The file.
+            data: Folder that relative data paths are relative to; the file's own by default. For data on
+                the Hub it takes the Hub's place (:meth:`paft.task.data.DataSource.in_folder`).
+
+        Raises:
+            ConfigError: If it is not a valid task (file, key and value are named).
+            DataError: If the file cannot be read.
+        """
+        path = Path(path)
+        task = parse(cls, read_yaml(path, "task"), str(path))
+        if data is not None and task.data.hub is not None:
+            task = task.model_copy(update={"data": task.data.in_folder(Path(data))})
+        task._folder = path.parent if data is None else Path(data)
+        return task
+
+    @property
+    def prompts(self) -> list[Prompt]:
+        """The user's own prompts."""
+        texts = (self.prompt,) if isinstance(self.prompt, str) else self.prompt
+        return [Prompt(text, {"source": "task"}) for text in texts]
+
+    @property
+    def placeholders(self) -> list[str]:
+        """Names a template may use."""
+        return [*self.fields, *([OPTIONS] if self.answer.closed else [])]
+
+    def check_prompt(self, prompt: Prompt) -> None:
+        """Refuse a prompt that does not fit.
+
+        Raises:
+            PromptError: If it uses an unknown placeholder or leaves a field out.
+        """
+        required = [*self.fields, *([OPTIONS] if self.answer.options_field else [])]
+        for name in prompt.placeholders:
+            if name not in self.placeholders:
+                raise PromptError(
+                    f"prompt {prompt.id} uses {{{name}}}, which task {self.name!r} does not have"
+                    + nearest(name, self.placeholders)
+                )
+        for name in re.findall(r"\{\{\s*(\w+)\s*\}\}", prompt.template):
+            if name in self.placeholders and name not in prompt.placeholders:
+                raise PromptError(
+                    f"prompt {prompt.id} of task {self.name!r} has {name!r} in doubled braces, which stand "
+                    f"for literal ones: write {{{name}}}"
+                )
+        missing = [name for name in required if name not in prompt.placeholders]
+        if missing:
+            raise PromptError(
+                f"prompt {prompt.id} of task {self.name!r} lacks {{{missing[0]}}}: "
+                f"{prompt.template!r} must use {', '.join('{' + name + '}' for name in required)}"
+            )
+
+    def examples(self, split: Split) -> Sequence[Example]:
+        """Load a split.
+
+        Up to ``CHECKED`` examples are held in memory. Of a larger split the first ``CHECKED`` are
+        checked at once; each is read from disk, and checked, whenever it is asked for.
+
+        Raises:
+            DataError: If the data is missing or a row does not fit; file, line and field are named.
+        """
+        rows = read_rows(self.data, split, self._folder)
+        if not len(rows):
+            raise DataError(f"task {self.name!r}: split {split!r} has no examples")
+        first = [self._read(rows, i) for i in range(min(CHECKED, len(rows)))]
+        if len(rows) <= CHECKED:
+            return first
+        settings = {"fields": self.fields, "answer": self.answer.settings}
+        digest = fingerprint([rows.digest(), settings, self.data.columns])
+        return Examples(partial(self._read, rows), np.arange(len(rows)), digest)
+
+    def fingerprint(self) -> str:
+        """Hash of everything that defines the task, the rows themselves excluded."""
+        return fingerprint({**self.model_dump(mode="json"), "answer": self.answer.settings})
+
+    def _read(self, rows: Rows, number: int) -> Example:
+        where, row = rows[number]
+        names = (*self.fields, *self.answer.columns)
+        values = {name: self._value(row, name, where, rows.first_row) for name in names}
+        return self._example(number, values, where)
+
+    def _example(self, index: int, row: Mapping[str, Any], where: str) -> Example:
+        """Make an example of a row's values by name of field."""
+        fields = {name: self._text(row, name, where) for name in self.fields}
+        program, tests = self.answer.program, None
+        if program is not None:
+            entry, source = (self._text(row, name, where) for name in (program.entry, program.tests))
+            tests = CodeTests(fields[program.begins], entry, source)
+        if self.answer.closed:
+            options, texts, gold = self._options(row, where)
+            return Example(index, fields, gold, options, texts, tests)
+        gold, *others = self._golds(row, where)
+        return Example(index, fields, gold, tests=tests, references=tuple(others))
+
+    def _value(self, row: Mapping[str, Any], name: str, where: str, first: Mapping[str, Any]) -> Any:
+        try:
+            value = self.data.value(row, name, first)
+        except ValueError as error:
+            raise DataError(f"{where}: {self._named(name)} {error}") from None
+        if value is ABSENT:
+            present = ", ".join(map(shown, row)) or "nothing"
+            raise DataError(
+                f"{where}: {self._named(name)} is missing; the row has: {present}. "
+                "Map it under `data.columns` if it has another name"
+            )
+        return value
+
+    def _named(self, name: str) -> str:
+        column = self.data.column(name)
+        return f"field {name!r}" + ("" if column == name else f" (column {column!r})")
+
+    def _text(self, row: Mapping[str, Any], name: str, where: str) -> str:
+        try:
+            return as_text(row[name])
+        except ValueError as error:
+            raise DataError(f"{where}: {self._named(name)} {error}: correct the row") from None
+
+    def _texts(self, row: Mapping[str, Any], name: str, where: str) -> tuple[str, ...] | None:
+        """Return a list of texts, None where a row holds something else."""
+        listed = as_list(row[name])
+        if listed is None:
+            return None
+        try:
+            return tuple(map(as_text, listed))
+        except ValueError as error:
+            raise DataError(f"{where}: an item of {self._named(name)} {error}: correct the row") from None
+
+    def _golds(self, row: Mapping[str, Any], where: str) -> tuple[str, ...]:
+        """Return the gold answer of an open rule, or several of equal right."""
+        rule, name = self.answer.rule, self.answer.field
+        try:
+            found = gold_texts(rule, row[name])
+        except ValueError as error:
+            raise DataError(f"{where}: {self._named(name)} {error}: correct the row") from None
+        for gold in found:
+            why = why_unreadable(rule, gold)
+            if why is not None:
+                raise DataError(
+                    f"{where}: gold answer {shown(gold)} cannot be read as {rule}, so no answer could equal "
+                    f"it ({why}): correct the row or the task's `answer.rule`"
+                )
+        return found
+
+    def _options(self, row: Mapping[str, Any], where: str) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+        """Return the options, what they stand for, and the gold answer as one of them."""
+        answer = self.answer
+        texts, keys = answer.words or (), None
+        if answer.options_field is not None:
+            texts = self._texts(row, answer.options_field, where) or ()
+            if answer.rule == "label":
+                _check_words(texts, where)
+            if len(texts) < 2 or (answer.rule == "choice" and len(texts) > len(string.ascii_uppercase)):
+                many = "2 to 26" if answer.rule == "choice" else "2 or more"
+                raise DataError(
+                    f"{where}: {self._named(answer.options_field)} must be a list of {many} options"
+                )
+        if answer.keys_field is not None:
+            keys = self._texts(row, answer.keys_field, where)
+            if keys is None or len(keys) != len(texts):
+                raise DataError(
+                    f"{where}: field {answer.keys_field!r} must be a list of {len(texts)} keys, one for "
+                    "each option"
+                )
+        gold = self._text(row, answer.field, where)
+        try:
+            at = find_gold(answer, gold, texts, keys)
+        except ValueError as error:
+            kept_back = "is how a data set hides its answers: judge on a split that has them (`data.test`)"
+            why = kept_back if gold in HIDDEN else error
+            raise DataError(f"{where}: gold answer {shown(gold)} {why}") from None
+        if answer.options_field is None or answer.rule == "label":
+            return texts, (), texts[at]
+        letters = tuple(string.ascii_uppercase[: len(texts)])
+        return letters, texts, letters[at]
+
+
+def _check_words(options: Sequence[str], where: str) -> None:
+    """Refuse options of a row that cannot be answered, or not told apart."""
+    if not all(option.strip() for option in options):
+        raise DataError(f"{where}: an option is blank ({', '.join(map(shown, options))}): correct the row")
+    if (pair := twins(options)) is not None:
+        one, other = map(shown, pair)
+        raise DataError(f"{where}: options {one} and {other} are one word to a reader: correct the row")
+
+
+def load_task(source: str | Path | Task, data: str | Path | None = None) -> Task:
+    """Return a task from a YAML file, a built-in name (``"routing"``) or a Task itself.
+
+    Args:
+        source: File, name or task.
+        data: Folder of the task's data files, if it is not the task file's own.
+
+    Raises:
+        ConfigError: If the name is unknown or the file is no task.
+    """
+    if isinstance(source, Task):
+        return source
+    from paft.builtin import TASKS
+
+    if str(source) in TASKS:
+        return Task.from_yaml(TASKS[str(source)], data)
+    path = Path(source)
+    if path.suffix not in {".yaml", ".yml"} and not path.exists():
+        known = ", ".join(sorted(TASKS))
+        raise ConfigError(f"no task {str(source)!r}: give a YAML file or a built-in task ({known})")
+    return Task.from_yaml(path, data)

@@ -1,0 +1,146 @@
+"""From a value in the data to text: one rule for every kind of file.
+
+==========================================  =================================================
+value                                       text
+==========================================  =================================================
+text                                        as it stands, to the last space
+whole number, float, decimal                as people write it, no needless zeros
+                                            (:mod:`paft.task.numerals`); 32 bits are not shown as 64
+truth value                                 ``True`` or ``False``
+date, date and time                         ``2024-05-01``, ``2024-05-01 12:30:00``
+bytes                                       the UTF-8 text they are, else refused
+null, NaN, NaT                              missing: refused
+infinity, list, nested object, others       refused
+==========================================  =================================================
+
+Arrow (Parquet, the Hub) says the type of a column, and fills the keys that an object lacks with null.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from paft.errors import shown
+from paft.json_values import read_json_value
+from paft.task.numerals import LIMIT, plain
+
+if TYPE_CHECKING:
+    from pyarrow import DataType, Scalar
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A value whose content cannot be told; using it is refused with the reason.
+
+    Attributes:
+        why: What cannot be told.
+    """
+
+    why: str
+
+
+FILLED: Final = Unknown("null, or left out: files with typed columns do not tell which")
+CLOCK: Final = Unknown(
+    "a time that the `datasets` library made of a JSON text, whose wording it does not keep: "
+    "give the file itself under `data`"
+)
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value is null, NaN or NaT."""
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    comparable = isinstance(value, (float, np.floating, datetime.datetime))  # pandas' NaT is a datetime
+    return value is None or (comparable and bool(value != value))
+
+
+def as_list(value: Any) -> list[Any] | None:
+    """Return a list of values, None for anything else; pandas holds lists as arrays."""
+    array = isinstance(value, np.ndarray) and value.ndim > 0
+    return list(value) if array or isinstance(value, (list, tuple)) else None
+
+
+def as_text(value: Any) -> str:
+    r"""Return a value as text.
+
+    Raises:
+        ValueError: If it is none; the message says what it is.
+
+    >>> [as_text(value) for value in (1e-05, 2e16, Decimal("1.50"), True, b"caf\xc3\xa9")]
+    ['0.00001', '20000000000000000', '1.5', 'True', 'café']
+    """
+    if isinstance(value, str):
+        return str(value)  # numpy has a class of its own
+    if is_missing(value):
+        return _refuse("is missing (null or not a number)")
+    if isinstance(value, Unknown):
+        return _refuse(f"is {value.why}")
+    if isinstance(value, (bool, np.bool_)):
+        return str(bool(value))
+    if isinstance(value, (Integral, Decimal, float, np.floating)):
+        return _number(value)
+    if isinstance(value, datetime.datetime):
+        return str(value).removesuffix(" 00:00:00")
+    if isinstance(value, (datetime.date, datetime.time)):
+        return str(value)
+    if isinstance(value, (bytes, bytearray)):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            return _refuse(f"is no text but bytes that are not UTF-8 ({shown(bytes(value))})")
+    return _refuse(f"must be text or a number, got {type(value).__name__}")
+
+
+def from_arrow(cell: Scalar) -> Any:
+    """Return a cell of Arrow data, mended where its Python value says less than its type."""
+    try:
+        return _mended(cell.as_py(), cell.type)
+    except (OverflowError, ValueError) as error:  # a year beyond 9999, text that is not UTF-8
+        return Unknown(f"a {cell.type} that cannot be read ({error})")
+
+
+def _mended(value: Any, kind: DataType) -> Any:
+    from pyarrow import JsonType, types
+
+    if value is None:
+        return None
+    if types.is_float16(kind) or types.is_float32(kind):
+        return _shortest(float(value), np.float16 if types.is_float16(kind) else np.float32)
+    if types.is_timestamp(kind) and kind.unit == "s" and kind.tz is None:
+        return value if value.time() == datetime.time() else CLOCK
+    if isinstance(kind, JsonType):  # what `datasets` makes of a column of several types
+        return read_json_value(value, "JSON in a column")
+    if types.is_map(kind):  # unlike an object, it has no null for a key that it lacks
+        return {key: _mended(item, kind.item_type) for key, item in value}
+    if types.is_struct(kind) and isinstance(value, Mapping):
+        found = {field.name: (value.get(field.name), field.type) for field in kind}
+        return {key: FILLED if v is None else _mended(v, inner) for key, (v, inner) in found.items()}
+    if hasattr(kind, "value_type") and isinstance(value, list):
+        return [_mended(item, kind.value_type) for item in value]
+    return value
+
+
+def _shortest(value: float, kind: type[np.floating[Any]]) -> float:
+    return value if not np.isfinite(value) else float(str(kind(value)))
+
+
+def _number(value: Any) -> str:
+    exact = (
+        Decimal(str(value))
+        if isinstance(value, (float, np.floating))
+        else Decimal(value if isinstance(value, Decimal) else int(value))
+    )
+    if not exact.is_finite():
+        return _refuse("is infinite")
+    return plain(exact) or _refuse(f"is a number of more than {LIMIT:,} digits")
+
+
+def _refuse(why: str) -> str:
+    raise ValueError(why)

@@ -1,0 +1,389 @@
+"""Supervised fine-tuning: the Hugging Face Trainer, fed by the prompt schedule.
+
+Three things differ from the stock trainer: the sampler, which yields (example, prompt) plans, the
+loss, which looks at answer tokens alone, and checkpoints, from which a killed run continues to the
+same bits. Devices, precision and scale stay accelerate's.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from safetensors import SafetensorError
+from transformers import PrinterCallback, TrainingArguments, set_seed
+from transformers.trainer_utils import SaveStrategy
+
+from paft.config import Train
+from paft.errors import ConfigError, DivergedError
+from paft.files import disk_error
+from paft.model.adapter import CONFIG as ADAPTER_CONFIG
+from paft.model.adapter import base_record
+from paft.model.chat import save_chat
+from paft.model.load import LanguageModel
+from paft.model.quantised import is_quantised
+from paft.prompt import Prompt
+from paft.task.task import Example
+from paft.train.adapt import adapted
+from paft.train.batches import (
+    Collator,
+    Plan,
+    PlanSampler,
+    RenderedExamples,
+    StepCollator,
+    rendered_lengths,
+)
+from paft.train.checkpoint import (
+    LOG_EVERY,
+    Checkpoints,
+    checkpoint_folder,
+    remove_checkpoints,
+    training_inputs,
+)
+from paft.train.course import Beside, Course, add_keepers, plan_course
+from paft.train.failures import told
+from paft.train.logs import report_to
+from paft.train.loss import StepLoss
+from paft.train.numerics import check_apart, compile_layers, prepare, trainer_settings
+from paft.train.preview import Preview, preview
+from paft.train.schedule import Schedule
+from paft.train.tally import PromptRecord, StepTally, Tally
+from paft.train.trainer import OnStep, PromptTrainer, write_failure
+from paft.train.validation import Point, Validation, Validator, best_point, validation_points
+from paft.train.worst import drawn_ids
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training run did.
+
+    Attributes:
+        steps: Optimiser steps.
+        tokens: Tokens of prompts and answers that went through the model, padding not counted.
+        seconds: Wall-clock seconds of the loop over all interruptions; work that a kill destroyed
+            is not counted.
+        loss: Mean loss of the steps, in nats; see :mod:`paft.train.loss`.
+        truncated: Training sequences, of those looked at, whose prompt was cut to ``max_length``.
+        looked_at: Sequences looked at, spread over the first epoch; see :mod:`paft.train.preview`.
+        curve: (step, mean loss of the steps since the former entry), every few steps
+            and at every checkpoint.
+        by_prompt: How training went under each prompt, by its id.
+        validations: (step, mean, min) of every validation; see :mod:`paft.train.validation`.
+        kept: The step whose weights were kept; with ``train.average`` the last of those averaged.
+        drawn: The prompt of every block, by its id, where they were drawn by losses (``train.worst``).
+        damaged: Checkpoints that were passed over when it was resumed, and what is wrong with each.
+    """
+
+    steps: int
+    tokens: int
+    seconds: float
+    loss: float
+    truncated: int
+    looked_at: int
+    curve: tuple[tuple[int, float], ...]
+    by_prompt: dict[str, PromptRecord]
+    validations: tuple[Point, ...] = ()
+    kept: int | None = None
+    drawn: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
+
+
+def fine_tune(
+    language_model: LanguageModel,
+    examples: Sequence[Example],
+    prompts: Sequence[Prompt],
+    config: Train,
+    *,
+    seed: int,
+    output: Path,
+    on_step: OnStep | None = None,
+    keep_checkpoints: bool = False,
+    validation: Validation | None = None,
+    beside: Beside | None = None,
+) -> Trained:
+    """Fine-tune and save the result; continue from a checkpoint that a killed run left.
+
+    Args:
+        language_model: What to start from; its weights are changed in place.
+        examples: Training examples.
+        prompts: The prompts the schedule draws from; see :func:`paft.train.schedule.make_schedule`.
+        config: Settings, schedule included.
+        seed: Seed of schedule, order and adapter initialisation.
+        output: Folder for the adapter (LoRA) or the whole model (full); appears when complete.
+        on_step: Called with (step, all steps, loss, tokens so far), first where a resumed run begins.
+        keep_checkpoints: Leave them to the caller, who deletes them when the record is safe too.
+        validation: What ``train.validate_every`` validates on; without it nothing is validated.
+        beside: What ``train.low_kl`` and ``train.tokens`` need beside the prompts.
+
+    Raises:
+        ConfigError: If settings do not fit the prompts, the devices or each other.
+        DataError: If an answer does not fit ``max_length``.
+        ResumeError: If there is a checkpoint of other inputs.
+        DivergedError: If losses or weights are not finite; nothing of it is kept.
+        PaftError: If a checkpoint or the result cannot be written.
+    """
+    set_seed(seed)
+    part = output.with_name(f".{output.name}.part")
+    args = training_arguments(config, seed, part, logs=output.with_name("logs"))
+    beside = beside or Beside()
+    course = plan_course(language_model, examples, prompts, config, beside, args, seed=seed, output=output)
+    looked = preview(course.dataset, course.plain, config.batch_size)
+    shutil.rmtree(part, ignore_errors=True)
+    inputs = training_inputs(
+        language_model, examples, prompts, config,
+        seed=seed, processes=args.world_size, device=args.device.type,
+    )  # fmt: skip
+    judged = {"validation": validation.fingerprint() if validation else None}
+    checkpoints = Checkpoints(checkpoint_folder(output), {**inputs, **judged, **course.inputs()})
+    trainer = make_trainer(
+        language_model, course.dataset, course.schedule, course.config, args, checkpoints, on_step
+    )
+    add_keepers(trainer, course)
+    validator = _validator(trainer, language_model, validation, config)
+    with told(config, args.per_device_train_batch_size), _none_kept_of_diverged(trainer, part, output):
+        trainer.run()
+    trained = _summary(trainer, course, looked)
+    _save_result(trainer, language_model, validator, config, part, output)
+    if trainer.is_world_process_zero() and not keep_checkpoints:
+        remove_checkpoints(output)
+    trainer.accelerator.wait_for_everyone()
+    return trained
+
+
+@contextmanager
+def _none_kept_of_diverged(trainer: PromptTrainer, part: Path, output: Path) -> Iterator[None]:
+    """Remove what a training has written if it diverges."""
+    try:
+        yield
+    except DivergedError:
+        if trainer.is_world_process_zero():
+            shutil.rmtree(part, ignore_errors=True)
+            remove_checkpoints(output)
+        raise
+
+
+def _save_result(
+    trainer: PromptTrainer, language_model: LanguageModel, validator: Validator | None, config: Train,
+    part: Path, output: Path,
+) -> None:  # fmt: skip
+    """Write the weights that stay; all processes call it together."""
+    best = validator is not None and config.keep == "best"
+    weights = None if best else trainer.gathered()
+    if not trainer.is_world_process_zero():
+        return
+    if validator is not None and best:
+        _adopt(validator.best_weights(), part, output)
+    else:
+        save(trainer.accelerator.unwrap_model(trainer.model), language_model, part, output, weights)
+
+
+def make_trainer(
+    language_model: LanguageModel,
+    dataset: RenderedExamples,
+    schedule: Schedule,
+    config: Train,
+    args: TrainingArguments,
+    checkpoints: Checkpoints,
+    on_step: OnStep | None = None,
+) -> PromptTrainer:
+    """Put model, data, schedule and loss together; see :func:`fine_tune`."""
+    fill = args.per_device_train_batch_size * args.world_size if args.world_size > 1 else 1
+    lengths = rendered_lengths(dataset.examples, dataset.prompts[0]) if config.group_by_length else None
+    model = trainable(language_model, dataset, config, copies=args.n_gpu)
+    # Several copies of a model in one process see different rows of a batch.
+    head = cast("Any", model).get_output_embeddings() if args.n_gpu <= 1 else None
+    tally = (Tally if config.worst is None else StepTally)(len(dataset.prompts))
+    trainer = PromptTrainer(
+        model=model,
+        args=args,
+        train_dataset=dataset,
+        data_collator=StepCollator(Collator(dataset.encoder.pad, config.padding_free)),
+        step_loss=StepLoss(config.loss, head, tally, config.consistency),
+        sampler=PlanSampler(schedule, len(dataset), config.batch_size, fill, lengths),
+        checkpoints=checkpoints,
+        save_every=config.save_every,
+        on_step=on_step,
+    )
+    trainer.remove_callback(PrinterCallback)  # progress goes to on_step, not to standard output
+    return trainer
+
+
+def trainable(
+    language_model: LanguageModel, dataset: RenderedExamples, config: Train, copies: int
+) -> PreTrainedModel:
+    """Return the model as training settings want it.
+
+    Args:
+        language_model: Freshly loaded.
+        dataset: What it will be trained on.
+        config: Settings.
+        copies: Copies of the model that share the batches of this process.
+
+    Raises:
+        ConfigError: If the model or this machine does not support a setting.
+    """
+    prepare(language_model.model, config)
+    model = adapted(language_model.model, config.adapt)
+    model.train()
+    if config.padding_free and copies > 1:
+        raise ConfigError(
+            f"train.padding_free needs a process for each device, and this one has {copies}: start it with "
+            f"`torchrun --nproc-per-node {copies}`, or show it one device (CUDA_VISIBLE_DEVICES)"
+        )
+    if config.padding_free:
+        check_apart(model, [dataset[Plan(0, 0)], dataset[Plan(len(dataset) - 1, 0)]])
+    if config.compile:
+        compile_layers(model)
+    return model
+
+
+def _summary(trainer: PromptTrainer, course: Course, looked: Preview) -> Trained:
+    tally, reduce, config = trainer.step_loss.tally, trainer.accelerator.reduce, course.config
+    points, prompts = validation_points(trainer.state.log_history), course.dataset.prompts
+    best = best_point(points, config.validate_by).step if points and config.keep == "best" else None
+    steps = trainer.state.global_step
+    return Trained(
+        steps=steps,
+        tokens=tally.tokens(reduce),
+        seconds=round(trainer.seconds, 2),
+        loss=mean_loss(trainer.curve),
+        truncated=looked.truncated,
+        looked_at=len(looked.rows),
+        curve=tuple(trainer.curve),
+        by_prompt=tally.records(prompts, reduce),
+        validations=tuple(points),
+        kept=steps if best is None else best,
+        drawn=drawn_ids(course.schedule, prompts, steps),
+        damaged=trainer.checkpoints.damaged,
+    )
+
+
+def _validator(
+    trainer: PromptTrainer, language_model: LanguageModel, validation: Validation | None, config: Train
+) -> Validator | None:
+    if validation is None:
+        return None
+
+    def write(folder: Path) -> None:
+        weights = trainer.gathered()
+        if trainer.is_world_process_zero():
+            model = trainer.accelerator.unwrap_model(trainer.model)
+            save(model, language_model, folder.with_name(f".{folder.name}.part"), folder, weights)
+
+    validator = Validator(trainer, language_model, validation, config, write)
+    trainer.add_callback(validator)
+    return validator
+
+
+def _adopt(best: Path, part: Path, output: Path) -> None:
+    """Copy the best weights to where the result goes; they stay until the record of the run is safe."""
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(best, part)
+        shutil.rmtree(output, ignore_errors=True)
+        part.rename(output)
+    except OSError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise disk_error(output, error) from error
+
+
+def mean_loss(curve: Sequence[tuple[int, float]]) -> float:
+    """Return the mean over all steps of a loss curve whose last entry is the last step.
+
+    >>> mean_loss([(5, 2.0), (6, 8.0)])
+    3.0
+    """
+    before = (0, *(step for step, _ in curve))
+    total = sum(loss * (step - last) for (step, loss), last in zip(curve, before, strict=False))
+    return total / curve[-1][0]
+
+
+def training_arguments(config: Train, seed: int, folder: Path, logs: Path | None = None) -> TrainingArguments:
+    """Translate our settings to the trainer's.
+
+    Args:
+        config: Our settings.
+        seed: Seed of order and adapter initialisation.
+        folder: For what is written while training.
+        logs: For the files of ``train.report_to``, those that take a folder.
+
+    Raises:
+        ConfigError: If ``batch_size`` is not micro-batch size x devices x a whole number.
+    """
+    import torch
+
+    accelerated = torch.accelerator.is_available()
+    args = TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=config.epochs,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=config.warmup,
+        weight_decay=config.weight_decay,
+        seed=seed,
+        use_cpu=not accelerated,  # said aloud, or processes on CPUs would train apart from each other
+        save_strategy=SaveStrategy.NO,
+        logging_strategy="steps",
+        logging_steps=LOG_EVERY,
+        report_to=report_to(config, logs),
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        label_names=["labels"],
+        ddp_find_unused_parameters=False,  # what is trained is used in every pass: no search for the rest
+        logging_nan_inf_filter=False,  # a lost loss shows in the curve, and no step waits for a look
+        dataloader_pin_memory=accelerated,
+        dataloader_num_workers=config.workers,
+        log_level="error",
+        neftune_noise_alpha=config.neftune,
+        **trainer_settings(config),
+    )
+    # Only the trainer's own count of devices decides how many examples a step really takes.
+    devices = args.world_size * max(1, args.n_gpu)
+    micro = config.micro_batch_size or max(1, config.batch_size // devices)
+    if config.batch_size % (micro * devices):
+        raise ConfigError(
+            f"train.batch_size {config.batch_size} is not a multiple of micro_batch_size {micro} x "
+            f"{devices} devices: change one of them"
+        )
+    args.per_device_train_batch_size = micro
+    args.gradient_accumulation_steps = config.batch_size // (micro * devices)
+    return args
+
+
+def save(
+    model: PreTrainedModel,
+    source: LanguageModel,
+    part: Path,
+    output: Path,
+    weights: Mapping[str, torch.Tensor] | None = None,
+) -> None:
+    """Write adapter or model as safetensors, with the tokenizer and the chat setting of its source.
+
+    The folder appears when complete.
+
+    Args:
+        model: What was trained.
+        source: What it was trained from.
+        part: Folder to write to first.
+        output: Where the result goes.
+        weights: All weights by name, where this process's model holds a part of them only.
+    """
+    try:
+        part.mkdir(parents=True, exist_ok=True)
+        model.save_pretrained(part, state_dict=None if weights is None else dict(weights))
+        source.tokenizer.save_pretrained(part)
+        base = base_record(source.name) if (part / ADAPTER_CONFIG).exists() else None
+        save_chat(part, source.chat, quantised=is_quantised(source.model), base=base)
+        shutil.rmtree(output, ignore_errors=True)
+        part.rename(output)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise write_failure(output, error) or error from error

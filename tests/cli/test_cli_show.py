@@ -1,0 +1,247 @@
+"""``paft show`` tells before a training what the training then does."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+from transformers import AutoTokenizer
+
+from paft.bank import load_bank
+from paft.experiment.methods import METHODS
+from paft.task.task import Task
+from paft.train.batches import plan_epoch
+from paft.train.schedule import Schedule
+from paft.train.show import outline, visible
+
+SIZE, BATCH, EPOCHS = 24, 5, 3
+STEPS = 5  # of an epoch: 24 examples by 5
+# Not those whose prompt is chosen, or whose length is known, only when they run.
+PLANNED = [
+    name
+    for name, method in METHODS.items()
+    if method.schedule and method.prompts != "chosen" and "tokens" not in method.patch
+]
+SETTINGS = ["--set", f"train.epochs={EPOCHS}", "--set", f"train.batch_size={BATCH}"]
+
+
+@pytest.fixture
+def show(paft, own_desk, model_folder):
+    """``paft show WHAT`` on a task that a test may have spoilt; returns (exit code, output, message)."""
+
+    def command(what, *args, model=model_folder):
+        given = {"task": own_desk / "task.yaml", "bank": own_desk / "bank.jsonl", "model": model}
+        flags = [part for key, value in given.items() for part in (f"--{key}", value)]
+        return paft("show", what, *flags, *SETTINGS, *args)
+
+    return command
+
+
+def figures(result):
+    code, out, err = result
+    assert code == 0, err
+    return json.loads(out)
+
+
+def expanded(found):
+    """Prompt id by (epoch, step or example)."""
+    return {
+        (each["epoch"], at): each["prompt"]
+        for each in found["stretches"]
+        for at in range(each["first"], each["last"] + 1)
+    }
+
+
+@pytest.mark.parametrize("method", PLANNED)
+def test_the_prompts_shown_are_those_of_the_training_plan(show, own_desk, method):
+    found = figures(
+        show("schedule", "--json", "--method", method, "--seed", 4, "--set", "train.resample_every=2")
+    )
+    task, bank = Task.from_yaml(own_desk / "task.yaml"), load_bank(own_desk / "bank.jsonl")
+    prompts = task.prompts if METHODS[method].prompts == "user" else bank.prompts("train")
+    schedule = Schedule(METHODS[method].schedule, len(prompts), resample_every=2, seed=4)
+    shown = expanded(found)
+    assert len(shown) == EPOCHS * (SIZE if found["unit"] == "example" else STEPS)
+    for epoch in range(EPOCHS):
+        for at, plan in enumerate(plan_epoch(schedule, size=SIZE, batch=BATCH, epoch=epoch)):
+            place = plan.example if found["unit"] == "example" else at // BATCH
+            assert shown[epoch, place] == prompts[plan.prompt].id
+    counts = {each["id"]: each["uses"] for each in found["prompts"]}
+    assert counts == {each.id: list(shown.values()).count(each.id) for each in prompts}
+    assert found["unused"] == [prompt for prompt, count in counts.items() if count == 0]
+    assert (found["steps_per_epoch"], found["steps"]) == (STEPS, EPOCHS * STEPS)
+
+
+def test_stretches_are_as_long_as_can_be_and_end_with_the_epoch():
+    schedule = Schedule("block", 50, resample_every=2, seed=1)
+    found = outline(schedule, epochs=2, steps=5, examples=10)
+    assert [(each.epoch, each.first, each.last) for each in found.stretches] == [
+        (epoch, *reach) for epoch in (0, 1) for reach in [(0, 1), (2, 3), (4, 4)]
+    ]
+    assert found.uses.sum() == 10 and len(found.unused) == 50 - (found.uses > 0).sum()
+
+
+def test_the_table_names_every_stretch_with_the_templates_first_words(show):
+    code, out, err = show("schedule", "--seed", 1, "--set", "train.draws=cycle")
+    assert code == 0, err
+    assert "block with K = 4 steps, draws cycle; 3 epochs of 5 steps = 15 steps" in out
+    assert "0-3" in out and "Message: {message}⏎Topic:" in out
+    assert "Never used in 15 steps: 0 of 5 prompts" in out
+    assert "warning" not in out
+
+
+def test_prompts_that_are_never_used_are_counted_and_warned_of(show):
+    code, out, err = show("schedule", "--set", "train.epochs=1", "--set", "train.resample_every=5")
+    assert code == 0, err
+    assert "Never used in 5 steps: 4 of 5 prompts (" in out
+    assert "warning: 4 of 5 prompts are never used" in out
+
+
+def test_long_tables_are_cut_and_say_so(show):
+    code, out, _ = show("schedule", "--limit", 1, "--set", "train.resample_every=1")
+    assert code == 0
+    assert "4 more rows; --limit 0 or --json shows all" in out
+
+
+def test_the_users_own_prompt_gets_its_share_beside_the_banks(show, own_desk):
+    found = figures(
+        show("schedule", "--json", "--set", "train.canonical_ratio=0.2", "--set", "train.epochs=20")
+        # Blocks of 4 and 1 steps, 2 draws an epoch: 40 draws in all, of which 8 are the user's.
+    )
+    own = Task.from_yaml(own_desk / "task.yaml").prompts[0].id
+    assert [each["id"] for each in found["prompts"]].index(own) == 0 and len(found["prompts"]) == 6
+    blocks = [prompt for (_, step), prompt in expanded(found).items() if step in (0, 4)]
+    assert blocks.count(own) == 8
+
+
+def test_weights_are_held_to_and_ids_are_checked(show, own_desk):
+    train = load_bank(own_desk / "bank.jsonl").prompts("train")
+    ban = [part for prompt in train[1:] for part in ("--set", f"train.weights.{prompt.id}=0")]
+    assert set(expanded(figures(show("schedule", "--json", *ban))).values()) == {train[0].id}
+    code, _, err = show("schedule", "--set", "train.weights.feedfeedfeed=2")
+    assert code == 2 and "no training prompt has the id 'feedfeedfeed'" in err
+
+
+@pytest.mark.parametrize("method", ["base", "paftt"])
+def test_a_method_that_does_not_train_is_refused(show, method):
+    code, _, err = show("schedule", "--method", method)
+    assert code == 2 and err.startswith(f"paft: error: --method '{method}' is no method that trains")
+
+
+def test_templates_are_no_markup_and_hide_nothing(show, own_desk):
+    line = json.dumps({"split": "train", "template": "[red]x[/red]\x1b[31m\u202e :bomb: {message}"})
+    (own_desk / "bank.jsonl").write_text(line + "\n" + (own_desk / "bank.jsonl").read_text("utf-8"), "utf-8")
+    code, out, err = show("schedule", "--set", "train.draws=cycle")
+    assert code == 0, err
+    assert r"[red]x[/red]\x1b[31m\u202e :bomb: {message}" in out
+    assert "\x1b" not in out
+
+
+def test_showing_the_schedule_loads_neither_torch_nor_transformers():
+    code = (
+        "import sys\nfrom paft.cli.main import app\n"
+        "app(['show', 'schedule', '--json'], standalone_mode=False)\nprint(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["task"] == "routing"
+    assert not {name.split(".")[0] for name in done.stderr.split()} & {"torch", "transformers", "datasets"}
+
+
+def shown_examples(out):
+    """The (head, tokens) of every example, marks of line ends undone."""
+    blocks = out.split("\nexample ")[1:]
+    return [(head, body.replace("\n", "")) for head, body in (block.split("\n", 1) for block in blocks)]
+
+
+def unmarked(tokens):
+    text = tokens.replace("|", "").replace("[", "").replace("]", "").replace("…", "")
+    return text.replace("·", " ").replace("⏎", "\n")
+
+
+def test_tokens_spell_the_rendered_examples_and_mark_what_is_trained(show, own_desk, tokenizer):
+    code, out, err = show("tokens", "--examples", 4)
+    assert code == 0, err
+    task, bank = Task.from_yaml(own_desk / "task.yaml"), load_bank(own_desk / "bank.jsonl")
+    examples, prompts = task.examples("train"), [*task.prompts, *bank.prompts("train")]
+    assert "chat off, at most 512 tokens" in out  # as many as the model has positions for
+    shown = shown_examples(out)
+    assert len(shown) == 4
+    for (head, tokens), example, prompt in zip(shown, examples, prompts, strict=False):
+        rendered = prompt.render(example.values)
+        gap = "" if rendered[-1].isspace() else " "
+        assert unmarked(tokens) == rendered + gap + example.gold + "⟦</s>⟧"
+        answer = tokenizer(gap + example.gold)["input_ids"]
+        assert tokens.count("[") == len(answer) + 1
+        assert tokens.endswith("[⟦</s>⟧]")
+        assert f"under prompt {prompt.id}" in head and "nothing was cut" in head
+        read = len(tokenizer(rendered)["input_ids"])
+        assert f"{read + len(answer) + 1} tokens = {read} read + {len(answer) + 1} trained" in head
+
+
+def test_a_prompt_can_be_chosen_and_what_is_cut_is_told(show, own_desk):
+    chosen = load_bank(own_desk / "bank.jsonl").prompts("test")[1]
+    code, out, err = show("tokens", "--prompt", chosen.id, "--examples", 1, "--set", "train.max_length=12")
+    assert code == 0, err
+    for head, _ in shown_examples(out):
+        assert f"under prompt {chosen.id}: 12 tokens" in head
+        assert "its prompt was cut to fit 12 tokens; between prompt and answer nothing" in head
+    code, _, err = show("tokens", "--examples", 24, "--set", "train.max_length=8")
+    assert code == 2 and "training example 1 under prompt" in err and "leaves no room" in err
+    code, _, err = show("tokens", "--prompt", "feedfeedfeed")
+    assert code == 2 and "--prompt 'feedfeedfeed' is neither in the bank nor the task's own" in err
+
+
+def test_data_is_neither_markup_nor_control(show, own_desk):
+    rows = (own_desk / "train.jsonl").read_text("utf-8").splitlines()
+    rows[0] = json.dumps({"message": "[b]</s>\x1b[2J :bomb:\u200b", "topic": "cash"})
+    (own_desk / "train.jsonl").write_text("\n".join(rows), "utf-8")
+    code, out, err = show("tokens", "--examples", 1)
+    assert code == 0, err
+    assert "\x1b" not in out and "\u200b" not in out
+    assert out.count("⟦</s>⟧") == 1
+    assert r"\x1b" in out and r"\u200b" in out
+
+
+def test_in_a_terminal_colours_take_the_place_of_brackets(show, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    code, out, err = show("tokens", "--examples", 1)
+    assert code == 0, err
+    assert "\x1b[1;32m·card\x1b[0m" in out
+    assert "\x1b[1;35m⟦</s>⟧\x1b[0m" in out
+    assert "[·card]" not in out
+
+
+def test_chat_shows_the_turns_and_needs_no_weights(show, model_folder, tmp_path):
+    folder = tmp_path / "chatty"
+    shutil.copytree(model_folder, folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.chat_template = (
+        "{% for m in messages %}<s>{{ m['role'] }}\n{{ m['content'] }}</s>\n{% endfor %}"
+        "{% if add_generation_prompt %}<s>assistant\n{% endif %}"
+    )
+    tokenizer.save_pretrained(folder)
+    code, out, err = show("tokens", "--chat", "--system", "Be brief.", "--examples", 1, model=folder)
+    assert code == 0, err
+    assert "chat on" in out
+    ((head, tokens),) = shown_examples(out)
+    assert tokens.count("⟦<s>⟧") == 3 and tokens.count("⟦</s>⟧") == 3
+    assert unmarked(tokens).startswith("⟦<s>⟧system\nBe brief.⟦</s>⟧\n⟦<s>⟧user\nWhat is this about?")
+    assert tokens.endswith("[⟦</s>⟧]")
+    assert "between prompt and answer nothing" in head
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("a b", "a b"), ("a\tb\r\n", "a⇥b\\r⏎"), ("\x00\u2028\ue000", r"\x00\u2028\ue000"), ("é東🙂", "é東🙂")],
+)
+def test_letters_without_a_shape_become_visible_and_others_stay(text, shown):
+    assert visible(text) == shown
+
+
+def test_a_prompt_that_is_chosen_in_the_run_cannot_be_shown_before(show):
+    code, _, err = show("schedule", "--method", "zopo")
+    assert code == 2
+    assert "'zopo' chooses the prompt it trains on while it runs" in err and "choice.json" in err

@@ -1,0 +1,132 @@
+"""``paft train`` from the command line: a model that ``paft evaluate`` takes, and the plan before it."""
+
+import json
+
+import pytest
+from huggingface_hub import ModelCard
+
+SETTINGS = ["--set", "train.epochs=1", "--set", "train.batch_size=8", "--set", "train.adapt.rank=4"]
+
+
+@pytest.fixture
+def train(paft, own_desk, model_folder, tmp_path):
+    """``paft train`` on a task that a test may have spoilt; returns (exit code, output, message)."""
+
+    def command(*args, output=tmp_path / "out"):
+        given = {"task": own_desk / "task.yaml", "bank": own_desk / "bank.jsonl", "model": model_folder}
+        flags = [part for key, value in given.items() for part in (f"--{key}", value)]
+        return paft("train", *flags, *SETTINGS, *([] if output is None else ["--output", output]), *args)
+
+    return command
+
+
+def test_an_adapter_comes_out_that_evaluate_takes(train, paft, own_desk, model_folder, tmp_path):
+    code, out, err = train()
+    assert code == 0, err
+    folder = tmp_path / "out"
+    assert {path.name for path in folder.iterdir()} == {
+        "adapter", "train.json", "config.yaml", "run.json", "bank.jsonl", ".lock"
+    }  # fmt: skip
+    assert json.loads((folder / "train.json").read_text())["steps"] == 3
+    card = ModelCard.load(folder / "adapter" / "README.md")
+    assert "Optimiser steps: 3" in card.text and "Not judged yet" in card.text
+    assert card.data.library_name == "peft" and not card.data.eval_results
+    (command,) = [line for line in out.splitlines() if line.startswith("Judge it: ")]
+    code, out, err = paft(*command.removeprefix("Judge it: paft ").split())
+    assert code == 0, err
+    rows = json.loads((folder / "judged" / "results.json").read_text())["rows"]
+    assert [row["split"] for row in rows] == ["test", "user"]
+
+
+def test_a_rerun_trains_nothing_and_another_seed_is_refused(train, tmp_path):
+    assert train("--json")[0] == 0
+    weights = (tmp_path / "out" / "adapter" / "adapter_model.safetensors").stat().st_mtime_ns
+    code, out, _ = train("--json")
+    assert code == 0 and json.loads(out)["steps"] == 3
+    assert (tmp_path / "out" / "adapter" / "adapter_model.safetensors").stat().st_mtime_ns == weights
+    code, _, err = train("--seed", 1)
+    assert code == 2 and "seed: 0 there, 1 now" in err
+    code, _, err = train("--set", "train.report_to=tensorboard")
+    assert code == 2 and "train.report_to" in err
+
+
+def test_neither_test_prompts_nor_test_data_are_needed(train, own_desk):
+    (own_desk / "test.jsonl").unlink()
+    bank = own_desk / "bank.jsonl"
+    kept = [line for line in bank.read_text().splitlines() if json.loads(line)["split"] == "train"]
+    bank.write_text("\n".join(kept))
+    code, out, err = train("--dry-run", output=None)
+    assert code == 0, err
+    assert "steps     3, under 1 of 5 prompts" in out
+
+
+def test_a_validation_prompt_near_a_training_prompt_is_warned_of(train, own_desk):
+    bank = own_desk / "bank.jsonl"
+    near = "{message}\n\nSay in one or two words which subject fits it best.\n"
+    bank.write_text(bank.read_text() + json.dumps({"split": "validation", "template": near}) + "\n")
+    told = "warning: 1 pairs of a training and a validation prompt are near duplicates"
+    code, out, err = train("--dry-run", output=None)
+    assert code == 0 and told in out, err
+    code, out, err = train()
+    assert code == 0 and told in out, err
+
+
+def test_another_method_is_trained_by_name(train, tmp_path):
+    code, out, err = train("--method", "zopo", "--set", "choose.examples=4", "--set", "choose.budget=2")
+    assert code == 0 and "method zopo, seed 0" in out, err
+    chosen = json.loads((tmp_path / "out" / "choice.json").read_text())["template"]
+    assert json.loads((tmp_path / "out" / "train.json").read_text())["chosen"] == chosen
+    code, _, err = train("--method", "single")
+    assert code == 2 and "method: 'zopo' there, 'single' now" in err
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["--method", "base"], "method 'base' does not train"),
+        (["--set", "methods=[single, static]"], "got methods ['single', 'static']: choose one with --method"),
+        (["--method", "per_exampel"], "per_example"),
+        (["--set", "train.schedule=example"], "is for a method to set"),
+    ],
+)
+def test_what_names_no_method_to_train_is_refused(train, tmp_path, args, told):
+    code, _, err = train(*args)
+    assert code == 2 and told in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_place_for_the_result_is_asked_for(train):
+    code, _, err = train(output=None)
+    assert code == 2 and "--output FOLDER" in err
+
+
+def test_the_plan_counts_what_training_then_does(train, tmp_path):
+    code, out, err = train("--dry-run", "--json")
+    assert code == 0, err
+    assert not (tmp_path / "out").exists()
+    plan = json.loads(out)
+    code, out, _ = train("--json")
+    trained = json.loads(out)
+    assert code == 0
+    assert (plan["steps"], plan["tokens"]) == (trained["steps"], trained["tokens"])
+    assert plan["prompts_used"] == len(trained["by_prompt"])
+    assert plan["truncated_share"] == 0 and plan["looked_at"] == 24 and plan["warnings"] == []
+    memory = plan["memory"]
+    parts = ("weights", "gradients", "optimiser", "activations", "logits")
+    assert memory["total"] == sum(memory[part] for part in parts)
+    assert memory["fits"] and memory["micro_batch_size_that_fits"] == 8
+
+
+def test_the_plan_warns_of_what_looks_wrong(train, own_desk, monkeypatch):
+    rows = [{"message": f"note {i}", "topic": "cash" if i else "refund"} for i in range(20)]
+    (own_desk / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    monkeypatch.setattr("paft.train.memory_estimate.free_memory", lambda: 1_000)
+    code, out, err = train("--dry-run", "--json", "--set", "train.max_length=12")
+    assert code == 0, err
+    plan = json.loads(out)
+    assert plan["answers"]["cash"] == 0.95
+    said = " | ".join(plan["warnings"])
+    assert plan["truncated_share"] > 0.5 and "lose their beginning to max_length 12" in said
+    assert "95% of the answers are 'cash'" in said
+    assert "no training example has the answer 'card', 'card arrival', 'cash withdrawal'" in said
+    assert "not even one example at a time" in said

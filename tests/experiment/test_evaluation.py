@@ -1,0 +1,236 @@
+"""``paft evaluate``: the same cells as ``paft run``, in any number of runs and processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import paft as api
+from paft.errors import ConfigError, PromptError, ResumeError
+from paft.evaluate.log import Ledger
+from paft.evaluate.matrix import Matrix
+from paft.experiment.evaluate import EvaluateConfig, evaluate
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory, configure):
+    """Output folder of a comparison: base, and PAFT with a LoRA adapter."""
+    output = tmp_path_factory.mktemp("compared") / "out"
+    api.run(configure(output))
+    return output
+
+
+@pytest.fixture
+def settings(desk, model_folder, tmp_path):
+    """Return a function that makes a configuration."""
+
+    def make(name="out", **changes):
+        values = {
+            "task": str(desk / "task.yaml"), "bank": str(desk / "bank.jsonl"), "model": str(model_folder),
+            "output": str(tmp_path / name), "evaluate": {"batch_tokens": 200},
+        }  # fmt: skip
+        return EvaluateConfig(**{**values, **changes})
+
+    return make
+
+
+def files(output):
+    """Every file of a run and what is in it, but for times."""
+    found = {}
+    for path in sorted(output.rglob("*")):
+        if path.suffix in {".parquet", ".jsonl"}:
+            found[str(path.relative_to(output))] = path.read_bytes()
+    results = json.loads((output / "results.json").read_text())
+    for key in ("rows", "per_prompt"):
+        found[key] = [{k: v for k, v in row.items() if not k.endswith("seconds")} for row in results[key]]
+    return found
+
+
+@pytest.fixture
+def undisturbed(settings):
+    config = settings("undisturbed")
+    evaluate(config)
+    return files(Path(config.output))
+
+
+def test_an_adapter_gets_the_cells_that_run_gave_it(compared, settings):
+    adapter = compared / "cells" / "paft-0" / "adapter"
+    results = evaluate(settings(adapter=str(adapter), evaluate={}))
+    (name,) = {row["method"] for row in results["rows"]}
+    assert name == "adapter"
+    own = Matrix.load(compared / "cells" / "paft-0" / "test.parquet")
+    path = Path(results["config"]["output"]) / "cells" / "adapter" / "test.parquet"
+    assert Matrix.load(path) == own
+    base = Matrix.load(compared / "cells" / "base" / "test.parquet")
+    assert own.cells != base.cells
+
+
+def test_each_split_can_be_judged(settings, bank):
+    results = evaluate(settings(split="validation"))
+    assert [row["split"] for row in results["rows"]] == ["validation", "user"]
+    assert results["rows"][0]["n_prompts"] == len(bank.prompts("validation"))
+
+
+def test_killed_behind_any_batch_the_same_files_come_out(settings, undisturbed, monkeypatch, tmp_path):
+    class Killed(BaseException):
+        pass
+
+    append, deaths = Ledger.append, 0
+
+    def dying(self, number, results):
+        nonlocal deaths
+        append(self, number, results)
+        deaths += 1
+        raise Killed
+
+    monkeypatch.setattr(Ledger, "append", dying)
+    while True:
+        try:
+            evaluate(settings())
+        except Killed:
+            continue
+        break
+    assert deaths > 5
+    assert files(tmp_path / "out") == undisturbed
+    assert not list((tmp_path / "out").rglob("*ledger*"))
+
+
+def test_other_inputs_in_the_same_folder_are_refused(settings, compared):
+    evaluate(settings())
+    with pytest.raises(ResumeError, match=r"evaluate\.choose"):
+        evaluate(settings(evaluate={"batch_tokens": 200, "choose": "mean"}))
+    with pytest.raises(ResumeError, match="adapter"):
+        evaluate(settings(adapter=str(compared / "cells" / "paft-0" / "adapter")))
+
+
+def test_what_cannot_be_judged_is_refused_before_anything_is_written(settings, tmp_path):
+    with pytest.raises(ConfigError, match="has no adapter_config"):
+        evaluate(settings(adapter=str(tmp_path)))
+    with pytest.raises(PromptError, match="adversarial"):
+        evaluate(settings(split="adversarial"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_line_prints_the_table(paft, desk, model_folder, tmp_path):
+    output = tmp_path / "out"
+    code, out, err = paft(
+        "evaluate", "--task", desk / "task.yaml", "--bank", desk / "bank.jsonl", "--model", model_folder,
+        "--examples", 4, "--output", output, "--set", "evaluate.batch_tokens=300",
+    )  # fmt: skip
+    assert code == 0, err
+    assert "unseen prompts x 4 examples" in out and "results.json" in out
+    assert json.loads((output / "results.json").read_text())["config"]["evaluate"]["batch_tokens"] == 300
+
+
+def test_a_budget_of_all_cells_estimates_what_all_cells_say(settings):
+    every = evaluate(settings("all"))["rows"][0]
+    estimated = evaluate(settings("budget", budget=1.0))["budget"]
+    assert estimated["cells"] == every["n_prompts"] * every["n_examples"]
+    for name in ("mean", "std"):
+        assert estimated[name]["value"] == pytest.approx(every[name])
+        assert estimated[name]["standard_error"] == pytest.approx(0, abs=1e-6)
+    assert estimated["minimum"]["value"] == pytest.approx(every["min"])
+
+
+def test_a_budget_scores_only_its_cells_and_resumes(settings, tmp_path):
+    first = evaluate(settings(budget_evals=12))
+    (path,) = (tmp_path / "out").rglob("test.parquet")
+    assert first["budget"]["cells"] == len(Matrix.load(path).cells) == 12
+    assert evaluate(settings(budget_evals=12))["budget"] == first["budget"]
+    with pytest.raises(ResumeError, match="budget"):
+        evaluate(settings(budget_evals=14))
+
+
+def test_a_budget_that_buys_too_little_or_too_much_is_refused(settings, paft, tmp_path):
+    with pytest.raises(ConfigError, match="each prompt needs 2"):
+        evaluate(settings(budget=0.01))
+    for cells in (1, 1000):
+        with pytest.raises(ConfigError, match=f"{cells} cells of 3 prompts x 10 examples"):
+            evaluate(settings(budget_evals=cells))
+    code, _, err = paft("evaluate", "--output", tmp_path / "out", "--budget", 0.5, "--budget-evals", 9)
+    assert code == 2 and "give one of them" in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_line_prints_what_a_budget_says(paft, desk, model_folder, tmp_path):
+    code, out, err = paft(
+        "evaluate", "--task", desk / "task.yaml", "--bank", desk / "bank.jsonl", "--model", model_folder,
+        "--budget-evals", 6, "--output", tmp_path / "out",
+    )  # fmt: skip
+    assert code == 0, err
+    assert "estimated from 6 of 30 cells" in out and "50 % of prompts below" in out
+    assert "no worst prompt" in out
+
+
+def command(settings, tmp_path, *launcher):
+    """The command line of a configuration, and its output folder."""
+    config = settings("killed")
+    return [
+        sys.executable, "-m", *launcher, "paft", "evaluate", "--task", config.task, "--bank", config.bank,
+        "--model", config.model, "--output", config.output, "--set", "evaluate.batch_tokens=200",
+    ], tmp_path / "killed"  # fmt: skip
+
+
+@pytest.mark.slow
+def test_ten_kills_at_random_moments(settings, undisturbed, tmp_path):
+    line, output = command(settings, tmp_path)
+    chance = random.Random(0)
+    for _ in range(10):
+        before = len(list(output.rglob("*"))) if output.exists() else 0
+        process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        # Wait for the first file it writes, then a moment: most of its life goes to imports.
+        while process.poll() is None and not output.exists() and before == 0:
+            time.sleep(0.02)
+        time.sleep(chance.uniform(0, 8) if before else chance.uniform(0, 0.5))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert files(output) == undisturbed
+
+
+@pytest.mark.slow
+def test_two_processes_write_what_one_writes(settings, undisturbed, tmp_path):
+    line, output = command(
+        settings, tmp_path, "accelerate.commands.launch", "--cpu", "--num_processes", "2", "-m"
+    )
+    done = subprocess.run(line, capture_output=True, text=True, check=False, env={**os.environ})
+    assert done.returncode == 0, done.stderr
+    assert files(output) == undisturbed
+    assert done.stdout.count("unseen prompts x") == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "backend", "name"),
+    [
+        (".", "hf", "inner"),
+        ("x/..", "hf", "inner"),
+        ("..", "hf", "outer"),
+        ("..", "openai", "model"),
+        ("x/..", "openai", "model"),
+        ("org/..", "openai", "model"),
+        ("org/small-1b", "openai", "small-1b"),
+    ],
+)
+def test_no_model_leads_out_of_the_runs_folder(settings, tmp_path, monkeypatch, model, backend, name):
+    (tmp_path / "outer" / "inner" / "x").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "outer" / "inner")
+    assert settings(model=model, backend=backend).name == name
+
+
+def test_an_adapter_in_the_working_directory_is_judged_under_its_folders_name(
+    settings, compared, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(compared / "cells" / "paft-0" / "adapter")
+    config = settings(adapter=".")
+    rows = evaluate(config)["rows"]
+    assert {row["method"] for row in rows} == {"adapter"}
+    assert (Path(config.output) / "cells" / "adapter" / "test.parquet").exists()

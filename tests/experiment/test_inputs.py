@@ -1,0 +1,207 @@
+"""What a run works on, and that how prompts are drawn is part of what a run is."""
+
+import pytest
+
+from paft.bank import Bank
+from paft.config import Train
+from paft.errors import ConfigError, PromptError
+from paft.experiment import trial as cell
+from paft.experiment.dry_run import dry_run
+from paft.experiment.identity import changes
+from paft.experiment.inputs import Inputs, check_method, load_inputs
+from paft.experiment.methods import METHODS
+from paft.experiment.run import checked_inputs, identity, run
+from paft.experiment.train import train
+
+
+def ids(prompts):
+    return [prompt.id for prompt in prompts]
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.25])
+@pytest.mark.parametrize("in_bank", [False, True])
+def test_the_users_own_prompt_is_the_first_where_it_has_a_share_and_never_stands_twice(
+    configure, tmp_path, bank, task, ratio, in_bank
+):
+    own, seen = task.prompts[0], bank.prompts("train")
+    seen = (*seen, own) if in_bank else seen
+    config = configure(tmp_path, train={"canonical_ratio": ratio})
+    inputs = load_inputs(config, bank=Bank({**bank.splits, "train": seen}))
+    settings = METHODS["paft"].settings(config.train)
+    found = ids(inputs.training_prompts(METHODS["paft"], settings))
+    others = [name for name in ids(seen) if name != own.id]
+    assert found == ([own.id, *others] if ratio else ids(seen))
+    assert ids(inputs.training_prompts(METHODS["single"], settings)) == [own.id]
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if METHODS[name].schedule])
+def test_a_method_changes_the_schedule_and_what_its_patch_says(configure, tmp_path, name):
+    train = configure(tmp_path).train
+    changed = METHODS[name].settings(train)
+    assert changed.schedule == METHODS[name].schedule
+    assert {key: getattr(changed, key) for key in METHODS[name].patch} == METHODS[name].patch
+    others = ("schedule", *METHODS[name].patch)
+    assert changed.model_copy(update={key: getattr(train, key) for key in others}) == train
+    assert Train(**train.model_dump() | dict(METHODS[name].patch)) is not None
+
+
+def test_a_method_whose_patch_does_not_go_with_the_settings_is_refused_at_once(configure, tmp_path):
+    config = configure(tmp_path / "out", methods=("neftune",), train={"padding_free": True})
+    with pytest.raises(ConfigError, match=r"a method sets train\.neftune 5\.0: .*padding_free"):
+        load_inputs(config)
+
+
+def test_weights_of_unknown_prompts_are_refused_before_anything_is_written(configure, tmp_path):
+    config = configure(tmp_path / "out", train={"weights": {"feedfeedfeed": 2}})
+    with pytest.raises(ConfigError, match="no training prompt has the id 'feedfeedfeed'"):
+        load_inputs(config)
+    assert not (tmp_path / "out").exists()
+
+
+def test_how_prompts_are_drawn_is_part_of_what_a_run_is(configure, tmp_path, bank):
+    plain = configure(tmp_path)
+    inputs = load_inputs(plain)
+    for name, value in {
+        "draws": "cycle",
+        "canonical_ratio": 0.5,
+        "weights": {bank.prompts("train")[0].id: 2.0},
+    }.items():
+        changed = identity(configure(tmp_path, train={name: value}), inputs)
+        before = identity(plain, inputs)
+        assert [key for key in before if before[key] != changed[key]] == [f"train.{name}"]
+
+
+def test_some_prompts_of_a_smaller_count_are_among_those_of_a_larger_and_the_seed_chooses(
+    configure, tmp_path, bank
+):
+    inputs = load_inputs(configure(tmp_path))
+    seen = ids(bank.prompts("train"))
+
+    def chosen(count, seed):
+        train = configure(tmp_path, train={"prompts": count}).train
+        return ids(inputs.training_prompts(METHODS["paft"], METHODS["paft"].settings(train), seed=seed))
+
+    one, two, all_but_one = chosen(1, 0), chosen(2, 0), chosen(len(seen) - 1, 0)
+    assert set(one) < set(two) <= set(all_but_one) < set(seen)
+    assert [len(one), len(two), len(all_but_one)] == [1, 2, len(seen) - 1]
+    assert two == [name for name in seen if name in two]
+    assert len({tuple(chosen(1, seed)) for seed in range(20)}) > 1
+    assert chosen(None, 5) == seen
+
+
+def test_more_prompts_than_the_bank_has_are_refused(configure, tmp_path):
+    with pytest.raises(ConfigError, match=r"train.prompts 999: the bank has \d+ training prompts"):
+        load_inputs(configure(tmp_path / "out", train={"prompts": 999}))
+
+
+REFUSED = {  # settings that a method cannot be trained with, and the methods that can
+    "static": ({"worst": {}}, ("single", "paft", "per_step")),
+    "per_example": ({"curriculum": {}}, ("neftune", "paft")),
+    "paft": ({"weights": {"feedfeedfeed": 2}}, ("single", "zopo")),
+    "neftune": ({"padding_free": True}, ("single", "paft")),
+    "augmented": ({"keep": "best", "validate_every": 1}, ("paft", "static")),
+    "per_step": ({"prompts": 999}, ("single", "top_accuracy")),
+    "token_matched": ({"batch_size": 8, "micro_batch_size": 3}, ()),
+    "single": ({"report_to": ["nowhere"]}, ()),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_method_that_could_not_be_trained_is_refused_before_any_is_and_only_where_it_is_planned(
+    configure, tmp_path, monkeypatch, name
+):
+    settings, others = REFUSED[name]
+    monkeypatch.setattr(cell, "load_model", None)  # nothing is judged or trained
+    config = configure(tmp_path / "out", methods=("base", *others, name), train=settings)
+    with pytest.raises(ConfigError, match=f"method {name!r}: "):
+        run(config)
+    assert not (tmp_path / "out").exists()
+    load_inputs(configure(tmp_path / "out", methods=("base", *others), train=settings))
+
+
+def test_a_training_checks_its_own_method_alone(configure, tmp_path):
+    methods = ("base", "static", "paft")
+    found = dry_run(configure(tmp_path, methods=methods, train={"worst": {}}))
+    assert found["method"] == "paft"
+    with pytest.raises(ConfigError, match=r"method 'static': train\.worst chooses the prompt of a step"):
+        train(configure(tmp_path / "out", methods=("static",), train={"worst": {}}))
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_seed_is_checked(configure, tmp_path):
+    checked = []
+
+    class Spy(Inputs):
+        def training_prompts(self, method, settings, chosen=None, *, seed=0):
+            checked.append(seed)
+            return super().training_prompts(method, settings, chosen, seed=seed)
+
+    config = configure(tmp_path, seeds=(3, 5), methods=("paft",))
+    inputs = load_inputs(config)
+    check_method("paft", config, Spy(**vars(inputs)))
+    assert checked == [3, 5]
+
+
+WRITERS = """\
+generators:
+- {name: one, model: some-model, api_key_env: A_KEY_THAT_IS_NOT_SET}
+"""
+
+
+def test_a_choice_that_this_machine_could_not_make_is_refused_before_anything_is_trained(
+    configure, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("A_KEY_THAT_IS_NOT_SET", raising=False)
+    (tmp_path / "writers.yaml").write_text(WRITERS, "utf-8")
+    choose = {"writer": str(tmp_path / "writers.yaml")}
+    out = tmp_path / "out"
+    with pytest.raises(ConfigError, match="A_KEY_THAT_IS_NOT_SET"):
+        run(configure(out, methods=("paft", "bat"), choose=choose))
+    assert not out.exists()
+    checked_inputs(configure(out, methods=("paft", "zopo"), choose=choose))
+    (out / "cells" / "bat-0").mkdir(parents=True)
+    (out / "cells" / "bat-0" / "choice.json").write_text("{}")  # chosen already: nobody is asked again
+    checked_inputs(configure(out, methods=("paft", "bat"), choose=choose))
+    monkeypatch.setattr("paft.bank.diversity.find_spec", lambda name: None)
+    with pytest.raises(PromptError, match="sentence-transformers"):
+        run(configure(tmp_path / "other", methods=("zopo",), choose={"embedding": "some/model"}))
+
+
+def test_redraw_gives_each_seed_training_examples_of_its_own(configure, tmp_path):
+    config = configure(tmp_path, train={"examples": 8, "redraw": True}, seeds=(0, 1))
+    inputs = load_inputs(config)
+    drawn = [[example.index for example in inputs.for_seed(seed).train] for seed in (0, 1, 0)]
+    assert [len(numbers) for numbers in drawn] == [8, 8, 8]
+    assert drawn[0] == drawn[2] != drawn[1]
+    assert all(numbers == sorted(numbers) for numbers in drawn)
+
+
+def test_redrawn_examples_are_never_those_of_validation(configure, tmp_path):
+    settings = {"examples": 12, "redraw": True, "validate_every": 0.5, "validate_examples": 2}
+    inputs = load_inputs(configure(tmp_path, train=settings))
+    task = inputs.task.model_copy(update={"data": inputs.task.data.model_copy(update={"validation": None})})
+    inputs = load_inputs(configure(tmp_path, train=settings), task=task)
+    held = {example.index for example in inputs.validation}
+    assert len(held) == 2
+    for seed in range(20):
+        drawn = {example.index for example in inputs.for_seed(seed).train}
+        assert len(drawn) == 12 and not drawn & held
+
+
+def test_without_redraw_all_seeds_have_the_examples_they_had(configure, tmp_path):
+    inputs = load_inputs(configure(tmp_path, train={"examples": 8}))
+    assert inputs.for_seed(3) is inputs
+    assert [example.index for example in inputs.train] == [1, 4, 5, 6, 10, 15, 16, 17]
+
+
+def test_redraw_without_a_number_of_examples_is_refused(configure, tmp_path):
+    with pytest.raises(ValueError, match="set examples, or leave redraw out"):
+        configure(tmp_path, train={"redraw": True})
+
+
+def test_other_training_examples_to_draw_from_refuse_a_redrawn_run(configure, tmp_path, task):
+    config = configure(tmp_path, train={"examples": 8, "redraw": True})
+    rows = [{"message": f"message {i}", "topic": "card"} for i in range(30)]
+    other = task.model_copy(update={"data": task.data.model_copy(update={"train": tuple(rows)})})
+    was, now = (identity(config, load_inputs(config, task=made)) for made in (task, other))
+    assert changes(was, now) == ["training examples"]

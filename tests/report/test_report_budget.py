@@ -1,0 +1,130 @@
+"""`paft report` on a folder of `paft evaluate --budget`, in every format."""
+
+import csv
+import io
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from paft.bank import Bank
+from paft.errors import DataError
+from paft.evaluate.matrix import Matrix
+from paft.experiment.evaluate import EvaluateConfig, evaluate
+from paft.prompt import Prompt
+from paft.report.budget import read_budget
+from paft.report.table import percent
+
+HOSTILE = "<script>alert(1)</script> | $x$ \\input {message}"
+PROMPTS = ["Message: {message}\nTopic:", "{message}\n", HOSTILE, "About? {message}", "Sort {message} here:"]
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory, desk, model_folder):
+    """Folders by number of cells; 5 prompts x 10 examples. Never written to."""
+    bank = Bank({"train": (Prompt("Seen {message}"),), "test": tuple(map(Prompt, PROMPTS))})
+    found = {}
+    for cells in (12, 50):
+        output = tmp_path_factory.mktemp("budget") / "out"
+        config = EvaluateConfig(
+            task=str(desk / "task.yaml"), model=str(model_folder), output=str(output), budget_evals=cells
+        )
+        evaluate(config, bank=bank)
+        found[cells] = output
+    return found
+
+
+def test_the_estimates_of_prompts_stand_beside_their_cells(judged):
+    report = read_budget(judged[12])
+    made = json.loads((judged[12] / "results.json").read_text("utf-8"))["budget"]
+    (path,) = judged[12].glob("cells/*/test.parquet")
+    matrix = Matrix.load(path)
+    assert [prompt.estimate for prompt in report.prompts] == sorted(made["scores"])
+    for prompt in report.prompts:
+        place = PROMPTS.index(prompt.text)
+        assert (prompt.estimate, prompt.error) == (made["scores"][place], made["score_errors"][place])
+        scores = [cell.score for cell in matrix.cells if cell.prompt_id == prompt.id]
+        assert prompt.cells == len(scores)
+        assert prompt.observed == pytest.approx(np.mean(scores))
+    assert sum(prompt.cells for prompt in report.prompts) == 12
+    assert "12 of 50 cells (24.0%): 5 unseen prompts x 10 examples" in report.measured
+    assert "each prompt on 2 to 3 examples" in report.measured
+
+
+def test_the_headline_is_the_estimate_with_its_interval(judged):
+    report = read_budget(judged[12])
+    mean = report.budget["mean"]
+    told = f"mean accuracy {percent(mean['value'])} [{percent(mean['low'])}, {percent(mean['high'])}] %"
+    assert told in report.headline
+
+
+def test_what_cannot_be_said_is_said_and_why(judged):
+    few, all_cells = read_budget(judged[12]), read_budget(judged[50])
+    assert few.budget["minimum_refused"] in few.refusals[0]
+    assert all_cells.budget["minimum"] is not None
+    assert not any("worst prompt" in text for text in all_cells.refusals)
+
+
+@pytest.mark.parametrize("name", ["md", "csv", "json", "latex"])
+def test_the_command_prints_every_format(paft, judged, tmp_path, name):
+    code, out, _ = paft("report", judged[12], "--format", name)
+    assert code == 0
+    assert paft("report", judged[12], "--format", name, "--output", tmp_path / "out")[0] == 0
+    assert (tmp_path / "out").read_text("utf-8") == out
+
+
+def test_markdown_and_latex_have_every_estimate_and_escape(paft, judged):
+    made = read_budget(judged[50]).budget
+    text = paft("report", judged[50], "--format", "md")[1]
+    table = paft("report", judged[50], "--format", "latex")[1]
+    for name, found in [("mean", made["mean"]), ("std", made["std"]), ("worst prompt", made["minimum"])]:
+        figures = [percent(found[key]) for key in ("value", "low", "high", "standard_error")]
+        assert f"| {name} | {' | '.join(figures)} |" in text
+        assert f"{name} & {' & '.join(figures)} " in table
+    assert "\\<script\\>alert(1)\\</script\\> \\| \\$x\\$" in text
+    assert table.count("{") == table.count("}")
+
+
+def test_csv_and_json_have_every_prompt(paft, judged):
+    rows = list(csv.DictReader(io.StringIO(paft("report", judged[12], "--format", "csv")[1], newline="")))
+    assert sorted(row["prompt"] for row in rows) == sorted(PROMPTS)
+    found = json.loads(paft("report", judged[12], "--format", "json")[1])
+    assert [float(row["estimate"]) for row in rows] == [prompt["estimate"] for prompt in found["prompts"]]
+    assert found["budget"]["cells"] == 12 and found["refusals"] and found["headline"]
+
+
+def test_the_page_shows_estimates_picture_and_prompts_without_obeying_them(paft, judged, tmp_path):
+    folder = shutil.copytree(judged[12], tmp_path / "run")
+    assert paft("report", folder)[0] == 0
+    text = (folder / "report.html").read_text("utf-8")
+    report = read_budget(folder)
+    assert report.headline in text.replace("&#39;", "'")
+    assert text.count("<script") == text.count("</script") == 2
+    assert "&lt;script&gt;alert(1)" in text
+    dots = re.search(r"<svg.*?</svg>", text, re.DOTALL)[0].count("<use")
+    assert dots >= len(PROMPTS)
+    cells = re.findall(r'<td class="bar"[^>]*>([\d.]+)</td>', text)
+    assert cells == [percent(prompt.estimate) for prompt in report.prompts]
+    assert {*re.findall(r"https?://[^\s\"'<>)]+", text)} <= {
+        "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+    }  # fmt: skip
+
+
+def test_another_folder_is_no_budget(tmp_path):
+    assert read_budget(tmp_path) is None
+    (tmp_path / "results.json").write_text("{}", "utf-8")
+    assert read_budget(tmp_path) is None
+
+
+@pytest.mark.parametrize("lost", ["cells/*/test.parquet", "bank.jsonl"])
+def test_a_budget_without_its_cells_or_bank_is_refused(paft, judged, tmp_path, lost):
+    folder = shutil.copytree(judged[12], tmp_path / "run")
+    (path,) = Path(folder).glob(lost)
+    path.unlink()
+    with pytest.raises(DataError):
+        read_budget(folder)
+    code, _, err = paft("report", folder)
+    assert code == 2 and "Traceback" not in err

@@ -1,0 +1,252 @@
+"""`paft report`: every format, from finished, unfinished and foreign folders."""
+
+import csv
+import io
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from paft.errors import DataError
+from paft.report.data import read_report
+from paft.report.html import visible
+from paft.report.table import OUTSIDE
+from paft.report.text import csv_rows, json_figures, latex, markdown
+from paft.statistics.metrics import cvar
+from report_run import HOSTILE_PROMPT, HOSTILE_TEXT, write_run
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run of 5 prompts with two seeds; never written to."""
+    return write_run(tmp_path_factory.mktemp("run"), prompts=5, seeds=(0, 1))
+
+
+@pytest.fixture
+def run(finished, tmp_path):
+    """A copy that a test may spoil; its task stays where the configuration says."""
+    return shutil.copytree(finished, tmp_path / "run")
+
+
+def accuracies(results, method, seed):
+    return [
+        entry["accuracy"]
+        for entry in results["per_prompt"]
+        if (entry["method"], entry["seed"], entry["split"]) == (method, seed, "test")
+    ]
+
+
+def unsaved(run, *cells):
+    """Take results and these cells' ends away, as after a kill."""
+    (run / "results.json").unlink()
+    for cell in cells:
+        (run / "cells" / cell / "cell.json").unlink()
+
+
+def test_markdown_has_the_papers_table_with_intervals_and_what_was_measured(finished):
+    report = read_report(finished)
+    text = markdown(report)
+    assert "| Method | Mean | Std | Min | Top (> 50) | CVaR10 |" in text
+    line = next(line for line in text.splitlines() if line.startswith("| single"))
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    results = report.results
+    seeds = [accuracies(results, "single", seed) for seed in (0, 1)]
+    wanted = [
+        np.mean(seeds), np.mean([np.std(each, ddof=1) for each in seeds]), np.mean([min(e) for e in seeds]),
+        np.mean([np.mean(np.array(each) > 0.5) for each in seeds]),
+        np.mean([cvar(each, 0.1) for each in seeds]),
+    ]  # fmt: skip
+    assert [cell.split()[0].rstrip(OUTSIDE) for cell in cells[1:]] == [
+        f"{100 * value:.1f}" for value in wanted
+    ]
+    for cell in cells[1:]:
+        value, low, high = map(
+            float, re.fullmatch(rf"([\d.]+){OUTSIDE}? \[([\d.]+), ([\d.]+)\]", cell).groups()
+        )
+        assert (low <= value <= high) != (OUTSIDE in cell)
+    for told in (
+        "PAFT",
+        "5 unseen prompts x 12 examples",
+        "seeds: 0, 1",
+        "tiny",
+        results["bank_fingerprint"],
+    ):
+        assert told in text
+
+
+def test_answers_without_an_end_of_their_own_are_said(finished):
+    report = read_report(finished)
+    assert "Of the generated answers" not in markdown(report)
+    for row in report.results["rows"]:
+        if (row["method"], row["seed"]) == ("paft", 1):
+            row |= {"cut_answers": 3, "withheld_answers": 1}
+    said = "Of the generated answers paft-1: 3 cut at the limit of tokens, 1 withheld by a content filter"
+    assert said in markdown(report).replace("\\", "") and said in latex(report)
+
+
+def test_markdown_takes_no_text_for_markup(finished):
+    report = read_report(finished)
+    changed = type(report)(**{**vars(report), "headline": "a | <b> *c* _d_ $e$ [f](g) `h`"})
+    assert r"a \| \<b\> \*c\* \_d\_ \$e\$ \[f\](g) \`h\`" in markdown(changed)
+
+
+def test_latex_escapes_what_has_a_meaning(finished):
+    report = read_report(finished)
+    changed = type(report)(**{**vars(report), "headline": r"50 % & $x$ #1 {y} \input a_b ~ ^ <"})
+    text = latex(changed)
+    assert r"50 \% \& \$x\$ \#1 \{y\} \textbackslash{}input a\_b" in text
+    assert r"\textasciitilde{} \textasciicircum{} \textless{}" in text
+    assert text.count(r"\\") == 1 + len(report.methods)
+    assert text.count("{") == text.count("}")
+
+
+def test_csv_has_a_row_for_every_method_seed_and_prompt_and_keeps_texts(finished):
+    rows = list(csv.DictReader(io.StringIO(csv_rows(read_report(finished)), newline="")))
+    test = [row for row in rows if row["split"] == "test"]
+    assert len(test) == 5 * (1 + 2 * 2)
+    assert len({(row["method"], row["seed"], row["prompt_id"]) for row in test}) == len(test)
+    assert {row["prompt"] for row in test} >= {HOSTILE_PROMPT, "Read this.\n\n{text}\n\nAnswer:"}
+
+
+def test_csv_has_no_formula_and_numbers_stay_numbers(finished):
+    report = read_report(finished)
+    texts = ["=1+1", "+1", "-1 {x}", "@a", "\t=1", "\r=1", "-0.5", "plain"]
+    rows = [{**report.results["per_prompt"][0], "prompt": text, "accuracy": -0.25} for text in texts]
+    changed = type(report)(**{**vars(report), "results": {**report.results, "per_prompt": rows}})
+    found = list(csv.DictReader(io.StringIO(csv_rows(changed), newline="")))
+    assert [row["prompt"] for row in found] == [
+        "'=1+1",
+        "+1",
+        *("'" + t for t in texts[2:6]),
+        "-0.5",
+        "plain",
+    ]
+    assert {row["accuracy"] for row in found} == {"-0.25"}
+
+
+def test_json_has_results_intervals_and_diagnosis(finished):
+    found = json.loads(json_figures(read_report(finished)))
+    assert found["rows"] == json.loads((finished / "results.json").read_text())["rows"]
+    paft = next(method for method in found["methods"] if method["method"] == "paft")
+    assert set(paft["estimates"]) == {"mean", "std", "min", "max", "cvar", "top"}
+    interval = paft["estimates"]["mean"]["interval"]
+    assert interval["low"] < paft["mean"] < interval["high"]
+    assert len(found["robustness"]) == 5
+    assert len(found["diagnosis"]) == 5 * 3
+
+
+@pytest.mark.parametrize("name", ["md", "csv", "json", "latex"])
+def test_the_command_prints_text_or_writes_it(paft, finished, tmp_path, name):
+    code, out, _ = paft("report", finished, "--format", name)
+    assert code == 0
+    assert paft("report", finished, "--format", name, "--output", tmp_path / "out")[0] == 0
+    assert (tmp_path / "out").read_bytes().decode() == out
+
+
+def test_the_command_writes_a_page_beside_the_results(paft, run):
+    code, out, _ = paft("report", run)
+    assert (code, out) == (0, f"{run / 'report.html'} written\n")
+    text = (run / "report.html").read_text("utf-8")
+    for told in ("On 5 unseen prompts: ", "PAFT", "worst examples", "flipped", "data:image/png;base64,"):
+        assert told in text
+
+
+def test_nothing_is_loaded_over_the_network_or_by_an_address(paft, run):
+    paft("report", run)
+    text = (run / "report.html").read_text("utf-8")
+    named = set(re.findall(r"https?://[^\s\"'<>)]+", text))
+    assert named <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}  # names, never loaded
+    assert not re.search(r"@import|url\((?!#)", text)
+    assert "default-src 'none'" in text
+
+
+def test_hostile_texts_cannot_leave_their_place(paft, run):
+    paft("report", run)
+    text = (run / "report.html").read_text("utf-8")
+    assert text.count("<script") == text.count("</script") == 2
+    assert text.count("<style") == 2  # the page's and the picture's
+    assert "onerror=" not in text.replace("onerror=&#34;", "")
+    assert "\u202e" not in text.split('id="data"')[0]
+    data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
+    assert data["examples"]["0"]["fields"] == {"text": HOSTILE_TEXT}
+
+
+def test_controls_of_direction_are_spelt_out():
+    assert visible("a\u202eb<\x00") == (
+        'a<span class="control">U+202E</span>b&lt;<span class="control">U+0000</span>'
+    )
+
+
+def test_a_run_that_was_killed_shows_its_finished_cells_and_names_the_others(paft, run):
+    whole = read_report(run)
+    unsaved(run, "paft-1", "single-1")
+    report = read_report(run)
+    assert report.unfinished == ("single-1", "paft-1")
+    assert [method.row.seeds for method in report.methods] == [1, 1, 1]
+    assert report.methods[2].row.mean == pytest.approx(np.mean(accuracies(whole.results, "paft", 0)))
+    assert report.measured.bank == whole.measured.bank
+    assert paft("report", run)[0] == 0
+    assert "not finished. Missing: single-1, paft-1" in (run / "report.html").read_text("utf-8")
+    assert "Not finished: single-1, paft-1" in paft("report", run, "--format", "md")[1].replace("\\", "")
+
+
+def test_cells_finished_after_the_results_were_written_count(run):
+    saved = json.loads((run / "results.json").read_text())
+    for key in ("rows", "per_prompt", "robustness"):
+        saved[key] = [entry for entry in saved[key] if entry["seed"] != 1]
+    (run / "results.json").write_text(json.dumps(saved))
+    report = read_report(run)
+    assert (report.unfinished, report.measured.seeds) == ((), (0, 1))
+
+
+def test_results_alone_are_enough_for_a_smaller_report(finished, tmp_path):
+    shutil.copy(finished / "results.json", tmp_path)
+    report = read_report(tmp_path)
+    assert [method.cells for method in report.methods] == [None] * 3
+    assert "[" not in next(line for line in markdown(report).splitlines() if line.startswith("| paft"))
+
+
+def test_examples_of_other_data_are_not_shown_as_the_runs(finished, tmp_path):
+    whole = shutil.copytree(finished.parent, tmp_path / "all")
+    run = whole / "run"
+    config = (run / "config.yaml").read_text().replace(str(finished.parent), str(whole))
+    (run / "config.yaml").write_text(config)
+    assert len(read_report(run).examples) == 12
+    data = whole / "task" / "test.jsonl"
+    data.write_text(data.read_text().replace("message 3", "message 4"))
+    assert read_report(run).examples == {}
+    shutil.rmtree(whole / "task")
+    assert read_report(run).examples == {}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda run: shutil.rmtree(run), "is no run"),
+        (lambda run: [path.unlink() for path in run.glob("*.json")], "is no run"),
+        (lambda run: (run / "results.json").write_text("{}"), "was not written by `paft run`"),
+        (lambda run: (run / "results.json").write_text("[1]"), "is damaged"),
+        (lambda run: unsaved(run, "base", "single-0", "single-1", "paft-0", "paft-1"), "no cell"),
+        (lambda run: (run / "cells" / "base" / "test.parquet").write_text("x"), "no readable matrix"),
+    ],
+)
+def test_a_folder_that_holds_no_run_is_refused(paft, run, spoil, told):
+    spoil(run)
+    with pytest.raises(DataError, match=told):
+        read_report(run)
+    code, _, err = paft("report", run)
+    assert (code, told in err, "Traceback" in err) == (2, True, False)
+
+
+def test_an_estimate_from_a_budget_is_refused(run):
+    saved = json.loads((run / "results.json").read_text())
+    (run / "results.json").write_text(json.dumps({**saved, "rows": [], "budget": {}}))
+    with pytest.raises(DataError, match="part of the cells"):
+        read_report(run)
+
+
+def test_an_unknown_format_is_refused(paft, finished):
+    code, _, err = paft("report", finished, "--format", "pdf")
+    assert code == 2 and "pdf" in err
