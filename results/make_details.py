@@ -1,4 +1,4 @@
-# python results/make_details.py [--check]
+# python -m results.make_details [--check]
 """Work out what the first table rests on, from the predictions beside it, the banks and the grid files.
 
 Writes table1_small/details.json: the set-up of each task, how many prompts PAFT's draws reached, the

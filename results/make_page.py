@@ -1,4 +1,4 @@
-# python results/make_page.py [--check]
+# python -m results.make_page [--check]
 """Write docs/results.md and its pictures from the JSON files in the folders beside this script.
 
 Each file is an exhibit, made by ``python -m paper KIND runs/GRID --output results/GRID``.
@@ -15,8 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from details_text import NAMES, beside_per_example, between, listed, options_apart, set_up
-
 from paft.experiment.methods import METHODS
 from paft.report.table import percent
 from paper.beyond import wins
@@ -24,6 +22,7 @@ from paper.exhibit import Exhibit, read_exhibit
 from paper.figure import picture
 from paper.text import markdown
 from paper.wording import points
+from results.details_text import NAMES, beside_per_example, between, listed, options_apart, set_up
 
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"

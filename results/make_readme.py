@@ -1,4 +1,4 @@
-# python results/make_readme.py [--check]
+# python -m results.make_readme [--check]
 """Write README's figures from the JSON files beside this script, and docs/robustness.svg.
 
 Text between ``<!-- results -->`` and ``<!-- /results -->`` in README.md is replaced; ``--check``
@@ -11,11 +11,10 @@ import json
 import sys
 from pathlib import Path
 
-from details_text import listed
-
 from paft.report.plot import Dots, dots_svg
 from paft.report.table import percent
 from paper.exhibit import Exhibit, read_exhibit
+from results.details_text import listed
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent

@@ -3,7 +3,6 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from screening import TASKS
 
 from paft.bank import load_bank
 from paft.bank.adversarial import KINDS, adversarial_prompts, perturb
@@ -11,6 +10,7 @@ from paft.builtin import BANKS
 from paft.errors import PromptError
 from paft.prompt import Prompt
 from paft.task.task import load_task
+from screening import TASKS
 
 ROUTING, QUIZ = TASKS["routing"], TASKS["quiz"]
 LISTED = Prompt(

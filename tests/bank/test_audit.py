@@ -4,11 +4,11 @@ import io
 import json
 
 import pytest
-from screening import TASKS
 
 from paft.bank.audit import MEANING, audit_file, audit_leaks, audit_paths
 from paft.bank.audit_table import audit_table, worst_rows
 from paft.errors import DataError
+from screening import TASKS
 
 CLEAN = ["Which team should take this? {message}", "{message} Name the desk:", "Forward {message} to"]
 

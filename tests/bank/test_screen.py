@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from screening import TASKS, agreement, verdicts
 
 from paft.bank.answer_checks import readable
 from paft.bank.checks import REASONS, control_character
 from paft.bank.screen import DUPLICATES, check_reasons, first_defect, screen, vary
 from paft.errors import ConfigError
 from paft.prompt import Prompt
+from screening import TASKS, agreement, verdicts
 
 ROUTING = TASKS["routing"]
 GOOD = [

@@ -20,9 +20,9 @@ PAGE = (ROOT / "docs" / "results.md").read_text("utf-8")
 
 
 def test_the_details_are_those_of_predictions_banks_and_recipes() -> None:
-    script = ROOT / "results" / "make_details.py"
+    module = "results.make_details"
     done = subprocess.run(
-        [sys.executable, str(script), "--check"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", module, "--check"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
 

@@ -23,7 +23,7 @@ from paft.task.answer import Rule
 from paft.task.data import read_rows
 from paft.task.task import Task
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "recipes"))
 from test_task_recipes import LOCAL, RECIPES
 
 PATH = Path(__file__).parents[2] / "docs" / "tasks.md"

@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from screening import TASKS
 
 from paft.bank.generate import reword as rewording
 from paft.bank.generate.generators import Generators
 from paft.model.endpoint import Reply
 from paft.prompt import Prompt
+from screening import TASKS
 
 ROUTING = TASKS["routing"]
 PROMPTS = [
