@@ -190,7 +190,7 @@ def test_a_damaged_configuration_is_named_where_it_is_needed(own, content):
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"1", b"null", b'{"r": "x"}'])
 def test_a_damaged_adapter_configuration_is_named(own, tmp_path, content):
-    from paft.train.export import export
+    from paft.experiment.export import export
 
     adapter = own[1] / "cells" / "top_accuracy-0" / "adapter"
     (adapter / "adapter_config.json").write_bytes(content)

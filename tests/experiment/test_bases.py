@@ -12,8 +12,8 @@ from transformers import AutoTokenizer
 import paft as api
 from paft.errors import ModelError
 from paft.experiment.evaluate import EvaluateConfig, evaluate
+from paft.experiment.export import export
 from paft.model.files import weights_digest
-from paft.train.export import export
 
 TEMPLATE = "{% for m in messages %}{{ m.content }}{% endfor %}"
 

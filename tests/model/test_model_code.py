@@ -13,10 +13,10 @@ from paft.config import RunConfig
 from paft.errors import ModelError
 from paft.experiment.dry_run import dry_run
 from paft.experiment.evaluate import EvaluateConfig, evaluate
+from paft.experiment.export import export
 from paft.experiment.follow_up import next_command
 from paft.experiment.train import train
 from paft.model.load import check_model, load_encoder, load_model
-from paft.train.export import export
 
 MODEL = """\
 from transformers import LlamaConfig, LlamaForCausalLM

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from paft.model.encode import Encoded
-from paft.train.batches import IGNORE, Collator, left_pad
+from paft.model.encode import Encoded, left_pad
+from paft.train.batches import IGNORE, Collator
 
 ROWS = [Encoded([7, 8, 9, 10, 2], 3, False), Encoded([5, 6, 2], 2, False), Encoded([4, 3, 3, 2], 1, False)]
 

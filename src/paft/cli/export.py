@@ -51,8 +51,8 @@ def export(
     ] = False,
 ) -> None:
     """Write a trained adapter, or with --merge one whole model, to a folder of its own."""
+    from paft.experiment.export import export as write
     from paft.progress import quiet_libraries
-    from paft.train.export import export as write
 
     quiet_libraries()
     done = write(

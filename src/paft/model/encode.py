@@ -14,6 +14,7 @@ decides (see :mod:`paft.evaluate.scoring.score`).
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from paft.errors import DataError, ModelError
 
 if TYPE_CHECKING:
+    import torch
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerBase
 
@@ -216,3 +218,20 @@ def _unspaced(node: dict[str, Any]) -> dict[str, Any]:
         case "ByteLevel":
             return {**node, "add_prefix_space": False}
     return node
+
+
+def left_pad(rows: Sequence[Sequence[int]], pad: int) -> dict[str, torch.Tensor]:
+    """Pad token rows on the left; positions count from each row's first real token.
+
+    Returns:
+        ``input_ids``, ``attention_mask``, ``position_ids``, each (B, S) of int64.
+    """
+    import torch
+
+    width = max(len(row) for row in rows)
+    ids = torch.full((len(rows), width), pad, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for i, row in enumerate(rows):
+        ids[i, width - len(row) :] = torch.tensor(row, dtype=torch.long)
+        mask[i, width - len(row) :] = 1
+    return {"input_ids": ids, "attention_mask": mask, "position_ids": (mask.cumsum(1) - 1).clamp(min=0)}

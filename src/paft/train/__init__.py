@@ -13,7 +13,6 @@ _HOMES = {
     "PromptDataset": "paft.train.dataset",
     "RowCollator": "paft.train.dataset",
     "answer_loss": "paft.train.loss",
-    "export": "paft.train.export",
     "fine_tune": "paft.train.loop",
     "prompt_dataset": "paft.train.dataset",
 }

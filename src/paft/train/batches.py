@@ -22,7 +22,7 @@ import torch
 from torch.utils.data import Dataset, Sampler
 
 from paft.errors import DataError
-from paft.model.encode import Encoded, Encoder
+from paft.model.encode import Encoded, Encoder, left_pad
 from paft.prompt import Prompt
 from paft.task.task import Example
 from paft.train.schedule import Schedule
@@ -344,18 +344,3 @@ def _joined(rows: Sequence[Encoded]) -> dict[str, Any]:
         "max_length_q": longest,
         "max_length_k": longest,
     }
-
-
-def left_pad(rows: Sequence[Sequence[int]], pad: int) -> dict[str, torch.Tensor]:
-    """Pad token rows on the left; positions count from each row's first real token.
-
-    Returns:
-        ``input_ids``, ``attention_mask``, ``position_ids``, each (B, S) of int64.
-    """
-    width = max(len(row) for row in rows)
-    ids = torch.full((len(rows), width), pad, dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    for i, row in enumerate(rows):
-        ids[i, width - len(row) :] = torch.tensor(row, dtype=torch.long)
-        mask[i, width - len(row) :] = 1
-    return {"input_ids": ids, "attention_mask": mask, "position_ids": (mask.cumsum(1) - 1).clamp(min=0)}

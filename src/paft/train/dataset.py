@@ -18,6 +18,7 @@ from paft.bank import Bank
 from paft.config import Chat, Train
 from paft.errors import ConfigError
 from paft.model.chat import make_encoder
+from paft.model.encode import left_pad
 from paft.model.load import PLAIN
 from paft.prompt import Prompt
 from paft.task.task import Example, Task
@@ -25,7 +26,6 @@ from paft.train.batches import (
     IGNORE,
     Plan,
     RenderedExamples,
-    left_pad,
     plan_epoch,
     rendered_lengths,
     round_up,

@@ -18,9 +18,8 @@ import torch
 from paft.evaluate.log import Ledger, run_batches
 from paft.evaluate.scoring.finite import FiniteLogits
 from paft.files import fingerprint
-from paft.model.encode import Encoder
+from paft.model.encode import Encoder, left_pad
 from paft.task.replies.thoughts import is_mark, marked_pieces
-from paft.train.batches import left_pad
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedModel

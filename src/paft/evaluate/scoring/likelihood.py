@@ -27,7 +27,7 @@ import torch
 from paft.evaluate.scoring.batch_plan import Options, Request
 from paft.evaluate.scoring.finite import check_scores
 from paft.evaluate.scoring.option_tree import OptionTree, Tokens
-from paft.train.batches import left_pad
+from paft.model.encode import left_pad
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

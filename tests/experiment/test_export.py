@@ -13,9 +13,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from paft.config import Adapt, Chat
 from paft.errors import ConfigError, ModelError, PaftError
+from paft.experiment.export import export, find_weights
 from paft.model.chat import save_chat
 from paft.train.adapt import lora_config
-from paft.train.export import export, find_weights
 
 TEMPLATE = "{% for m in messages %}{{ m['content'] }}{% endfor %}"
 IDS = torch.arange(3, 60)[None]

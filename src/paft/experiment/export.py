@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from paft.errors import ConfigError, ModelError, said
+from paft.experiment.hub import check_push, push
 from paft.files import new_folder, read_text, write_json, write_text
 from paft.model.adapter import CONFIG as ADAPTER_CONFIG
 from paft.model.adapter import RECORD, WEIGHTS, check_adapter, check_base, check_before_loading, put_adapter
@@ -24,7 +25,6 @@ from paft.model.quantised import four_bit, trained_quantised
 from paft.model.weights import UNREADABLE, check_files_finite, load_weights, refuse_code
 from paft.report.card import merged_card
 from paft.shape import read_record
-from paft.train.hub import check_push, push
 
 if TYPE_CHECKING:
     import torch
