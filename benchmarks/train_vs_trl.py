@@ -51,8 +51,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paft.config import Adapt, Train
 from paft.files import read_json, read_jsonl, write_json
+from paft.train.settings import Adapt, Train
 
 if TYPE_CHECKING:
     from paft.model.load import LanguageModel

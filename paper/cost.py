@@ -7,7 +7,7 @@ from pathlib import Path
 
 from paft.errors import DataError
 from paft.evaluate.matrix import generation_limit
-from paft.experiment.methods import METHODS
+from paft.methods import METHODS
 from paft.task.task import load_task
 from paper.case import Case, by_task, over
 from paper.exhibit import Exhibit, Table

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from paft.experiment.methods import METHODS
+from paft.methods import METHODS
 from paft.report.table import percent
 from paft.shape import read_record
 from paper.case import Case, average, by_task

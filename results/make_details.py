@@ -20,10 +20,10 @@ from pyarrow import parquet
 
 from paft.bank import load_bank
 from paft.config import RunConfig
-from paft.experiment.methods import METHODS
 from paft.files import write_json
 from paft.grid.file import load_grid
 from paft.grid.plan import plan_runs
+from paft.methods import METHODS
 from paft.prompt import Prompt
 from paft.statistics.estimates import Difference, Name, difference
 from paft.task.task import OPTIONS

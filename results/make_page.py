@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from paft.experiment.methods import METHODS
+from paft.methods import METHODS
 from paft.report.table import percent
 from paper.beyond import wins
 from paper.exhibit import Exhibit, read_exhibit

@@ -2,8 +2,9 @@
 
 import pytest
 
-from paft.config import RunConfig, Train, load_config, parse_overrides
+from paft.config import RunConfig, load_config, parse_overrides
 from paft.errors import ConfigError, DataError
+from paft.train.settings import Train
 
 
 def complaint(overrides=None, path=None):

@@ -21,6 +21,7 @@ LAYERS = (
     ("task",),
     ("model",),
     ("settings",),  # <room>/settings.py, one section of the configuration each
+    ("methods",),
     ("config",),
     ("bank",),
     ("train", "evaluate"),

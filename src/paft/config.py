@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from pydantic import Field, field_validator, model_validator
 
 from paft.errors import ConfigError
+from paft.evaluate.settings import Evaluate
 from paft.experiment.baselines.settings import Choose
 from paft.files import read_yaml
+from paft.methods import METHODS
+from paft.model.settings import Chat
 from paft.schema import Schema, nearest, parse
-from paft.train.settings import Adapt as Adapt
-from paft.train.settings import Train as Train
+from paft.train.settings import Train
 from paft.yaml_text import load_yaml
 
 BUILTIN_TASK = "routing"
@@ -26,50 +28,6 @@ BUILTIN_MODEL = "tiny"
 # What the built-in model needs where nothing is given: it has six million parameters and has read
 # little, so an adapter on frozen weights learns a task slowly and all weights cost no more.
 BUILTIN_TRAIN: dict[str, Any] = {"learning_rate": 1e-3, "batch_size": 8, "adapt": {"method": "full"}}
-
-
-class Chat(Schema):
-    """Whether prompts go to the model as turns of its own chat template; see :mod:`paft.model.chat`.
-
-    Attributes:
-        enabled: A rendered prompt is the user's turn, its answer the assistant's; else plain text.
-        system: Text of a system turn before the user's; what the template does without by default.
-    """
-
-    enabled: bool = False
-    system: str | None = None
-
-    @model_validator(mode="after")
-    def _check_system(self) -> Chat:
-        if self.system is not None and not self.enabled:
-            raise ValueError("a system turn needs chat: switch it on (--chat) or leave the system text out")
-        if self.system is not None and not self.system.strip():
-            raise ValueError("the system text is empty: leave it out")
-        return self
-
-    def identity(self) -> dict[str, Any] | None:
-        """What a result depends on; None where chat is off."""
-        return self.model_dump(mode="json") if self.enabled else None
-
-
-class Evaluate(Schema):
-    """Stage 3.
-
-    Attributes:
-        examples: Test examples used at most (a fixed random sample); all by default.
-        choose: The option with the largest log-probability (``sum``) or the largest one per token
-            (``mean``) is the prediction.
-        batch_tokens: Tokens per forward pass at most; lower it when memory runs out.
-        allow_code: Whether answers that are programs (rule ``code``) may be run on this machine.
-        generate: Whether answers of closed rules are written and read, as a server's are, not told by
-            the likelihood of the options: what a deployed model says, and what saying it costs.
-    """
-
-    examples: int | None = Field(default=None, ge=1)
-    choose: Literal["sum", "mean"] = "sum"
-    batch_tokens: int = Field(default=4096, ge=1)
-    allow_code: bool = False
-    generate: bool = False
 
 
 class RunConfig(Schema):
@@ -81,7 +39,7 @@ class RunConfig(Schema):
         bank: A bank file; by default the built-in task's bank.
         model: A folder, a Hub id or ``tiny``.
         trust_remote_code: Whether code in the model's folder may be run on this machine.
-        methods: What is compared; see :mod:`paft.experiment.methods`.
+        methods: What is compared; see :mod:`paft.methods`.
         seeds: Training seeds; every method but ``base`` runs once for each.
         output: Folder for everything the run makes; ``runs/<task>`` by default.
         chat: Whether prompts are put as turns of the model's chat template.
@@ -123,8 +81,6 @@ class RunConfig(Schema):
     @field_validator("methods")
     @classmethod
     def _check_methods(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
-        from paft.experiment.methods import METHODS
-
         for name in methods:
             if name not in METHODS:
                 raise ValueError(f"unknown method {name!r}{nearest(name, list(METHODS))}")

@@ -25,6 +25,8 @@ from paft.part import in_writing, part_of
 from paft.yaml_text import load_yaml
 
 _BEYOND = "malformed JSON (a number of thousands of digits, or thousands of brackets inside of each other)"
+_PART = 1 << 20  # bytes read at once
+_DIGESTS: dict[tuple[int, ...], str] = {}
 SPACE = "free some space or choose another place"
 CHANGED = "another program moved or removed files there meanwhile: stop it or choose another place"
 ADVICE = {
@@ -211,3 +213,21 @@ def fingerprint(data: Any) -> str:
 def _dump(path: Path, text: str) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write(text)
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    status = path.stat()
+    # Wherever it is moved to; the time of its last change cannot be set back, as that of writing can.
+    key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    if key not in _DIGESTS:
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while part := file.read(_PART):
+                digest.update(part)
+        _DIGESTS[key] = digest.hexdigest()
+    return _DIGESTS[key]

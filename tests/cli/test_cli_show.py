@@ -9,7 +9,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from paft.bank import load_bank
-from paft.experiment.methods import METHODS
+from paft.methods import METHODS
 from paft.task.task import Task
 from paft.train.batches import plan_epoch
 from paft.train.schedule import Schedule

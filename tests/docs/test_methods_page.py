@@ -6,7 +6,7 @@ from pathlib import Path
 from paft.experiment.baselines.attack import ATTACKS
 from paft.experiment.baselines.settings import Choose
 from paft.experiment.baselines.zopo import COMPONENTS
-from paft.experiment.methods import METHODS
+from paft.methods import METHODS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "methods.md").read_text("utf-8")
 FIRST_CELLS = re.findall(r"^\| `([\w.]+)` \|", PAGE, re.MULTILINE)

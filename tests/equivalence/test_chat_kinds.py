@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from tokenizer_kinds import SPECIAL, UNKNOWN
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from paft.config import Chat
 from paft.errors import ConfigError, DataError
 from paft.evaluate.matrix import evaluate_matrix
 from paft.model.chat import ChatEncoder
 from paft.model.load import LanguageModel
+from paft.model.settings import Chat
 from paft.prompt import Prompt
 from paft.task.task import Example
 

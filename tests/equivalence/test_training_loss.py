@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from paft.config import Adapt
 from paft.train.adapt import adapted
 from paft.train.batches import Collator, Planned, StepCollator
 from paft.train.loss import StepLoss
+from paft.train.settings import Adapt
 from paft.train.tally import Tally
 
 LAYOUTS = pytest.mark.parametrize("padding_free", [False, True])

@@ -8,13 +8,13 @@ from pydantic import ValidationError
 from safetensors.torch import load_file
 from transformers import LlamaForCausalLM
 
-from paft.config import Train
 from paft.errors import ConfigError
 from paft.model.load import load_model
 from paft.train.batches import Planned, RenderedExamples, plan_epoch, rendered_lengths
 from paft.train.loop import fine_tune
 from paft.train.numerics import check_apart, prepare, trainer_settings
 from paft.train.schedule import Schedule
+from paft.train.settings import Train
 
 SETTINGS = {"epochs": 2, "batch_size": 8, "resample_every": 1, "learning_rate": 5e-3, "adapt": {"rank": 4}}
 

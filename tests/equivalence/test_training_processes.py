@@ -12,7 +12,7 @@ from dataclasses import asdict
 import pytest
 from safetensors.torch import load_file
 
-from paft.config import Train
+from paft.train.settings import Train
 
 pytestmark = pytest.mark.slow
 SETTINGS = {"epochs": 2, "batch_size": 8, "micro_batch_size": 2, "learning_rate": 5e-3, "adapt": {"rank": 4}}

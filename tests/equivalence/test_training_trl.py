@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from paft.config import Adapt, Train
 from paft.train.adapt import adapted
 from paft.train.batches import RenderedExamples, plan_epoch
 from paft.train.checkpoint import Checkpoints
 from paft.train.loop import make_trainer, training_arguments
 from paft.train.schedule import Schedule
+from paft.train.settings import Adapt, Train
 
 CONFIG = Train(batch_size=8, micro_batch_size=4, resample_every=1, adapt=Adapt(rank=4))
 SCHEDULE = Schedule("block", bank_size=5, resample_every=1, seed=1)

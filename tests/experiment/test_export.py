@@ -11,11 +11,12 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from paft.config import Adapt, Chat
 from paft.errors import ConfigError, ModelError, PaftError
 from paft.experiment.export import export, find_weights
 from paft.model.chat import save_chat
+from paft.model.settings import Chat
 from paft.train.adapt import lora_config
+from paft.train.settings import Adapt
 
 TEMPLATE = "{% for m in messages %}{{ m['content'] }}{% endfor %}"
 IDS = torch.arange(3, 60)[None]

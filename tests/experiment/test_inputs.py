@@ -3,15 +3,15 @@
 import pytest
 
 from paft.bank import Bank
-from paft.config import Train
 from paft.errors import ConfigError, PromptError
 from paft.experiment import trial as cell
 from paft.experiment.dry_run import dry_run
 from paft.experiment.identity import changes
 from paft.experiment.inputs import Inputs, check_method, load_inputs
-from paft.experiment.methods import METHODS
 from paft.experiment.run import checked_inputs, identity, run
 from paft.experiment.train import train
+from paft.methods import METHODS
+from paft.train.settings import Train
 
 
 def ids(prompts):

@@ -13,11 +13,11 @@ from peft import LoraConfig, PrefixTuningConfig, PromptTuningConfig, get_peft_mo
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer
 
-from paft.config import Chat
 from paft.errors import DataError, ModelError, NotFiniteError
 from paft.model.adapter import base_record, check_adapter_names, check_base, check_before_loading
 from paft.model.chat import save_chat
 from paft.model.load import load_model
+from paft.model.settings import Chat
 
 TEMPLATE = "{% for m in messages %}{{ m.content }}{% endfor %}"
 KINDS = {

@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import paft as api
-from paft.config import Chat, RunConfig, Train, load_config
+from paft.config import RunConfig, load_config
 from paft.errors import ConfigError, ModelError, ResumeError
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.scoring.generation import generate_answers
@@ -20,8 +20,10 @@ from paft.experiment.evaluate import EvaluateConfig, evaluate
 from paft.model.chat import RECORD, ChatEncoder, check_chat, make_encoder, save_chat
 from paft.model.encode import Encoder
 from paft.model.load import LanguageModel, check_model, load_model, model_fingerprint
+from paft.model.settings import Chat
 from paft.model.turns import Trim, Turns
 from paft.train.loop import fine_tune
+from paft.train.settings import Train
 
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"

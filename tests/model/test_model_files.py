@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from paft.config import Chat
 from paft.errors import ModelError, ResumeError
 from paft.experiment.evaluate import EvaluateConfig, evaluate
 from paft.experiment.inputs import load_inputs
@@ -29,6 +28,7 @@ from paft.model.files import (
     weights_digest,
 )
 from paft.model.load import check_model, load_model
+from paft.model.settings import Chat
 
 ONE, TWO = "a" * 40, "b" * 40
 

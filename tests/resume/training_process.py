@@ -51,10 +51,10 @@ def train(job: Job, die, **keywords) -> None:
     import torch
 
     from paft.bank import load_bank
-    from paft.config import Train
     from paft.model.load import load_model
     from paft.task.task import Task
     from paft.train.loop import fine_tune
+    from paft.train.settings import Train
     from paft.train.trainer import PromptTrainer
 
     ended: dict[str, Any] = {}

@@ -10,13 +10,13 @@ from peft.tuners.lora import LoraLayer
 from pydantic import ValidationError
 
 import paft.model.quantised
-from paft.config import Adapt, Train
 from paft.errors import ConfigError, ModelError, ResumeError
 from paft.experiment.run import claim_output
 from paft.model.load import load_model
 from paft.model.quantised import four_bit, is_quantised, trained_quantised
 from paft.train.adapt import adapted, lora_config
 from paft.train.loop import fine_tune
+from paft.train.settings import Adapt, Train
 
 needs_four_bit = pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="needs the extra qlora")
 

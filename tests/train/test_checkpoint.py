@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paft.config import Chat, Train
 from paft.errors import ResumeError
+from paft.model.settings import Chat
 from paft.train import checkpoint
 from paft.train.checkpoint import Checkpoints, save_interval, tokenizer_fingerprint, training_inputs
 from paft.train.loop import mean_loss
+from paft.train.settings import Train
 
 INPUTS = {"prompts": "a1", "train.epochs": 3}
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from paft.config import Train
 from paft.errors import DivergedError
 from paft.model.load import load_model
 from paft.train.loop import fine_tune
+from paft.train.settings import Train
 from paft.train.validation import Validation
 
 SETTINGS = {"epochs": 3, "batch_size": 8, "resample_every": 1, "warmup": 0.0, "adapt": {"rank": 4}}

@@ -6,11 +6,11 @@ import pytest
 import torch
 from tokenizers import AddedToken
 
-from paft.config import Train
 from paft.errors import ConfigError, DataError, ModelError, PaftError
 from paft.train.failures import check_vocabulary, told
 from paft.train.logs import report_to
 from paft.train.loop import fine_tune
+from paft.train.settings import Train
 
 
 def test_out_of_memory_says_what_to_lower():

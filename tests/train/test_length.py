@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paft.config import Train
 from paft.train.batches import RenderedExamples, plan_epoch
 from paft.train.length import nearest_step, step_tokens, training_steps
 from paft.train.schedule import make_schedule
+from paft.train.settings import Train
 
 BASE = {"batch_size": 8, "resample_every": 2, "epochs": 2}
 

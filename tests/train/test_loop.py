@@ -9,12 +9,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from paft.config import Train
 from paft.errors import ConfigError, DataError
 from paft.model.load import load_model
 from paft.train.batches import Plan, RenderedExamples, plan_epoch
 from paft.train.loop import fine_tune
 from paft.train.schedule import Schedule
+from paft.train.settings import Train
 
 SETTINGS = {"epochs": 2, "batch_size": 16, "resample_every": 1, "adapt": {"rank": 4}}
 

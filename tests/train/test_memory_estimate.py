@@ -6,9 +6,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from paft.config import Adapt, Train
 from paft.train.adapt import adapted
 from paft.train.memory_estimate import Memory, Shape, estimate_memory, fitting_micro_batch, shape_of
+from paft.train.settings import Adapt, Train
 
 SMALL = Shape(
     trained=10, frozen=100, other=20, layers=3, hidden=8, queries=8, keys=4, inner=16, vocabulary=50

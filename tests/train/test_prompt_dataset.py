@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from paft.config import Train
 from paft.errors import ConfigError, PromptError
 from paft.prompt import Prompt
 from paft.train import RowCollator, prompt_dataset
 from paft.train.batches import RenderedExamples, plan_epoch, rendered_lengths
 from paft.train.schedule import Schedule
+from paft.train.settings import Train
 
 SETTINGS = Train(resample_every=1, batch_size=10, epochs=2)  # 24 examples: steps of 10, 10 and 4
 

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from paft.config import Train
 from paft.errors import ConfigError
 from paft.prompt import Prompt
 from paft.schema import parse
 from paft.train import Schedule
 from paft.train.schedule import make_schedule
+from paft.train.settings import Train
 
 MODES = ["single", "static", "example", "step", "block"]
 CHANGING = [mode for mode in MODES if mode != "single"]

@@ -8,7 +8,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from paft.config import Train
 from paft.errors import ConfigError
 from paft.model.load import load_model
 from paft.train.batches import plan_epoch
@@ -17,7 +16,7 @@ from paft.train.curriculum import rising_schedule
 from paft.train.loop import fine_tune
 from paft.train.probe import Score, nearest_prompts, probe
 from paft.train.schedule import Schedule, make_schedule
-from paft.train.settings import Curriculum
+from paft.train.settings import Curriculum, Train
 from paft.train.trainer import PromptTrainer
 
 SETTINGS = {"epochs": 2, "batch_size": 8, "resample_every": 1, "learning_rate": 5e-3, "adapt": {"rank": 4}}

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from paft.config import Train
 from paft.errors import ConfigError, DataError, PromptError, ResumeError
 from paft.evaluate.matrix import evaluate_matrix
 from paft.experiment.inputs import load_inputs, validation_split
@@ -17,6 +16,7 @@ from paft.prompt import Prompt
 from paft.schema import parse
 from paft.train import validation as validating
 from paft.train.loop import fine_tune
+from paft.train.settings import Train
 from paft.train.validation import Validation
 
 SETTINGS = {

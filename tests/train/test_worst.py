@@ -8,10 +8,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from paft.config import Train
 from paft.errors import ConfigError
 from paft.train.schedule import Schedule, make_schedule
-from paft.train.settings import Worst
+from paft.train.settings import Train, Worst
 from paft.train.tally import StepTally
 from paft.train.worst import RunningLosses, WorstPrompts, drawn_ids, drawn_schedule
 

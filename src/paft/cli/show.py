@@ -47,7 +47,7 @@ def show_schedule(
 
     from paft.errors import ConfigError
     from paft.experiment.inputs import load_inputs
-    from paft.experiment.methods import METHODS
+    from paft.methods import METHODS
     from paft.schema import nearest
     from paft.train.schedule import make_schedule
     from paft.train.show import outline

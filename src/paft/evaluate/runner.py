@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from paft.config import Evaluate
 from paft.evaluate.cell_checks import require_cells
 from paft.evaluate.log import Ledger
 from paft.evaluate.matrix import Matrix, evaluate_matrix
 from paft.evaluate.scoring.server import ServedModel
 from paft.evaluate.scoring.vllm import VllmModel
+from paft.evaluate.settings import Evaluate
 from paft.files import write_json
 from paft.model.load import LanguageModel
 from paft.prompt import Prompt

@@ -12,8 +12,8 @@ from paft.bank import Bank, near_duplicates_across, near_warnings
 from paft.config import RunConfig
 from paft.errors import DataError
 from paft.experiment.inputs import Inputs, load_inputs, take
-from paft.experiment.methods import METHODS
 from paft.experiment.train import only_method, only_seed
+from paft.methods import METHODS
 from paft.model.encode import Encoder
 from paft.model.load import check_model, load_encoder
 from paft.task.task import CHECKED, Task

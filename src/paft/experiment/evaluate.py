@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 
 from paft.bank import Bank, load_bank
 from paft.bank.diversity import embed_prompts
-from paft.config import BUILTIN_MODEL, BUILTIN_TASK, Chat, Evaluate
+from paft.config import BUILTIN_MODEL, BUILTIN_TASK
 from paft.errors import ConfigError, DataError
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.rows import (
@@ -31,6 +31,7 @@ from paft.evaluate.rows import (
 from paft.evaluate.runner import judge, processes
 from paft.evaluate.scoring.server import ServedModel, Server
 from paft.evaluate.scoring.vllm import VllmModel, import_vllm, load_vllm
+from paft.evaluate.settings import Evaluate
 from paft.experiment.answer_tokens import check_lengths, check_options
 from paft.experiment.identity import FREE, task_identity
 from paft.experiment.inputs import bank_file, sample
@@ -50,6 +51,7 @@ from paft.model.load import (
     resolve_model,
 )
 from paft.model.quantised import four_bit, trained_quantised
+from paft.model.settings import Chat
 from paft.names import folder_name, short_name
 from paft.progress import Silent
 from paft.prompt import Prompt

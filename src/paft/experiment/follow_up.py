@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from paft.bank import load_bank
-from paft.config import Evaluate, RunConfig
+from paft.config import RunConfig
 from paft.errors import ModelError
 from paft.evaluate.scoring.vllm import lora_rank
+from paft.evaluate.settings import Evaluate
 from paft.experiment.evaluate import EvaluateConfig
-from paft.experiment.methods import METHODS
 from paft.experiment.trial import weights_name
+from paft.methods import METHODS
 from paft.model.gguf import find_gguf
 from paft.model.load import resolve_model
 

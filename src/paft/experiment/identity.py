@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from paft.config import Evaluate, Train
+from paft.evaluate.settings import Evaluate
 from paft.experiment.baselines.settings import Choose
 from paft.experiment.inputs import Inputs
-from paft.experiment.methods import METHODS
 from paft.files import fingerprint
+from paft.methods import METHODS
 from paft.task.task import Task
+from paft.train.settings import Train
 
 # Settings that change no figure: who does the work, what is kept of it, where it is reported.
 FREE = (

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from paft.bank import Bank, load_bank, near_duplicates_across
+from paft.bank.generate.generators import Generators
 from paft.bank.similarity import skeleton
-from paft.config import BUILTIN_TASK, RunConfig, Train
+from paft.config import BUILTIN_TASK, RunConfig
 from paft.errors import ConfigError, DataError
-from paft.experiment.methods import METHODS, Method
+from paft.experiment.baselines.settings import RULES
 from paft.experiment.repeats import count_repeats, repeats_warning
+from paft.methods import METHODS, Method
 from paft.model.load import resolve_model
 from paft.prompt import Prompt
 from paft.task.examples import Examples
@@ -24,9 +26,9 @@ from paft.task.programs.code_answer import check_opt_in
 from paft.task.task import Example, Task, load_task
 from paft.train.logs import report_to
 from paft.train.schedule import make_schedule
+from paft.train.settings import Train
 
 if TYPE_CHECKING:
-    from paft.bank.generate.generators import Generators
     from paft.train.validation import Validation
 
 _STREAM = 0xDA7A
@@ -115,6 +117,12 @@ class Inputs:
         return [own, *(prompt for prompt in seen if prompt.id != own.id)]
 
 
+def _writers(config: RunConfig) -> Generators | None:
+    """Return the models that rewrite prompts for ``bat``; None where rules do."""
+    name = config.choose.writer
+    return None if name == RULES else Generators.from_yaml(Path(name))
+
+
 def some(prompts: Sequence[Prompt], count: int | None, seed: int) -> list[Prompt]:
     """Return a random choice of prompts, in their order; all of them for None.
 
@@ -180,7 +188,7 @@ def load_inputs(
         train, validation = validation_split(task, train, config.train.validate_examples)
     if pool:
         pool, train = train, sample(train, config.train.examples)
-    inputs = Inputs(task, bank, train, test, validation, config.choose.generators(), pool=pool)
+    inputs = Inputs(task, bank, train, test, validation, _writers(config), pool=pool)
     for name in config.methods if methods is None else methods:
         check_method(name, config, inputs)
     return inputs

@@ -30,10 +30,10 @@ from paft.experiment.answer_tokens import check_lengths, check_options
 from paft.experiment.baselines.choice import check_chooser
 from paft.experiment.identity import FREE, changes, choice_identity, task_identity, told
 from paft.experiment.inputs import Inputs, load_inputs
-from paft.experiment.methods import METHODS
 from paft.experiment.trial import CellPlan, Reporter, plan_cells, run_cell, weights_name
 from paft.files import disk_error, write_json, write_text
 from paft.lock import LOCK, sole_process
+from paft.methods import METHODS
 from paft.model.files import hub_commit, sampled_fingerprint
 from paft.model.load import check_model, load_encoder, model_fingerprint
 from paft.model.quantised import four_bit

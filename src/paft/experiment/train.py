@@ -18,10 +18,10 @@ from paft.errors import ConfigError
 from paft.evaluate.runner import processes
 from paft.experiment.answer_tokens import check_options
 from paft.experiment.inputs import Inputs, load_inputs
-from paft.experiment.methods import METHODS
 from paft.experiment.run import check_trained, claim_output, identity, working_in
 from paft.experiment.trial import CellPlan, Reporter, train_cell, weights_name
 from paft.files import disk_error, write_text
+from paft.methods import METHODS
 from paft.model.load import load_encoder
 from paft.progress import Silent
 from paft.report.card import write_card

@@ -26,8 +26,8 @@ from paft.evaluate.runner import judge, processes
 from paft.experiment.baselines.choice import Seen, choose_prompt, most_cells
 from paft.experiment.failure import check_not_failed, give_up
 from paft.experiment.inputs import Inputs
-from paft.experiment.methods import METHODS
 from paft.files import write_json
+from paft.methods import METHODS
 from paft.model.load import LanguageModel, load_model
 from paft.prompt import Prompt
 from paft.report.card import write_card

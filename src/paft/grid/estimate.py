@@ -22,11 +22,11 @@ import numpy as np
 from paft.bank import Bank
 from paft.evaluate.runner import judge
 from paft.experiment.inputs import Inputs, take
-from paft.experiment.methods import METHODS
 from paft.experiment.trial import CellPlan, train_cell
 from paft.grid.job import finished
 from paft.grid.plan import Job, RunPlan
 from paft.grid.workers import threads_each
+from paft.methods import METHODS
 from paft.model.load import load_model
 from paft.progress import Silent
 from paft.shape import CELL, read_record

@@ -20,11 +20,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paft.config import Chat
 from paft.errors import ConfigError, DataError, ModelError
 from paft.files import read_json, write_json
 from paft.model.adapter import RECORD as RECORD
 from paft.model.encode import Encoder
+from paft.model.settings import Chat
 from paft.model.turns import SETTINGS, Turns, conversation
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from paft.files import fingerprint
+from paft.files import file_digest, fingerprint
 from paft.model.gguf import find_gguf
 
 # What decides what a model computes and how a text reaches it; cards and logs do not.
@@ -18,9 +18,6 @@ SMALL = (
     "*config.json", "*.index.json", "tokenizer.json", "*.jinja", "*.py", "tokenizer.model", "vocab.*",
     "merges.txt", "added_tokens.json", "special_tokens_map.json",
 )  # fmt: skip
-
-_PART = 1 << 20  # bytes read at once
-_DIGESTS: dict[tuple[int, ...], str] = {}
 
 
 def resolve_model(name: str) -> str:
@@ -110,24 +107,6 @@ def weights_digest(name: str) -> str | None:
         return file_digest(gguf.path) if gguf.path else None
     files = weight_files(name)
     return fingerprint({f.name: file_digest(f) for f in files}) if files else None
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file.
-
-    Raises:
-        OSError: If it cannot be read.
-    """
-    status = path.stat()
-    # Wherever it is moved to; the time of its last change cannot be set back, as that of writing can.
-    key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    if key not in _DIGESTS:
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while part := file.read(_PART):
-                digest.update(part)
-        _DIGESTS[key] = digest.hexdigest()
-    return _DIGESTS[key]
 
 
 def sampled_fingerprint(name: str) -> str | None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paft.config import Chat
 from paft.errors import ModelError, said
 from paft.model.adapter import check_adapter, check_base, check_tokenizer, put_adapter
 from paft.model.chat import make_encoder
@@ -15,6 +14,7 @@ from paft.model.files import model_fingerprint as model_fingerprint
 from paft.model.files import read_config, read_tokenizer
 from paft.model.files import resolve_model as resolve_model
 from paft.model.quantised import four_bit, keep_layout, own_device, trained_quantised
+from paft.model.settings import Chat
 from paft.model.weights import UNREADABLE, load_weights, refuse_code
 
 if TYPE_CHECKING:

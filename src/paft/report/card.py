@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from paft.config import RunConfig
 from paft.evaluate.rows import ends_in_words
-from paft.experiment.methods import METHODS
 from paft.files import read_text, write_text
+from paft.methods import METHODS
 from paft.model.files import hub_revision, resolve_model
 from paft.model.gguf import find_gguf
 from paft.provenance import PACKAGES, environment

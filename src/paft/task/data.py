@@ -23,9 +23,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import Field, SerializerFunctionWrapHandler, field_serializer, model_validator
 
 from paft.errors import DataError, shown
-from paft.files import encodable, fingerprint, read_text
+from paft.files import encodable, file_digest, fingerprint, read_text
 from paft.json_values import read_json_value
-from paft.model.files import file_digest
 from paft.schema import Schema
 from paft.task.text_rows import Records, find_csv, find_lines, table_reader
 from paft.task.values import as_list, from_arrow

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from paft.config import Adapt
 from paft.errors import ConfigError
 from paft.model.quantised import is_quantised
 from paft.model.weights import empty_model
 from paft.schema import nearest
+from paft.train.settings import Adapt
 
 if TYPE_CHECKING:
     from peft import LoraConfig

@@ -24,13 +24,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paft.config import Train
 from paft.errors import DataError, ResumeError
-from paft.files import fingerprint, read_json, write_json
-from paft.model.files import file_digest
+from paft.files import file_digest, fingerprint, read_json, write_json
 from paft.model.load import LanguageModel, model_fingerprint
 from paft.prompt import Prompt
 from paft.task.task import Example, data_fingerprint
+from paft.train.settings import Train
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paft.config import Train
 from paft.errors import ConfigError
 from paft.files import fingerprint
 from paft.model.load import LanguageModel
@@ -20,6 +19,7 @@ from paft.train.failures import check_vocabulary
 from paft.train.length import training_steps
 from paft.train.probe import SCORES, Score, nearest_prompts, probe
 from paft.train.schedule import Schedule, make_schedule
+from paft.train.settings import Train
 from paft.train.tally import StepTally
 from paft.train.variation import variation
 from paft.train.worst import DrawnSchedule, WorstPrompts, drawn_schedule

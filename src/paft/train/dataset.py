@@ -15,11 +15,11 @@ import torch
 from torch.utils.data import Dataset
 
 from paft.bank import Bank
-from paft.config import Chat, Train
 from paft.errors import ConfigError
 from paft.model.chat import make_encoder
 from paft.model.encode import left_pad
 from paft.model.load import PLAIN
+from paft.model.settings import Chat
 from paft.prompt import Prompt
 from paft.task.task import Example, Task
 from paft.train.batches import (
@@ -31,6 +31,7 @@ from paft.train.batches import (
     round_up,
 )
 from paft.train.schedule import make_schedule
+from paft.train.settings import Train
 from paft.train.variation import variation
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from paft.config import Train
 from paft.errors import DataError, ModelError, PaftError
+from paft.train.settings import Train
 
 if TYPE_CHECKING:
     from paft.model.encode import Encoder

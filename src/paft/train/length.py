@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 
-from paft.config import Train
 from paft.prompt import Prompt
 from paft.train.batches import Plan, RenderedExamples, plans, rendered_lengths
 from paft.train.schedule import Schedule, make_schedule
+from paft.train.settings import Train
 
 # What a variant of PAFT changes, as plain PAFT has it.
 _PLAIN = {

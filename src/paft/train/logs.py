@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from paft.config import Train
 from paft.errors import ConfigError
 from paft.schema import nearest
+from paft.train.settings import Train
 
 TENSORBOARD_FOLDER = "TENSORBOARD_LOGGING_DIR"
 

@@ -18,7 +18,6 @@ from safetensors import SafetensorError
 from transformers import PrinterCallback, TrainingArguments, set_seed
 from transformers.trainer_utils import SaveStrategy
 
-from paft.config import Train
 from paft.errors import ConfigError, DivergedError
 from paft.files import disk_error
 from paft.model.adapter import CONFIG as ADAPTER_CONFIG
@@ -51,6 +50,7 @@ from paft.train.loss import StepLoss
 from paft.train.numerics import check_apart, compile_layers, prepare, trainer_settings
 from paft.train.preview import Preview, preview
 from paft.train.schedule import Schedule
+from paft.train.settings import Train
 from paft.train.tally import PromptRecord, StepTally, Tally
 from paft.train.trainer import OnStep, PromptTrainer, write_failure
 from paft.train.validation import Point, Validation, Validator, best_point, validation_points

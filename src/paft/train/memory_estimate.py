@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from paft.config import Adapt, Train
 from paft.model.weights import empty_model
 from paft.train.adapt import adapted
 from paft.train.numerics import trainer_settings
+from paft.train.settings import Adapt, Train
 
 if TYPE_CHECKING:
     pass

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
-from paft.config import Train
 from paft.errors import ConfigError
 from paft.train.batches import Collator, Planned, answer_tokens
+from paft.train.settings import Train
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

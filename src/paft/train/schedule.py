@@ -27,18 +27,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from paft.errors import ConfigError
+from paft.train.settings import Draws, Mode
 
 if TYPE_CHECKING:
-    from paft.config import Train
     from paft.prompt import Prompt
+    from paft.train.settings import Train
 
-Mode = Literal["single", "static", "example", "step", "block"]
-Draws = Literal["replacement", "cycle"]
 # Keeps these draws apart from other uses of the same seed, such as the order of examples.
 _STREAM = 0x5EED
 # First number of a draw's key, by mode; a step is a block of one. The others keep what is drawn

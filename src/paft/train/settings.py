@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from paft.schema import Schema
-from paft.train.schedule import Draws, Mode
 
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _DRAWS = [  # what else says which prompt is drawn
@@ -34,6 +33,10 @@ _APART: dict[str, list[tuple[str, Any, str]]] = {
         ("patience", None, "the last share of the steps must be known"),
     ],
 }
+
+
+Mode = Literal["single", "static", "example", "step", "block"]  # see paft.train.schedule
+Draws = Literal["replacement", "cycle"]
 
 
 class Adapt(Schema):

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from paft.config import Train
 from paft.errors import DataError
 from paft.model.encode import Encoder
 from paft.prompt import Prompt
 from paft.task.task import Example
+from paft.train.settings import Train
 from paft.train.show import Outline, Token, tokens_of, visible
 
 WORDS = 60  # characters of a template in a table

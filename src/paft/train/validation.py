@@ -21,15 +21,14 @@ import numpy as np
 import torch
 from transformers import TrainerCallback
 
-from paft.config import Train
 from paft.errors import DataError, NotFiniteError, ResumeError
 from paft.evaluate.matrix import evaluate_matrix
-from paft.files import fingerprint, read_json, write_json
-from paft.model.files import file_digest
+from paft.files import file_digest, fingerprint, read_json, write_json
 from paft.model.load import LanguageModel
 from paft.prompt import Prompt
 from paft.task.task import Example, Task, data_fingerprint
 from paft.train.divergence import diverged
+from paft.train.settings import Train
 
 if TYPE_CHECKING:
     from paft.train.trainer import PromptTrainer

@@ -20,8 +20,8 @@ from paft.experiment.baselines.choice import Seen, choose_prompt, measured, most
 from paft.experiment.baselines.embed import hidden_states
 from paft.experiment.baselines.scores import Measured, Score
 from paft.experiment.inputs import load_inputs
-from paft.experiment.methods import METHODS
 from paft.experiment.trial import CellPlan
+from paft.methods import METHODS
 from paft.progress import Silent
 from paft.prompt import Prompt
 

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from paft.config import Chat
 from paft.errors import ModelError
 from paft.evaluate.log import Ledger, Results, run_batches
 from paft.evaluate.scoring.batch_plan import Request
@@ -35,6 +34,7 @@ from paft.model.encode import Encoder
 from paft.model.files import read_config, read_tokenizer
 from paft.model.gguf import find_gguf
 from paft.model.load import PLAIN, resolve_model
+from paft.model.settings import Chat
 from paft.model.weights import check_files_finite
 from paft.shape import read_record
 

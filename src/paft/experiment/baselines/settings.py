@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 from pydantic import Field
 
 from paft.schema import Schema
-
-if TYPE_CHECKING:
-    from paft.bank.generate.generators import Generators
 
 RULES = "rules"  # a writer that is none
 
@@ -31,14 +25,3 @@ class Choose(Schema):
     budget: int = Field(default=60, ge=2)
     writer: str = Field(default=RULES, min_length=1)
     embedding: str | None = Field(default=None, min_length=1)
-
-    def generators(self) -> Generators | None:
-        """The models that rewrite; None where there are none.
-
-        Raises:
-            ConfigError: If the generators file does not fit.
-            DataError: If it cannot be read.
-        """
-        from paft.bank.generate.generators import Generators
-
-        return None if self.writer == RULES else Generators.from_yaml(Path(self.writer))

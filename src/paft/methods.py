@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from paft.schema import parse
-from paft.train.schedule import Mode
-from paft.train.settings import Train
+from paft.train.settings import Mode, Train
 
 Chooser = Literal["top_accuracy", "bat", "zopo"]
 
