@@ -182,6 +182,17 @@ def evaluate_matrix(
     return Matrix(ids, tuple(example.index for example in examples), tuple(cells))
 
 
+def score_cells(
+    language_model: LanguageModel,
+    task: Task,
+    prompts: Sequence[Prompt],
+    examples: Sequence[Example],
+    max_length: int,
+) -> np.ndarray:
+    """Return the scores of :func:`evaluate_matrix` alone, in [0, 1], (P, N): what validation asks for."""
+    return evaluate_matrix(language_model, task, prompts, examples, max_length=max_length).scores
+
+
 def generation_limit(task: Task) -> int:
     """Return how many tokens an answer that is generated may have, whatever its rule."""
     closed = task.answer.closed and task.answer.max_tokens is None

@@ -83,9 +83,10 @@ class Inputs:
         """What a training is validated on, if it is to be."""
         if not self.validation:
             return None
+        from paft.evaluate.matrix import score_cells
         from paft.train.validation import Validation
 
-        return Validation(self.task, self.bank.require("validation"), self.validation)
+        return Validation(self.task, self.bank.require("validation"), self.validation, score_cells)
 
     def training_prompts(
         self, method: Method, settings: Train, chosen: Prompt | None = None, *, seed: int = 0

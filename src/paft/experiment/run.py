@@ -30,7 +30,7 @@ from paft.experiment.answer_tokens import check_lengths, check_options
 from paft.experiment.baselines.choice import check_chooser
 from paft.experiment.identity import FREE, changes, choice_identity, task_identity, told
 from paft.experiment.inputs import Inputs, load_inputs
-from paft.experiment.trial import CellPlan, Reporter, plan_cells, run_cell, weights_name
+from paft.experiment.trial import Reporter, run_trial
 from paft.files import disk_error, write_json, write_text
 from paft.lock import LOCK, sole_process
 from paft.methods import METHODS
@@ -42,6 +42,7 @@ from paft.progress import Silent
 from paft.provenance import environment
 from paft.report import read_verdict, write_report
 from paft.report.card import tell_verdict
+from paft.report.run_folder import Trial, plan_trials, weights_name
 from paft.shape import read_record
 from paft.task.task import Task, data_fingerprint
 from paft.train.adapt import check_adapt
@@ -80,9 +81,9 @@ def run(
         for warning in inputs.warnings:
             reporter.finish(inputs.task.name, f"warning: {warning}")
         cells, failures = [], {}
-        for plan in plan_cells(config):
+        for plan in plan_trials(config):
             try:
-                cells.append(run_cell(plan, config, inputs, cell_folder(config, plan), reporter))
+                cells.append(run_trial(plan, config, inputs, cell_folder(config, plan), reporter))
             except DivergedError as error:  # the other cells do not depend on it
                 failures[plan.name] = str(error)
                 reporter.finish(plan.name, f"failed: {error}")
@@ -106,7 +107,7 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
     """
     inputs = load_inputs(config, task, bank)
     check_trained(config)
-    for plan in plan_cells(config):
+    for plan in plan_trials(config):
         chooser = METHODS[plan.method].chooser
         if chooser is not None and not (cell_folder(config, plan) / "choice.json").exists():
             check_chooser(chooser, config, inputs.generators)
@@ -160,7 +161,7 @@ def working_in(output: Path) -> Iterator[None]:
         yield
 
 
-def cell_folder(config: RunConfig, plan: CellPlan) -> Path:
+def cell_folder(config: RunConfig, plan: Trial) -> Path:
     """Return where a cell of a run lies."""
     return Path(config.output) / "cells" / plan.name
 
@@ -176,7 +177,7 @@ def gather_run(
     Args:
         config: What was compared.
         inputs: What it was compared on.
-        cells: What :func:`paft.experiment.trial.run_cell` returned.
+        cells: What :func:`paft.experiment.trial.run_trial` returned.
         failures: What other cells failed of, by their name.
 
     Returns:
@@ -223,7 +224,7 @@ def tell_cards(config: RunConfig, verdict: str) -> None:
         config: The run's configuration.
         verdict: The sentence of terminal and report.
     """
-    for plan in plan_cells(config):
+    for plan in plan_trials(config):
         tell_verdict(cell_folder(config, plan) / weights_name(config), verdict)
 
 

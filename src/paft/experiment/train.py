@@ -19,12 +19,13 @@ from paft.evaluate.runner import processes
 from paft.experiment.answer_tokens import check_options
 from paft.experiment.inputs import Inputs, load_inputs
 from paft.experiment.run import check_trained, claim_output, identity, working_in
-from paft.experiment.trial import CellPlan, Reporter, train_cell, weights_name
+from paft.experiment.trial import Reporter, train_trial
 from paft.files import disk_error, write_text
 from paft.methods import METHODS
 from paft.model.load import load_encoder
 from paft.progress import Silent
 from paft.report.card import write_card
+from paft.report.run_folder import Trial, weights_name
 from paft.task.task import Task
 
 
@@ -53,7 +54,7 @@ def train(
         PaftError: If another process works in it.
     """
     reporter = reporter or Silent()
-    plan = CellPlan(only_method(config), only_seed(config))
+    plan = Trial(only_method(config), only_seed(config))
     inputs = load_inputs(config, task, bank, judge=False, methods=[plan.method]).for_seed(plan.seed)
     check_trained(config)
     encoder = load_encoder(
@@ -67,7 +68,7 @@ def train(
             write_text(output / "config.yaml", config.to_yaml())
             inputs.bank.save(output / "bank.jsonl")
         try:
-            trained = train_cell(plan, config, inputs, output, reporter)
+            trained = train_trial(plan, config, inputs, output, reporter)
         except OSError as error:
             raise disk_error(output, error) from error
         if processes()[0] == 0:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -31,6 +30,7 @@ from paft.methods import METHODS
 from paft.model.load import LanguageModel, load_model
 from paft.prompt import Prompt
 from paft.report.card import write_card
+from paft.report.run_folder import Trial, weights_name
 from paft.shape import ADVICE, CELL, TRAINED, read_record
 from paft.train.checkpoint import remove_checkpoints
 from paft.train.schedule import make_schedule
@@ -52,37 +52,8 @@ class Reporter(Protocol):
         """A cell is done, now or in a former run."""
 
 
-@dataclass(frozen=True)
-class CellPlan:
-    """Which method under which seed; ``seed`` is None for a method that does not train."""
-
-    method: str
-    seed: int | None
-
-    @property
-    def name(self) -> str:
-        """Folder name."""
-        return self.method if self.seed is None else f"{self.method}-{self.seed}"
-
-
-def plan_cells(config: RunConfig) -> list[CellPlan]:
-    """List the cells seed by seed, so that an interrupted run has whole comparisons.
-
-    >>> [c.name for c in plan_cells(RunConfig(methods=("base", "paft"), seeds=(0, 1)))]
-    ['base', 'paft-0', 'paft-1']
-    """
-    untrained = [CellPlan(m, None) for m in config.methods if METHODS[m].schedule is None]
-    trained = [CellPlan(m, seed) for seed in config.seeds for m in config.methods if METHODS[m].schedule]
-    return untrained + trained
-
-
-def weights_name(config: RunConfig) -> str:
-    """Name of the folder with what a cell trained."""
-    return "model" if config.train.adapt.method == "full" else "adapter"
-
-
-def run_cell(
-    plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter
+def run_trial(
+    plan: Trial, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter
 ) -> dict[str, Any]:
     """Train and judge one cell, or return what a former run left.
 
@@ -104,7 +75,7 @@ def run_cell(
         write_card(plan, config, inputs, folder, folder / weights_name(config))
         reporter.finish(plan.name, "already done: " + _outcome(result["rows"][0]))
         return result
-    trained = train_cell(plan, config, inputs, folder, reporter)
+    trained = train_trial(plan, config, inputs, folder, reporter)
     try:
         result = _judge_splits(plan, config, inputs, folder, reporter, trained)
     except NotFiniteError as error:
@@ -121,10 +92,10 @@ def run_cell(
 
 
 def _judge_splits(
-    plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter,
+    plan: Trial, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter,
     trained: dict[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
-    """Return what :func:`run_cell` does, of a cell that is trained."""
+    """Return what :func:`run_trial` does, of a cell that is trained."""
     threshold = inputs.task.thresholds[0]
     weights = None if METHODS[plan.method].schedule is None else folder / weights_name(config)
     rows, per_prompt, warnings, matrices = [], [], [], {}
@@ -146,7 +117,7 @@ def _judge_splits(
     return {"rows": rows, "per_prompt": per_prompt, "robustness": [summary], "warnings": warnings}
 
 
-def _twin_warning(plan: CellPlan, chosen: Prompt, inputs: Inputs) -> list[str]:
+def _twin_warning(plan: Trial, chosen: Prompt, inputs: Inputs) -> list[str]:
     """Warn if a chosen prompt, which a writer may have made, is a near duplicate of unseen ones."""
     test = inputs.bank.require("test")
     twins = [test[j - 1].id for i, j, _ in near_pairs([chosen, *test]) if i == 0]
@@ -164,8 +135,8 @@ def _outcome(row: dict[str, Any]) -> str:
     )
 
 
-def train_cell(
-    plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter
+def train_trial(
+    plan: Trial, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter
 ) -> dict[str, Any]:
     """Train one cell, or return what a former run recorded.
 
@@ -225,7 +196,7 @@ def train_cell(
 
 
 def _chosen(
-    plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter
+    plan: Trial, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter
 ) -> Prompt | None:
     """The prompt that the method chooses, if it does; it sees nothing to be tested or validated on."""
     chooser = METHODS[plan.method].chooser
@@ -239,7 +210,7 @@ def _chosen(
 
 
 def _judge(
-    plan: CellPlan, config: RunConfig, inputs: Inputs, split: str, prompts: Sequence[Prompt],
+    plan: Trial, config: RunConfig, inputs: Inputs, split: str, prompts: Sequence[Prompt],
     folder: Path, weights: Path | None, reporter: Reporter,
 ) -> tuple[Matrix, float]:  # fmt: skip
     """Score one split with what lies on disk, so that what is judged is what gets deployed."""

@@ -23,9 +23,8 @@ from paft.files import write_text
 from paft.grid.file import GridFile
 from paft.grid.gather import gather_grid
 from paft.grid.job import Outcome, finished
-from paft.grid.plan import Job, RunPlan, origin, plan_jobs, plan_runs
+from paft.grid.plan import Job, RunPlan, check_reference, origin, plan_jobs, plan_runs
 from paft.grid.ray_workers import on_ray, require_ray
-from paft.grid.reference import check_reference
 from paft.grid.workers import in_process, in_processes
 from paft.lock import locked, sole_process
 from paft.progress import Silent

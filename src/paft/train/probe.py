@@ -23,8 +23,8 @@ import numpy as np
 import torch
 
 from paft.errors import NotFiniteError
-from paft.evaluate.scoring.finite import broken
 from paft.files import fingerprint, write_json
+from paft.model.finite import broken
 from paft.model.load import LanguageModel, model_fingerprint
 from paft.prompt import Prompt
 from paft.shape import interpreted, read_record

@@ -12,9 +12,9 @@ import torch
 from paft.errors import NotFiniteError
 from paft.evaluate.log import Ledger
 from paft.evaluate.matrix import evaluate_matrix
-from paft.evaluate.scoring.finite import FiniteLogits, check_scores
 from paft.evaluate.scoring.likelihood import find_way
 from paft.experiment.evaluate import EvaluateConfig, evaluate
+from paft.model.finite import FiniteLogits, check_scores
 from paft.model.load import load_model
 
 NAN, INF = float("nan"), float("inf")
