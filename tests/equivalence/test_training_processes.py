@@ -12,7 +12,7 @@ from dataclasses import asdict
 import pytest
 from safetensors.torch import load_file
 
-from paft.evaluate.matrix import score_cells
+from paft.evaluate.cells import score_cells
 from paft.train.settings import Train
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paft.config import RunConfig
-from paft.grid import METHODS
+from paft.methods import METHODS
 from paft.report.run_folder import plan_trials
 from paft.train.schedule import Mode
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from paft.errors import NotFiniteError
+from paft.evaluate.cells import evaluate_matrix
 from paft.evaluate.log import Ledger
-from paft.evaluate.matrix import evaluate_matrix
 from paft.evaluate.scoring.likelihood import find_way
 from paft.experiment.evaluate import EvaluateConfig, evaluate
 from paft.model.finite import FiniteLogits, check_scores

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from paft.errors import DivergedError
-from paft.evaluate.matrix import score_cells
+from paft.evaluate.cells import score_cells
 from paft.model.load import load_model
 from paft.train.loop import fine_tune
 from paft.train.settings import Train

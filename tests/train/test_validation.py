@@ -9,7 +9,7 @@ import pytest
 from safetensors.torch import load_file
 
 from paft.errors import ConfigError, DataError, PromptError, ResumeError
-from paft.evaluate.matrix import evaluate_matrix, score_cells
+from paft.evaluate.cells import evaluate_matrix, score_cells
 from paft.experiment.inputs import load_inputs, validation_split
 from paft.model.load import load_model
 from paft.prompt import Prompt

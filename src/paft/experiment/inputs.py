@@ -83,7 +83,7 @@ class Inputs:
         """What a training is validated on, if it is to be."""
         if not self.validation:
             return None
-        from paft.evaluate.matrix import score_cells
+        from paft.evaluate.cells import score_cells
         from paft.train.validation import Validation
 
         return Validation(self.task, self.bank.require("validation"), self.validation, score_cells)

@@ -66,8 +66,7 @@ def read_matrices(folder: Path, results: Mapping[str, Any]) -> dict[tuple[str, i
     Raises:
         DataError: If one is there and cannot be read.
     """
-    from paft.evaluate.cell_checks import require_cells
-    from paft.evaluate.matrix import Matrix
+    from paft.evaluate.matrix import Matrix, require_cells
     from paft.report.run_folder import Trial
 
     found = {}

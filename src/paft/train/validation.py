@@ -59,7 +59,7 @@ class Validation:
         task: Says how answers are judged.
         prompts: P prompts that are neither trained nor tested on.
         examples: N examples, likewise.
-        score: Scores a model on them (:func:`paft.evaluate.matrix.score_cells`).
+        score: Scores a model on them (:func:`paft.evaluate.cells.score_cells`).
     """
 
     task: Task

@@ -12,7 +12,8 @@ from paft.bank import Bank
 from paft.bank.diversity import embed_prompts, sentence_embedder
 from paft.builtin import MODELS
 from paft.errors import ConfigError, DataError, ResumeError
-from paft.evaluate.matrix import Cell, Matrix, evaluate_matrix
+from paft.evaluate.cells import evaluate_matrix
+from paft.evaluate.matrix import Cell, Matrix
 from paft.experiment import trial as cell
 from paft.experiment.baselines import choice
 from paft.experiment.baselines.attack import ATTACKS, versions

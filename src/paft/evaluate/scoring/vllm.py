@@ -1,4 +1,4 @@
-"""A model run by vLLM, judged as the Hugging Face path judges it (:mod:`paft.evaluate.matrix`).
+"""A model run by vLLM, scored as the Hugging Face path scores it (:mod:`paft.evaluate.cells`).
 
 Both give the engine token ids of the one encoder, so no text is tokenised twice. Open answers are
 generated greedily and end where the Hugging Face path ends them. An option's log-probability is the
