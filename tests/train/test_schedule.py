@@ -2,7 +2,6 @@
 
 import itertools
 import random
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -230,24 +229,6 @@ def test_the_users_own_prompt_comes_at_random_places():
     assert chisquare(by_place).pvalue > 0.01
 
 
-@pytest.mark.parametrize("mode", CHANGING)
-@pytest.mark.parametrize("weights", [None, (1, 2, 3, 4), (0.5, 0, 0, 1.5)])
-def test_draws_follow_the_weights(mode, weights):
-    schedule = Schedule(mode, 4, resample_every=1, seed=3, weights=weights)
-    counts = Counter(schedule.prompt(epoch=0, step=i, example=i) for i in range(2000))
-    expected = 2000 * np.array(weights or (1, 1, 1, 1)) / sum(weights or (1, 1, 1, 1))
-    drawn = expected > 0
-    assert [i for i in range(4) if counts[i]] == list(np.flatnonzero(drawn))
-    assert chisquare([counts[i] for i in np.flatnonzero(drawn)], expected[drawn]).pvalue > 0.01
-
-
-def test_weights_share_out_what_the_users_own_prompt_leaves():
-    schedule = Schedule("step", 3, weights=(1, 3), canonical_ratio=0.2, steps=4000)
-    counts = Counter(prompts(schedule, steps=range(4000)))
-    assert counts[0] == 800
-    assert chisquare([counts[1], counts[2]], [800, 2400]).pvalue > 0.01
-
-
 def test_a_ratio_of_one_is_the_users_own_prompt_alone():
     assert set(draws(Schedule("step", 1, canonical_ratio=1, steps=STEPS), 2)) == {0}
 
@@ -255,12 +236,6 @@ def test_a_ratio_of_one_is_the_users_own_prompt_alone():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"weights": (1, 1)}, "3 prompts are drawn from, got 2 weights"),
-        ({"weights": (1, -1, 1)}, "at least 0"),
-        ({"weights": (0, 0, 0)}, "not all 0"),
-        ({"weights": (1, float("nan"), 1)}, "finite"),
-        ({"weights": (1, 1, 1), "draws": "cycle", "steps": 5}, "do not go with cycles"),
-        ({"weights": (1, 1, 1), "canonical_ratio": 0.5, "steps": 5}, "2 prompts are drawn from, got 3"),
         ({"canonical_ratio": 1.1, "steps": 5}, r"in \[0, 1\], got 1.1"),
         ({"canonical_ratio": 0.5, "steps": 5, "bank_size": 1}, "needs a second prompt"),
         ({"draws": "cycle"}, "need steps"),
@@ -286,44 +261,19 @@ def test_the_default_settings_make_the_schedule_of_the_paper():
     )
 
 
-def test_prompts_without_a_weight_have_weight_one():
-    train = Train(weights={BANK[1].id: 0.5, BANK[4].id: 0})
-    assert make_schedule(train, BANK, seed=0, examples=9).weights == (1, 0.5, 1, 1, 0, 1)
-    train = Train(weights={BANK[1].id: 0.5}, canonical_ratio=0.5)
-    assert make_schedule(train, BANK, seed=0, examples=9).weights == (0.5, 1, 1, 1, 1)
-
-
 def test_training_on_one_prompt_takes_no_notice_of_how_others_are_drawn():
-    train = Train(schedule="single", weights={"absent": 1}, canonical_ratio=0.5)
+    train = Train(schedule="single", draws="cycle", canonical_ratio=0.5)
     assert make_schedule(train, BANK[:1], seed=1, examples=9) == Schedule("single", 1, 4, 1)
 
 
-@pytest.mark.parametrize(
-    ("settings", "prompts", "message"),
-    [
-        (
-            {"weights": {"0123456789ab": 2}},
-            BANK,
-            "no training prompt has the id '0123456789ab'.*show schedule",
-        ),
-        ({"weights": {p.id: 0 for p in BANK}}, BANK, "all prompts have weight 0"),
-        ({"weights": {BANK[0].id: 2}, "canonical_ratio": 0.1}, BANK, "the user's own prompt"),
-        ({"canonical_ratio": 0.1}, BANK[:1], "no training prompt besides the user's own"),
-    ],
-)
-def test_weights_that_do_not_fit_the_bank_are_refused(settings, prompts, message):
-    with pytest.raises(ConfigError, match=message):
-        make_schedule(Train(**settings), prompts, seed=0, examples=9)
+def test_a_share_of_the_user_prompt_needs_other_prompts():
+    with pytest.raises(ConfigError, match="no training prompt besides the user's own"):
+        make_schedule(Train(canonical_ratio=0.1), BANK[:1], seed=0, examples=9)
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"weights": {"ab": -1}}, r"weights.ab: .*greater than or equal to 0 \(got -1\)"),
-        ({"weights": {"ab": float("inf")}}, "weights.ab: .*finite"),
-        ({"weights": {123456789012: 2}}, "123456789012 was read as a number: put it in quotes"),
-        ({"weights": {}}, "weights: .*at least 1"),
-        ({"weights": {"ab": 1}, "draws": "cycle"}, "weights do not go with draws 'cycle'"),
         ({"canonical_ratio": 1.5}, "canonical_ratio: .*less than or equal to 1"),
         ({"draws": "cycles"}, "draws: .*'replacement' or 'cycle'"),
     ],

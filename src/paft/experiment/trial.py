@@ -185,7 +185,6 @@ def train_cell(
         remove_checkpoints(output)  # a kill may have come between the record and this
         return read_record(record, "training record", TRAINED)
     check_not_failed(folder)
-    from paft.train.course import Beside
     from paft.train.loop import fine_tune
 
     settings = method.settings(config.train)
@@ -194,7 +193,7 @@ def train_cell(
     steps = config.train.epochs * -(-len(inputs.train) // config.train.batch_size)
     reporter.stage(plan.name, "train", steps)
     schedule = make_schedule(settings, prompts, seed=plan.seed, examples=len(inputs.train))
-    pace = Pace(reporter, schedule if settings.prompts_known else None, prompts, steps // config.train.epochs)
+    pace = Pace(reporter, schedule, prompts, steps // config.train.epochs)
     adapt = config.train.adapt
     full_precision = adapt.method == "full" or config.train.precision == "float32"
     language_model = load_model(
@@ -202,14 +201,12 @@ def train_cell(
         trust_remote_code=config.trust_remote_code,
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
-    beside = Beside(
-        inputs.task.prompts[0], inputs.bank.require("train"), partial(reporter.stage, plan.name, "train")
-    )
     try:
         trained = fine_tune(
             language_model, inputs.train, prompts, settings,
             seed=plan.seed, output=output, on_step=pace, keep_checkpoints=True,
-            validation=inputs.validated(), beside=beside,
+            validation=inputs.validated(), reference=inputs.bank.require("train"),
+            on_steps=partial(reporter.stage, plan.name, "train"),
         )  # fmt: skip
     except DivergedError as error:
         if processes()[0] == 0:

@@ -36,7 +36,7 @@ PROBE_PROMPTS, PROBE_EXAMPLES = 4, 16
 # What would make a short training take long, or write elsewhere.
 PROBE_SETTINGS = {
     "epochs": 1, "tokens": None, "save_every": 0, "validate_every": None, "keep": "last", "patience": None,
-    "report_to": (), "low_kl": None, "curriculum": None, "average": None,
+    "report_to": (), "average": None,
 }  # fmt: skip
 
 

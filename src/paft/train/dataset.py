@@ -79,7 +79,6 @@ class PromptDataset(Dataset[Row]):
         self.rendered = rendered
         self.config = config
         self.epochs = epochs
-        _refuse_losses(config)
         self._schedule = make_schedule(config, rendered.prompts, seed=seed, examples=size)
         grouped = config.group_by_length
         self._lengths = rendered_lengths(rendered.examples, rendered.prompts[0]) if grouped else None
@@ -195,16 +194,6 @@ def prompt_dataset(
     given = task.examples("train") if examples is None else list(examples)
     rendered = RenderedExamples(given, chosen, encoder, variation(config, chosen, seed))
     return PromptDataset(rendered, config, seed=seed, epochs=epochs, fill=fill)
-
-
-def _refuse_losses(config: Train) -> None:
-    """Refuse settings that need a model or a loss of our own."""
-    for name in ("worst", "consistency", "low_kl", "curriculum"):
-        if config.schedule != "single" and getattr(config, name) is not None:
-            raise ConfigError(
-                f"train.{name} needs the losses of a model, which rows for other trainers are made without: "
-                "train with PAFT's own loop, or leave it out"
-            )
 
 
 @dataclass(frozen=True)
