@@ -7,6 +7,7 @@ same bits. Devices, precision and scale stay accelerate's.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,15 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import torch
 from safetensors import SafetensorError
 from transformers import PrinterCallback, TrainingArguments, set_seed
 from transformers.trainer_utils import SaveStrategy
 
-from paft.errors import ConfigError, DivergedError
+from paft.errors import ConfigError, DataError, DivergedError, ModelError, PaftError
 from paft.files import disk_error
 from paft.model.adapter import CONFIG as ADAPTER_CONFIG
 from paft.model.adapter import base_record
 from paft.model.chat import save_chat
+from paft.model.encode import Encoder
 from paft.model.load import LanguageModel
 from paft.model.quantised import is_quantised
 from paft.prompt import Prompt
@@ -44,7 +47,6 @@ from paft.train.checkpoint import (
     remove_checkpoints,
     training_inputs,
 )
-from paft.train.failures import check_vocabulary, told
 from paft.train.length import training_steps
 from paft.train.logs import report_to
 from paft.train.loss import StepLoss
@@ -58,8 +60,9 @@ from paft.train.validation import Point, Validation, Validator, best_point, vali
 from paft.train.variation import variation
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel
+
+_FROM_WORKER = re.compile(r"paft\.errors\.DataError: (.*)\s*\Z", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,7 @@ def fine_tune(
     Raises:
         ConfigError: If settings do not fit the prompts, the devices or each other.
         DataError: If an answer does not fit ``max_length``.
+        ModelError: If the tokenizer makes ids that the model does not know.
         ResumeError: If there is a checkpoint of other inputs.
         DivergedError: If losses or weights are not finite; nothing of it is kept.
         PaftError: If a checkpoint or the result cannot be written.
@@ -150,19 +154,12 @@ def fine_tune(
 
     # From where: the newest checkpoint of the same inputs, if there is one.
     shutil.rmtree(part, ignore_errors=True)
-    inputs = {
-        **training_inputs(
-            language_model,
-            examples,
-            prompts,
-            config,
-            seed=seed,
-            processes=args.world_size,
-            device=args.device.type,
-        ),
-        "validation": validation.fingerprint() if validation else None,
-        "steps": steps if config.tokens is not None else None,
-    }
+    inputs = training_inputs(
+        language_model, examples, prompts, config,
+        seed=seed, processes=args.world_size, device=args.device.type,
+    )  # fmt: skip
+    inputs["validation"] = validation.fingerprint() if validation else None
+    inputs["steps"] = steps if config.tokens is not None else None
     checkpoints = Checkpoints(checkpoint_folder(output), inputs)
 
     # What is trained, with which loss.
@@ -174,11 +171,14 @@ def fine_tune(
             )
         trainer.add_keeper(Averager(config.average, steps))
     validator = _validator(trainer, language_model, validation, config)
-    with told(config, args.per_device_train_batch_size), _none_kept_of_diverged(trainer, part, output):
+    with (
+        clear_errors(config, args.per_device_train_batch_size),
+        _none_kept_of_diverged(trainer, part, output),
+    ):
         trainer.run()
 
     # Saved how: the weights that stay, then the record; checkpoints go last.
-    trained = _summary(trainer, dataset, config, looked)
+    trained = _summary(trainer, config, dataset.prompts, looked)
     _save_result(trainer, language_model, validator, config, part, output)
     if trainer.is_world_process_zero() and not keep_checkpoints:
         remove_checkpoints(output)
@@ -272,7 +272,7 @@ def trainable(
     return model
 
 
-def _summary(trainer: PromptTrainer, dataset: RenderedExamples, config: Train, looked: Preview) -> Trained:
+def _summary(trainer: PromptTrainer, config: Train, prompts: Sequence[Prompt], looked: Preview) -> Trained:
     tally, reduce = trainer.step_loss.tally, trainer.accelerator.reduce
     points = validation_points(trainer.state.log_history)
     best = best_point(points, config.validate_by).step if points and config.keep == "best" else None
@@ -285,7 +285,7 @@ def _summary(trainer: PromptTrainer, dataset: RenderedExamples, config: Train, l
         truncated=looked.truncated,
         looked_at=len(looked.rows),
         curve=tuple(trainer.curve),
-        by_prompt=tally.records(dataset.prompts, reduce),
+        by_prompt=tally.records(prompts, reduce),
         validations=tuple(points),
         kept=steps if best is None else best,
         damaged=trainer.checkpoints.damaged,
@@ -344,8 +344,6 @@ def training_arguments(config: Train, seed: int, folder: Path, logs: Path | None
     Raises:
         ConfigError: If ``batch_size`` is not micro-batch size x devices x a whole number.
     """
-    import torch
-
     accelerated = torch.accelerator.is_available()
     args = TrainingArguments(
         output_dir=str(folder),
@@ -413,3 +411,72 @@ def save(
     except (OSError, SafetensorError) as error:
         shutil.rmtree(part, ignore_errors=True)
         raise write_failure(output, error) or error from error
+
+
+@contextmanager
+def clear_errors(config: Train, micro_batch_size: int) -> Iterator[None]:
+    """Turn errors of loader workers and of the device's memory into ours.
+
+    Args:
+        config: Training settings, for what may be lowered.
+        micro_batch_size: Examples of a forward pass.
+
+    Raises:
+        DataError: With the message alone, if a row cannot be used.
+        PaftError: If the device runs out of memory.
+    """
+    try:
+        yield
+    except DataError as error:
+        found = _FROM_WORKER.search(str(error))  # a worker's comes with the traceback in its text
+        if found is None:
+            raise
+        raise DataError(found[1].strip()) from None
+    except torch.OutOfMemoryError as error:
+        raise PaftError(_out_of_memory(config, micro_batch_size, str(error).splitlines()[0])) from error
+
+
+def _out_of_memory(config: Train, micro_batch_size: int, said: str) -> str:
+    """Say what to lower when memory runs out; none of it changes what is learnt but ``max_length``."""
+    lower = []
+    if micro_batch_size > 1:
+        lower.append(
+            f"train.micro_batch_size (now {micro_batch_size}) to {micro_batch_size // 2}; batch_size stays"
+        )
+    if not config.gradient_checkpointing:
+        lower.append("memory of activations with train.gradient_checkpointing=true")
+    lower.append(f"train.max_length (now {config.max_length})")
+    if config.adapt.method != "qlora":
+        lower.append(
+            "what is trained: train.adapt.method " + ("lora" if config.adapt.method == "full" else "qlora")
+        )
+    return (
+        f"out of memory ({said}): lower {', or '.join(lower)}. `paft train --dry-run` estimates what fits; "
+        "the same command goes on from the last checkpoint if only memory was short"
+    )
+
+
+def check_vocabulary(encoder: Encoder, model: Any, name: str) -> None:
+    """Refuse a tokenizer that makes ids the model has no embedding for.
+
+    Control tokens do not count: data never becomes one.
+
+    Args:
+        encoder: Of the tokenizer.
+        model: The model.
+        name: What the user called the model.
+
+    Raises:
+        ModelError: Naming the largest such id.
+    """
+    rows = int(model.get_input_embeddings().weight.shape[0])
+    vocabulary = encoder.tokenizer.get_vocab()
+    largest = max((i for i in vocabulary.values() if not encoder.is_control(i)), default=0)
+    used = {"padding token": encoder.pad, "end-of-sequence token": encoder.end, "vocabulary": largest}
+    for what, token in used.items():
+        if token >= rows:
+            raise ModelError(
+                f"model {name}: its tokenizer's {what} has id {token}, but the model has embeddings for ids "
+                f"below {rows}: use the tokenizer that the model was trained with, or enlarge the embeddings "
+                "(model.resize_token_embeddings) and save it"
+            )
