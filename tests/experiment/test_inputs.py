@@ -99,6 +99,7 @@ REFUSED = {  # settings that a method cannot be trained with, and the methods th
     "per_step": ({"prompts": 999}, ("single", "top_accuracy")),
     "token_matched": ({"batch_size": 8, "micro_batch_size": 3}, ()),
     "single": ({"report_to": ["nowhere"]}, ()),
+    "bat": ({"optimizer": "adamm"}, ()),
 }
 
 

@@ -24,7 +24,7 @@ from paft.prompt import Prompt
 from paft.task.examples import Examples
 from paft.task.programs.code_answer import check_opt_in
 from paft.task.task import Example, Task, load_task
-from paft.train.logs import report_to
+from paft.train.logs import check_optimizer, report_to
 from paft.train.schedule import make_schedule
 from paft.train.settings import Train
 
@@ -225,6 +225,8 @@ def check_method(name: str, config: RunConfig, inputs: Inputs) -> None:
         settings = method.settings(config.train)
         _check_micro_batches(settings)
         report_to(settings, None)
+        if settings.optimizer != Train().optimizer:
+            check_optimizer(settings.optimizer)
         any_prompt = inputs.task.prompts[0]  # stands for the one that a method chooses as it runs
         for seed in config.seeds:
             prompts = inputs.training_prompts(method, settings, any_prompt, seed=seed)

@@ -1,4 +1,4 @@
-"""Where the log of a training goes besides our own record: TensorBoard, Weights & Biases and others."""
+"""Names that the Trainer knows: where its log goes besides our own record, and its optimizers."""
 
 from __future__ import annotations
 
@@ -44,3 +44,16 @@ def report_to(config: Train, logs: Path | None) -> list[str]:
     if "tensorboard" in config.report_to and logs is not None:
         os.environ.setdefault(TENSORBOARD_FOLDER, str(logs))
     return list(config.report_to)
+
+
+def check_optimizer(name: str) -> None:
+    """Refuse an optimizer that the Trainer does not know.
+
+    Raises:
+        ConfigError: Naming the nearest that it knows.
+    """
+    from transformers.training_args import OptimizerNames
+
+    known = sorted(each.value for each in OptimizerNames)
+    if name not in known:
+        raise ConfigError(f"train.optimizer {name!r} is not known{nearest(name, known)}")

@@ -48,7 +48,7 @@ from paft.train.checkpoint import (
     training_inputs,
 )
 from paft.train.length import training_steps
-from paft.train.logs import report_to
+from paft.train.logs import check_optimizer, report_to
 from paft.train.loss import StepLoss
 from paft.train.numerics import check_apart, compile_layers, prepare, trainer_settings
 from paft.train.preview import Preview, preview
@@ -342,14 +342,18 @@ def training_arguments(config: Train, seed: int, folder: Path, logs: Path | None
         logs: For the files of ``train.report_to``, those that take a folder.
 
     Raises:
-        ConfigError: If ``batch_size`` is not micro-batch size x devices x a whole number.
+        ConfigError: If ``batch_size`` is not micro-batch size x devices x a whole number, or the optimizer
+            cannot be used.
     """
+    check_optimizer(config.optimizer)
     accelerated = torch.accelerator.is_available()
     args = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=config.epochs,
         learning_rate=config.learning_rate,
-        lr_scheduler_type="cosine",
+        optim=config.optimizer,
+        lr_scheduler_type=config.lr_scheduler,
+        max_grad_norm=config.max_grad_norm,
         warmup_steps=config.warmup,
         weight_decay=config.weight_decay,
         seed=seed,
@@ -369,6 +373,11 @@ def training_arguments(config: Train, seed: int, folder: Path, logs: Path | None
         neftune_noise_alpha=config.neftune,
         **trainer_settings(config),
     )
+    try:
+        PromptTrainer.get_optimizer_cls_and_kwargs(args)
+    except (ImportError, ValueError, AttributeError) as error:
+        said = str(error).splitlines()[0]
+        raise ConfigError(f"train.optimizer {config.optimizer!r} cannot be used here: {said}") from error
     # Only the trainer's own count of devices decides how many examples a step really takes.
     devices = args.world_size * max(1, args.n_gpu)
     micro = config.micro_batch_size or max(1, config.batch_size // devices)

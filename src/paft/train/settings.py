@@ -8,7 +8,20 @@ from pydantic import Field, field_validator, model_validator
 
 from paft.schema import Schema
 
-# Settings, and the values of others that they go with alone.
+Mode = Literal["single", "static", "example", "step", "block"]  # see paft.train.schedule
+Draws = Literal["replacement", "cycle"]
+LrScheduler = Literal[
+    "linear",
+    "cosine",
+    "cosine_with_restarts",
+    "polynomial",
+    "constant",
+    "constant_with_warmup",
+    "inverse_sqrt",
+]
+# What did not pay and was removed; see docs/results.md.
+_REMOVED = ("worst", "consistency", "curriculum", "low_kl", "augment_fraction", "weights")
+# Switches, and the values of others that they go with alone.
 _APART: dict[str, list[tuple[str, Any, str]]] = {
     "neftune": [("padding_free", False, "the noise depends on the length of a row")],
     "average": [
@@ -16,12 +29,6 @@ _APART: dict[str, list[tuple[str, Any, str]]] = {
         ("patience", None, "the last share of the steps must be known"),
     ],
 }
-# Measured without benefit (docs/results.md) and taken out; this commit is the last that has them.
-_REMOVED = ("worst", "curriculum", "low_kl", "consistency", "augment_fraction", "weights")
-_LAST_COMMIT = "e504c2b"
-
-Mode = Literal["single", "static", "example", "step", "block"]  # see paft.train.schedule
-Draws = Literal["replacement", "cycle"]
 
 
 class Adapt(Schema):
@@ -69,30 +76,44 @@ class Train(Schema):
         resample_every: K, optimiser steps that share one prompt (schedule ``block``).
         draws: ``replacement`` (PAPER), or ``cycle``: every prompt comes once before one comes again.
         canonical_ratio: Share of steps (of examples in schedules by example) that train on the
-            user's own prompt, which is then drawn at no other.
-        epochs: T, passes over the training examples.
-        batch_size: Examples per optimiser step over all devices.
-        micro_batch_size: Examples per device and forward pass; all of them by default.
-        learning_rate: Peak rate of AdamW. PAPER: 1e-4.
-        warmup: Share of steps over which the rate rises.
-        weight_decay: AdamW's weight decay.
-        max_length: Tokens of prompt and answer together at most.
+            user prompt, which is then drawn at no other.
         prompts: Training prompts of the bank that are used, a random choice by the run's seed; all by
             default. That of 4 is a part of that of 8.
         examples: Training examples used at most (a fixed random sample); all by default.
         redraw: Draw that sample anew for each seed, so that differences between seeds are also those between
             training examples.
-        workers: Processes beside each training process that render and tokenise; none by default.
-        save_every: Optimiser steps between checkpoints; 0 for none; by default a tenth of the run,
-            at least 50 steps.
-        loss: What a step averages over: answer tokens or examples; see :mod:`paft.train.loss`.
+        max_length: Tokens of prompt and answer together at most.
+        prompt_dropout: Share of a prompt's words that is left out, anew for every example and step;
+            see :mod:`paft.train.word_dropout`. Like the next one, no part of ``single``.
+        crossover: Share of the examples whose prompt ends as another one does, drawn anew for every
+            example and step; see :mod:`paft.train.recombination`.
+        epochs: T, passes over the training examples.
+        tokens: Length of training in tokens of prompts and answers instead of ``epochs``; ``paft``:
+            as many as plain PAFT would take. See :mod:`paft.train.length`.
+        batch_size: Examples per optimiser step over all devices.
+        micro_batch_size: Examples per device and forward pass; all of them by default.
         group_by_length: Batches of similar length, for less padding. Off is PAPER.
         padding_free: No padding at all: the examples of a batch share one row.
+        workers: Processes beside each training process that render and tokenise; none by default.
+        loss: What a step averages over: answer tokens or examples; see :mod:`paft.train.loss`.
+        optimizer: As the Trainer's ``optim`` names it: ``adamw_torch_fused``, ``adamw_8bit``, ``sgd`` ...
+        learning_rate: Peak rate. PAPER: 1e-4.
+        lr_scheduler: How the rate changes behind the warmup, as the Trainer's ``lr_scheduler_type``
+            names it; of those that need no further arguments.
+        warmup: Share of steps over which the rate rises.
+        weight_decay: The optimizer's weight decay.
+        max_grad_norm: Norm to which the gradient of a step is clipped; 0 for no clipping.
+        neftune: Noise on embeddings, alpha of NEFTune (arXiv 2310.05914).
+        average: Share of the steps, at the end, over which the weights are averaged; see
+            :mod:`paft.train.average`.
         precision: ``auto``, ``float32`` or ``bfloat16``; see :mod:`paft.train.numerics`.
         gradient_checkpointing: Compute layers again in the backward pass: less memory, more time.
         compile: Compile the layers (torch.compile); costs minutes at the start, so for long runs.
         attention: The library's name of an implementation (``sdpa``, ``flash_attention_2``); the
             model's own choice by default.
+        save_every: Optimiser steps between checkpoints; 0 for none; by default a tenth of the run,
+            at least 50 steps.
+        report_to: Where the log goes too, as the Trainer names it: ``tensorboard``, ``wandb`` ...
         validate_every: Optimiser steps between validations on the bank's validation prompts, or a
             share of all steps below 1; none by default. See :mod:`paft.train.validation`.
         validate_examples: Validation examples at most: of the task's validation data, else held out
@@ -101,65 +122,72 @@ class Train(Schema):
             validation prompts.
         keep: Weights that stay: those of the ``best`` validation or the ``last``.
         patience: Validations in a row without a better one after which training stops.
-        report_to: Where the log goes too, as the Trainer names it: ``tensorboard``, ``wandb`` ...
-        tokens: Length of training in tokens of prompts and answers instead of ``epochs``; ``paft``:
-            as many as plain PAFT would take. See :mod:`paft.train.length`.
-        prompt_dropout: Share of a prompt's words that is left out, anew for every example and step;
-            see :mod:`paft.train.word_dropout`.
-        crossover: Share of the examples whose prompt ends as another one does, drawn anew for every
-            example and step; see :mod:`paft.train.recombination`.
-        neftune: Noise on embeddings, alpha of NEFTune (arXiv 2310.05914).
-        average: Share of the steps, at the end, over which the weights are averaged; see
-            :mod:`paft.train.average`.
         adapt: What is trained.
     """
 
+    # The prompt schedule
     schedule: Mode = "block"
     resample_every: int = Field(default=4, ge=1)
     draws: Draws = "replacement"
     canonical_ratio: float = Field(default=0.0, ge=0, le=1)
-    epochs: int = Field(default=3, ge=1)
-    batch_size: int = Field(default=16, ge=1)
-    micro_batch_size: int | None = Field(default=None, ge=1)
-    learning_rate: float = Field(default=2e-4, gt=0)
-    warmup: float = Field(default=0.1, ge=0, lt=1)
-    weight_decay: float = Field(default=0.0, ge=0)
-    max_length: int = Field(default=1024, ge=8)
+
+    # What is trained on
     prompts: int | None = Field(default=None, ge=1)
     examples: int | None = Field(default=None, ge=1)
     redraw: bool = False
-    workers: int = Field(default=0, ge=0)
-    save_every: int | None = Field(default=None, ge=0)
-    loss: Literal["token", "example"] = "token"
+    max_length: int = Field(default=1024, ge=8)
+    prompt_dropout: float | None = Field(default=None, gt=0, lt=1)
+    crossover: float | None = Field(default=None, gt=0, le=1)
+
+    # How long, in which batches
+    epochs: int = Field(default=3, ge=1)
+    tokens: Literal["paft"] | Annotated[int, Field(ge=1)] | None = None
+    batch_size: int = Field(default=16, ge=1)
+    micro_batch_size: int | None = Field(default=None, ge=1)
     group_by_length: bool = False
     padding_free: bool = False
+    workers: int = Field(default=0, ge=0)
+
+    # Loss and optimizer
+    loss: Literal["token", "example"] = "token"
+    optimizer: str = Field(default="adamw_torch_fused", min_length=1)
+    learning_rate: float = Field(default=2e-4, gt=0)
+    lr_scheduler: LrScheduler = "cosine"
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0)
+    max_grad_norm: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    neftune: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    average: float | None = Field(default=None, gt=0, le=1)
+
+    # Precision, memory and speed
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     gradient_checkpointing: bool = False
     compile: bool = False
     attention: str | None = Field(default=None, min_length=1)
+
+    # Checkpoints, log and validation
+    save_every: int | None = Field(default=None, ge=0)
+    report_to: tuple[str, ...] = ()
     validate_every: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     validate_examples: int = Field(default=200, ge=1)
     validate_by: Literal["mean", "min"] = "mean"
     keep: Literal["best", "last"] = "last"
     patience: int | None = Field(default=None, ge=1)
-    report_to: tuple[str, ...] = ()
-    tokens: Literal["paft"] | Annotated[int, Field(ge=1)] | None = None
-    prompt_dropout: float | None = Field(default=None, gt=0, lt=1)
-    crossover: float | None = Field(default=None, gt=0, le=1)
-    neftune: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    average: float | None = Field(default=None, gt=0, le=1)
+
+    # What is trained
     adapt: Adapt = Adapt()
 
     @model_validator(mode="before")
     @classmethod
     def _refuse_removed(cls, data: Any) -> Any:
+        """Refuse what is no more by its name; null, which older versions recorded for off, passes."""
         if not isinstance(data, dict):
             return data
         for name in _REMOVED:
             if data.get(name) is not None:
                 raise ValueError(
                     f"{name} was removed, since it showed no benefit (docs/results.md): leave it out, or use "
-                    f"commit {_LAST_COMMIT}, the last that has it"
+                    "commit e504c2b, the last that has it"
                 )
         return {key: value for key, value in data.items() if key not in _REMOVED}
 

@@ -11,6 +11,7 @@ Resuming repeats the uninterrupted run to the bit because nothing is left to cha
 from __future__ import annotations
 
 import errno
+import inspect
 import shutil
 import time
 from abc import ABC, abstractmethod
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+import transformers
 from safetensors import SafetensorError
 from torch.utils.data import Sampler
 from transformers import Trainer, TrainerCallback
@@ -31,6 +33,15 @@ from paft.train.divergence import Watch
 from paft.train.loss import StepLoss
 
 TALLY = "tally.json"  # in a checkpoint: the sums by prompt, of all processes
+SUPPORTED = "transformers>=5.2,<5.24"  # as in pyproject.toml
+# Methods of the Trainer that ours take the place of, and their parameters.
+_HOOKS = {
+    "_get_train_sampler": ("train_dataset",),
+    "compute_loss": ("model", "inputs", "return_outputs", "num_items_in_batch"),
+    "_get_num_items_in_batch": ("batch_samples", "device"),
+    "_save_checkpoint": ("model", "trial"),
+    "_issue_warnings_after_load": ("load_result",),
+}
 OnStep = Callable[[int, int, float, int], None]  # (step, all steps, loss, tokens so far)
 
 
@@ -73,6 +84,7 @@ class PromptTrainer(Trainer):
         on_step: OnStep | None = None,
         **kwargs: Any,
     ) -> None:
+        check_hooks()
         super().__init__(*args, **kwargs)
         self._plan_sampler = sampler
         self.step_loss = step_loss
@@ -220,6 +232,21 @@ class _Progress(TrainerCallback):
         """Report the loss of the steps since the last log."""
         if logs and "loss" in logs:
             self.on_step(state.global_step, state.max_steps, float(logs["loss"]), self.tokens())
+
+
+def check_hooks() -> None:
+    """Refuse a version of transformers whose Trainer would not call what ours overrides.
+
+    Raises:
+        PaftError: Naming the version and the method.
+    """
+    for name, needed in _HOOKS.items():
+        hook = getattr(Trainer, name, None)
+        if hook is None or tuple(inspect.signature(hook).parameters) != ("self", *needed):
+            raise PaftError(
+                f"transformers {transformers.__version__}: its Trainer has no method "
+                f"{name}({', '.join(needed)}), which training relies on: pip install '{SUPPORTED}'"
+            )
 
 
 def write_failure(path: Path, error: Exception) -> PaftError | None:
