@@ -32,6 +32,7 @@ from unicodedata import category, normalize
 
 import numpy as np
 from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
 
 from paft.prompt import Prompt
 
@@ -161,20 +162,11 @@ def similar_sets(sets: Sequence[frozenset[str]], threshold: float) -> list[tuple
 
 def clusters(prompts: Sequence[Prompt]) -> list[list[int]]:
     """Group indices of prompts that chains of near duplicates link, in order of first member."""
-    parent = list(range(len(prompts)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    for i, j, _ in near_pairs(prompts):
-        a, b = sorted((root(i), root(j)))
-        parent[b] = a
+    rows, columns = np.array([(i, j) for i, j, _ in near_pairs(prompts)], dtype=np.int64).reshape(-1, 2).T
+    links = csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(prompts), len(prompts)))
     groups: dict[int, list[int]] = {}
-    for i in range(len(prompts)):
-        groups.setdefault(root(i), []).append(i)
+    for i, label in enumerate(connected_components(links, directed=False)[1].tolist()):
+        groups.setdefault(label, []).append(i)
     return list(groups.values())
 
 

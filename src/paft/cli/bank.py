@@ -57,7 +57,7 @@ def bank_generate(
 
     from paft.bank.generate.generators import Generators
     from paft.bank.generate.live import LiveCalls, remarks, tally_table
-    from paft.bank.generate.request_log import journal_path
+    from paft.bank.generate.request_log import request_log_path
     from paft.bank.generate.run import dry_run as describe
     from paft.bank.generate.run import generate
     from paft.errors import PromptError
@@ -81,10 +81,8 @@ def bank_generate(
     if made.stopped:
         typer.echo(f"stopped: {made.stopped}")
     if not made.candidates:
-        journal = journal_path(output)
-        raise PromptError(
-            f"no reply holds a template, so {output} is not written: the replies are in {journal}"
-        )
+        log = request_log_path(output)
+        raise PromptError(f"no reply holds a template, so {output} is not written: the replies are in {log}")
     _save_screened(screened, output)
     if not made.complete:
         typer.echo("the plan is not complete; run the same command again to go on")

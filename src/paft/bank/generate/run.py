@@ -1,7 +1,7 @@
 """Stage 1, the ensemble: several language models write prompts for a task, by two strategies.
 
-Every missing call of the plan is made, several at once; each reply goes to the journal the moment
-it arrives; in the end the candidates are read from the journal alone, in the order of the plan. So
+Every missing call of the plan is made, several at once; each reply goes to the log the moment
+it arrives; in the end the candidates are read from the log alone, in the order of the plan. So
 neither the order of arrival nor a ``kill -9`` nor a resume changes the result, and no recorded
 reply is ever paid for twice. A reply with fewer templates than asked for is kept and asked for
 again, as the next attempt of its call.
@@ -24,7 +24,7 @@ from paft.bank.generate.generators import Generator, Generators
 from paft.bank.generate.local import LocalClient
 from paft.bank.generate.meta_prompts import instructions_fingerprint
 from paft.bank.generate.outcome import Generated, Tally, done, gather, tally, templates
-from paft.bank.generate.request_log import Journal, Record, journal_path
+from paft.bank.generate.request_log import Record, RequestLog, request_log_path
 from paft.errors import ConfigError, ModelError, ResumeError
 from paft.files import fingerprint
 from paft.model.endpoint import Client, EndpointClient, Reply
@@ -73,7 +73,7 @@ def generate(
     Args:
         task: What prompts are wanted for.
         generators: Who writes them.
-        output: The bank to be; only its journal, beside it, is written here.
+        output: The bank to be; only its log, beside it, is written here.
         reporter: Is told about replies, retries and failures.
         max_tokens_total: No call starts once so many tokens are used, earlier runs included. A reply
             whose tokens the endpoint does not count, or in numbers that cannot be true, counts as the
@@ -82,7 +82,7 @@ def generate(
 
     Raises:
         ConfigError: If a key is missing, or ``max_cost`` is given without any price.
-        ResumeError: If the journal belongs to other inputs.
+        ResumeError: If the log belongs to other inputs.
         PaftError: If a package is missing, another process writes the same bank, or the disk is full.
     """
     calls = plan(task, generators)
@@ -92,8 +92,8 @@ def generate(
             "tokens) in the generators file"
         )
     header = {"task": _task_fingerprint(task), "instructions": instructions_fingerprint()}
-    with Journal(journal_path(output), header) as journal:
-        run = _Run(calls, generators, journal, reporter or Silent(), max_tokens_total, max_cost)
+    with RequestLog(request_log_path(output), header) as log:
+        run = _Run(calls, generators, log, reporter or Silent(), max_tokens_total, max_cost)
         run.make_missing_calls()
         return run.outcome()
 
@@ -110,11 +110,11 @@ class _Stopped(Exception):  # noqa: N818 - ends a wait, nobody sees it
 
 @dataclass
 class _Run:
-    """Makes the calls that the journal lacks. The lock guards all that the threads share."""
+    """Makes the calls that the log lacks. The lock guards all that the threads share."""
 
     calls: Sequence[Call]
     settings: Generators
-    journal: Journal
+    log: RequestLog
     reporter: Reporter
     max_tokens: int | None
     max_cost: float | None
@@ -130,8 +130,8 @@ class _Run:
     def __post_init__(self) -> None:
         planned = {call.id: call for call in self.calls}
         # A generator that is gone comes first: it also changes what the ones behind it are asked.
-        for record in sorted(self.journal.records, key=lambda record: record.call in planned):
-            _check_belongs(record, planned.get(record.call), self.journal.path)
+        for record in sorted(self.log.records, key=lambda record: record.call in planned):
+            _check_belongs(record, planned.get(record.call), self.log.path)
             self._count(record, planned[record.call])
 
     def make_missing_calls(self) -> None:
@@ -212,7 +212,7 @@ class _Run:
         )
         found = len(templates(record, call))
         with self.lock:
-            self.journal.append(record)
+            self.log.append(record)
             self._count(record, call)
             self.reporter.called(record.generator, found, record.input_tokens + record.output_tokens)
 
