@@ -13,7 +13,7 @@ PAGE = (ROOT / "docs" / "bank.md").read_text("utf-8")
 
 
 def labelled():
-    spec = importlib.util.spec_from_file_location("screening", ROOT / "tests" / "bank" / "screening.py")
+    spec = importlib.util.spec_from_file_location("screening", ROOT / "tests" / "screening.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.agreement(module.verdicts())

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rich.table import Table
+
 from paft.bank.checks import REASONS
 from paft.bank.importers import read_candidates
 from paft.bank.similarity import near_pairs, normalised, skeleton
@@ -29,6 +31,8 @@ WARNINGS = (
     "not_expressible",
     "leak_near",
 )
+SHOWN = 3  # rows per finding under the table; `--json` has all
+WIDTH = 110
 NEEDS_RULE = ("unreadable_answer", "contradicts_rule", "answer_leaked")
 MEANING = {
     "syntax": "not a template",
@@ -185,6 +189,47 @@ def audit_leaks(seen: Path, unseen: Path) -> Audit:
     """Audit what rows of one file are known from another."""
     rows = _rows(unseen)
     return Audit(f"{seen.name} -> {unseen.name}", len(rows), _leaks(_rows(seen), rows))
+
+
+def audit_table(audits: Sequence[Audit]) -> Table:
+    """Return one column a file (or pair of files), one row a kind of finding that occurs."""
+    table = Table("finding", "", *(f"{audit.name}\n{audit.rows} rows" for audit in audits))
+    counts = [audit.counts for audit in audits]
+    for reason, meaning in MEANING.items():
+        if any(count[reason] for count in counts):
+            severity = "warning" if reason in WARNINGS else "error"
+            cells = [str(count[reason]) if count[reason] else "-" for count in counts]
+            table.add_row(meaning, severity, *cells, style="yellow" if severity == "warning" else "red")
+    if not table.row_count:
+        table.add_row("nothing found", "", *("-" for _ in audits), style="green")
+    return table
+
+
+def worst_rows(audits: Sequence[Audit]) -> list[str]:
+    """Return lines that show the first rows of every kind of finding."""
+    lines = []
+    for audit in audits:
+        for reason, meaning in MEANING.items():
+            found = [finding for finding in audit.findings if finding.reason == reason]
+            if not found:
+                continue
+            lines.append(f"\n{audit.name}: {meaning} ({audit.counts[reason]} rows)")
+            lines += [_line(finding) for finding in found[:SHOWN]]
+            if len(found) > SHOWN:
+                lines.append(f"  ... {len(found) - SHOWN} more; --json shows all")
+    return lines
+
+
+def _line(finding: Finding) -> str:
+    text = finding.template.replace("\n", "⏎")
+    text = text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
+    place = finding.row.rsplit("/", 1)[-1]
+    told = f" {finding.detail}" if finding.detail and finding.detail != finding.template else ""
+    if finding.twin is not None:
+        told += f" = {finding.twin.rsplit('/', 1)[-1]}"
+    if finding.similarity is not None:
+        told += f" ({finding.similarity:.2f})"
+    return f"  {place}:{told} | {text}"
 
 
 def _rows(path: Path) -> list[Row]:

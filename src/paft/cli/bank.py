@@ -211,8 +211,7 @@ def bank_audit(
     """Find defects, duplicates and leaks; the file is only read."""
     from rich.console import Console
 
-    from paft.bank.audit import audit_paths
-    from paft.bank.audit_table import audit_table, worst_rows
+    from paft.bank.audit import audit_paths, audit_table, worst_rows
     from paft.task.task import load_task
 
     audits = audit_paths(file, against, load_task(task) if task is not None else None)
@@ -280,8 +279,7 @@ def bank_diversity(
 ) -> None:
     """Measure how varied the prompts are and how far the unseen are from the seen."""
     from paft.bank import load_bank
-    from paft.bank.diversity import sentence_embedder
-    from paft.bank.diversity_report import diversity_of, write_diversity
+    from paft.bank.diversity import diversity_of, sentence_embedder, write_diversity
 
     embed = sentence_embedder(embeddings) if embeddings else None
     measured = diversity_of(load_bank(bank), embed, embeddings, seed=seed)

@@ -15,9 +15,9 @@ from paft.errors import ConfigError
 from paft.prompt import Prompt
 from paft.task.task import Example, Task
 
-# Constants and operators of the two languages, and the receiver of Jinja's own render method.
 # Answer rules that neither lm-eval nor promptfoo reads without code of its own.
 NO_COUNTERPART = ("final_number", "json", "code")
+# Constants and operators of the two languages, and the receiver of Jinja's own render method.
 NOT_VARIABLES = frozenset({"true", "false", "none", "null", "True", "False", "None", "not", "self"})
 
 

@@ -17,8 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from paft.bank.exporters.folder import write_parquet, yaml_text
 from paft.bank.exporters.jinja import NO_COUNTERPART, check_golds, check_names, jinja_text
+from paft.bank.exporters.tables import write_parquet
+from paft.bank.foreign_yaml import yaml_text
 from paft.bank.store import Bank
 from paft.errors import ConfigError, PromptError
 from paft.files import new_folder, write_text

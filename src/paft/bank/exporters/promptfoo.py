@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from paft.bank.exporters.folder import yaml_text
 from paft.bank.exporters.jinja import (
     NO_COUNTERPART,
     NOT_VARIABLES,
@@ -24,6 +23,7 @@ from paft.bank.exporters.jinja import (
     jinja_text,
     quoted,
 )
+from paft.bank.foreign_yaml import yaml_text
 from paft.bank.store import Bank
 from paft.errors import ConfigError
 from paft.files import write_text

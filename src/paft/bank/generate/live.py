@@ -12,14 +12,14 @@ from rich.live import Live
 from rich.table import Table
 
 from paft.bank.generate.generators import Generators
+from paft.bank.generate.meta_prompts import STRATEGIES
 from paft.bank.generate.outcome import Generated
+from paft.bank.generate.run import Reporter
 from paft.bank.screen import Screened
 from paft.task.task import Task
 
-STRATEGIES = ("few-shot", "zero-shot")
 
-
-class LiveCalls:
+class LiveCalls(Reporter):
     """Counts replies, templates, retries and failures per model; a context manager.
 
     In a terminal the table is redrawn as replies come; elsewhere each reply is a line.
@@ -28,9 +28,7 @@ class LiveCalls:
     def __init__(self, console: Console, task: Task, generators: Generators) -> None:
         self.console = console
         self.asked = {
-            g.name: sum(
-                generators.wanted(g, "few-shot" if s == "few-shot" else "zero-shot") for s in STRATEGIES
-            )
+            g.name: sum(generators.wanted(g, strategy) for strategy in STRATEGIES)
             for g in generators.generators
         }
         self.counts: dict[str, Counter[str]] = defaultdict(Counter)

@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from paft.bank.generate.calls import Call, dry_run, plan
 from paft.bank.generate.generators import Generator, Generators
@@ -30,11 +29,11 @@ from paft.files import fingerprint
 from paft.model.endpoint import Client, EndpointClient, Reply
 from paft.task.task import Task
 
-__all__ = ["Call", "Generated", "Reporter", "Silent", "Tally", "dry_run", "generate", "plan"]
+__all__ = ["Call", "Generated", "Reporter", "Tally", "dry_run", "generate", "plan"]
 
 
-class Reporter(Protocol):
-    """Is told what happens, one event at a time."""
+class Reporter:
+    """Hears what happens, one event at a time; this one ignores it."""
 
     def called(self, generator: str, candidates: int, tokens: int) -> None:
         """A reply was recorded: templates found in it, tokens it took."""
@@ -44,19 +43,6 @@ class Reporter(Protocol):
 
     def failed(self, generator: str, why: str) -> None:
         """A generator is given up for this run."""
-
-
-class Silent:
-    """Reports nothing."""
-
-    def called(self, generator: str, candidates: int, tokens: int) -> None:
-        """Ignore."""
-
-    def retried(self, generator: str, why: str, wait: float) -> None:
-        """Ignore."""
-
-    def failed(self, generator: str, why: str) -> None:
-        """Ignore."""
 
 
 def generate(
@@ -93,7 +79,7 @@ def generate(
         )
     header = {"task": _task_fingerprint(task), "instructions": instructions_fingerprint()}
     with RequestLog(request_log_path(output), header) as log:
-        run = _Run(calls, generators, log, reporter or Silent(), max_tokens_total, max_cost)
+        run = _Run(calls, generators, log, reporter or Reporter(), max_tokens_total, max_cost)
         run.make_missing_calls()
         return run.outcome()
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from paft.bank.foreign_yaml import load_yaml
 from paft.bank.importers.candidate import Candidate, Imported, Skipped, candidate
-from paft.bank.importers.yaml_text import load_yaml
 from paft.errors import DataError
 
 FEW_SHOT = "{examples}"

@@ -60,7 +60,7 @@ def read_csv(path: Path, decode: bool) -> Imported:
     """Read a table with a header line; rows whose template cell is blank are skipped.
 
     A quoted cell may hold line breaks, so escapes are never decoded, whatever ``decode`` says. In a
-    table that :func:`paft.bank.exporters.table.write_csv` wrote, texts lose the apostrophe that keeps
+    table that :func:`paft.bank.exporters.tables.write_csv` wrote, texts lose the apostrophe that keeps
     spreadsheets from running them.
 
     Raises:
