@@ -33,11 +33,7 @@ class Log:
         self.path = path
 
     def begin(self, header: Mapping[str, Any]) -> None:
-        """Cut off a torn last line; write the header if nothing is left.
-
-        Raises:
-            PaftError: If the file cannot be written.
-        """
+        """Cut off a torn last line; write the header if nothing is left."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab+") as file:
@@ -55,11 +51,7 @@ class Log:
         return self.path.read_bytes().split(b"\n")[:-1]
 
     def append(self, row: Any) -> None:
-        """Add a line and wait until it is on the disk.
-
-        Raises:
-            PaftError: If it cannot be written; the file then holds no part of it.
-        """
+        """Add a line and wait until it is on the disk; of one that cannot be written no part stays."""
         rest = memoryview((json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8"))
         try:
             file = os.open(
@@ -80,10 +72,6 @@ class Log:
             raise disk_error(self.path, error) from error
 
     def lock(self) -> AbstractContextManager[None]:
-        """Keep other processes out while a block runs.
-
-        Raises:
-            PaftError: If another process works on the log, or the lock cannot be written.
-        """
+        """Keep other processes out while a block runs."""
         lock = self.path.with_name(f".{self.path.name}.lock")
         return locked(lock, f"another PAFT process works on {self.path}")

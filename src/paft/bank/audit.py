@@ -10,7 +10,7 @@ A finding is an *error* (a bank with it should not be used) or a *warning* (to b
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from rich.table import Table
 
 from paft.bank.checks import REASONS
 from paft.bank.importers import read_candidates
-from paft.bank.similarity import near_pairs, normalised, skeleton
+from paft.bank.similarity import DEGREES, near_pairs, skeleton
 from paft.errors import DataError, PromptError
 from paft.prompt import Prompt
 from paft.task.task import OPTIONS, Task
@@ -147,13 +147,9 @@ def audit_paths(path: Path, against: Path | None = None, task: Task | None = Non
     """Audit a file, or a folder of files, and what leaks from one into another.
 
     Args:
-        path: A file of prompts, or a folder of them. In a folder, ``...test...`` is compared with
-            the ``...train...`` of the same name.
+        path: A file of prompts, or a folder: there ``...test...`` is compared with its ``...train...``.
         against: A second file, whose rows should be unseen by the first's.
         task: The task the prompts are for.
-
-    Raises:
-        DataError: If nothing can be read.
     """
     if path.is_dir():
         files = sorted(p for p in path.iterdir() if p.suffix in {".xlsx", ".csv", ".jsonl", ".txt"})
@@ -224,12 +220,12 @@ def _line(finding: Finding) -> str:
     text = finding.template.replace("\n", "⏎")
     text = text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
     place = finding.row.rsplit("/", 1)[-1]
-    told = f" {finding.detail}" if finding.detail and finding.detail != finding.template else ""
+    more = f" {finding.detail}" if finding.detail and finding.detail != finding.template else ""
     if finding.twin is not None:
-        told += f" = {finding.twin.rsplit('/', 1)[-1]}"
+        more += f" = {finding.twin.rsplit('/', 1)[-1]}"
     if finding.similarity is not None:
-        told += f" ({finding.similarity:.2f})"
-    return f"  {place}:{told} | {text}"
+        more += f" ({finding.similarity:.2f})"
+    return f"  {place}:{more} | {text}"
 
 
 def _rows(path: Path) -> list[Row]:
@@ -268,13 +264,8 @@ def _defects(rows: Sequence[Row], task: Task | None) -> list[Finding]:
 def _duplicates(rows: Sequence[Row]) -> list[Finding]:
     """Every row that repeats an earlier one of the same split, by the strictest degree that holds."""
     sound = _sound(rows)
-    keys: dict[str, Callable[[Prompt], str]] = {
-        "duplicate_exact": lambda p: p.template,
-        "duplicate_normalised": lambda p: normalised(p.template),
-        "duplicate_skeleton": skeleton,
-    }
     found: dict[str, Finding] = {}
-    for reason, key in keys.items():
+    for reason, key in DEGREES.items():
         first: dict[tuple[str | None, str], Row] = {}
         for row, prompt in sound:
             twin = first.setdefault((row.split, key(prompt)), row)
@@ -300,12 +291,12 @@ def _leaks(seen: Sequence[Row], unseen: Sequence[Row]) -> list[Finding]:
         elif skeleton(prompt) in words:
             twin = words[skeleton(prompt)]
             found.append(Finding("leak_skeleton", row.where, row.text, twin=twin.where))
-    told = {finding.row for finding in found}
+    leaked = {finding.row for finding in found}
     seen_rows = {row.where for row, _ in known}
     found += [
         Finding("leak_near", b.where, b.text, twin=a.where, similarity=round(similarity, 3))
         for a, b, similarity in _near([*known, *fresh])
-        if a.where in seen_rows and b.where not in seen_rows and b.where not in told
+        if a.where in seen_rows and b.where not in seen_rows and b.where not in leaked
     ]
     return found
 

@@ -37,7 +37,7 @@ CHUNK = 512  # rows of a distance matrix in memory at once
 
 
 def masked(prompt: Prompt) -> str:
-    r"""Return a template with every placeholder as ``_``: its wording, whatever its fields.
+    r"""Return a template with every placeholder as ``_``: its words, whatever its fields.
 
     >>> masked(Prompt("Message: {text}\nTeam:"))
     'Message:  _ \nTeam:'
@@ -54,11 +54,7 @@ def tfidf(texts: Sequence[str]) -> Vectors:
 
 
 def require_sentence_transformers(model: str) -> None:
-    """Make sure that the library of sentence embeddings is installed; it is not imported.
-
-    Raises:
-        PromptError: If it is not.
-    """
+    """Make sure that the library of sentence embeddings is installed; it is not imported."""
     if find_spec("sentence_transformers") is None:
         raise PromptError(
             f"embedding prompts with {model!r} needs sentence-transformers: pip install 'paft[embeddings]'"
@@ -66,11 +62,7 @@ def require_sentence_transformers(model: str) -> None:
 
 
 def sentence_embedder(model: str) -> Embedder:
-    """Return an embedder of unit vectors by a sentence-transformers model (extra ``embeddings``).
-
-    Raises:
-        PromptError: If the library is missing or the model cannot be loaded.
-    """
+    """Return an embedder of unit vectors by a sentence-transformers model (extra ``embeddings``)."""
     require_sentence_transformers(model)
     from sentence_transformers import SentenceTransformer
 
@@ -93,11 +85,7 @@ def embed_prompts(prompts: Sequence[Prompt], embed: Embedder | None = None) -> V
 
 
 def choose(vectors: Vectors, count: int) -> list[int]:
-    """Return ``count`` indices of a varied subset in the order they were taken.
-
-    Raises:
-        PromptError: If there are fewer vectors.
-    """
+    """Return ``count`` indices of a varied subset in the order they were taken."""
     if not 1 <= count <= len(vectors):
         raise PromptError(f"cannot choose {count} of {len(vectors)} prompts")
     taken = [int(np.argmax(vectors @ vectors.mean(axis=0)))]
@@ -168,13 +156,9 @@ def compare(a: Vectors, b: Vectors, *, permutations: int = 500, seed: int = 0) -
 
 
 def mmd_curve(train: Vectors, test: Vectors, *, draws: int = 20, seed: int = 0) -> list[dict[str, Any]]:
-    """Return MMD² to the test prompts of N random training prompts, for N = 2, 4, 8 ... all.
+    """Return rows ``n``, ``mean``, ``std``: MMD² from n = 2, 4 ... all train prompts to the test prompts.
 
-    The kernel's width is the same for every N (median distance over all prompts). N = 1 has no
-    unbiased estimate.
-
-    Returns:
-        Rows ``n``, ``mean`` and ``std`` over the draws.
+    The kernel's width is the same for every n (median distance over all prompts).
     """
     sizes = [2**k for k in range(1, 20) if 2**k < len(train)] + [len(train)]
     subsets = []
@@ -215,20 +199,13 @@ def subset_mmd2(
 def diversity_of(
     bank: Bank, embed: Embedder | None = None, embedding: str | None = None, *, seed: int = 0
 ) -> dict[str, Any]:
-    """Measure a bank that has train and test prompts.
+    """Measure a bank that has at least four train and four test prompts.
 
     Args:
         bank: The bank.
         embed: Sentence embeddings; TF-IDF of letters by default.
         embedding: Name of the embedding model, for the record.
         seed: Seed of permutations and draws.
-
-    Returns:
-        ``spread`` by split, ``train_test`` (:func:`compare`), ``curve``
-        (:func:`mmd_curve`), ``embedding``, ``bank_fingerprint``, ``seed``.
-
-    Raises:
-        PromptError: If train or test have fewer than four prompts.
     """
     splits = [name for name in ("train", "validation", "test") if bank.prompts(name)]
     for name in ("train", "test"):
@@ -252,11 +229,7 @@ def diversity_of(
 
 
 def write_diversity(measured: dict[str, Any], picture: Path) -> None:
-    """Write the MMD² curve as a picture (.svg or .png) and all figures as JSON beside it.
-
-    Raises:
-        PromptError: If the picture has another suffix.
-    """
+    """Write the MMD² curve as a picture (.svg or .png) and all figures as JSON beside it."""
     if picture.suffix not in (".svg", ".png"):
         raise PromptError(f"{picture}: a picture is .svg or .png")
     write_json(picture.with_suffix(".json"), measured)
@@ -290,10 +263,9 @@ def _draw(measured: dict[str, Any], path: Path, kind: str) -> None:
     sizes = [row["n"] for row in curve]
     figure = Figure(figsize=(6.4, 3.6), layout="constrained")
     axes = figure.subplots()
-    axes.errorbar(
-        sizes, [row["mean"] for row in curve], yerr=[row["std"] for row in curve],
-        color=SEEN, marker="o", markersize=4, capsize=3, label="N random train prompts against test",
-    )  # fmt: skip
+    means, stds = ([row[name] for row in curve] for name in ("mean", "std"))
+    label = "N random train prompts against test"
+    axes.errorbar(sizes, means, yerr=stds, color=SEEN, marker="o", markersize=4, capsize=3, label=label)
     axes.axhline(between["floor_95"], color=FLOOR, linestyle="--", label="95 % of random splits are below")
     axes.axhline(0, color="#e3e5e8", zorder=0)
     axes.set_xscale("log", base=2)

@@ -17,11 +17,7 @@ from paft.files import read_text
 
 
 def load_yaml(path: Path) -> Any:
-    """Return a YAML file's content: dicts, lists and strings.
-
-    Raises:
-        DataError: If it cannot be read or is not valid YAML; the message names file and line.
-    """
+    """Return a YAML file's content: dicts, lists and strings; errors name file and line."""
     text = read_text(path, "bank")
     try:
         return yaml.load(text, Loader=yaml.BaseLoader)

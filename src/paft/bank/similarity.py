@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain, pairwise
 from unicodedata import category, normalize
 
@@ -79,6 +79,14 @@ def skeleton(prompt: Prompt) -> str:
     words = "".join(c if c.isalnum() or c == "_" or category(c)[0] == "M" else " " for c in text).split()
     kept = " ".join(word for word in words if len(word) > 1 or not word.isascii() or word.isdigit())
     return kept or " ".join("{" + name + "}" for name in prompt.placeholders)
+
+
+# The degrees with a key that two prompts share, the strictest first.
+DEGREES: dict[str, Callable[[Prompt], str]] = {
+    "duplicate_exact": lambda prompt: prompt.template,
+    "duplicate_normalised": lambda prompt: normalised(prompt.template),
+    "duplicate_skeleton": skeleton,
+}
 
 
 def letter_grams(text: str) -> frozenset[str]:

@@ -52,15 +52,10 @@ class Ledger:
         return self._log.path
 
     def begin(self, plan: str) -> None:
-        """Read what is there, and make the own file ready to be appended to.
+        """Read what all processes left, and make the own file ready to be appended to.
 
         Args:
-            plan: Hash of all batches.
-
-        Raises:
-            ResumeError: If a file belongs to other batches.
-            DataError: If a file is no log.
-            PaftError: If the folder cannot be read or written.
+            plan: Hash of all batches; a file that belongs to others is a :class:`ResumeError`.
         """
         self._plan = plan
         self.refresh()
@@ -83,11 +78,7 @@ class Ledger:
                 raise DataError(f"{path} is no log of an evaluation: remove it") from error
 
     def append(self, number: int, results: Results) -> None:
-        """Keep what a batch brought.
-
-        Raises:
-            PaftError: If the disk refuses it.
-        """
+        """Keep the results of a batch."""
         self.results[number] = results
         self._log.append([number, results, fingerprint([number, results])])
 
@@ -126,7 +117,7 @@ def run_batches(
     ledger: Ledger | None = None,
     on_batch: Callable[[int], None] | None = None,
 ) -> list[Results]:
-    """Compute every batch, or what is missing of them.
+    """Compute every batch, or what is missing of them; return the results of each, in order.
 
     Args:
         batches: The work, in order.
@@ -134,9 +125,6 @@ def run_batches(
         plan: Hash of all batches, asked for only where there is a log.
         ledger: Keeps finished batches and shares the work between processes.
         on_batch: Called with a batch's number when its results are there.
-
-    Returns:
-        The results of each batch.
 
     Raises:
         ModelError: If one single member does not fit into memory.

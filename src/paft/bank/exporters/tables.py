@@ -39,12 +39,7 @@ def write_csv(bank: Bank, output: Path) -> None:
 
 
 def write_dataset(bank: Bank, output: Path, task: Task | None) -> None:
-    """Write the dataset folder.
-
-    Raises:
-        ConfigError: If the folder holds files.
-        PaftError: If it cannot be written.
-    """
+    """Write the dataset folder."""
     with new_folder(output) as folder:
         (folder / "data").mkdir()
         for split in _splits(bank):
@@ -108,14 +103,14 @@ def _card(bank: Bank, task: Task | None) -> str:
         "",
         "| written by | prompts |",
         "|---|---|",
-        *(f"| {_plain(writer)} | {count} |" for writer, count in _writers(bank)),
+        *(f"| {_plain(name)} | {count} |" for name, count in _generators(bank)),
         "",
         "Texts written by a model may be subject to the terms of its provider.",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _writers(bank: Bank) -> list[tuple[str, int]]:
+def _generators(bank: Bank) -> list[tuple[str, int]]:
     prompts = [prompt for split in SPLITS for prompt in bank.prompts(split)]
     known = ((_told(prompt)["generator"] or _told(prompt)["source"] or "unknown") for prompt in prompts)
     return Counter(known).most_common()

@@ -61,9 +61,6 @@ class Record(Schema):
 def request_log_path(output: str | Path) -> Path:
     """Return where the log of a bank's requests lies.
 
-    Raises:
-        ConfigError: If the bank is to be a folder.
-
     >>> request_log_path("banks/mail.jsonl").name
     'mail.jsonl.journal.jsonl'
     """
@@ -84,13 +81,8 @@ class RequestLog:
         """Open the log, or begin one.
 
         Args:
-            path: The file.
-            header: Hash by name of everything the whole run depends on.
-
-        Raises:
-            ResumeError: If the log belongs to other inputs; they are named.
-            DataError: If a line is no record.
-            PaftError: If another process has it open, or it cannot be written.
+            path: The file; another process must not have it open.
+            header: Hash by name of everything the whole run depends on; one that changed is named.
         """
         self.path = path
         self._log = Log(path)
@@ -111,11 +103,7 @@ class RequestLog:
         self._held.close()
 
     def append(self, record: Record) -> None:
-        """Add a reply and wait until it is on the disk.
-
-        Raises:
-            PaftError: If it cannot be written; the log then holds no part of it.
-        """
+        """Add a reply and wait until it is on the disk."""
         row = record.model_dump()
         self._log.append({**row, DIGEST: fingerprint(row)})
         self.records.append(record)

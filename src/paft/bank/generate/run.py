@@ -19,14 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from paft.bank.generate.calls import Call, dry_run, plan
-from paft.bank.generate.generators import Generator, Generators
-from paft.bank.generate.local import LocalClient
+from paft.bank.generate.generators import Generators
+from paft.bank.generate.local import LocalClient, open_client
 from paft.bank.generate.meta_prompts import instructions_fingerprint
 from paft.bank.generate.outcome import Generated, Tally, done, gather, tally, templates
 from paft.bank.generate.request_log import Record, RequestLog, request_log_path
 from paft.errors import ConfigError, ModelError, ResumeError
 from paft.files import fingerprint
-from paft.model.endpoint import Client, EndpointClient, Reply
+from paft.model.endpoint import Client, Reply
 from paft.task.task import Task
 
 __all__ = ["Call", "Generated", "Reporter", "Tally", "dry_run", "generate", "plan"]
@@ -60,7 +60,7 @@ def generate(
         task: What prompts are wanted for.
         generators: Who writes them.
         output: The bank to be; only its log, beside it, is written here.
-        reporter: Is told about replies, retries and failures.
+        reporter: Hears of replies, retries and failures.
         max_tokens_total: No call starts once so many tokens are used, earlier runs included. A reply
             whose tokens the endpoint does not count, or in numbers that cannot be true, counts as the
             most it can have.
@@ -69,7 +69,6 @@ def generate(
     Raises:
         ConfigError: If a key is missing, or ``max_cost`` is given without any price.
         ResumeError: If the log belongs to other inputs.
-        PaftError: If a package is missing, another process writes the same bank, or the disk is full.
     """
     calls = plan(task, generators)
     if max_cost is not None and not any(g.price_input or g.price_output for g in generators.generators):
@@ -125,7 +124,7 @@ class _Run:
         clients: dict[str, Client] = {}
         try:
             for generator in {call.generator.name: call.generator for call in missing}.values():
-                clients[generator.name] = self._client(generator)
+                clients[generator.name] = open_client(generator, self.settings, self._pause)
             # Endpoints side by side; local models one after the other, beside them.
             with ThreadPoolExecutor(self.settings.concurrency) as pool, ThreadPoolExecutor(1) as local:
                 futures = [
@@ -142,11 +141,6 @@ class _Run:
         finally:
             for client in clients.values():
                 client.close()
-
-    def _client(self, generator: Generator) -> Client:
-        if generator.local:
-            return LocalClient(generator)
-        return EndpointClient(generator.endpoint, self.settings, self._pause)
 
     def _wait_for(self, futures: Sequence[Future[None]]) -> None:
         """Wait for all; on the first error (or Ctrl-C) start nothing more and let the error out."""

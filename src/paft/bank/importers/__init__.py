@@ -59,20 +59,13 @@ def read_candidates(
     rename: Mapping[str, str] | None = None,
     decode: bool = True,
 ) -> Imported:
-    """Read every row of a file as a candidate, repeats and invalid templates included.
+    """Read every row of a file but blank ones as a candidate, repeats and invalid templates included.
 
     Args:
         path: The file.
-        format: One of ``FORMATS``; told from the file's suffix and content by default.
+        format: One of ``FORMATS``; found from the file's suffix and content by default.
         rename: New placeholder name by old one.
         decode: Whether escapes of spreadsheets and text lines are decoded (see the module).
-
-    Returns:
-        Candidates in file order, and what cannot be expressed as a template. Blank rows are
-        neither.
-
-    Raises:
-        DataError: If the file cannot be read, or its format is unknown or not what was said.
     """
     path = Path(path)
     name = format if format is not None else _detect(path)
@@ -90,20 +83,15 @@ def read_candidates(
 def import_prompts(
     path: str | Path, rename: Mapping[str, str] | None = None, *, format: str | None = None
 ) -> list[Prompt]:
-    """Read a file all of whose rows are valid templates.
+    """Read a file all of whose rows are valid templates; the first row that is none is an error.
 
     Args:
         path: The file.
         rename: New placeholder name by old one.
-        format: One of ``FORMATS``; told from the file's suffix and content by default.
+        format: One of ``FORMATS``; found from the file's suffix and content by default.
 
     Returns:
         Prompts in file order, exact repeats removed; provenance names file and row.
-
-    Raises:
-        DataError: If the file cannot be read.
-        PromptError: If a row is not a valid template or cannot be expressed as one, or the file has
-            none.
     """
     imported = read_candidates(path, format=format, rename=rename)
     if imported.skipped:

@@ -50,11 +50,7 @@ def is_promptsource(data: Any) -> bool:
 
 
 def read_promptsource(path: Path, decode: bool) -> Imported:
-    """Read a ``templates.yaml``; texts are taken literally whatever ``decode`` says.
-
-    Raises:
-        DataError: If the file cannot be read or is no set of promptsource templates.
-    """
+    """Read a ``templates.yaml``; texts are taken literally whatever ``decode`` says."""
     data = load_yaml(path)
     if not is_promptsource(data):
         raise DataError(f"{path}: expected `templates:` with entries that have `jinja:`, as promptsource has")
@@ -68,14 +64,14 @@ def read_promptsource(path: Path, decode: bool) -> Imported:
         except NotPlainError as error:
             skipped.append(Skipped(where, str(error)))
             continue
-        candidates.append(candidate(path.name, template, name, where, **_told(data, entry)))
+        candidates.append(candidate(path.name, template, name, where, **_provenance(data, entry)))
     return Imported(tuple(candidates), tuple(skipped))
 
 
-def _told(data: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
-    told = {key: entry[key] for key in KEPT if entry.get(key, "") not in NO_VALUE}
+def _provenance(data: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+    found = {key: entry[key] for key in KEPT if entry.get(key, "") not in NO_VALUE}
     dataset = [data[key] for key in ("dataset", "subset") if isinstance(data.get(key), str)]
-    return {**told, "dataset": "/".join(dataset)} if dataset else told
+    return {**found, "dataset": "/".join(dataset)} if dataset else found
 
 
 class NotPlainError(ValueError):
@@ -85,12 +81,7 @@ class NotPlainError(ValueError):
 def template_of(source: str, reserved: Collection[str] = ()) -> str:
     """Return the template that a Jinja text's part before ``|||`` is, stripped of outer white space.
 
-    Args:
-        source: The Jinja text.
-        reserved: Names that are no fields.
-
-    Raises:
-        NotPlainError: If it is not valid Jinja or uses more than plain fields.
+    Names that are ``reserved`` are no fields. What is more than plain fields is a :class:`NotPlainError`.
     """
     from jinja2 import Environment, TemplateError, nodes
 
