@@ -89,13 +89,7 @@ class Finding:
 
 @dataclass
 class Audit:
-    """What was found in one file, or between two.
-
-    Attributes:
-        name: The file, or ``file -> other file``.
-        rows: Number of rows.
-        findings: In order of reason, then row.
-    """
+    """What was found in one file, or between two (``name`` is then ``file -> other file``)."""
 
     name: str
     rows: int

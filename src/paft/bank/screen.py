@@ -49,12 +49,7 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Screened:
-    """What screening decided.
-
-    Attributes:
-        kept: Prompts that passed, in order.
-        rejected: All others, in order.
-    """
+    """What screening decided: the prompts that passed and all others, each in order."""
 
     kept: tuple[Prompt, ...]
     rejected: tuple[Rejection, ...]

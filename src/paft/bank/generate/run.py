@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import datetime
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from paft.bank.generate.calls import Call, dry_run, plan
@@ -161,7 +162,9 @@ class _Run:
                 while not self._done(call) and self._may_start(call):
                     attempt = len(self.records.get(call.id, ())) + 1
                     request = f"{call.id}/{attempt}"
-                    reply = client.ask(call.messages, request, call.seed(attempt), self._retried(name))
+                    reply = client.ask(
+                        call.messages, request, call.seed(attempt), partial(self._retried, name)
+                    )
                     self._record(call, attempt, reply)
         except ModelError as error:
             with self.lock:
@@ -205,12 +208,9 @@ class _Run:
         self.tokens += sent + written
         self.cost += call.generator.cost(sent, written)
 
-    def _retried(self, name: str) -> Callable[[str, float], None]:
-        def retried(why: str, wait: float) -> None:
-            with self.lock:
-                self.reporter.retried(name, why, wait)
-
-        return retried
+    def _retried(self, name: str, why: str, wait: float) -> None:
+        with self.lock:
+            self.reporter.retried(name, why, wait)
 
     def _pause(self, seconds: float) -> None:
         if self.giving_up.wait(seconds):

@@ -107,11 +107,7 @@ def import_prompts(
 
 
 def prompts_of(candidates: Iterable[Candidate]) -> list[Prompt]:
-    """Make prompts of candidates, exact repeats removed.
-
-    Raises:
-        PromptError: If one is not a valid template; file and row are named.
-    """
+    """Make prompts of candidates, exact repeats removed; one that is no valid template is named."""
     prompts: dict[str, Prompt] = {}
     for item in candidates:
         try:
