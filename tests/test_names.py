@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paft.bank.generate.request_log import journal_path
+from paft.bank.generate.request_log import request_log_path
 from paft.errors import ConfigError
 from paft.files import write_text
 from paft.names import LONGEST, folder_name, short_name
@@ -56,7 +56,7 @@ def test_long_names_that_differ_stay_apart():
 def test_a_folder_is_no_file_to_write(path, tmp_path, monkeypatch):
     (tmp_path / "x").mkdir()
     monkeypatch.chdir(tmp_path)
-    for write in (lambda: write_text(Path(path), "text"), lambda: journal_path(path)):
+    for write in (lambda: write_text(Path(path), "text"), lambda: request_log_path(path)):
         with pytest.raises(
             ConfigError, match=rf"^{re.escape(str(Path(path)))} is a folder: name a file in it"
         ):

@@ -5,8 +5,7 @@ import json
 
 import pytest
 
-from paft.bank.audit import MEANING, audit_file, audit_leaks, audit_paths
-from paft.bank.audit_table import audit_table, worst_rows
+from paft.bank.audit import MEANING, audit_file, audit_leaks, audit_paths, audit_table, worst_rows
 from paft.errors import DataError
 from screening import TASKS
 

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from paft.bank import Bank, import_prompts, load_bank
 from paft.bank.exporters import export_bank
-from paft.bank.exporters.folder import yaml_text
 from paft.bank.exporters.jinja import jinja_text
 from paft.bank.exporters.lm_eval import ANSWER, CHOICES
 from paft.bank.exporters.promptfoo import TRANSFORMS
+from paft.bank.foreign_yaml import yaml_text
 from paft.bank.importers import read_candidates
-from paft.bank.importers.jinja import template_of
+from paft.bank.importers.promptsource import template_of
 from paft.bank.store import SPLITS
 from paft.errors import ConfigError, PaftError, PromptError
 from paft.prompt import Prompt, unparse
@@ -383,15 +383,15 @@ def test_a_field_that_is_a_reserved_word_there_is_refused(tmp_path, format, name
         export_bank(BANK, tmp_path / "out", format, task=task, provider="echo")
 
 
-@pytest.mark.parametrize("format", ["dataset", "lm-eval"])
-def test_a_folder_is_made_whole_or_not_at_all(tmp_path, format, monkeypatch):
+@pytest.mark.parametrize(("format", "module"), [("dataset", "tables"), ("lm-eval", "lm_eval")])
+def test_a_folder_is_made_whole_or_not_at_all(tmp_path, format, module, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
     folder = tmp_path / "out"
     folder.mkdir()  # an empty one is taken
     with monkeypatch.context() as patch:
-        patch.setattr(f"paft.bank.exporters.{format.replace('-', '_')}.write_text", fail)
+        patch.setattr(f"paft.bank.exporters.{module}.write_text", fail)
         with pytest.raises(PaftError, match=r"cannot write .*No space left"):
             export_bank(BANK, folder, format, task=closed_task())
     assert [p.name for p in tmp_path.rglob("*")] == ["out"]

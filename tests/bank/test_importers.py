@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paft.bank import Bank, import_prompts
-from paft.bank.importers import FORMATS, decode_escapes, prompts_of, read_candidates
+from paft.bank.backslashes import decode_escapes
+from paft.bank.importers import FORMATS, prompts_of, read_candidates
 from paft.errors import DataError, PaftError, PromptError
 from paft.prompt import Prompt
 

@@ -100,7 +100,7 @@ def test_a_ledger_of_another_plan_is_refused(tmp_path):
 def test_a_file_that_is_no_ledger_is_named(tmp_path, text):
     path = Ledger(tmp_path, "test").path
     path.write_text(text)
-    with pytest.raises(DataError, match="is no ledger of an evaluation"):
+    with pytest.raises(DataError, match="is no log of an evaluation"):
         run(ledger=Ledger(tmp_path, "test"))
     assert path.read_text() == text
 
@@ -158,7 +158,7 @@ def test_a_ledger_of_a_version_without_digests_is_read(tmp_path):
 def test_a_row_that_is_no_batch_is_named(tmp_path, row):
     path = Ledger(tmp_path, "test").path
     path.write_text(f'{{"ledger": 1, "plan": "p"}}\n{row}\n')
-    with pytest.raises(DataError, match="is no ledger of an evaluation"):
+    with pytest.raises(DataError, match="is no log of an evaluation"):
         run(ledger=Ledger(tmp_path, "test"))
 
 

@@ -1,4 +1,4 @@
-"""Hostile versions of prompts, for evaluation only: typos, casing, spacing, punctuation, order.
+"""Perturbed versions of prompts, for evaluation only: typos, casing, spacing, punctuation, order.
 
 Every perturbation works on the literal text between placeholders, so a placeholder can never be
 damaged, and is a pure function of (prompt, kind, seed). The labels of a task keep their spelling
@@ -28,13 +28,9 @@ Perturb = Callable[[list[str], random.Random, Task], list[str]]
 
 
 def perturb(prompt: Prompt, kind: str, task: Task, seed: int = 0) -> Prompt | None:
-    """Return the prompt after one kind of perturbation, None if it would not change it.
+    """Return the prompt after one kind of perturbation (a key of ``KINDS``), None if it would not change it.
 
-    Args:
-        prompt: A prompt that fits the task.
-        kind: A key of ``KINDS``.
-        task: Its labels are protected.
-        seed: Other seeds place other typos.
+    The labels of the task keep their spelling; other seeds place other typos.
     """
     digest = hashlib.sha256(f"{seed}:{kind}:{prompt.id}".encode()).digest()
     # random.Random of an integer, and choice and random() on it, are the same on every machine.
@@ -53,11 +49,7 @@ def perturb(prompt: Prompt, kind: str, task: Task, seed: int = 0) -> Prompt | No
 def adversarial_prompts(
     prompts: Sequence[Prompt], task: Task, count: int = ADVERSARIAL, seed: int = 0
 ) -> list[Prompt]:
-    """Return ``count`` perturbed versions of unseen prompts: every prompt once, all kinds in turn.
-
-    Raises:
-        PromptError: If the prompts have too few versions that differ.
-    """
+    """Return ``count`` perturbed versions of unseen prompts: every prompt once, all kinds in turn."""
     order = sorted(prompts, key=lambda p: hashlib.sha256(f"{seed}:{p.id}".encode()).hexdigest())
     kinds = list(KINDS)
     found: dict[str, Prompt] = {}

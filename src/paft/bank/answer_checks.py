@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from paft.bank import answer_patterns as wording
+from paft.bank import answer_patterns as english
 from paft.prompt import Prompt
 from paft.task.replies.extract import extract
 from paft.task.task import Task
@@ -39,13 +39,13 @@ OPEN_VALUES = {
     "code": r"return \w+",
 }
 OTHER_KINDS = {
-    "label": (wording.SEVERAL, wording.A_LETTER, wording.A_NUMBER),
-    "choice": (wording.SEVERAL, wording.A_NUMBER, wording.WHOLE_OPTION),
-    "number": (wording.IN_WORDS, wording.A_LETTER),
-    "final_number": (wording.IN_WORDS, wording.A_LETTER),
-    "text": (wording.A_LETTER, wording.A_NUMBER),
-    "json": (wording.ONE_WORD,),
-    "code": (wording.ONE_WORD, wording.A_LETTER, wording.A_NUMBER),
+    "label": (english.SEVERAL, english.A_LETTER, english.A_NUMBER),
+    "choice": (english.SEVERAL, english.A_NUMBER, english.WHOLE_OPTION),
+    "number": (english.IN_WORDS, english.A_LETTER),
+    "final_number": (english.IN_WORDS, english.A_LETTER),
+    "text": (english.A_LETTER, english.A_NUMBER),
+    "json": (english.ONE_WORD,),
+    "code": (english.ONE_WORD, english.A_LETTER, english.A_NUMBER),
 }
 BINARY = {"yes", "no", "true", "false"}
 
@@ -79,7 +79,7 @@ def contradicts_rule(template: str, task: Task) -> str | None:
     text = _literals(template)
     rule, options = task.answer.rule, options_of(task)
     binary = BINARY & {option.casefold() for option in options}
-    for pattern in [*OTHER_KINDS[rule], *([] if binary else [wording.YES_NO])]:
+    for pattern in [*OTHER_KINDS[rule], *([] if binary else [english.YES_NO])]:
         match = pattern.search(text)
         if match and not _negated(text, match):
             return match[0]
@@ -87,13 +87,13 @@ def contradicts_rule(template: str, task: Task) -> str | None:
         return _other_letters(text, options)
     if rule == "label":
         return _other_labels(text, options)
-    match = wording.QUOTED_PAIR.search(text)
+    match = english.QUOTED_PAIR.search(text)
     return match[0] if match else _closed_list(text)
 
 
 def leaks_answer(template: str, task: Task) -> str | None:
     """Return the words that give an answer away, or tell which is usually right."""
-    marked = wording.MARKED_OPTION.search(template)
+    marked = english.MARKED_OPTION.search(template)
     if marked:
         return marked[0].strip()
     text, rule = _literals(template).rstrip(), task.answer.rule
@@ -101,9 +101,9 @@ def leaks_answer(template: str, task: Task) -> str | None:
     # Letters and open answers are known by their case: "the answer is a ..." names no option.
     case = "i" if rule == "label" else "-i"
     value = rf"[\"'“‘(*]*(?{case}:{values or OPEN_VALUES[rule]})(?![\w'])[\"'”’).*!]*"
-    patterns = [*wording.LEAKS]
-    patterns += [] if task.answer.closed else wording.LEAKS_OPEN
-    patterns += wording.LEAKS_JSON if rule == "json" else []
+    patterns = [*english.LEAKS]
+    patterns += [] if task.answer.closed else english.LEAKS_OPEN
+    patterns += english.LEAKS_JSON if rule == "json" else []
     for pattern in patterns:
         found = re.search(pattern.replace("VALUE", value), text, re.IGNORECASE | re.DOTALL)
         if found and not _is_demonstration(template, found[0]):
@@ -115,28 +115,28 @@ def _forms(text: str, gold: str) -> list[tuple[str, str]]:
     """Return (the instruction, a reply that follows it) for every form around the answer."""
     value = gold if gold.startswith("{") else f'{{"answer": "{gold}"}}'
     found: list[tuple[re.Match[str], str]] = []
-    found += [(match, "\\boxed{" + gold + "}") for match in wording.BOXED.finditer(text)]
-    found += [(match, f"<{match[1]}>{gold}</{match[1]}>") for match in wording.TAGS.finditer(text)]
-    found += [(match, value) for match in wording.JSON_FORM.finditer(text)]
-    found += [(match, value) for match in wording.JSON_OBJECT.finditer(text)]
-    for match in wording.OTHER_FORM.finditer(text):
-        form = wording.OTHER_FORMS[next(filter(None, match.groups())).casefold()]
+    found += [(match, "\\boxed{" + gold + "}") for match in english.BOXED.finditer(text)]
+    found += [(match, f"<{match[1]}>{gold}</{match[1]}>") for match in english.TAGS.finditer(text)]
+    found += [(match, value) for match in english.JSON_FORM.finditer(text)]
+    found += [(match, value) for match in english.JSON_OBJECT.finditer(text)]
+    for match in english.OTHER_FORM.finditer(text):
+        form = english.OTHER_FORMS[next(filter(None, match.groups())).casefold()]
         found.append((match, form.format("lamp 2" if gold.startswith("{") else gold)))
-    for match in wording.BEGIN_WITH.finditer(text):
+    for match in english.BEGIN_WITH.finditer(text):
         if match[1].strip().casefold() != gold.casefold():
-            found.append((match, f"{wording.BLANK.sub('', match[1]).strip()} {gold}"))
-    for match in wording.FORM.finditer(text):
-        if wording.BLANK.search(match[1]):
-            found.append((match, wording.BLANK.sub(lambda _: gold, match[1], count=1)))
+            found.append((match, f"{english.BLANK.sub('', match[1]).strip()} {gold}"))
+    for match in english.FORM.finditer(text):
+        if english.BLANK.search(match[1]):
+            found.append((match, english.BLANK.sub(lambda _: gold, match[1], count=1)))
     return [(match[0], reply) for match, reply in found if not _negated(text, match)]
 
 
 def _words_before(text: str, gold: str) -> list[tuple[str, str]]:
     """The same for reasoning before the answer, unless it is to be done in the head."""
-    match = wording.REASON_FIRST.search(text)
+    match = english.REASON_FIRST.search(text)
     if match is None or _negated(text, match):
         return []
-    if wording.SILENT.search(text[max(0, match.start() - 60) : match.end()]):
+    if english.SILENT.search(text[max(0, match.start() - 60) : match.end()]):
         return []
     # What is written before the answer holds words and numbers of its own.
     return [(match[0], f"There are 2 things to weigh.\n{gold}")]
@@ -144,11 +144,11 @@ def _words_before(text: str, gold: str) -> list[tuple[str, str]]:
 
 def _prose(text: str, gold: str, task: Task) -> list[tuple[str, str]]:
     """The same for an answer inside a sentence."""
-    match = wording.FREE_PROSE.search(text)
+    match = english.FREE_PROSE.search(text)
     if match is None:
         return []
     graded_on_words = task.answer.rule == "text" and task.metric != "exact_match"
-    if graded_on_words or (task.answer.rule == "text" and not wording.WHOLE_SENTENCE.search(match[0])):
+    if graded_on_words or (task.answer.rule == "text" and not english.WHOLE_SENTENCE.search(match[0])):
         return []
     forbids_json = match[0].casefold().startswith(("no ", "not ", "without", "instead"))
     if _negated(text, match) and not forbids_json:
@@ -159,7 +159,7 @@ def _prose(text: str, gold: str, task: Task) -> list[tuple[str, str]]:
 def _other_letters(text: str, options: Sequence[str]) -> str | None:
     """Return a list of letters that is not the list of options."""
     known = {option for option in options if len(option) == 1}
-    for match in wording.LETTERS.finditer(text) if known else ():
+    for match in english.LETTERS.finditer(text) if known else ():
         if match[1]:
             listed = {chr(code) for code in range(ord(match[1]), ord(match[2]) + 1)}
         else:
@@ -174,15 +174,15 @@ def _other_labels(text: str, options: Sequence[str]) -> str | None:
     known = {option.casefold() for option in options}
     words = f" {_words(text)} "
     complete = all(f" {_words(option)} " in words for option in known)
-    for match in wording.CHOOSING.finditer(text):
+    for match in english.CHOOSING.finditer(text):
         listed = _items(text[match.end() :])
         inside = [word for word in listed if word in known]
         if inside and not complete and len(listed) > 1 and (len(inside) > 1 or len(listed) <= 4):
             return f"{match[0].strip()} {', '.join(listed)}"
         strange = len(listed) > 1 and not inside and all(len(word.split()) == 1 for word in listed)
-        if strange and wording.OF_ANSWERS.search(match[0]):
+        if strange and english.OF_ANSWERS.search(match[0]):
             return f"{match[0].strip()} {', '.join(listed)}"
-    asked = wording.EITHER_OR.search(text)
+    asked = english.EITHER_OR.search(text)
     if asked and not known & {asked[1].casefold(), asked[2].casefold()}:
         return asked[0]
     return None
@@ -190,7 +190,7 @@ def _other_labels(text: str, options: Sequence[str]) -> str | None:
 
 def _closed_list(text: str) -> str | None:
     """Return a closed list of answers where the rule is open."""
-    for match in wording.CLOSED_LIST.finditer(text):
+    for match in english.CLOSED_LIST.finditer(text):
         listed = _items(text[match.end() :])
         if len(listed) >= 2 and all(len(word.split()) <= 2 for word in listed):
             return f"{match[0].strip()} {', '.join(listed)}"
@@ -199,8 +199,8 @@ def _closed_list(text: str) -> str | None:
 
 def _items(text: str) -> list[str]:
     """Return the items of the list a text begins with, in lower case and without quotes."""
-    sentence = wording.LIST_END.split(text, maxsplit=1)[0]
-    items = [item.strip(" \"'“”‘’`*-•()[]").casefold() for item in wording.SEPARATOR.split(sentence)]
+    sentence = english.LIST_END.split(text, maxsplit=1)[0]
+    items = [item.strip(" \"'“”‘’`*-•()[]").casefold() for item in english.SEPARATOR.split(sentence)]
     return [item for item in items if item and len(item.split()) <= 4][:40]
 
 
@@ -211,8 +211,8 @@ def _words(text: str) -> str:
 def _is_demonstration(template: str, found: str) -> bool:
     """Whether a cue with its answer is a solved example: the example's own fields come after it."""
     place = template.find(found.strip())
-    hint = re.match(rf"\W*{wording.HINT}\b", found, re.IGNORECASE)
-    labelled = wording.LABELLED.match(found) and not hint
+    hint = re.match(rf"\W*{english.HINT}\b", found, re.IGNORECASE)
+    labelled = english.LABELLED.match(found) and not hint
     return bool(labelled) and place >= 0 and "{" in template[place + len(found) :]
 
 
@@ -220,7 +220,7 @@ def _negated(text: str, match: re.Match[str]) -> bool:
     """Whether an instruction is forbidden, not asked for: "no JSON", "do not explain first"."""
     before = text[max(0, match.start() - 40) : match.start()].casefold()
     after = text[match.end() : match.end() + 20].casefold()
-    return bool(wording.NOT_BEFORE.search(before) or wording.NOT_AFTER.match(after))
+    return bool(english.NOT_BEFORE.search(before) or english.NOT_AFTER.match(after))
 
 
 def _literals(template: str) -> str:

@@ -10,14 +10,16 @@ A finding is an *error* (a bank with it should not be used) or a *warning* (to b
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rich.table import Table
+
 from paft.bank.checks import REASONS
 from paft.bank.importers import read_candidates
-from paft.bank.similarity import near_pairs, normalised, skeleton
+from paft.bank.similarity import DEGREES, near_pairs, skeleton
 from paft.errors import DataError, PromptError
 from paft.prompt import Prompt
 from paft.task.task import OPTIONS, Task
@@ -29,6 +31,8 @@ WARNINGS = (
     "not_expressible",
     "leak_near",
 )
+SHOWN = 3  # rows per finding under the table; `--json` has all
+WIDTH = 110
 NEEDS_RULE = ("unreadable_answer", "contradicts_rule", "answer_leaked")
 MEANING = {
     "syntax": "not a template",
@@ -85,13 +89,7 @@ class Finding:
 
 @dataclass
 class Audit:
-    """What was found in one file, or between two.
-
-    Attributes:
-        name: The file, or ``file -> other file``.
-        rows: Number of rows.
-        findings: In order of reason, then row.
-    """
+    """What was found in one file, or between two (``name`` is then ``file -> other file``)."""
 
     name: str
     rows: int
@@ -143,13 +141,9 @@ def audit_paths(path: Path, against: Path | None = None, task: Task | None = Non
     """Audit a file, or a folder of files, and what leaks from one into another.
 
     Args:
-        path: A file of prompts, or a folder of them. In a folder, ``...test...`` is compared with
-            the ``...train...`` of the same name.
+        path: A file of prompts, or a folder: there ``...test...`` is compared with its ``...train...``.
         against: A second file, whose rows should be unseen by the first's.
         task: The task the prompts are for.
-
-    Raises:
-        DataError: If nothing can be read.
     """
     if path.is_dir():
         files = sorted(p for p in path.iterdir() if p.suffix in {".xlsx", ".csv", ".jsonl", ".txt"})
@@ -185,6 +179,47 @@ def audit_leaks(seen: Path, unseen: Path) -> Audit:
     """Audit what rows of one file are known from another."""
     rows = _rows(unseen)
     return Audit(f"{seen.name} -> {unseen.name}", len(rows), _leaks(_rows(seen), rows))
+
+
+def audit_table(audits: Sequence[Audit]) -> Table:
+    """Return one column a file (or pair of files), one row a kind of finding that occurs."""
+    table = Table("finding", "", *(f"{audit.name}\n{audit.rows} rows" for audit in audits))
+    counts = [audit.counts for audit in audits]
+    for reason, meaning in MEANING.items():
+        if any(count[reason] for count in counts):
+            severity = "warning" if reason in WARNINGS else "error"
+            cells = [str(count[reason]) if count[reason] else "-" for count in counts]
+            table.add_row(meaning, severity, *cells, style="yellow" if severity == "warning" else "red")
+    if not table.row_count:
+        table.add_row("nothing found", "", *("-" for _ in audits), style="green")
+    return table
+
+
+def worst_rows(audits: Sequence[Audit]) -> list[str]:
+    """Return lines that show the first rows of every kind of finding."""
+    lines = []
+    for audit in audits:
+        for reason, meaning in MEANING.items():
+            found = [finding for finding in audit.findings if finding.reason == reason]
+            if not found:
+                continue
+            lines.append(f"\n{audit.name}: {meaning} ({audit.counts[reason]} rows)")
+            lines += [_line(finding) for finding in found[:SHOWN]]
+            if len(found) > SHOWN:
+                lines.append(f"  ... {len(found) - SHOWN} more; --json shows all")
+    return lines
+
+
+def _line(finding: Finding) -> str:
+    text = finding.template.replace("\n", "⏎")
+    text = text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
+    place = finding.row.rsplit("/", 1)[-1]
+    more = f" {finding.detail}" if finding.detail and finding.detail != finding.template else ""
+    if finding.twin is not None:
+        more += f" = {finding.twin.rsplit('/', 1)[-1]}"
+    if finding.similarity is not None:
+        more += f" ({finding.similarity:.2f})"
+    return f"  {place}:{more} | {text}"
 
 
 def _rows(path: Path) -> list[Row]:
@@ -223,13 +258,8 @@ def _defects(rows: Sequence[Row], task: Task | None) -> list[Finding]:
 def _duplicates(rows: Sequence[Row]) -> list[Finding]:
     """Every row that repeats an earlier one of the same split, by the strictest degree that holds."""
     sound = _sound(rows)
-    keys: dict[str, Callable[[Prompt], str]] = {
-        "duplicate_exact": lambda p: p.template,
-        "duplicate_normalised": lambda p: normalised(p.template),
-        "duplicate_skeleton": skeleton,
-    }
     found: dict[str, Finding] = {}
-    for reason, key in keys.items():
+    for reason, key in DEGREES.items():
         first: dict[tuple[str | None, str], Row] = {}
         for row, prompt in sound:
             twin = first.setdefault((row.split, key(prompt)), row)
@@ -255,12 +285,12 @@ def _leaks(seen: Sequence[Row], unseen: Sequence[Row]) -> list[Finding]:
         elif skeleton(prompt) in words:
             twin = words[skeleton(prompt)]
             found.append(Finding("leak_skeleton", row.where, row.text, twin=twin.where))
-    told = {finding.row for finding in found}
+    leaked = {finding.row for finding in found}
     seen_rows = {row.where for row, _ in known}
     found += [
         Finding("leak_near", b.where, b.text, twin=a.where, similarity=round(similarity, 3))
         for a, b, similarity in _near([*known, *fresh])
-        if a.where in seen_rows and b.where not in seen_rows and b.where not in told
+        if a.where in seen_rows and b.where not in seen_rows and b.where not in leaked
     ]
     return found
 

@@ -4,7 +4,7 @@ A finder looks at a template and returns the words that are wrong, or None. Find
 never render with real data and never run anything. Their order is the order of
 ``REASONS``: the first that finds something names the rejection.
 
-What an answer instruction asks for is judged in :mod:`paft.bank.answer_checks`.
+What an answer instruction asks for is checked in :mod:`paft.bank.answer_checks`.
 """
 
 from __future__ import annotations
@@ -102,10 +102,10 @@ def placeholder_unknown(template: str, task: Task) -> str | None:
     if name is None:
         return None
     latex = re.search(r"\\[A-Za-z]+(?:\{\w*\})*\{" + name + r"\}", template)
-    told = (
+    advice = (
         f" (braces of LaTeX are doubled: {latex[0].replace('{', '{{').replace('}', '}}')})" if latex else ""
     )
-    return "{" + name + "}" + told
+    return "{" + name + "}" + advice
 
 
 def placeholder_repeated(template: str, task: Task) -> str | None:

@@ -17,22 +17,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from paft.bank.store import Bank
 from paft.errors import PromptError
+from paft.files import write_atomically, write_json
 from paft.prompt import Prompt
 
 Vectors = NDArray[np.float64]
 Embedder = Callable[[Sequence[str]], Vectors]
 MASK = " _ "
+LEAST = 4  # prompts a split needs before a discrepancy can be estimated
+SEEN, FLOOR = "#1f6f8b", "#8a8f98"
 CHUNK = 512  # rows of a distance matrix in memory at once
 
 
 def masked(prompt: Prompt) -> str:
-    r"""Return a template with every placeholder as ``_``: its wording, whatever its fields.
+    r"""Return a template with every placeholder as ``_``: its words, whatever its fields.
 
     >>> masked(Prompt("Message: {text}\nTeam:"))
     'Message:  _ \nTeam:'
@@ -49,11 +54,7 @@ def tfidf(texts: Sequence[str]) -> Vectors:
 
 
 def require_sentence_transformers(model: str) -> None:
-    """Make sure that the library of sentence embeddings is installed; it is not imported.
-
-    Raises:
-        PromptError: If it is not.
-    """
+    """Make sure that the library of sentence embeddings is installed; it is not imported."""
     if find_spec("sentence_transformers") is None:
         raise PromptError(
             f"embedding prompts with {model!r} needs sentence-transformers: pip install 'paft[embeddings]'"
@@ -61,11 +62,7 @@ def require_sentence_transformers(model: str) -> None:
 
 
 def sentence_embedder(model: str) -> Embedder:
-    """Return an embedder of unit vectors by a sentence-transformers model (extra ``embeddings``).
-
-    Raises:
-        PromptError: If the library is missing or the model cannot be loaded.
-    """
+    """Return an embedder of unit vectors by a sentence-transformers model (extra ``embeddings``)."""
     require_sentence_transformers(model)
     from sentence_transformers import SentenceTransformer
 
@@ -88,11 +85,7 @@ def embed_prompts(prompts: Sequence[Prompt], embed: Embedder | None = None) -> V
 
 
 def choose(vectors: Vectors, count: int) -> list[int]:
-    """Return ``count`` indices of a varied subset in the order they were taken.
-
-    Raises:
-        PromptError: If there are fewer vectors.
-    """
+    """Return ``count`` indices of a varied subset in the order they were taken."""
     if not 1 <= count <= len(vectors):
         raise PromptError(f"cannot choose {count} of {len(vectors)} prompts")
     taken = [int(np.argmax(vectors @ vectors.mean(axis=0)))]
@@ -136,15 +129,6 @@ def squared_distances(a: Vectors, b: Vectors) -> Vectors:
     return np.asarray(np.maximum(norms - 2 * a @ b.T, 0.0))
 
 
-def mmd2(a: Vectors, b: Vectors) -> float:
-    """Return the unbiased MMD² of two sets of at least two vectors; it may be below zero.
-
-    ``mean k(a, a') + mean k(b, b') - 2 mean k(a, b)`` over pairs of distinct members.
-    """
-    kernel = _kernel(np.concatenate([a, b]))
-    return _mmd2(kernel, np.arange(len(a)), np.arange(len(a), len(a) + len(b)))
-
-
 def compare(a: Vectors, b: Vectors, *, permutations: int = 500, seed: int = 0) -> dict[str, float]:
     """Return MMD² of two sets with its permutation noise floor.
 
@@ -172,13 +156,9 @@ def compare(a: Vectors, b: Vectors, *, permutations: int = 500, seed: int = 0) -
 
 
 def mmd_curve(train: Vectors, test: Vectors, *, draws: int = 20, seed: int = 0) -> list[dict[str, Any]]:
-    """Return MMD² to the test prompts of N random training prompts, for N = 2, 4, 8 ... all.
+    """Return rows ``n``, ``mean``, ``std``: MMD² from n = 2, 4 ... all train prompts to the test prompts.
 
-    The kernel's width is the same for every N (median distance over all prompts). N = 1 has no
-    unbiased estimate.
-
-    Returns:
-        Rows ``n``, ``mean`` and ``std`` over the draws.
+    The kernel's width is the same for every n (median distance over all prompts).
     """
     sizes = [2**k for k in range(1, 20) if 2**k < len(train)] + [len(train)]
     subsets = []
@@ -216,6 +196,46 @@ def subset_mmd2(
     ]
 
 
+def diversity_of(
+    bank: Bank, embed: Embedder | None = None, embedding: str | None = None, *, seed: int = 0
+) -> dict[str, Any]:
+    """Measure a bank that has at least four train and four test prompts.
+
+    Args:
+        bank: The bank.
+        embed: Sentence embeddings; TF-IDF of letters by default.
+        embedding: Name of the embedding model, for the record.
+        seed: Seed of permutations and draws.
+    """
+    splits = [name for name in ("train", "validation", "test") if bank.prompts(name)]
+    for name in ("train", "test"):
+        if len(bank.require(name)) < LEAST:
+            raise PromptError(f"split {name!r} has {len(bank.prompts(name))} prompts; {LEAST} are needed")
+    everyone = [prompt for name in splits for prompt in bank.prompts(name)]
+    vectors = embed_prompts(everyone, embed)
+    parts, start = {}, 0
+    for name in splits:
+        parts[name] = vectors[start : start + len(bank.prompts(name))]
+        start += len(bank.prompts(name))
+    return {
+        "schema": 1,
+        "bank_fingerprint": bank.fingerprint,
+        "embedding": embedding or "tf-idf of character 2- to 4-grams, placeholders masked",
+        "seed": seed,
+        "spread": {name: spread(part) for name, part in parts.items()},
+        "train_test": compare(parts["train"], parts["test"], seed=seed),
+        "curve": mmd_curve(parts["train"], parts["test"], seed=seed),
+    }
+
+
+def write_diversity(measured: dict[str, Any], picture: Path) -> None:
+    """Write the MMD² curve as a picture (.svg or .png) and all figures as JSON beside it."""
+    if picture.suffix not in (".svg", ".png"):
+        raise PromptError(f"{picture}: a picture is .svg or .png")
+    write_json(picture.with_suffix(".json"), measured)
+    write_atomically(picture, lambda part: _draw(measured, part, picture.suffix[1:]))
+
+
 def _kernel(vectors: Vectors) -> Vectors:
     distances = squared_distances(vectors, vectors)
     median = float(np.median(distances[np.triu_indices(len(vectors), k=1)]))
@@ -233,3 +253,27 @@ def _mmd2(kernel: Vectors, a: NDArray[np.intp], b: NDArray[np.intp]) -> float:
 def _biased_mmd2(kernel: Vectors, a: NDArray[np.intp], b: NDArray[np.intp]) -> float:
     inside = float(kernel[np.ix_(a, a)].mean() + kernel[np.ix_(b, b)].mean())
     return max(0.0, inside - 2 * float(kernel[np.ix_(a, b)].mean()))
+
+
+def _draw(measured: dict[str, Any], path: Path, kind: str) -> None:
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    curve, between = measured["curve"], measured["train_test"]
+    sizes = [row["n"] for row in curve]
+    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    axes = figure.subplots()
+    means, stds = ([row[name] for row in curve] for name in ("mean", "std"))
+    label = "N random train prompts against test"
+    axes.errorbar(sizes, means, yerr=stds, color=SEEN, marker="o", markersize=4, capsize=3, label=label)
+    axes.axhline(between["floor_95"], color=FLOOR, linestyle="--", label="95 % of random splits are below")
+    axes.axhline(0, color="#e3e5e8", zorder=0)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.minorticks_off()
+    axes.set_xlabel("training prompts N")
+    axes.set_ylabel("unbiased MMD²")
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    with matplotlib.rc_context({"svg.hashsalt": "paft", "svg.fonttype": "none"}):
+        figure.savefig(path, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)

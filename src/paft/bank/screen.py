@@ -18,20 +18,14 @@ from typing import Any
 
 from paft.bank.checks import REASONS
 from paft.bank.diversity import Embedder, choose, close_pairs, embed_prompts
-from paft.bank.similarity import near_pairs, normalised, skeleton
+from paft.bank.similarity import DEGREES, near_pairs
 from paft.errors import ConfigError
 from paft.files import write_text
 from paft.prompt import Prompt
 from paft.schema import nearest
 from paft.task.task import Task
 
-DUPLICATES = (
-    "duplicate_exact",
-    "duplicate_normalised",
-    "duplicate_skeleton",
-    "duplicate_near",
-    "duplicate_embedding",
-)
+DUPLICATES = (*DEGREES, "duplicate_near", "duplicate_embedding")
 NOT_CHOSEN = "not_chosen"
 NEAR_EMBEDDING = 0.97  # cosine of sentence embeddings above which two prompts say the same
 
@@ -55,12 +49,7 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Screened:
-    """What screening decided.
-
-    Attributes:
-        kept: Prompts that passed, in order.
-        rejected: All others, in order.
-    """
+    """What screening decided: the prompts that passed and all others, each in order."""
 
     kept: tuple[Prompt, ...]
     rejected: tuple[Rejection, ...]
@@ -80,13 +69,7 @@ class Screened:
 
 
 def first_defect(template: str, task: Task, skip: Collection[str] = ()) -> tuple[str, str] | None:
-    """Return (reason, detail) of the first thing that is wrong with a template, None if nothing is.
-
-    Args:
-        template: Any text; it need not be a valid template.
-        task: The task it is meant for.
-        skip: Reasons not to look for.
-    """
+    """Return (reason, detail) of the first thing that is wrong with a text, None if nothing is."""
     for reason, find in REASONS.items():
         # What the parser refuses cannot be looked at further, so syntax is never skipped.
         if reason in skip and reason != "syntax":
@@ -113,17 +96,14 @@ def screen(
         known: Prompts that candidates must not repeat; they are not part of the result.
         skip: Reasons not to look for.
         embed: Also compare sentence embeddings.
-
-    Returns:
-        Kept prompts and rejections; together they are all candidates.
     """
-    verdicts: list[tuple[str, str] | None] = [first_defect(text, task, skip) for text, _ in candidates]
-    sound = [i for i, verdict in enumerate(verdicts) if verdict is None]
+    defects: list[tuple[str, str] | None] = [first_defect(text, task, skip) for text, _ in candidates]
+    sound = [i for i, defect in enumerate(defects) if defect is None]
     prompts = [*known, *(Prompt(candidates[i][0], candidates[i][1]) for i in sound)]
-    for place, verdict in _repeats(prompts, len(known), skip, embed).items():
-        verdicts[sound[place - len(known)]] = verdict
+    for place, repeat in _repeats(prompts, len(known), skip, embed).items():
+        defects[sound[place - len(known)]] = repeat
     kept, rejected = [], []
-    for (template, provenance), found in zip(candidates, verdicts, strict=True):
+    for (template, provenance), found in zip(candidates, defects, strict=True):
         if found is None:
             kept.append(Prompt(template, provenance))
         else:
@@ -132,11 +112,7 @@ def screen(
 
 
 def check_reasons(names: Collection[str]) -> None:
-    """Refuse a reason that screening does not know.
-
-    Raises:
-        ConfigError: Naming the nearest known one.
-    """
+    """Refuse a reason that screening does not know, naming the nearest known one."""
     known = [*REASONS, *DUPLICATES]
     for name in names:
         if name not in known:
@@ -160,16 +136,11 @@ def vary(screened: Screened, size: int, embed: Embedder | None = None) -> Screen
 def _repeats(
     prompts: Sequence[Prompt], fixed: int, skip: Collection[str], embed: Embedder | None
 ) -> dict[int, tuple[str, str]]:
-    """Return the verdict by index of every prompt after the first ``fixed`` that repeats a kept one."""
-    keys = {
-        "duplicate_exact": lambda p: p.template,
-        "duplicate_normalised": lambda p: normalised(p.template),
-        "duplicate_skeleton": skeleton,
-    }
+    """Return (reason, detail) by index of every prompt after the first ``fixed`` that repeats a kept one."""
     found: dict[int, tuple[str, str]] = {}
     seen: dict[tuple[str, str], int] = {}
     for i, prompt in enumerate(prompts):
-        for reason, key in keys.items():
+        for reason, key in DEGREES.items():
             first = seen.setdefault((reason, key(prompt)), i)
             if first != i and i >= fixed and i not in found and reason not in skip:
                 found[i] = (reason, _named(prompts[first]))

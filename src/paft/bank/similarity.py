@@ -26,12 +26,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain, pairwise
 from unicodedata import category, normalize
 
 import numpy as np
 from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
 
 from paft.prompt import Prompt
 
@@ -78,6 +79,14 @@ def skeleton(prompt: Prompt) -> str:
     words = "".join(c if c.isalnum() or c == "_" or category(c)[0] == "M" else " " for c in text).split()
     kept = " ".join(word for word in words if len(word) > 1 or not word.isascii() or word.isdigit())
     return kept or " ".join("{" + name + "}" for name in prompt.placeholders)
+
+
+# The degrees with a key that two prompts share, the strictest first.
+DEGREES: dict[str, Callable[[Prompt], str]] = {
+    "duplicate_exact": lambda prompt: prompt.template,
+    "duplicate_normalised": lambda prompt: normalised(prompt.template),
+    "duplicate_skeleton": skeleton,
+}
 
 
 def letter_grams(text: str) -> frozenset[str]:
@@ -161,20 +170,11 @@ def similar_sets(sets: Sequence[frozenset[str]], threshold: float) -> list[tuple
 
 def clusters(prompts: Sequence[Prompt]) -> list[list[int]]:
     """Group indices of prompts that chains of near duplicates link, in order of first member."""
-    parent = list(range(len(prompts)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    for i, j, _ in near_pairs(prompts):
-        a, b = sorted((root(i), root(j)))
-        parent[b] = a
+    rows, columns = np.array([(i, j) for i, j, _ in near_pairs(prompts)], dtype=np.int64).reshape(-1, 2).T
+    links = csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(prompts), len(prompts)))
     groups: dict[int, list[int]] = {}
-    for i in range(len(prompts)):
-        groups.setdefault(root(i), []).append(i)
+    for i, label in enumerate(connected_components(links, directed=False)[1].tolist()):
+        groups.setdefault(label, []).append(i)
     return list(groups.values())
 
 

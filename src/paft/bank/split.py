@@ -38,16 +38,12 @@ def split_prompts(
 
     Args:
         prompts: All prompts.
-        test: Number of unseen prompts wanted.
-        validation: Number of validation prompts wanted.
+        test: Number of unseen prompts wanted; met exactly, unless more are held out.
+        validation: Number of validation prompts wanted; met exactly.
         seed: Seed of the shuffle.
         hold_out: Prompts that must be unseen, for instance all of one generator
-            (:func:`written_by`). Their whole clusters go to test first, so no rewording of
+            (:func:`written_by`). Their whole clusters go to test first, so none that is near one of
             them is trained on; ``test`` then is the least number of test prompts.
-
-    Returns:
-        A bank whose ``test`` and ``validation`` splits have exactly the wanted sizes, unless more
-        prompts were held out.
 
     Raises:
         PromptError: If the counts leave no training prompt or cannot be met by whole clusters.
@@ -80,15 +76,10 @@ def split_prompts(
 
 
 def counts_of(ratio: str, total: int) -> int:
-    """Return the number of test prompts that a ratio ``train:test`` means for ``total`` prompts.
-
-    The paper splits 8:1. At least one prompt is unseen.
+    """Return the number of test prompts, one at least, that a ratio ``train:test`` means. The paper's is 8:1.
 
     >>> counts_of("8:1", 450)
     50
-
-    Raises:
-        PromptError: If the ratio is not two positive numbers.
     """
     train, _, test = ratio.partition(":")
     try:
@@ -101,11 +92,9 @@ def counts_of(ratio: str, total: int) -> int:
 
 
 def written_by(conditions: Sequence[tuple[str, str]], *, human: bool = False) -> Callable[[Prompt], bool]:
-    """Return a test for prompts whose provenance meets any of the conditions.
+    """Return a test for prompts whose provenance meets any of the conditions, pairs (key, value).
 
-    Args:
-        conditions: Pairs (provenance key, value), for instance ``("generator", "model-b")``.
-        human: Whether prompts written by people (``source`` ``human`` or ``task``) count too.
+    With ``human``, prompts written by people (``source`` ``human`` or ``task``) count too.
     """
     wanted = [*conditions, *([("source", "human"), ("source", "task")] if human else [])]
     return lambda prompt: any(str(prompt.provenance.get(key)) == value for key, value in wanted)
@@ -137,12 +126,7 @@ def near_duplicates_across(bank: Bank) -> list[tuple[Prompt, Prompt, float]]:
 
 
 def near_warnings(bank: Bank, near: Sequence[tuple[Prompt, Prompt, float]]) -> list[str]:
-    """Say in a line for each split how many pairs make its prompts less unseen than they should be.
-
-    Args:
-        bank: The bank.
-        near: What :func:`near_duplicates_across` found in it.
-    """
+    """Say in a line for each split how many of the ``near`` pairs make its prompts less unseen."""
     validation = {prompt.id for prompt in bank.prompts("validation")}
     chosen_by = sum(later.id in validation for _, later, _ in near)
     counts = {

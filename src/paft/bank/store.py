@@ -25,14 +25,7 @@ KEYS = ("id", "split", "template", "provenance")
 
 @dataclass(frozen=True)
 class Bank:
-    """Prompts by split.
-
-    Attributes:
-        splits: Prompts by split name; splits without prompts may be absent.
-
-    Raises:
-        PromptError: If no split has a prompt, a split is unknown, or a prompt stands in two places.
-    """
+    """Prompts by split, each prompt in one place; splits without prompts may be absent."""
 
     splits: Mapping[str, tuple[Prompt, ...]]
 
@@ -62,11 +55,7 @@ class Bank:
         return fingerprint([[split, p.id] for split in SPLITS for p in self.prompts(split)])
 
     def require(self, split: str) -> tuple[Prompt, ...]:
-        """The prompts of a split.
-
-        Raises:
-            PromptError: If there are none.
-        """
+        """The prompts of a split, at least one."""
         prompts = self.prompts(split)
         if not prompts:
             raise PromptError(
@@ -91,13 +80,7 @@ class Bank:
 
 
 def load_bank(path: str | Path) -> Bank:
-    """Load a bank.
-
-    Raises:
-        DataError: If the file cannot be read or a line is not JSON.
-        PromptError: If a line is no prompt, a prompt is repeated, or its id is not its own;
-            the message names file and line.
-    """
+    """Load a bank; what is no prompt, a repeat, or not what its id says is an error with file and line."""
     path = Path(path)
     splits: dict[str, list[Prompt]] = {}
     lines: dict[str, int] = {}

@@ -57,7 +57,7 @@ def bank_generate(
 
     from paft.bank.generate.generators import Generators
     from paft.bank.generate.live import LiveCalls, remarks, tally_table
-    from paft.bank.generate.request_log import journal_path
+    from paft.bank.generate.request_log import request_log_path
     from paft.bank.generate.run import dry_run as describe
     from paft.bank.generate.run import generate
     from paft.errors import PromptError
@@ -81,10 +81,8 @@ def bank_generate(
     if made.stopped:
         typer.echo(f"stopped: {made.stopped}")
     if not made.candidates:
-        journal = journal_path(output)
-        raise PromptError(
-            f"no reply holds a template, so {output} is not written: the replies are in {journal}"
-        )
+        log = request_log_path(output)
+        raise PromptError(f"no reply holds a template, so {output} is not written: the replies are in {log}")
     _save_screened(screened, output)
     if not made.complete:
         typer.echo("the plan is not complete; run the same command again to go on")
@@ -213,8 +211,7 @@ def bank_audit(
     """Find defects, duplicates and leaks; the file is only read."""
     from rich.console import Console
 
-    from paft.bank.audit import audit_paths
-    from paft.bank.audit_table import audit_table, worst_rows
+    from paft.bank.audit import audit_paths, audit_table, worst_rows
     from paft.task.task import load_task
 
     audits = audit_paths(file, against, load_task(task) if task is not None else None)
@@ -282,8 +279,7 @@ def bank_diversity(
 ) -> None:
     """Measure how varied the prompts are and how far the unseen are from the seen."""
     from paft.bank import load_bank
-    from paft.bank.diversity import sentence_embedder
-    from paft.bank.diversity_report import diversity_of, write_diversity
+    from paft.bank.diversity import diversity_of, sentence_embedder, write_diversity
 
     embed = sentence_embedder(embeddings) if embeddings else None
     measured = diversity_of(load_bank(bank), embed, embeddings, seed=seed)

@@ -41,16 +41,10 @@ _REFUSED = re.compile(
 
 
 def read_choice(choice: Any) -> tuple[str, End]:
-    """Return the text of a completion's choice and how it ended.
+    """Return the text of a completion's choice (chat or plain) and how it ended.
 
-    The text of a refusal is no answer: it is ``withheld``, as what a filter took away.
-
-    Args:
-        choice: Of chat or plain completions.
-
-    Raises:
-        AttributeError: If it is neither.
-        TypeError: If its text is no text.
+    The text of a refusal is no answer: it is ``withheld``, as what a filter took away. What is no choice
+    raises AttributeError, a text that is none TypeError.
     """
     message = getattr(choice, "message", None)
     content = choice.text if message is None else message.content
@@ -77,8 +71,8 @@ def is_filtered(error: openai.APIStatusError) -> bool:
     body = error.body if isinstance(error.body, dict) else {}
     inner = body.get("innererror")
     codes = [error.code, body.get("type"), inner.get("code") if isinstance(inner, dict) else None]
-    told = [str(code) for code in codes if code]
-    return any(map(_FILTER_CODES.search, told)) or (
+    named = [str(code) for code in codes if code]
+    return any(map(_FILTER_CODES.search, named)) or (
         not error.param and _FILTER_WORDS.search(said(error)) is not None
     )
 
@@ -89,9 +83,9 @@ def refused_parameters(error: openai.APIStatusError, sent: set[str]) -> set[str]
         return set()
     if isinstance(error.param, str) and error.param:
         return {error.param} & sent & set(_SPARE)
-    told = said(error)
-    named = {name for name in _SPARE if name in sent and re.search(rf"\b{name}\b", told)}
-    return named if _REFUSED.search(told) else set()
+    words = said(error)
+    named = {name for name in _SPARE if name in sent and re.search(rf"\b{name}\b", words)}
+    return named if _REFUSED.search(words) else set()
 
 
 def _text(content: Any) -> str:

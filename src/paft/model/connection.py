@@ -18,10 +18,8 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     import openai
 
-PLAIN_HEADERS = (
-    "accept", "accept-encoding", "connection", "content-length", "content-type", "host", "transfer-encoding",
-    "user-agent",
-)  # fmt: skip
+PLAIN_HEADERS = {"accept", "accept-encoding", "connection", "host", "user-agent"}
+PLAIN_HEADERS |= {"content-length", "content-type", "transfer-encoding"}
 PORTS = {"http": 80, "https": 443}
 
 
@@ -44,14 +42,7 @@ class Connection:
     """
 
     def __init__(self, url: str, key: str, timeout: float, deadline: float) -> None:
-        """Prepare; nothing is sent.
-
-        Args:
-            url: The provider's address.
-            key: Its key.
-            timeout: Seconds it may stay silent.
-            deadline: Seconds a whole request may take.
-        """
+        """Prepare; nothing is sent. See :class:`paft.model.endpoint.Patience` for both limits, in seconds."""
         import openai
 
         guard = _guard(url, key)
@@ -61,7 +52,7 @@ class Connection:
             base_url=url,
             timeout=timeout,
             max_retries=0,
-            http_client=openai.DefaultAsyncHttpxClient(timeout=timeout, event_hooks={"request": [guard]}),
+            http_client=openai.DefaultAsyncHttpxClient(event_hooks={"request": [guard]}),
         )
         self._deadline = deadline
         self._loop = asyncio.new_event_loop()
@@ -69,12 +60,7 @@ class Connection:
         self._thread.start()
 
     def run(self, request: Coroutine[Any, Any, Any]) -> Any:
-        """Return what a request brings.
-
-        Raises:
-            DeadlineError: If it does not end in time.
-            RedirectError: If the server redirects it elsewhere.
-        """
+        """Return what a request brings, or raise :class:`DeadlineError` or :class:`RedirectError`."""
         try:
             return self._wait(asyncio.wait_for(request, self._deadline))
         except asyncio.TimeoutError:

@@ -1,13 +1,13 @@
 """A model at an OpenAI-compatible endpoint, asked through everything that goes wrong on the way.
 
-Whoever writes prompts (:mod:`paft.bank.generate.run`) and whoever is judged
-(:mod:`paft.evaluate.scoring.server`) is asked from here. What passes by itself (429, 5xx, timeouts, broken
-connections, replies that are no JSON) is tried again after a wait that doubles each time; what does
-not (a wrong key, an unknown model) ends it with a :class:`ModelError`. The jitter on a wait is a
-hash of the request's name, so no random state exists. No key reaches an error or a file: nothing of
-an authentication failure's body is quoted, and keys are struck out of every other error and of every
-reply (:mod:`paft.redaction`). What a request carries, and where to, is settled in
-:mod:`paft.model.connection`.
+Models that write prompts and models that are evaluated are both asked from here. What passes by
+itself (429, 5xx, timeouts, broken connections, replies that are no JSON) is tried again after a wait
+that doubles each time; what does not (a wrong key, an unknown model) raises a :class:`ModelError`. The
+retries are not the openai package's: that one draws its jitter at random, cannot be stopped while it
+waits, tells nobody, and takes a reply that is no JSON for an answer. Here the jitter is a hash of the
+request's name. No key reaches an error or a file: nothing of an authentication failure's body is
+quoted, and keys are struck out of every other error and of every reply (:mod:`paft.redaction`).
+:mod:`paft.model.connection` decides what a request carries, and where to.
 """
 
 from __future__ import annotations
@@ -97,12 +97,7 @@ class Endpoint:
         return self.base_url or OPENAI_URL
 
     def key(self) -> str:
-        """Return the key from the environment.
-
-        Raises:
-            ConfigError: If the variable is not set or holds no usable key; the variable is named,
-                its value never shown.
-        """
+        """Return the key from the environment; errors name its variable, never its value."""
         variable = self.api_key_env or (OPENAI_KEY if self.base_url is None else None)
         if variable is None:
             return NO_KEY
@@ -119,11 +114,7 @@ class Endpoint:
 
 
 def check_address(base_url: str | None, api_key_env: str | None) -> None:
-    """Refuse an address that is none or holds a secret, and a key where its variable's name belongs.
-
-    Raises:
-        ValueError: With a message that shows neither.
-    """
+    """Refuse an address that is none or holds a secret, and a key where its variable's name belongs."""
     if api_key_env is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", api_key_env):
         raise ValueError(
             "`api_key_env` must be the name of an environment variable (capitals, digits and _), "
@@ -167,16 +158,13 @@ class Client(Protocol):
     """What can be asked: an endpoint, or a model in this process."""
 
     def ask(self, messages: Sequence[Message], name: str, seed: int | None, retried: Retried) -> Reply:
-        """Return the reply to ``messages``.
+        """Return the reply to ``messages``; a model that cannot be had is a :class:`ModelError`.
 
         Args:
             messages: Role and content of each message.
             name: Distinguishes this request from every other (seeds the jitter).
             seed: Seed of the sampling.
             retried: Called before each wait.
-
-        Raises:
-            ModelError: If the model cannot be had, or not now.
         """
 
     def close(self) -> None:
@@ -203,10 +191,6 @@ class EndpointClient:
             endpoint: The model.
             settings: Retries, waits, timeout.
             pause: Called with the seconds to wait; may raise to give up.
-
-        Raises:
-            ConfigError: If the key's environment variable is not set.
-            PaftError: If the package ``openai`` is not installed.
         """
         try:
             import openai
@@ -283,7 +267,7 @@ class EndpointClient:
             if refused:
                 self._left_out |= refused
                 return self._request(messages, seed)
-            raise self._judge(error) from None
+            raise self._status_error(error) from None
         except (self._openai.OpenAIError, ValueError, RecursionError):
             raise _Passing("its reply is not readable JSON") from None
         return replace(_reply(completion, messages), sampled="temperature" not in options)
@@ -296,7 +280,7 @@ class EndpointClient:
         text = "".join(message["content"] for message in messages)
         return self._connection.run(plain.create(prompt=text, **options))
 
-    def _judge(self, error: openai.APIStatusError) -> Exception:
+    def _status_error(self, error: openai.APIStatusError) -> Exception:
         """Return the exception for an HTTP error status."""
         status = error.status_code
         detail = self._clean(said(error))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -14,9 +13,9 @@ from collections import Counter
 import pytest
 
 from chat_server import ChatServer
-from paft.bank.generate import request_log as journal_module
+from paft.bank.generate import request_log
 from paft.bank.generate.generators import Generators
-from paft.bank.generate.request_log import journal_path
+from paft.bank.generate.request_log import request_log_path
 from paft.bank.generate.run import generate, plan
 from paft.errors import ConfigError, PaftError, ResumeError
 from paft.task.task import Task
@@ -67,8 +66,8 @@ def dateless(generated):
 
 
 def recorded(output):
-    """Call and attempt of every reply in the journal."""
-    lines = journal_path(output).read_text(encoding="utf-8").split("\n")[1:]
+    """Call and attempt of every reply in the log."""
+    lines = request_log_path(output).read_text(encoding="utf-8").split("\n")[1:]
     rows = [json.loads(line) for line in lines[:-1]]  # the last may be torn
     return [(row["call"], row["attempt"]) for row in rows]
 
@@ -292,7 +291,7 @@ def test_a_full_disk_ends_the_run_at_once_and_is_no_failure_of_a_model(task, ser
 
     before = len(server.events("request"))
     with monkeypatch.context() as patch, pytest.raises(PaftError, match="disk full"):
-        patch.setattr(journal_module.Journal, "append", full)
+        patch.setattr(request_log.RequestLog, "append", full)
         generate(task, file_for(server, concurrency=2), tmp_path / "bank.jsonl")
     assert len(server.events("request")) - before <= 6
     assert generate(task, file_for(server), tmp_path / "bank.jsonl").complete
@@ -307,7 +306,7 @@ def test_killed_before_and_after_every_reply_is_written_the_candidates_are_the_s
 ):
     output = tmp_path / "bank.jsonl"
     generators = file_for(server, ["m0"], concurrency=1)
-    original, died = journal_module.Journal.append, []
+    original, died = request_log.RequestLog.append, []
 
     def append(self, record):
         for moment in ("before", "torn", "after"):
@@ -315,13 +314,14 @@ def test_killed_before_and_after_every_reply_is_written_the_candidates_are_the_s
             if place not in died:
                 died.append(place)
                 if moment == "torn":
-                    os.write(self._file, record.model_dump_json()[:50].encode())
+                    with self.path.open("ab") as file:
+                        file.write(record.model_dump_json()[:50].encode())
                 elif moment == "after":
                     original(self, record)
                 raise Killed
         original(self, record)
 
-    monkeypatch.setattr(journal_module.Journal, "append", append)
+    monkeypatch.setattr(request_log.RequestLog, "append", append)
     for _ in range(200):
         try:
             found = generate(task, generators, output)
@@ -377,7 +377,7 @@ def kill_and_go_on(task, desk, tmp_path, *, models, kills):
 
 
 def output_size(output):
-    path = journal_path(output)
+    path = request_log_path(output)
     return path.stat().st_size if path.exists() else 0
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chat_server import ChatServer
-from paft.bank.generate.request_log import journal_path
+from paft.bank.generate.request_log import request_log_path
 
 pytest.importorskip("openai")
 
@@ -50,5 +50,5 @@ def test_when_no_reply_holds_a_template_no_bank_is_written(paft, own_desk, gener
         "--generators", generators("useless"),
     )  # fmt: skip
     assert code == 2
-    assert "no reply holds a template" in err and str(journal_path(output)) in err
-    assert sorted(path.name for path in tmp_path.glob("pool*")) == [journal_path(output).name]
+    assert "no reply holds a template" in err and str(request_log_path(output)) in err
+    assert sorted(path.name for path in tmp_path.glob("pool*")) == [request_log_path(output).name]

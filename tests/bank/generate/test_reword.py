@@ -35,7 +35,7 @@ class Scripted:
 
 def scripted(monkeypatch, answer):
     client = Scripted(answer)
-    monkeypatch.setattr(rewording, "_client", lambda generator, settings: client)
+    monkeypatch.setattr(rewording, "open_client", lambda generator, settings: client)
     return client
 
 

@@ -15,18 +15,14 @@ from paft.errors import ConfigError
 from paft.prompt import Prompt
 from paft.task.task import Example, Task
 
-# Constants and operators of the two languages, and the receiver of Jinja's own render method.
 # Answer rules that neither lm-eval nor promptfoo reads without code of its own.
 NO_COUNTERPART = ("final_number", "json", "code")
+# Constants and operators of the two languages, and the receiver of Jinja's own render method.
 NOT_VARIABLES = frozenset({"true", "false", "none", "null", "True", "False", "None", "not", "self"})
 
 
 def jinja_text(prompt: Prompt, expression: Callable[[str], str] = "{{{{ {} }}}}".format) -> str:
-    r"""Return a prompt's template as Jinja.
-
-    Args:
-        prompt: The prompt.
-        expression: The Jinja that shows a placeholder's value; ``{{ name }}`` by default.
+    r"""Return a prompt's template as Jinja; ``expression`` writes what shows a placeholder's value.
 
     >>> jinja_text(Prompt("{text} {{x}}"))
     '{{ text }} {{ "{" }}x}'
@@ -46,11 +42,7 @@ def quoted(text: str) -> str:
 
 
 def check_names(task: Task, tool: str, reserved: frozenset[str] = NOT_VARIABLES) -> None:
-    """Refuse a task with a field whose name is no variable in Jinja.
-
-    Raises:
-        ConfigError: If there is one.
-    """
+    """Refuse a task with a field whose name is no variable in Jinja."""
     for name in task.fields:
         if name in reserved:
             raise ConfigError(
@@ -60,11 +52,7 @@ def check_names(task: Task, tool: str, reserved: frozenset[str] = NOT_VARIABLES)
 
 
 def check_golds(task: Task, tool: str, examples: Sequence[Example]) -> None:
-    """Refuse examples with several right answers: a tool that knows the first only scores otherwise.
-
-    Raises:
-        ConfigError: If there is one.
-    """
+    """Refuse examples with several right answers: a tool that knows the first only scores otherwise."""
     several = next((example for example in examples if example.references), None)
     if several is not None:
         raise ConfigError(

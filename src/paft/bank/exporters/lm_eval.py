@@ -7,7 +7,7 @@ scored by likelihood (``acc``), numbers and texts by what is generated (``exact_
 Differences to PAFT's own figures that the harness's format leaves no way around: an option is not
 closed by end of sequence where it begins another one; a text answer's inner spaces and letters that
 fold to several (``ß``) are compared as they stand; thoughts, Markdown, boxed numbers and numbers that
-are a part of something else (``3/4``) are not told apart, as :mod:`paft.task.replies.extract` does.
+are a part of something else (``3/4``) are not read as :mod:`paft.task.replies.extract` does.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from paft.bank.exporters.folder import write_parquet, yaml_text
 from paft.bank.exporters.jinja import NO_COUNTERPART, check_golds, check_names, jinja_text
+from paft.bank.exporters.tables import write_parquet
+from paft.bank.foreign_yaml import yaml_text
 from paft.bank.store import Bank
 from paft.errors import ConfigError, PromptError
 from paft.files import new_folder, write_text
@@ -38,15 +39,10 @@ OUTER_PUNCTUATION = [r"^[\s.,;:!?\"'`]+", r"[\s.,;:!?\"'`]+$"]
 
 
 def write_lm_eval(bank: Bank, output: Path, task: Task, split: str) -> None:
-    """Write the task group's folder.
+    """Write the task group's folder; what has no counterpart there is a :class:`ConfigError`.
 
     The data file is named by its full path, since the harness would look for a relative one in its
     own working folder: after moving the folder, correct the path in ``_common_yaml``.
-
-    Raises:
-        ConfigError: If the folder holds files or the task's rule or metric has no counterpart.
-        DataError: If the task's test examples cannot be read.
-        PromptError: If the split has no prompts or one does not fit the task.
     """
     if task.answer.rule in NO_COUNTERPART or task.metric == "token_f1":
         rule = task.answer.rule

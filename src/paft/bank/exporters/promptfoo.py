@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from paft.bank.exporters.folder import yaml_text
 from paft.bank.exporters.jinja import (
     NO_COUNTERPART,
     NOT_VARIABLES,
@@ -24,6 +23,7 @@ from paft.bank.exporters.jinja import (
     jinja_text,
     quoted,
 )
+from paft.bank.foreign_yaml import yaml_text
 from paft.bank.store import Bank
 from paft.errors import ConfigError
 from paft.files import write_text
@@ -48,14 +48,7 @@ TRANSFORMS = {
 
 
 def write_promptfoo(bank: Bank, output: Path, task: Task, split: str, provider: str) -> None:
-    """Write the configuration file; ``promptfoo eval -c FILE`` runs it.
-
-    Raises:
-        ConfigError: If the task's rule has no counterpart or a field's name is reserved.
-        DataError: If the task's test examples cannot be read.
-        PaftError: If the file cannot be written.
-        PromptError: If the split has no prompts or one does not fit the task.
-    """
+    """Write the configuration file; ``promptfoo eval -c FILE`` runs it."""
     if task.answer.rule in NO_COUNTERPART:
         raise ConfigError(
             f"task {task.name!r} cannot be exported for promptfoo: rule {task.answer.rule!r} has no "

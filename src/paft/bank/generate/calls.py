@@ -70,8 +70,7 @@ class Call:
     def most_tokens(self, text: str) -> tuple[int, int]:
         """Tokens of the request and of a reply at most: no text has more of them than bytes.
 
-        Args:
-            text: What was replied; hidden reasoning may have come before it.
+        ``text`` was replied; hidden reasoning may have come before it.
         """
         asked = sum(len(message["content"].encode("utf-8")) + MESSAGE_TOKENS for message in self.messages)
         return asked, max(self.generator.max_tokens, len(text.encode("utf-8")))
@@ -107,12 +106,7 @@ def _call(
 
 
 def dry_run(task: Task, generators: Generators) -> str:
-    """Describe what would be done, without asking anybody: estimates, calls, one meta-prompt of each kind.
-
-    Args:
-        task: What prompts are wanted for.
-        generators: Who would write them.
-    """
+    """Describe what would be done, without asking anybody: estimates, calls, one meta-prompt of each kind."""
     calls = plan(task, generators)
     lines = [f"{len(calls)} calls for {sum(call.count for call in calls)} prompts of task {task.name!r}", ""]
     for generator in generators.generators:

@@ -140,12 +140,7 @@ class Generators(Patience):
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> Generators:
-        """Load a generators file.
-
-        Raises:
-            ConfigError: If it does not fit; file, key and value are named.
-            DataError: If the file cannot be read.
-        """
+        """Load a generators file; errors name file, key and value."""
         return parse(cls, read_yaml(Path(path), "generators"), str(path))
 
     def wanted(self, generator: Generator, strategy: Strategy) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
+from dataclasses import astuple
 from types import TracebackType
 
 from rich.box import SIMPLE_HEAD
@@ -12,14 +13,14 @@ from rich.live import Live
 from rich.table import Table
 
 from paft.bank.generate.generators import Generators
-from paft.bank.generate.outcome import Generated
+from paft.bank.generate.meta_prompts import STRATEGIES
+from paft.bank.generate.outcome import Generated, Tally
+from paft.bank.generate.run import Reporter
 from paft.bank.screen import Screened
 from paft.task.task import Task
 
-STRATEGIES = ("few-shot", "zero-shot")
 
-
-class LiveCalls:
+class LiveCalls(Reporter):
     """Counts replies, templates, retries and failures per model; a context manager.
 
     In a terminal the table is redrawn as replies come; elsewhere each reply is a line.
@@ -28,9 +29,7 @@ class LiveCalls:
     def __init__(self, console: Console, task: Task, generators: Generators) -> None:
         self.console = console
         self.asked = {
-            g.name: sum(
-                generators.wanted(g, "few-shot" if s == "few-shot" else "zero-shot") for s in STRATEGIES
-            )
+            g.name: sum(generators.wanted(g, strategy) for strategy in STRATEGIES)
             for g in generators.generators
         }
         self.counts: dict[str, Counter[str]] = defaultdict(Counter)
@@ -79,10 +78,8 @@ class LiveCalls:
         )
         for name, asked in self.asked.items():
             counts = self.counts[name]
-            table.add_row(
-                name, str(counts["replies"]), str(counts["templates"]), str(asked), str(counts["tokens"]),
-                str(counts["retries"]), self.reasons.get(name, ""),
-            )  # fmt: skip
+            cells = (counts["replies"], counts["templates"], asked, counts["tokens"], counts["retries"])
+            table.add_row(name, *map(str, cells), self.reasons.get(name, ""))
         return table
 
 
@@ -94,18 +91,15 @@ def tally_table(made: Generated, screened: Screened) -> Table:
     for column in ("asked", "written", "kept", "replies", "too few", "tokens in", "out", "cost $"):
         table.add_column(column, justify="right")
     for name, tally in made.tallies.items():
-        table.add_row(
-            name, str(tally.asked), str(tally.candidates), str(kept[name]), str(tally.replies),
-            str(tally.broken), str(tally.input_tokens), str(tally.output_tokens), f"{tally.cost:.4f}",
-        )  # fmt: skip
-    tallies = made.tallies.values()
-    table.add_row(
-        "all", str(sum(t.asked for t in tallies)), str(sum(t.candidates for t in tallies)),
-        str(len(screened.kept)), str(sum(t.replies for t in tallies)), str(sum(t.broken for t in tallies)),
-        str(sum(t.input_tokens for t in tallies)), str(sum(t.output_tokens for t in tallies)),
-        f"{made.cost:.4f}", style="bold",
-    )  # fmt: skip
+        table.add_row(name, *_cells(tally, kept[name]))
+    all_together = Tally(*map(sum, zip(*map(astuple, made.tallies.values()), strict=True)))
+    table.add_row("all", *_cells(all_together, len(screened.kept)), style="bold")
     return table
+
+
+def _cells(tally: Tally, kept: int) -> list[str]:
+    counts = (tally.asked, tally.candidates, kept, tally.replies, tally.broken)
+    return [*map(str, (*counts, tally.input_tokens, tally.output_tokens)), f"{tally.cost:.4f}"]
 
 
 def remarks(made: Generated, screened: Screened) -> list[str]:

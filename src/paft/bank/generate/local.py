@@ -1,4 +1,4 @@
-"""A Hugging Face model on this machine as a writer of prompts.
+"""A Hugging Face model on this machine as a generator of prompts.
 
 Sampling uses the Gumbel trick: adding ``-log(Exponential(1))`` noise to the log-probabilities and
 taking the largest draws exactly from the softmax. The noise comes from a generator of its own,
@@ -8,7 +8,8 @@ brings the same reply.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import TemplateError
@@ -16,12 +17,21 @@ from jinja2 import TemplateError
 from paft.bank.generate.generators import LOCAL, Generator
 from paft.errors import ModelError, said
 from paft.files import fingerprint
-from paft.model.endpoint import Message, Reply, Retried
+from paft.model.endpoint import Client, EndpointClient, Message, Patience, Reply, Retried
 
 if TYPE_CHECKING:
     import torch
 
     from paft.model.load import LanguageModel
+
+
+def open_client(
+    generator: Generator, settings: Patience, pause: Callable[[float], Any] = time.sleep
+) -> Client:
+    """Return what asks a generator, wherever it runs."""
+    if generator.local:
+        return LocalClient(generator)
+    return EndpointClient(generator.endpoint, settings, pause)
 
 
 class LocalClient:

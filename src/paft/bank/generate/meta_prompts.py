@@ -1,10 +1,10 @@
-"""The meta-prompts: what a language model is told so that it writes prompts for a task.
+"""The meta-prompts: what asks a language model to write prompts for a task.
 
 Two strategies, as in the paper: ``few-shot`` shows the task's own prompts and aims at quality,
-``zero-shot`` shows none and aims at variety. PAPER: the wording of its meta-prompts is not
-published; these are ours. On top of the strategy every call gets a style brief (length, tone, order
-of the fields, answer cue, whether options are listed), chosen by the call's number alone, because
-the same request sent twice brings much the same prompts twice.
+``zero-shot`` shows none and aims at variety. PAPER: its meta-prompts are not published; these are
+ours. On top of the strategy every call gets a style brief (length, tone, order of the fields, answer
+cue, whether options are listed), chosen by the call's number alone, because the same request sent
+twice brings much the same prompts twice.
 
 Everything is one ``user`` message: some models and servers know no ``system`` role.
 """
@@ -193,15 +193,8 @@ def meta_prompt(
 ) -> list[Message]:
     """Return the messages that ask for ``count`` templates.
 
-    Args:
-        task: What the templates are for.
-        strategy: ``"few-shot"`` shows ``examples``, ``"zero-shot"`` ignores them.
-        count: Templates asked for, at least 1.
-        style: The style brief.
-        examples: Prompts people wrote, normally ``task.prompts``.
-
-    Returns:
-        Messages with ``role`` and ``content``, as chat endpoints take them.
+    ``"few-shot"`` shows ``examples`` (prompts people wrote, normally ``task.prompts``), ``"zero-shot"``
+    ignores them.
     """
     fields = "\n".join(f"- {name}: {text}" if text else f"- {name}" for name, text in task.fields.items())
     parts = [

@@ -1,6 +1,6 @@
 """What a generation brought: candidates and counts, read from the recorded replies alone.
 
-Everything here is a pure function of the plan and the journal's records, whatever happened in
+Everything here is a pure function of the plan and the log's records, whatever happened in
 between. A call brings its attempts' templates in order: repeats of its own once, and no more than
 it was asked for, so that every model has its share of the bank. What is left out is counted.
 """

@@ -6,7 +6,7 @@ lists, bullet lists, quoted lines. The first form that yields anything is taken.
 decoded once; that models write LaTeX and paths into JSON without doubling the backslash is made up
 for. Plain prose yields nothing: asking again is better than a guess.
 
-Nothing is judged here; :mod:`paft.bank.screen` does that. Nothing is executed, and every text,
+Nothing is checked here; :mod:`paft.bank.screen` does that. Nothing is executed, and every text,
 however mangled, gives a list.
 
 >>> candidates('Sure!\n{"prompts": ["{text}\\nTeam:", "Which team? {te')

@@ -1,28 +1,22 @@
-"""The journal of a generation: every reply that was paid for, on disk before anything is made of it.
+"""The log of a generation: every reply that was paid for, on disk before anything is made of it.
 
-JSON Lines beside the bank (``<output>.journal.jsonl``): a header that says what the journal belongs
-to, then one line per reply. Lines are only ever appended, each flushed to the disk before the next
-call is judged, so ``kill -9`` loses no recorded reply; a last line torn by it is cut off when the
-journal is opened again. An exclusive lock keeps a second process out. The bank is built from the
-journal alone, which is why it does not matter how often a run died.
-
-Each reply's line ends with a digest of it, so that one that was damaged or edited is noticed. No key
-and no HTTP header is ever stored here.
+A :class:`paft.log.Log` beside the bank (``<output>.journal.jsonl``): its header says what it belongs to,
+each line holds one reply and a digest of it. The bank is built from the log alone, so it does not
+matter how often a run died. No key and no HTTP header is ever stored here.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from paft.errors import DataError, PaftError, ResumeError
-from paft.files import disk_error, encodable, fingerprint
+from paft.errors import DataError, ResumeError
+from paft.files import encodable, fingerprint
+from paft.log import Log
 from paft.names import require_file
 from paft.schema import Schema, parse
 
@@ -64,13 +58,10 @@ class Record(Schema):
     counted: bool = True
 
 
-def journal_path(output: str | Path) -> Path:
-    """Return where the journal of a bank lies.
+def request_log_path(output: str | Path) -> Path:
+    """Return where the log of a bank's requests lies.
 
-    Raises:
-        ConfigError: If the bank is to be a folder.
-
-    >>> journal_path("banks/mail.jsonl").name
+    >>> request_log_path("banks/mail.jsonl").name
     'mail.jsonl.journal.jsonl'
     """
     output = Path(output)
@@ -78,8 +69,8 @@ def journal_path(output: str | Path) -> Path:
     return output.with_name(output.name + ".journal.jsonl")
 
 
-class Journal:
-    """An open, locked journal; a context manager.
+class RequestLog:
+    """An open, locked log of requests; a context manager.
 
     Attributes:
         path: Where it lies.
@@ -87,99 +78,41 @@ class Journal:
     """
 
     def __init__(self, path: Path, header: Mapping[str, str]) -> None:
-        """Open the journal, or begin one.
+        """Open the log, or begin one.
 
         Args:
-            path: The file.
-            header: Hash by name of everything the whole run depends on.
-
-        Raises:
-            ResumeError: If the journal belongs to other inputs; they are named.
-            DataError: If a line is no record.
-            PaftError: If another process has it open, or it cannot be written.
+            path: The file; another process must not have it open.
+            header: Hash by name of everything the whole run depends on; one that changed is named.
         """
         self.path = path
-        self.records: list[Record] = []
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        except OSError as error:
-            raise disk_error(path, error) from error
-        try:
-            self._lock()
-            lines = self._whole_lines()
-            if lines:
-                self._check_header(lines[0], header)
-                self.records = [self._record(line, number) for number, line in enumerate(lines[1:], 2)]
-            else:
-                self._write({"journal": FORMAT, **header})
-        except BaseException:
-            os.close(self._file)
-            raise
+        self._log = Log(path)
+        with ExitStack() as stack:
+            stack.enter_context(self._log.lock())
+            self._log.begin({"journal": FORMAT, **header})
+            first, *lines = self._log.lines()
+            self._check_header(first, header)
+            self.records = [self._record(line, number) for number, line in enumerate(lines, 2)]
+            self._held = stack.pop_all()
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> RequestLog:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.close(self._file)  # also gives the lock back
+        self._held.close()
 
     def append(self, record: Record) -> None:
-        """Add a reply and wait until it is on the disk.
-
-        Raises:
-            PaftError: If it cannot be written; the journal then holds no part of it.
-        """
+        """Add a reply and wait until it is on the disk."""
         row = record.model_dump()
-        self._write({**row, DIGEST: fingerprint(row)})
+        self._log.append({**row, DIGEST: fingerprint(row)})
         self.records.append(record)
 
-    def _write(self, row: Mapping[str, Any]) -> None:
-        data = (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")
-        before = os.fstat(self._file).st_size
-        try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(self._file, rest) :]
-            os.fsync(self._file)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._file, before)
-            raise disk_error(self.path, error) from error
-
-    def _lock(self) -> None:
-        if sys.platform == "win32":
-            return  # has no flock: there two processes on one bank are the user's to avoid
-        import fcntl
-
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise PaftError(
-                f"another PAFT process works on {self.path}: wait until it ends, or choose another output"
-            ) from None
-        except OSError as error:
-            raise disk_error(self.path, error) from error
-
-    def _whole_lines(self) -> list[str]:
-        """Read all lines; a torn last one is cut off the file."""
-        with open(self._file, "rb", closefd=False) as file:
-            data = file.read()
-        whole = data.rfind(b"\n") + 1
-        if whole < len(data):
-            os.ftruncate(self._file, whole)
-        try:
-            # Only "\n" ends a line: str.splitlines would also break inside texts.
-            return data[:whole].decode("utf-8").split("\n")[:-1]
-        except UnicodeDecodeError as error:
-            raise DataError(f"{self.path} is not UTF-8 (byte {error.start}): {_ADVICE}") from None
-
-    def _check_header(self, line: str, header: Mapping[str, str]) -> None:
+    def _check_header(self, line: bytes, header: Mapping[str, str]) -> None:
         found = self._object(line, 1)
         if found.get("journal") != FORMAT:
             raise DataError(
-                f"{self.path}:1: not a journal of `paft bank generate` this version reads: {_ADVICE}"
+                f"{self.path}:1: not a log of `paft bank generate` that this version reads: {_ADVICE}"
             )
         changed = [name for name, value in header.items() if found.get(name) != value]
         if changed:
@@ -188,7 +121,7 @@ class Journal:
                 "what was there, or choose another output; replies to other requests cannot be mixed in"
             )
 
-    def _record(self, line: str, number: int) -> Record:
+    def _record(self, line: bytes, number: int) -> Record:
         row = self._object(line, number)
         digest = row.pop(DIGEST, None)  # lines of an older version have none
         if digest is not None and digest != fingerprint(row):
@@ -198,9 +131,11 @@ class Journal:
             )
         return parse(Record, row, f"{self.path}:{number}")
 
-    def _object(self, line: str, number: int) -> dict[str, Any]:
+    def _object(self, line: bytes, number: int) -> dict[str, Any]:
         try:
-            row = json.loads(line)
+            row = json.loads(line.decode("utf-8"))
+        except UnicodeDecodeError as error:
+            raise DataError(f"{self.path}:{number}: not UTF-8 (byte {error.start}): {_ADVICE}") from None
         except (ValueError, RecursionError):
             row = None
         if not isinstance(row, dict) or not encodable(json.dumps(row, ensure_ascii=False)):

@@ -11,10 +11,10 @@ import hashlib
 from collections.abc import Sequence
 
 from paft.bank.generate.generators import Generator, Generators
-from paft.bank.generate.local import LocalClient
+from paft.bank.generate.local import open_client
 from paft.bank.generate.replies import candidates
 from paft.bank.screen import screen
-from paft.model.endpoint import Client, EndpointClient
+from paft.model.endpoint import Client
 from paft.prompt import Prompt
 from paft.task.task import Task
 
@@ -51,12 +51,8 @@ def reword(
         count: Rewordings wanted.
         known: Prompts that a rewording must not repeat.
         seed: Other seeds choose other prompts.
-
-    Raises:
-        ConfigError: If a key is missing.
-        ModelError: If an endpoint gives up.
     """
-    clients = {generator.name: _client(generator, generators) for generator in generators.generators}
+    clients = {generator.name: open_client(generator, generators) for generator in generators.generators}
     order = sorted(prompts, key=lambda p: hashlib.sha256(f"{seed}:{p.id}".encode()).hexdigest())
     found: list[Prompt] = []
     try:
@@ -83,12 +79,13 @@ def _ask(
     reply = client.ask(
         [{"role": "user", "content": text}], f"reword/{prompt.id}", seed, lambda why, wait: None
     )
-    told = {"source": "adversarial", "kind": "reword", "parent": prompt.id, "generator": generator.name,
-            "model": generator.model}  # fmt: skip
-    offered = [(template, told) for template in candidates(reply.text, task.placeholders)]
+    provenance = {
+        "source": "adversarial",
+        "kind": "reword",
+        "parent": prompt.id,
+        "generator": generator.name,
+        "model": generator.model,
+    }
+    offered = [(template, provenance) for template in candidates(reply.text, task.placeholders)]
     kept = screen(offered, task, known=known, skip=("duplicate_near", "placeholder_repeated")).kept
     return next((p for p in kept if sorted(p.placeholders) == sorted(prompt.placeholders)), None)
-
-
-def _client(generator: Generator, settings: Generators) -> Client:
-    return LocalClient(generator) if generator.local else EndpointClient(generator.endpoint, settings)

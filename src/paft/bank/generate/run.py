@@ -1,7 +1,7 @@
 """Stage 1, the ensemble: several language models write prompts for a task, by two strategies.
 
-Every missing call of the plan is made, several at once; each reply goes to the journal the moment
-it arrives; in the end the candidates are read from the journal alone, in the order of the plan. So
+Every missing call of the plan is made, several at once; each reply goes to the log the moment
+it arrives; in the end the candidates are read from the log alone, in the order of the plan. So
 neither the order of arrival nor a ``kill -9`` nor a resume changes the result, and no recorded
 reply is ever paid for twice. A reply with fewer templates than asked for is kept and asked for
 again, as the next attempt of its call.
@@ -13,28 +13,28 @@ from __future__ import annotations
 
 import datetime
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from paft.bank.generate.calls import Call, dry_run, plan
-from paft.bank.generate.generators import Generator, Generators
-from paft.bank.generate.local import LocalClient
+from paft.bank.generate.generators import Generators
+from paft.bank.generate.local import LocalClient, open_client
 from paft.bank.generate.meta_prompts import instructions_fingerprint
 from paft.bank.generate.outcome import Generated, Tally, done, gather, tally, templates
-from paft.bank.generate.request_log import Journal, Record, journal_path
+from paft.bank.generate.request_log import Record, RequestLog, request_log_path
 from paft.errors import ConfigError, ModelError, ResumeError
 from paft.files import fingerprint
-from paft.model.endpoint import Client, EndpointClient, Reply
+from paft.model.endpoint import Client, Reply
 from paft.task.task import Task
 
-__all__ = ["Call", "Generated", "Reporter", "Silent", "Tally", "dry_run", "generate", "plan"]
+__all__ = ["Call", "Generated", "Reporter", "Tally", "dry_run", "generate", "plan"]
 
 
-class Reporter(Protocol):
-    """Is told what happens, one event at a time."""
+class Reporter:
+    """Hears what happens, one event at a time; this one ignores it."""
 
     def called(self, generator: str, candidates: int, tokens: int) -> None:
         """A reply was recorded: templates found in it, tokens it took."""
@@ -44,19 +44,6 @@ class Reporter(Protocol):
 
     def failed(self, generator: str, why: str) -> None:
         """A generator is given up for this run."""
-
-
-class Silent:
-    """Reports nothing."""
-
-    def called(self, generator: str, candidates: int, tokens: int) -> None:
-        """Ignore."""
-
-    def retried(self, generator: str, why: str, wait: float) -> None:
-        """Ignore."""
-
-    def failed(self, generator: str, why: str) -> None:
-        """Ignore."""
 
 
 def generate(
@@ -73,8 +60,8 @@ def generate(
     Args:
         task: What prompts are wanted for.
         generators: Who writes them.
-        output: The bank to be; only its journal, beside it, is written here.
-        reporter: Is told about replies, retries and failures.
+        output: The bank to be; only its log, beside it, is written here.
+        reporter: Hears of replies, retries and failures.
         max_tokens_total: No call starts once so many tokens are used, earlier runs included. A reply
             whose tokens the endpoint does not count, or in numbers that cannot be true, counts as the
             most it can have.
@@ -82,8 +69,7 @@ def generate(
 
     Raises:
         ConfigError: If a key is missing, or ``max_cost`` is given without any price.
-        ResumeError: If the journal belongs to other inputs.
-        PaftError: If a package is missing, another process writes the same bank, or the disk is full.
+        ResumeError: If the log belongs to other inputs.
     """
     calls = plan(task, generators)
     if max_cost is not None and not any(g.price_input or g.price_output for g in generators.generators):
@@ -92,8 +78,8 @@ def generate(
             "tokens) in the generators file"
         )
     header = {"task": _task_fingerprint(task), "instructions": instructions_fingerprint()}
-    with Journal(journal_path(output), header) as journal:
-        run = _Run(calls, generators, journal, reporter or Silent(), max_tokens_total, max_cost)
+    with RequestLog(request_log_path(output), header) as log:
+        run = _Run(calls, generators, log, reporter or Reporter(), max_tokens_total, max_cost)
         run.make_missing_calls()
         return run.outcome()
 
@@ -110,11 +96,11 @@ class _Stopped(Exception):  # noqa: N818 - ends a wait, nobody sees it
 
 @dataclass
 class _Run:
-    """Makes the calls that the journal lacks. The lock guards all that the threads share."""
+    """Makes the calls that the log lacks. The lock guards all that the threads share."""
 
     calls: Sequence[Call]
     settings: Generators
-    journal: Journal
+    log: RequestLog
     reporter: Reporter
     max_tokens: int | None
     max_cost: float | None
@@ -130,8 +116,8 @@ class _Run:
     def __post_init__(self) -> None:
         planned = {call.id: call for call in self.calls}
         # A generator that is gone comes first: it also changes what the ones behind it are asked.
-        for record in sorted(self.journal.records, key=lambda record: record.call in planned):
-            _check_belongs(record, planned.get(record.call), self.journal.path)
+        for record in sorted(self.log.records, key=lambda record: record.call in planned):
+            _check_belongs(record, planned.get(record.call), self.log.path)
             self._count(record, planned[record.call])
 
     def make_missing_calls(self) -> None:
@@ -139,7 +125,7 @@ class _Run:
         clients: dict[str, Client] = {}
         try:
             for generator in {call.generator.name: call.generator for call in missing}.values():
-                clients[generator.name] = self._client(generator)
+                clients[generator.name] = open_client(generator, self.settings, self._pause)
             # Endpoints side by side; local models one after the other, beside them.
             with ThreadPoolExecutor(self.settings.concurrency) as pool, ThreadPoolExecutor(1) as local:
                 futures = [
@@ -156,11 +142,6 @@ class _Run:
         finally:
             for client in clients.values():
                 client.close()
-
-    def _client(self, generator: Generator) -> Client:
-        if generator.local:
-            return LocalClient(generator)
-        return EndpointClient(generator.endpoint, self.settings, self._pause)
 
     def _wait_for(self, futures: Sequence[Future[None]]) -> None:
         """Wait for all; on the first error (or Ctrl-C) start nothing more and let the error out."""
@@ -181,7 +162,9 @@ class _Run:
                 while not self._done(call) and self._may_start(call):
                     attempt = len(self.records.get(call.id, ())) + 1
                     request = f"{call.id}/{attempt}"
-                    reply = client.ask(call.messages, request, call.seed(attempt), self._retried(name))
+                    reply = client.ask(
+                        call.messages, request, call.seed(attempt), partial(self._retried, name)
+                    )
                     self._record(call, attempt, reply)
         except ModelError as error:
             with self.lock:
@@ -212,7 +195,7 @@ class _Run:
         )
         found = len(templates(record, call))
         with self.lock:
-            self.journal.append(record)
+            self.log.append(record)
             self._count(record, call)
             self.reporter.called(record.generator, found, record.input_tokens + record.output_tokens)
 
@@ -225,12 +208,9 @@ class _Run:
         self.tokens += sent + written
         self.cost += call.generator.cost(sent, written)
 
-    def _retried(self, name: str) -> Callable[[str, float], None]:
-        def retried(why: str, wait: float) -> None:
-            with self.lock:
-                self.reporter.retried(name, why, wait)
-
-        return retried
+    def _retried(self, name: str, why: str, wait: float) -> None:
+        with self.lock:
+            self.reporter.retried(name, why, wait)
 
     def _pause(self, seconds: float) -> None:
         if self.giving_up.wait(seconds):

@@ -27,11 +27,9 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A row that cannot be written as a template with plain ``{field}`` placeholders.
+    """A row (``where``: file and row) that no template with plain ``{field}`` placeholders can express.
 
-    Attributes:
-        where: File and row.
-        reason: What it uses that a template cannot express.
+    ``reason`` says what it uses.
     """
 
     where: str
@@ -40,12 +38,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Imported:
-    """Everything one file gave, in its order.
-
-    Attributes:
-        candidates: Rows as templates, repeats and invalid ones included.
-        skipped: Rows that cannot be expressed, each with its reason.
-    """
+    """Everything one file gave, in its order; candidates may be repeats and invalid templates."""
 
     candidates: tuple[Candidate, ...]
     skipped: tuple[Skipped, ...] = ()
@@ -68,11 +61,7 @@ def rename_placeholders(template: str, names: Mapping[str, str]) -> str:
 def candidate(path_name: str, template: str, row: int | str, where: str, **more: Any) -> Candidate:
     """Return a candidate whose provenance names file and row.
 
-    Args:
-        path_name: Name of the file, without its folder: a bank shall not depend on a machine's paths.
-        template: The text.
-        row: Number or name of the row.
-        where: File and row, for messages.
-        more: What the file tells about the row, for instance its ``generator``.
+    ``path_name`` is without its folder: a bank shall not depend on a machine's paths. ``more`` is what
+    the file says about the row, for instance its ``generator``.
     """
     return Candidate(template, {"source": "import", **more, "file": path_name, "row": row}, where)

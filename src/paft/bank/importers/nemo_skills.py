@@ -1,7 +1,7 @@
 """NeMo-Skills: a prompt is a YAML file with ``user:``; a set lists prompt files, by benchmark.
 
 Placeholders are ``{field}`` and literal braces are doubled, as here. ``{examples}`` stands for
-few-shot examples, which NeMo-Skills leaves empty unless told otherwise; it is left empty here. A
+few-shot examples, which NeMo-Skills leaves empty by default; it is left empty here. A
 prompt with a system message is no single template and is returned with that reason.
 
 A set names files with or without ``.yaml``, relative to a folder above it or as full paths.
@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from paft.bank.foreign_yaml import load_yaml
 from paft.bank.importers.candidate import Candidate, Imported, Skipped, candidate
-from paft.bank.importers.yaml_text import load_yaml
 from paft.errors import DataError
 
 FEW_SHOT = "{examples}"
@@ -31,11 +31,7 @@ def is_nemo_skills(data: Any) -> bool:
 
 
 def read_nemo_skills(path: Path, decode: bool) -> Imported:
-    """Read a prompt file, or every file that a set names; texts are taken literally.
-
-    Raises:
-        DataError: If a file cannot be read, is missing or is no prompt; the entry is named.
-    """
+    """Read a prompt file, or every file that a set names; texts are taken literally."""
     data = load_yaml(path)
     files: list[tuple[Path, Any, dict[str, str]]] = []
     if isinstance(data, dict) and "user" in data:
@@ -50,23 +46,19 @@ def read_nemo_skills(path: Path, decode: bool) -> Imported:
             files.append((found, load_yaml(found), {"benchmark": benchmark} if benchmark else {}))
     candidates: list[Candidate] = []
     skipped: list[Skipped] = []
-    for row, (file, prompt, told) in enumerate(files, start=1):
+    for row, (file, prompt, more) in enumerate(files, start=1):
         user = prompt.get("user") if isinstance(prompt, dict) else None
         if not isinstance(user, str):
             raise DataError(f"{file}: a NeMo-Skills prompt needs `user:` with text")
         if str(prompt.get("system") or "").strip():
             skipped.append(Skipped(str(file), "a system message beside the user message"))
             continue
-        candidates.append(candidate(file.name, user.replace(FEW_SHOT, ""), row, str(file), **told))
+        candidates.append(candidate(file.name, user.replace(FEW_SHOT, ""), row, str(file), **more))
     return Imported(tuple(candidates), tuple(skipped))
 
 
 def _entries(data: Any) -> Iterator[tuple[str, str]]:
-    """Yield (benchmark or "", file) of a set.
-
-    Raises:
-        ValueError: If the content is no set.
-    """
+    """Yield (benchmark or "", file) of a set; content that is none is a ValueError."""
     groups = data if isinstance(data, dict) else {"": data}
     for benchmark, items in groups.items():
         if not isinstance(items, list):

@@ -3,22 +3,42 @@
 The part before ``|||`` is the prompt. A template whose prompt part is made of plain fields becomes a
 candidate; the others are returned with the reason. The answer part and the answer choices belong to
 the task, not to a prompt; the choices are kept as provenance.
+
+The Jinja is parsed, never rendered. ``{{ field }}`` becomes ``{field}``, literal braces are doubled,
+and a quoted string ``{{ "..." }}`` is literal text. Everything else Jinja can do (attributes,
+indices, filters, calls, conditions, loops) has no counterpart and is named as the reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from paft.bank.foreign_yaml import load_yaml
 from paft.bank.importers.candidate import Candidate, Imported, Skipped, candidate
-from paft.bank.importers.jinja import NotPlainError, template_of
-from paft.bank.importers.yaml_text import load_yaml
 from paft.errors import DataError
+from paft.prompt import unparse
+
+if TYPE_CHECKING:
+    from jinja2 import nodes
 
 KEPT = ("answer_choices", "reference")
 NO_VALUE = ("", "null", "~")  # spellings of an absent value, which the loader leaves as text
 RESERVED = ("answer_choices",)
+SEPARATOR = "|||"  # promptsource: what stands before it is the prompt, after it the answer
+REASONS = {
+    "Getattr": "attribute access",
+    "Getitem": "indexing",
+    "Filter": "a filter",
+    "Call": "a call",
+    "If": "a condition",
+    "CondExpr": "a condition",
+    "For": "a loop",
+    "Assign": "an assignment",
+    "AssignBlock": "an assignment",
+    "Concat": "an expression",
+}
 
 
 def is_promptsource(data: Any) -> bool:
@@ -30,11 +50,7 @@ def is_promptsource(data: Any) -> bool:
 
 
 def read_promptsource(path: Path, decode: bool) -> Imported:
-    """Read a ``templates.yaml``; texts are taken literally whatever ``decode`` says.
-
-    Raises:
-        DataError: If the file cannot be read or is no set of promptsource templates.
-    """
+    """Read a ``templates.yaml``; texts are taken literally whatever ``decode`` says."""
     data = load_yaml(path)
     if not is_promptsource(data):
         raise DataError(f"{path}: expected `templates:` with entries that have `jinja:`, as promptsource has")
@@ -48,11 +64,60 @@ def read_promptsource(path: Path, decode: bool) -> Imported:
         except NotPlainError as error:
             skipped.append(Skipped(where, str(error)))
             continue
-        candidates.append(candidate(path.name, template, name, where, **_told(data, entry)))
+        candidates.append(candidate(path.name, template, name, where, **_provenance(data, entry)))
     return Imported(tuple(candidates), tuple(skipped))
 
 
-def _told(data: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
-    told = {key: entry[key] for key in KEPT if entry.get(key, "") not in NO_VALUE}
+def _provenance(data: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+    found = {key: entry[key] for key in KEPT if entry.get(key, "") not in NO_VALUE}
     dataset = [data[key] for key in ("dataset", "subset") if isinstance(data.get(key), str)]
-    return {**told, "dataset": "/".join(dataset)} if dataset else told
+    return {**found, "dataset": "/".join(dataset)} if dataset else found
+
+
+class NotPlainError(ValueError):
+    """A Jinja text uses more than plain fields; the message says what."""
+
+
+def template_of(source: str, reserved: Collection[str] = ()) -> str:
+    """Return the template that a Jinja text's part before ``|||`` is, stripped of outer white space.
+
+    Names that are ``reserved`` are no fields. What is more than plain fields is a :class:`NotPlainError`.
+    """
+    from jinja2 import Environment, TemplateError, nodes
+
+    try:
+        body = Environment(keep_trailing_newline=True).parse(source).body  # parsed, never rendered
+    except (TemplateError, ValueError, OverflowError) as error:
+        raise NotPlainError(f"text that is not valid Jinja ({error})") from None
+    except RecursionError:
+        raise NotPlainError("expressions nested too deeply") from None
+    out: list[str] = []
+    for statement in body:
+        if not isinstance(statement, nodes.Output):
+            raise NotPlainError(_reason(statement))
+        for node in statement.nodes:
+            if isinstance(node, nodes.TemplateData):
+                before, separator, _ = node.data.partition(SEPARATOR)
+                out.append(unparse([(before, None)]))
+                if separator:
+                    return "".join(out).strip()
+            else:
+                out.append(_placeholder(node, reserved))
+    return "".join(out).strip()
+
+
+def _placeholder(node: nodes.Node, reserved: Collection[str]) -> str:
+    from jinja2 import nodes
+
+    if isinstance(node, nodes.Const) and isinstance(node.value, str):
+        return unparse([(node.value, None)])
+    if not isinstance(node, nodes.Name):
+        raise NotPlainError(_reason(node))
+    if node.name in reserved:
+        raise NotPlainError(f"{{{{ {node.name} }}}}, which is no field")
+    return "{" + node.name + "}"
+
+
+def _reason(node: nodes.Node) -> str:
+    kind = type(node).__name__
+    return f"{REASONS.get(kind, f'Jinja {kind}')} (line {node.lineno})"

@@ -16,11 +16,7 @@ KEYS = ("template", "text", "prompt")
 
 
 def read_lines(path: Path, decode: bool) -> Imported:
-    """Read a template a line; blank lines are skipped.
-
-    Raises:
-        DataError: If the file cannot be read.
-    """
+    """Read a template a line; blank lines are skipped."""
     found = []
     for number, line in enumerate(read_text(path, "bank").split("\n"), start=1):
         if line.strip():
@@ -30,11 +26,7 @@ def read_lines(path: Path, decode: bool) -> Imported:
 
 
 def read_json_lines(path: Path, decode: bool) -> Imported:
-    """Read JSON objects, one a line; texts are taken literally whatever ``decode`` says.
-
-    Raises:
-        DataError: If the file cannot be read or a line is no object with a template.
-    """
+    """Read JSON objects, one a line; texts are taken literally whatever ``decode`` says."""
     rows = []
     # Only "\n" ends a line: str.splitlines would also break inside texts at U+2028 and friends.
     for number, line in enumerate(read_text(path, "bank").split("\n"), start=1):
@@ -47,11 +39,7 @@ def read_json_lines(path: Path, decode: bool) -> Imported:
 
 
 def read_json_list(path: Path, decode: bool) -> Imported:
-    """Read a JSON list of templates or of objects; texts are taken literally.
-
-    Raises:
-        DataError: If the file cannot be read or is no such list.
-    """
+    """Read a JSON list of templates or of objects; texts are taken literally."""
     data = _parse(read_text(path, "bank"), str(path))
     if not isinstance(data, list):
         raise DataError(f"{path}: expected a JSON list of templates, got {type(data).__name__}")
@@ -74,8 +62,8 @@ def _records(path: Path, unit: str, rows: Iterable[tuple[int, Mapping[str, Any]]
         if not isinstance(text, str):
             present = ", ".join(map(str, row)) or "nothing"
             raise DataError(f"{place}: key {key!r} with text is missing, the row has: {present}")
-        told = row.get("provenance")
-        more = told if isinstance(told, dict) else {}
+        provenance = row.get("provenance")
+        more = provenance if isinstance(provenance, dict) else {}
         found.append(
             Candidate(
                 text,

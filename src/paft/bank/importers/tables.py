@@ -20,16 +20,11 @@ XLSX_COLUMNS = ("text", STATE_OF_WHAT_ART)
 CSV_COLUMNS = ("template", "text", STATE_OF_WHAT_ART, "prompt")
 PROVENANCE = ("source", "generator", "strategy")
 BANK_COLUMNS = ("id", "split", "template", *PROVENANCE)  # of our own export, which marks texts as such
-VERDICTS = {"true": True, "1": True, "false": False, "0": False}
+CORRECT = {"true": True, "1": True, "false": False, "0": False}
 
 
 def read_xlsx(path: Path, decode: bool) -> Imported:
-    """Read the first sheet of a workbook; rows whose template cell is blank are skipped.
-
-    Raises:
-        DataError: If openpyxl is missing, the file is no workbook or lacks the column, or a template
-            is a formula.
-    """
+    """Read the first sheet of a workbook; rows whose template cell is blank are skipped."""
     try:
         from openpyxl import load_workbook
     except ImportError:
@@ -60,11 +55,8 @@ def read_csv(path: Path, decode: bool) -> Imported:
     """Read a table with a header line; rows whose template cell is blank are skipped.
 
     A quoted cell may hold line breaks, so escapes are never decoded, whatever ``decode`` says. In a
-    table that :func:`paft.bank.exporters.table.write_csv` wrote, texts lose the apostrophe that keeps
+    table that :func:`paft.bank.exporters.tables.write_csv` wrote, texts lose the apostrophe that keeps
     spreadsheets from running them.
-
-    Raises:
-        DataError: If the file cannot be read, is malformed or lacks a column of templates.
     """
     reader = csv.reader(io.StringIO(read_text(path, "bank", newline=""), newline=""), strict=True)
     rows = []
@@ -100,20 +92,18 @@ def _candidates(
             continue
         more: dict[str, Any] = {name: row[name] for name in PROVENANCE if row.get(name)}
         if column == STATE_OF_WHAT_ART:
-            more |= _judged(row)
+            more |= _paraphrase(row)
         template = decode_escapes(text) if decode else text
         item = candidate(path.name, template, number, f"{path} row {number}", **more)
         found.append(replace(item, split=row.get("split") or None))
     return Imported(tuple(found))
 
 
-def _judged(row: dict[str, str]) -> dict[str, Any]:
-    """Return how a paraphrase was made and whether people found it correct, as far as the row tells."""
-    told: dict[str, Any] = {}
-    if row.get("method"):
-        told["strategy"] = row["method"]
-    verdict = VERDICTS.get(row.get("correct", "").strip().lower())
-    return told if verdict is None else {**told, "correct": verdict}
+def _paraphrase(row: dict[str, str]) -> dict[str, Any]:
+    """Return how a paraphrase was made and whether people found it correct, as far as the row says."""
+    found: dict[str, Any] = {"strategy": row["method"]} if row.get("method") else {}
+    correct = CORRECT.get(row.get("correct", "").strip().lower())
+    return found if correct is None else {**found, "correct": correct}
 
 
 def _texts(row: Sequence[object]) -> list[str]:

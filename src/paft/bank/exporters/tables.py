@@ -1,30 +1,45 @@
-"""A bank as a Hugging Face dataset: a Parquet file per split, and a card that names them.
+"""A bank as a table: CSV, or a Hugging Face dataset (a Parquet file per split, and a card that names them).
 
-``datasets.load_dataset(folder)`` loads it, and the folder can be pushed to the Hub as it is.
+``datasets.load_dataset(folder)`` loads the dataset, and the folder can be pushed to the Hub as it is.
 """
 
 from __future__ import annotations
 
+import csv
 import html
+import io
 import json
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from paft.bank.exporters.folder import write_parquet, yaml_text
-from paft.bank.exporters.table import told
+from paft.bank.foreign_yaml import yaml_text
+from paft.bank.importers.tables import BANK_COLUMNS, PROVENANCE
 from paft.bank.store import SPLITS, Bank
 from paft.files import new_folder, write_text
 from paft.prompt import Prompt
+from paft.spreadsheet import inert
 from paft.task.task import Task
 
 
-def write_dataset(bank: Bank, output: Path, task: Task | None) -> None:
-    """Write the dataset folder.
+def write_csv(bank: Bank, output: Path) -> None:
+    """Write all splits as one table; every cell is quoted, so line breaks and quotes survive.
 
-    Raises:
-        ConfigError: If the folder holds files.
-        PaftError: If it cannot be written.
+    No cell is a formula (:mod:`paft.spreadsheet`); the importer reads back the very templates.
     """
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, BANK_COLUMNS, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writeheader()
+    for split in SPLITS:
+        for prompt in bank.prompts(split):
+            row = {"id": prompt.id, "split": split, "template": prompt.template, **_told(prompt)}
+            writer.writerow({name: inert(cell) for name, cell in row.items()})
+    write_text(output, text.getvalue())
+
+
+def write_dataset(bank: Bank, output: Path, task: Task | None) -> None:
+    """Write the dataset folder."""
     with new_folder(output) as folder:
         (folder / "data").mkdir()
         for split in _splits(bank):
@@ -33,13 +48,32 @@ def write_dataset(bank: Bank, output: Path, task: Task | None) -> None:
         write_text(folder / "README.md", _card(bank, task))
 
 
+def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows of texts, whole numbers and lists of texts, all of one shape.
+
+    Parquet states its types. A loader of JSON or CSV guesses them, and makes a date of a text that
+    looks like one: the prompt would then show another spelling than the data.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    types = {str: pa.string(), int: pa.int64(), list: pa.list_(pa.string())}
+    schema = pa.schema([(name, types[type(value)]) for name, value in rows[0].items()])
+    parquet.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema=schema), path)
+
+
+def _told(prompt: Prompt) -> dict[str, str]:
+    """Return the provenance that has a column of its own; empty where nothing is known."""
+    return {name: str(prompt.provenance.get(name) or "") for name in PROVENANCE}
+
+
 def _splits(bank: Bank) -> list[str]:
     return [split for split in SPLITS if bank.prompts(split)]
 
 
 def _row(prompt: Prompt) -> dict[str, str]:
     provenance = json.dumps(dict(prompt.provenance), ensure_ascii=False, sort_keys=True)
-    return {"id": prompt.id, "template": prompt.template, **told(prompt), "provenance": provenance}
+    return {"id": prompt.id, "template": prompt.template, **_told(prompt), "provenance": provenance}
 
 
 def _card(bank: Bank, task: Task | None) -> str:
@@ -69,16 +103,16 @@ def _card(bank: Bank, task: Task | None) -> str:
         "",
         "| written by | prompts |",
         "|---|---|",
-        *(f"| {_plain(writer)} | {count} |" for writer, count in _writers(bank)),
+        *(f"| {_plain(name)} | {count} |" for name, count in _generators(bank)),
         "",
         "Texts written by a model may be subject to the terms of its provider.",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _writers(bank: Bank) -> list[tuple[str, int]]:
+def _generators(bank: Bank) -> list[tuple[str, int]]:
     prompts = [prompt for split in SPLITS for prompt in bank.prompts(split)]
-    known = ((told(prompt)["generator"] or told(prompt)["source"] or "unknown") for prompt in prompts)
+    known = ((_told(prompt)["generator"] or _told(prompt)["source"] or "unknown") for prompt in prompts)
     return Counter(known).most_common()
 
 

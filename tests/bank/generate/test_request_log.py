@@ -1,4 +1,4 @@
-"""The journal loses nothing that was recorded, and belongs to one set of inputs and one process."""
+"""The log loses nothing that was recorded, and belongs to one set of inputs and one process."""
 
 import json
 import subprocess
@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from paft.bank.generate.request_log import Journal, Record, journal_path
+from paft.bank.generate.request_log import Record, RequestLog, request_log_path
 from paft.errors import ConfigError, DataError, PaftError, ResumeError
 
 HEADER = {"task": "t1", "instructions": "i1"}
@@ -31,25 +31,25 @@ def record(attempt=1, text="reply"):
 
 @pytest.fixture
 def path(tmp_path):
-    return journal_path(tmp_path / "new" / "bank.jsonl")
+    return request_log_path(tmp_path / "new" / "bank.jsonl")
 
 
 @pytest.fixture
 def two(path):
-    """A journal with two replies, one of them with everything that is awkward in a line."""
-    with Journal(path, HEADER) as journal:
-        journal.append(record(1))
-        journal.append(record(2, 'a\nb\u2028c\u0085 "\u8bf7" \\ud83d \x00'))
+    """A log with two replies, one of them with everything that is awkward in a line."""
+    with RequestLog(path, HEADER) as log:
+        log.append(record(1))
+        log.append(record(2, 'a\nb\u2028c\u0085 "\u8bf7" \\ud83d \x00'))
     return path
 
 
 def test_what_was_written_is_read_again(two):
-    with Journal(two, HEADER) as journal:
-        assert [r.text for r in journal.records] == ["reply", 'a\nb\u2028c\u0085 "\u8bf7" \\ud83d \x00']
-        assert journal.records[0] == record(1)
-        journal.append(record(3))
-    with Journal(two, HEADER) as journal:
-        assert [r.attempt for r in journal.records] == [1, 2, 3]
+    with RequestLog(two, HEADER) as log:
+        assert [r.text for r in log.records] == ["reply", 'a\nb\u2028c\u0085 "\u8bf7" \\ud83d \x00']
+        assert log.records[0] == record(1)
+        log.append(record(3))
+    with RequestLog(two, HEADER) as log:
+        assert [r.attempt for r in log.records] == [1, 2, 3]
 
 
 def test_a_line_holds_what_a_reader_wants_to_know(two):
@@ -64,13 +64,13 @@ def test_cut_anywhere_all_whole_lines_are_kept_byte_by_byte(two):
     for length in range(len(data)):
         two.write_bytes(data[:length])
         whole = data[: data[:length].rfind(b"\n") + 1]
-        with Journal(two, HEADER) as journal:
-            assert len(journal.records) == max(0, whole.count(b"\n") - 1)
+        with RequestLog(two, HEADER) as log:
+            assert len(log.records) == max(0, whole.count(b"\n") - 1)
             if whole:
                 assert two.read_bytes() == whole
-            journal.append(record(9))
-        with Journal(two, HEADER) as journal:
-            assert journal.records[-1] == record(9)
+            log.append(record(9))
+        with RequestLog(two, HEADER) as log:
+            assert log.records[-1] == record(9)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_cut_anywhere_all_whole_lines_are_kept_byte_by_byte(two):
 def test_other_inputs_are_refused_and_named(two, header, named):
     before = two.read_bytes()
     with pytest.raises(ResumeError, match=named):
-        Journal(two, header)
+        RequestLog(two, header)
     assert two.read_bytes() == before
 
 
@@ -102,7 +102,7 @@ def test_a_spoilt_line_is_named(two, number, line, error):
     lines[number - 1] = line
     two.write_text("\n".join(lines), encoding="utf-8")
     with pytest.raises(error, match=rf"bank\.jsonl\.journal\.jsonl:{number}: "):
-        Journal(two, HEADER)
+        RequestLog(two, HEADER)
 
 
 @pytest.mark.parametrize(
@@ -118,35 +118,35 @@ def test_a_reply_that_was_changed_after_it_was_recorded_is_noticed(two, old, new
     text = two.read_text(encoding="utf-8")
     two.write_text(text.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(DataError, match=r"jsonl:2: the reply was damaged or changed.*remove the line"):
-        Journal(two, HEADER)
+        RequestLog(two, HEADER)
 
 
-def test_a_journal_of_a_version_without_digests_is_read(two):
+def test_a_log_of_a_version_without_digests_is_read(two):
     lines = [json.loads(line) for line in two.read_text(encoding="utf-8").split("\n")[:-1]]
     for line in lines[1:]:
         del line["digest"], line["counted"]
     two.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    with Journal(two, HEADER) as journal:
-        assert journal.records[0] == record(1)
+    with RequestLog(two, HEADER) as log:
+        assert log.records[0] == record(1)
 
 
 def test_bytes_that_are_no_text_are_an_error(two):
     two.write_bytes(b"\xff\n")
     with pytest.raises(DataError, match="not UTF-8"):
-        Journal(two, HEADER)
+        RequestLog(two, HEADER)
 
 
 def test_a_second_writer_is_refused_until_the_first_ends(two):
-    with Journal(two, HEADER), pytest.raises(PaftError, match="another PAFT process works on"):
-        Journal(two, HEADER)
-    with Journal(two, HEADER):
+    with RequestLog(two, HEADER), pytest.raises(PaftError, match="another PAFT process works on"):
+        RequestLog(two, HEADER)
+    with RequestLog(two, HEADER):
         pass
 
 
 def test_a_second_process_is_refused_too(two):
-    code = "from pathlib import Path; from paft.bank.generate.request_log import Journal; "
-    code += f"Journal(Path({str(two)!r}), {HEADER!r})"
-    with Journal(two, HEADER):
+    code = "from pathlib import Path; from paft.bank.generate.request_log import RequestLog; "
+    code += f"RequestLog(Path({str(two)!r}), {HEADER!r})"
+    with RequestLog(two, HEADER):
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "another PAFT process works on" in done.stderr
@@ -162,28 +162,28 @@ def test_after_a_failed_write_the_file_holds_no_part_of_the_line(two, monkeypatc
             raise OSError(28, "No space left on device")
         return original(file, data[:20])
 
-    with Journal(two, HEADER) as journal:
+    with RequestLog(two, HEADER) as log:
         with monkeypatch.context() as patch:
-            patch.setattr("paft.bank.generate.request_log.os.write", full)
+            patch.setattr("paft.log.os.write", full)
             with pytest.raises(PaftError, match="No space left"):
-                journal.append(record(3))
+                log.append(record(3))
         assert two.read_bytes() == before
-        assert len(journal.records) == 2
-        journal.append(record(3))
-    with Journal(two, HEADER) as journal:
-        assert len(journal.records) == 3
+        assert len(log.records) == 2
+        log.append(record(3))
+    with RequestLog(two, HEADER) as log:
+        assert len(log.records) == 3
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(PaftError, match="cannot write"):
-        Journal(tmp_path / "file" / "x.journal.jsonl", HEADER)
+        RequestLog(tmp_path / "file" / "x.journal.jsonl", HEADER)
 
 
 @pytest.mark.parametrize("line", ["[" * 100_000, '{"text": "\\ud800"}'])
 def test_a_line_that_cannot_be_read_is_named(path, line):
-    with Journal(path, HEADER):
+    with RequestLog(path, HEADER):
         pass
     path.write_text(path.read_text("utf-8") + line + "\n", "utf-8")
     with pytest.raises(DataError, match=r":2: not a JSON object"):
-        Journal(path, HEADER)
+        RequestLog(path, HEADER)
