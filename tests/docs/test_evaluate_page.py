@@ -9,7 +9,7 @@ import typer
 
 from paft.cli.main import app
 from paft.errors import ModelError
-from paft.evaluate.log import Ledger
+from paft.evaluate.log import EvaluationLog
 from paft.evaluate.robustness import Robustness
 from paft.model.turns import USER, closing_of
 from paft.task.replies.extract import cell_score, extract, extract_option
@@ -74,7 +74,7 @@ def test_every_number_it_explains_is_in_the_results():
 
 
 def test_the_ledger_lies_where_it_says(tmp_path):
-    assert Ledger(tmp_path, "<split>").path.name in PAGE
+    assert EvaluationLog(tmp_path, "<split>").path.name in PAGE
 
 
 def test_thoughts_are_closed_as_the_table_says():

@@ -15,7 +15,7 @@ import pytest
 
 import paft as api
 from paft.errors import ConfigError, PromptError, ResumeError
-from paft.evaluate.log import Ledger
+from paft.evaluate.log import EvaluationLog
 from paft.evaluate.matrix import Matrix
 from paft.experiment.evaluate import EvaluateConfig, evaluate
 
@@ -83,7 +83,7 @@ def test_killed_behind_any_batch_the_same_files_come_out(settings, undisturbed, 
     class Killed(BaseException):
         pass
 
-    append, deaths = Ledger.append, 0
+    append, deaths = EvaluationLog.append, 0
 
     def dying(self, number, results):
         nonlocal deaths
@@ -91,7 +91,7 @@ def test_killed_behind_any_batch_the_same_files_come_out(settings, undisturbed, 
         deaths += 1
         raise Killed
 
-    monkeypatch.setattr(Ledger, "append", dying)
+    monkeypatch.setattr(EvaluationLog, "append", dying)
     while True:
         try:
             evaluate(settings())

@@ -11,7 +11,7 @@ import torch
 
 from paft.errors import NotFiniteError
 from paft.evaluate.cells import evaluate_matrix
-from paft.evaluate.log import Ledger
+from paft.evaluate.log import EvaluationLog
 from paft.evaluate.scoring.likelihood import find_way
 from paft.experiment.evaluate import EvaluateConfig, evaluate
 from paft.model.finite import FiniteLogits, check_scores
@@ -108,7 +108,7 @@ def test_finished_work_of_a_former_version_that_holds_nan_is_refused(
     def run():
         return evaluate_matrix(
             language_model, task, bank.prompts("test"), test_examples,
-            max_length=200, ledger=Ledger(tmp_path, "test"),
+            max_length=200, ledger=EvaluationLog(tmp_path, "test"),
         )  # fmt: skip
 
     run()

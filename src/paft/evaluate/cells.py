@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from paft.evaluate.log import Ledger
+from paft.evaluate.log import EvaluationLog
 from paft.evaluate.matrix import Cell, Matrix
 from paft.evaluate.scoring.batch_plan import Request, share_beginnings
 from paft.evaluate.scoring.generation import Generated, generate_answers
@@ -36,7 +36,7 @@ def evaluate_matrix(
     choose: str = "sum",
     batch_tokens: int = 4096,
     on_cells: Callable[[int], None] | None = None,
-    ledger: Ledger | None = None,
+    ledger: EvaluationLog | None = None,
     chosen: np.ndarray | None = None,
     allow_code: bool = False,
     generate: bool = False,
@@ -105,7 +105,7 @@ class _Work:
     choose: str
     batch_tokens: int
     on_cells: Callable[[int], None] | None
-    ledger: Ledger | None
+    ledger: EvaluationLog | None
 
     @cached_property
     def rendered(self) -> list[str]:

@@ -31,7 +31,7 @@ Results = list[Any]
 T = TypeVar("T")
 
 
-class Ledger:
+class EvaluationLog:
     """Finished batches of one matrix.
 
     Attributes:
@@ -114,7 +114,7 @@ def run_batches(
     compute: Callable[[Sequence[T]], Results],
     *,
     plan: Callable[[], str],
-    ledger: Ledger | None = None,
+    ledger: EvaluationLog | None = None,
     on_batch: Callable[[int], None] | None = None,
 ) -> list[Results]:
     """Compute every batch, or what is missing of them; return the results of each, in order.

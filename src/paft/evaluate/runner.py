@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from paft.evaluate.cells import evaluate_matrix
-from paft.evaluate.log import Ledger
+from paft.evaluate.log import EvaluationLog
 from paft.evaluate.matrix import Matrix, require_cells
 from paft.evaluate.scoring.server import ServedModel
 from paft.evaluate.scoring.vllm import VllmModel
@@ -70,7 +70,7 @@ def judge(
         seconds = read_record(timing, "timing", {"seconds": NUMBER})["seconds"]
         return replace(matrix, prompt_ids=ids, examples=places), float(seconds)
     rank, world = processes()
-    ledger = Ledger(folder, split, rank=rank, world=world)
+    ledger = EvaluationLog(folder, split, rank=rank, world=world)
     language_model = load()
     started = time.monotonic()
     matrix = evaluate_matrix(

@@ -10,7 +10,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GenerationConfig, PreTrainedTokenizerFast
 
-from paft.evaluate.log import Ledger
+from paft.evaluate.log import EvaluationLog
 from paft.evaluate.scoring.generation import ends, generate_answers, read_generated
 from paft.model.encode import Encoder
 from paft.task.replies.thoughts import without_thoughts
@@ -150,7 +150,7 @@ def test_an_answer_without_an_end_is_cut(ending_model, contexts, encoder):
 
 def test_a_ledger_keeps_what_was_cut(ending_model, contexts, encoder, tmp_path):
     made = [
-        generate_answers(ending_model, contexts, encoder, max_tokens=7, ledger=Ledger(tmp_path, "t"))
+        generate_answers(ending_model, contexts, encoder, max_tokens=7, ledger=EvaluationLog(tmp_path, "t"))
         for _ in "ab"
     ]
     assert made[0] == made[1] == generate_answers(ending_model, contexts, encoder, max_tokens=7)

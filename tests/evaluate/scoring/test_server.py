@@ -11,7 +11,7 @@ import pytest
 
 from paft.errors import ConfigError, ModelError, ResumeError
 from paft.evaluate.cells import evaluate_matrix
-from paft.evaluate.log import Ledger
+from paft.evaluate.log import EvaluationLog
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.scoring.server import ServedModel, Server
 from paft.experiment.evaluate import EvaluateConfig, evaluate
@@ -158,7 +158,7 @@ def test_killed_behind_any_reply_the_same_files_come_out(server, settings, monke
 
     server.reply = by_topic
     evaluate(settings("calm"))
-    append, kept = Ledger.append, 0
+    append, kept = EvaluationLog.append, 0
 
     def dying(self, number, results):
         nonlocal kept
@@ -167,7 +167,7 @@ def test_killed_behind_any_reply_the_same_files_come_out(server, settings, monke
         if kept % 5 == 0:
             raise Killed
 
-    monkeypatch.setattr(Ledger, "append", dying)
+    monkeypatch.setattr(EvaluationLog, "append", dying)
     for _ in range(CELLS):
         try:
             evaluate(settings())

@@ -8,7 +8,7 @@ import pytest
 
 from paft.errors import ModelError
 from paft.evaluate.cells import evaluate_matrix
-from paft.evaluate.log import Ledger
+from paft.evaluate.log import EvaluationLog
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.rows import answer_figures, cell_warnings, judging_line
 from paft.evaluate.scoring.server import ServedModel, Server
@@ -93,13 +93,13 @@ def test_plain_completions_are_cut_too(server, judge):
 def test_a_filtered_cell_is_counted_recorded_and_the_run_goes_on(server, judge, error, tmp_path):
     server.reply = lambda text, body: "It is 2."
     server.refuse = lambda text, body: error if "3 + 3" in text else None
-    kept = Ledger(tmp_path, "test")
+    kept = EvaluationLog(tmp_path, "test")
     matrix = judge(kept)
     assert [(cell.parsed, cell.score, cell.withheld) for cell in matrix.cells] == [(True, 1.0, False)] * 3 + [
         (False, 0.0, True)
     ]
     asked = len(server.bodies)
-    assert judge(Ledger(tmp_path, "test")) == matrix
+    assert judge(EvaluationLog(tmp_path, "test")) == matrix
     assert len(server.bodies) == asked == 4
     (warning,) = cell_warnings("m", "test", matrix)
     assert warning.startswith("m: 1 of 4 test answers were withheld")
@@ -149,9 +149,9 @@ def test_both_at_once_as_reasoning_models_do(server, judge, tmp_path):
         return {"message": "no", "param": "temperature"} if "temperature" in body else None
 
     server.reply, server.refuse = (lambda text, body: "It is 2."), refuse
-    matrix = judge(Ledger(tmp_path, "test"), concurrency=1)
+    matrix = judge(EvaluationLog(tmp_path, "test"), concurrency=1)
     assert set(server.bodies[-1]) == {"model", "messages", "max_completion_tokens", "repetition_penalty"}
-    assert judge(Ledger(tmp_path, "test")) == matrix  # also that they were sampled
+    assert judge(EvaluationLog(tmp_path, "test")) == matrix  # also that they were sampled
     assert all(cell.sampled for cell in matrix.cells)
 
 
@@ -181,13 +181,13 @@ def test_matrices_and_ledgers_of_former_versions_are_read(server, judge, tmp_pat
     from pyarrow import parquet
 
     server.reply = lambda text, body: "It is 2."
-    matrix = judge(Ledger(tmp_path, "test"))
+    matrix = judge(EvaluationLog(tmp_path, "test"))
     (ledger,) = tmp_path.glob("*.jsonl")
     head, *rows = map(json.loads, ledger.read_text().splitlines())
     old = [head, *([number, [results[0][:3]]] for number, results, _ in rows)]
     ledger.write_text("".join(json.dumps(row) + "\n" for row in old))
     asked = len(server.bodies)
-    assert judge(Ledger(tmp_path, "test")) == matrix
+    assert judge(EvaluationLog(tmp_path, "test")) == matrix
     assert len(server.bodies) == asked
     matrix.save(tmp_path / "new.parquet")
     table = parquet.read_table(tmp_path / "new.parquet").drop_columns(["cut", "withheld", "sampled"])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from paft.evaluate.log import Ledger, run_batches
+from paft.evaluate.log import EvaluationLog, run_batches
 from paft.files import fingerprint
 from paft.model.encode import Encoder, left_pad
 from paft.model.finite import FiniteLogits
@@ -60,7 +60,7 @@ def generate_answers(
     max_tokens: int,
     batch_tokens: int = 4096,
     on_cells: Callable[[int], None] | None = None,
-    ledger: Ledger | None = None,
+    ledger: EvaluationLog | None = None,
 ) -> list[Generated]:
     """Generate greedily until end of turn or sequence or ``max_tokens``; identical contexts only once.
 

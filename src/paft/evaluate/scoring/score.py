@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from paft.evaluate.log import Ledger, run_batches
+from paft.evaluate.log import EvaluationLog, run_batches
 from paft.evaluate.scoring.batch_plan import Limits, Plan, Request, plan_batches
 from paft.evaluate.scoring.likelihood import Scorer, Way, find_way
 from paft.files import fingerprint
@@ -44,7 +44,7 @@ def score_options(
     pad: int,
     batch_tokens: int = 4096,
     on_cells: OnCells | None = None,
-    ledger: Ledger | None = None,
+    ledger: EvaluationLog | None = None,
 ) -> list[np.ndarray]:
     """Return the log-probability of every option of every request.
 

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pydantic import Field, model_validator
 
 from paft.errors import DataError, ModelError
-from paft.evaluate.log import Ledger, Results
+from paft.evaluate.log import EvaluationLog, Results
 from paft.evaluate.scoring.generation import Generated
 from paft.files import fingerprint
 from paft.model.completion import End
@@ -119,7 +119,7 @@ class ServedModel:
         *,
         max_tokens: int,
         on_cells: Callable[[int], None] | None = None,
-        ledger: Ledger | None = None,
+        ledger: EvaluationLog | None = None,
     ) -> list[Reply]:
         """Return the reply to every rendered prompt; identical ones are asked once.
 

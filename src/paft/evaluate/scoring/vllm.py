@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from paft.errors import ModelError
-from paft.evaluate.log import Ledger, Results, run_batches
+from paft.evaluate.log import EvaluationLog, Results, run_batches
 from paft.evaluate.scoring.batch_plan import Request
 from paft.evaluate.scoring.generation import Generated, ends, read_generated
 from paft.evaluate.scoring.option_tree import Tokens
@@ -86,7 +86,7 @@ class VllmModel:
         requests: Sequence[Request],
         *,
         on_cells: Callable[[int], None] | None = None,
-        ledger: Ledger | None = None,
+        ledger: EvaluationLog | None = None,
     ) -> list[np.ndarray]:
         """Return the log-probability of every option of every request.
 
@@ -109,7 +109,7 @@ class VllmModel:
         *,
         max_tokens: int,
         on_cells: Callable[[int], None] | None = None,
-        ledger: Ledger | None = None,
+        ledger: EvaluationLog | None = None,
     ) -> list[Generated]:
         """Generate greedily until an end token or ``max_tokens``; identical contexts only once.
 
@@ -268,7 +268,7 @@ def _run_unique(
     compute: Callable[[Sequence[T]], Results],
     what: str,
     on_cells: Callable[[int], None] | None,
-    ledger: Ledger | None,
+    ledger: EvaluationLog | None,
 ) -> Results:
     """Compute each distinct member once, in ledger batches; return the results of all, in order."""
     places: dict[T, list[int]] = {}
