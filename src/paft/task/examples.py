@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, overload
+from typing import Generic, TypeVar, overload
 
 import numpy as np
 
 from paft.files import fingerprint
 
-if TYPE_CHECKING:
-    from paft.task.task import Example
+T = TypeVar("T")  # an example
 
 
-class Examples(Sequence["Example"]):
+class Examples(Sequence[T], Generic[T]):
     """Some or all examples of a split; memory holds none of them.
 
     Args:
@@ -23,7 +22,7 @@ class Examples(Sequence["Example"]):
         digest: Hash of all that ``read`` depends on.
     """
 
-    def __init__(self, read: Callable[[int], Example], places: np.ndarray, digest: str) -> None:
+    def __init__(self, read: Callable[[int], T], places: np.ndarray, digest: str) -> None:
         self._read = read
         self._places = places
         self._digest = digest
@@ -32,10 +31,10 @@ class Examples(Sequence["Example"]):
         return len(self._places)
 
     @overload
-    def __getitem__(self, at: int) -> Example: ...
+    def __getitem__(self, at: int) -> T: ...
     @overload
-    def __getitem__(self, at: slice) -> Examples: ...
-    def __getitem__(self, at: int | slice) -> Example | Examples:
+    def __getitem__(self, at: slice) -> Examples[T]: ...
+    def __getitem__(self, at: int | slice) -> T | Examples[T]:
         """Read an example, or take a part without reading it.
 
         Raises:
@@ -45,7 +44,7 @@ class Examples(Sequence["Example"]):
             return self.take(range(len(self))[at])
         return self._read(int(self._places[at]))
 
-    def take(self, numbers: Sequence[int] | np.ndarray) -> Examples:
+    def take(self, numbers: Sequence[int] | np.ndarray) -> Examples[T]:
         """Return the examples of these numbers; none is read."""
         return Examples(self._read, self._places[np.asarray(numbers, dtype=np.int64)], self._digest)
 

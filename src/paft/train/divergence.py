@@ -18,7 +18,7 @@ from paft.errors import DivergedError
 from paft.model.weights import first_not_finite
 
 if TYPE_CHECKING:
-    from paft.train.trainer import PromptTrainer
+    from transformers import Trainer
 
 _NEVER = 2**31 - 1
 
@@ -33,7 +33,7 @@ class Watch(TrainerCallback):
         first: The first step whose loss was not finite, on the device; None before the first loss.
     """
 
-    def __init__(self, trainer: PromptTrainer) -> None:
+    def __init__(self, trainer: Trainer) -> None:
         self.trainer = trainer
         self.first: torch.Tensor | None = None
 
