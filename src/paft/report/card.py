@@ -19,8 +19,7 @@ from paft.model.files import hub_revision, resolve_model
 from paft.model.gguf import find_gguf
 from paft.provenance import PACKAGES, environment
 from paft.report.data import INTERVALS
-from paft.report.table import marked, percent
-from paft.report.text import escape_markdown
+from paft.report.table import escape_markdown, marked, percent
 from paft.shape import TRAINED, interpreted, read_record
 from paft.statistics.estimates import STATISTICS, Estimate, estimate
 

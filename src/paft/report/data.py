@@ -19,7 +19,8 @@ from paft.report.cells import (
     worst_examples,
 )
 from paft.report.folder import read_curves, read_examples, read_matrices, read_results
-from paft.report.table import OUTSIDE, MethodRow, main_split, method_rows
+from paft.report.method_rows import MethodRow, main_split, method_rows
+from paft.report.table import OUTSIDE
 from paft.report.verdict import verdict
 from paft.statistics.estimates import Estimate, estimate
 from paft.statistics.metrics import cvar
@@ -83,6 +84,11 @@ class MethodFigures:
     estimates: Mapping[str, Estimate]
     robustness: tuple[Mapping[str, Any], ...]
     cells: Cells | None
+
+    def interval(self, statistic: str) -> tuple[float, float] | tuple[None, None]:
+        """Return both ends of the interval of a statistic; None twice without an estimate."""
+        found = self.estimates.get(statistic)
+        return (None, None) if found is None else (found.interval.low, found.interval.high)
 
     def further(self, name: str) -> float | None:
         """Return a robustness figure averaged over seeds; None where it is undefined."""

@@ -37,7 +37,7 @@ from paft.model.encode import Encoder
 from paft.names import short_name
 from paft.prompt import Prompt
 from paft.report.folder import read_examples, read_matrices, read_results, read_task
-from paft.report.table import main_split
+from paft.report.method_rows import main_split
 from paft.shape import interpreted
 from paft.statistics.estimates import STATISTICS, estimate
 from paft.task.task import Example

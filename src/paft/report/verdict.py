@@ -12,15 +12,8 @@ from typing import Any
 
 from paft.report.cells import Cells, estimable, gather_cells
 from paft.report.folder import read_matrices
-from paft.report.table import (
-    MethodRow,
-    main_split,
-    method_rows,
-    percent,
-    prompts_name,
-    rival_of_paft,
-    with_interval,
-)
+from paft.report.method_rows import MethodRow, main_split, method_rows, prompts_name, rival_of_paft
+from paft.report.table import percent, with_interval
 from paft.statistics.comparison import sentence
 from paft.statistics.estimates import Name, difference, estimate
 
