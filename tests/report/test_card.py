@@ -15,7 +15,7 @@ from paft.evaluate.matrix import Matrix
 from paft.model.load import load_model
 from paft.report.card import MARK
 from paft.report.table import percent
-from paft.statistics.estimates import estimate
+from paft.statistics.comparison import estimate
 from paft.task.task import Task
 
 NASTY = (

@@ -23,7 +23,7 @@ from paft.report.data import INTERVALS, gather
 from paft.report.html import page
 from paft.report.table import OUTSIDE, with_interval
 from paft.report.text import latex, markdown
-from paft.statistics.estimates import difference, estimate
+from paft.statistics.comparison import difference, estimate
 
 ROOT = Path(__file__).parents[2]
 NUMBER = r"[-+]?\d+(?:\.\d+)?(?:e-\d+)?"

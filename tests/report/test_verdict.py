@@ -15,8 +15,7 @@ from paft.report.cells import Cells
 from paft.report.data import read_report
 from paft.report.table import escape_markdown
 from paft.report.verdict import read_verdict, verdict
-from paft.statistics.comparison import sentence
-from paft.statistics.estimates import difference, estimate
+from paft.statistics.comparison import difference, estimate, sentence
 from report_run import write_run
 
 

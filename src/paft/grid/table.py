@@ -3,7 +3,7 @@
 A second table follows where the grid names a reference (:mod:`paft.grid.difference_table`).
 
 What is shown was observed, averaged over seeds. Intervals are those of
-:mod:`paft.statistics.estimates`; the average over tasks has none, since the tasks at hand are no
+:mod:`paft.statistics.comparison`; the average over tasks has none, since the tasks at hand are no
 sample of tasks.
 """
 
@@ -26,7 +26,7 @@ from paft.grid.plan import RunPlan
 from paft.report.data import INTERVALS
 from paft.report.html import rendered
 from paft.report.table import HEADS, Table, escape_markdown, percent, with_interval
-from paft.statistics.estimates import Name
+from paft.statistics.summary import Name
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable

@@ -21,7 +21,7 @@ from paft.provenance import PACKAGES, environment
 from paft.report.data import INTERVALS
 from paft.report.table import escape_markdown, marked, percent
 from paft.shape import TRAINED, interpreted, read_record
-from paft.statistics.estimates import STATISTICS, Estimate, estimate
+from paft.statistics.comparison import Estimate, estimable, estimate
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -331,10 +331,8 @@ def _estimates(folder: Path, figures: Mapping[str, Any]) -> Mapping[str, Estimat
     from paft.evaluate.matrix import Matrix
 
     scores = Matrix.load(folder / "test.parquet").scores
-    if scores.shape[1] < 2:
-        return {}
-    names = [name for name in STATISTICS if name != "std" or min(scores.shape) >= 3]
-    return {str(k): v for k, v in estimate(scores[None], names, threshold=figures["threshold"]).items()}
+    found = estimate(scores[None], estimable(*scores.shape), threshold=figures["threshold"])
+    return {str(name): each for name, each in found.items()}
 
 
 def _known(figures: Mapping[str, Any]) -> list[str]:

@@ -39,7 +39,7 @@ from paft.prompt import Prompt
 from paft.report.folder import read_examples, read_matrices, read_results, read_task
 from paft.report.method_rows import main_split
 from paft.shape import interpreted
-from paft.statistics.estimates import STATISTICS, estimate
+from paft.statistics.comparison import estimable, estimate
 from paft.task.task import Example
 
 if TYPE_CHECKING:
@@ -277,10 +277,9 @@ def _robustness(judged: Judged) -> dict[str, Any]:
     for entry in judged.results.get("robustness", []):
         if _key(entry) == _key(row):
             figures |= {key: value for key, value in entry.items() if key not in LABELS}
-    if matrix is None or len(matrix.examples) < 2:
+    if matrix is None:
         return {**figures, "intervals": {}}
-    names = [name for name in STATISTICS if name != "std" or min(matrix.scores.shape) >= 3]
-    found = estimate(matrix.scores[None], names, threshold=row["top_threshold"])
+    found = estimate(matrix.scores[None], estimable(*matrix.scores.shape), threshold=row["top_threshold"])
     kept = {str(name): {"value": e.value, **dataclasses.asdict(e.interval)} for name, e in found.items()}
     return {**figures, "intervals": kept}
 
