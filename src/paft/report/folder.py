@@ -11,14 +11,27 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paft.config import load_config
 from paft.errors import DataError, PaftError
 from paft.files import read_yaml
-from paft.shape import ADVICE, CELL, RESULTS, difference, interpreted, read_record
+from paft.report.run_folder import (
+    BANK,
+    CONFIG,
+    IDENTITY,
+    RESULTS,
+    SUMMARY,
+    TRAINED,
+    matrix_file,
+    planned_trials,
+    trial_folder,
+    trial_name,
+)
+from paft.shape import ADVICE, CELL, difference, interpreted, read_record
+from paft.shape import RESULTS as RESULTS_SHAPE
 from paft.task.task import Example, Task, data_fingerprint, load_task
 
 if TYPE_CHECKING:
     from paft.evaluate.matrix import Matrix
-    from paft.experiment.trial import CellPlan
 
 KEYS = {"task", "model", "bank_fingerprint", "warnings", "rows", "per_prompt"}
 
@@ -36,8 +49,8 @@ def read_results(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     Raises:
         DataError: If the folder is missing, is no run, or no cell of it is finished.
     """
-    saved = folder / "results.json"
-    if not saved.exists() and not (folder / "run.json").exists():
+    saved = folder / RESULTS
+    if not saved.exists() and not (folder / IDENTITY).exists():
         raise DataError(
             f"{folder} is no run: it has neither results.json nor run.json; give the folder that "
             "`paft run` names as its output"
@@ -46,7 +59,7 @@ def read_results(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     lacking = sorted(KEYS - results.keys())
     if lacking:
         raise DataError(f"{saved} was not written by `paft run`: it lacks {', '.join(lacking)}; {ADVICE}")
-    wrong = difference(results, RESULTS) or _disagreement(results)
+    wrong = difference(results, RESULTS_SHAPE) or _disagreement(results)
     if wrong:
         raise DataError(f"{saved} is damaged ({wrong}): {ADVICE}")
     if "budget" in results:
@@ -68,12 +81,10 @@ def read_matrices(folder: Path, results: Mapping[str, Any]) -> dict[tuple[str, i
     """
     from paft.evaluate.cell_checks import require_cells
     from paft.evaluate.matrix import Matrix
-    from paft.experiment.trial import CellPlan
 
     found = {}
     for row in results["rows"]:
-        plan = CellPlan(row["method"], row["seed"])
-        path = folder / "cells" / plan.name / f"{row['split']}.parquet"
+        path = matrix_file(trial_folder(folder, row["method"], row["seed"]), row["split"])
         if path.exists():
             matrix = Matrix.load(path)
             mine = [
@@ -88,7 +99,7 @@ def read_matrices(folder: Path, results: Mapping[str, Any]) -> dict[tuple[str, i
                     f"{ADVICE}"
                 )
             require_cells(path, matrix.cells, mine, examples)
-            found[plan.method, plan.seed, row["split"]] = matrix
+            found[row["method"], row["seed"], row["split"]] = matrix
     return found
 
 
@@ -98,11 +109,9 @@ def read_curves(folder: Path, results: Mapping[str, Any]) -> dict[str, list[list
     Raises:
         DataError: If a record is there and cannot be read.
     """
-    from paft.experiment.trial import CellPlan
-
     found: dict[str, list[list[tuple[int, float]]]] = {}
     for method, seed in dict.fromkeys((row["method"], row["seed"]) for row in results["rows"]):
-        path = folder / "cells" / CellPlan(method, seed).name / "train.json"
+        path = trial_folder(folder, method, seed) / TRAINED
         curve = read_record(path, "training record", {}).get("curve", []) if path.exists() else []
         if curve:
             with interpreted(path):
@@ -114,8 +123,8 @@ def read_curves(folder: Path, results: Mapping[str, Any]) -> dict[str, list[list
 def read_task(folder: Path) -> Task | None:
     """Return the task a run's configuration names; None where it cannot be read from here."""
     try:
-        config = read_yaml(folder / "config.yaml", "configuration")
-        with interpreted(folder / "config.yaml"):
+        config = read_yaml(folder / CONFIG, "configuration")
+        with interpreted(folder / CONFIG):
             return load_task(config["task"], config["data"])
     except PaftError:
         return None
@@ -129,7 +138,7 @@ def read_examples(folder: Path, indices: Sequence[int]) -> tuple[Example, ...]:
     """
     task = read_task(folder)
     try:
-        identity = read_record(folder / "run.json", "run identity", {})
+        identity = read_record(folder / IDENTITY, "run identity", {})
         rows = [] if task is None else task.examples("test")
     except PaftError:
         return ()
@@ -150,11 +159,11 @@ def _started(folder: Path) -> dict[str, Any]:
     """Return results without a cell, from what a run writes before its first one."""
     from paft.bank import load_bank, near_duplicates_across
 
-    config = read_yaml(folder / "config.yaml", "configuration")
+    config = read_yaml(folder / CONFIG, "configuration")
     wrong = difference(config, {"task": str, "model": str, "data": (str, type(None))})
     if wrong:
         raise DataError(f"{folder / 'config.yaml'} is damaged ({wrong}): {ADVICE}")
-    bank = load_bank(folder / "bank.jsonl")
+    bank = load_bank(folder / BANK)
     return {
         "schema": 1,
         "task": _task_name(config),
@@ -182,8 +191,8 @@ def _task_name(config: Mapping[str, Any]) -> str:
 def _add_cells(results: dict[str, Any], folder: Path) -> tuple[str, ...]:
     """Add finished cells that the results lack; return the names of unfinished ones."""
     known = {(row["method"], row["seed"]) for row in results["rows"]}
-    missing = [plan for plan in _plans(folder) if (plan.method, plan.seed) not in known]
-    done = {plan.name: folder / "cells" / plan.name / "cell.json" for plan in missing}
+    missing = [trial for trial in _planned(folder) if trial not in known]
+    done = {trial_name(*trial): trial_folder(folder, *trial) / SUMMARY for trial in missing}
     for name, path in done.items():
         if path.exists():
             cell = read_record(path, f"cell {name}", CELL)
@@ -192,12 +201,10 @@ def _add_cells(results: dict[str, Any], folder: Path) -> tuple[str, ...]:
     return tuple(name for name, path in done.items() if not path.exists())
 
 
-def _plans(folder: Path) -> list[CellPlan]:
-    """Return the cells a comparison plans; none for `paft evaluate`, which has one and no methods."""
-    from paft.config import load_config
-    from paft.experiment.trial import plan_cells
-
-    path = folder / "config.yaml"
+def _planned(folder: Path) -> list[tuple[str, int | None]]:
+    """Return the trials a comparison plans; none for `paft evaluate`, which has one and no methods."""
+    path = folder / CONFIG
     if not path.exists() or "methods" not in read_yaml(path, "configuration"):
         return []
-    return plan_cells(load_config(path))
+    config = load_config(path)
+    return planned_trials(config.methods, config.seeds)

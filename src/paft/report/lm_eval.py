@@ -31,13 +31,13 @@ import numpy as np
 
 from paft.bank.exporters.jinja import jinja_text
 from paft.bank.exporters.lm_eval import ANSWER, CHOICES
-from paft.experiment.trial import CellPlan
 from paft.files import write_json, write_text
 from paft.model.encode import Encoder
 from paft.names import short_name
 from paft.prompt import Prompt
 from paft.report.folder import read_examples, read_matrices, read_results, read_task
 from paft.report.method_rows import main_split
+from paft.report.run_folder import IDENTITY, RESULTS, trial_name
 from paft.shape import interpreted
 from paft.statistics.comparison import estimable, estimate
 from paft.task.task import Example
@@ -91,7 +91,7 @@ class Judged:
         """Name of the model: what was judged, without folders of this machine."""
         model = str(self.results["model"])
         model = Path(model).name if Path(model).is_absolute() else model
-        cell = CellPlan(self.row["method"], self.row["seed"]).name
+        cell = trial_name(self.row["method"], self.row["seed"])
         return model if cell == Path(model).name else f"{model}/{cell}"
 
     def task_name(self, prompt: Prompt) -> str:
@@ -105,7 +105,7 @@ def write_lm_eval(folder: Path, output: Path) -> list[Path]:
     Raises:
         DataError: If the folder holds no run or nothing finished.
     """
-    with interpreted(folder / "results.json"):
+    with interpreted(folder / RESULTS):
         return _write(folder, output)
 
 
@@ -134,7 +134,7 @@ def _stamp(results: Mapping[str, Any], folder: Path) -> str:
     if told is not None:
         when = datetime.fromisoformat(told)
     else:
-        there = [folder / name for name in ("results.json", "run.json") if (folder / name).exists()]
+        there = [folder / name for name in (RESULTS, IDENTITY) if (folder / name).exists()]
         when = datetime.fromtimestamp(int(there[0].stat().st_mtime), timezone.utc)
     return when.astimezone(timezone.utc).replace(tzinfo=None).isoformat().replace(":", "-")
 

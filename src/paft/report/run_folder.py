@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 CONFIG = "config.yaml"
@@ -20,6 +21,7 @@ PAGE = "report.html"
 TRIALS = "cells"  # folder of the trials' folders
 TRAINED = "train.json"  # of a trial: what its training did
 SUMMARY = "cell.json"  # of a trial: its rows of the results
+UNTRAINED = ("base",)  # methods that do not train, whose trials have no seed
 
 
 def trial_name(method: str, seed: int | None) -> str:
@@ -29,6 +31,16 @@ def trial_name(method: str, seed: int | None) -> str:
     ('base', 'paft-0')
     """
     return method if seed is None else f"{method}-{seed}"
+
+
+def planned_trials(methods: Sequence[str], seeds: Sequence[int]) -> list[tuple[str, int | None]]:
+    """Return method and seed of every trial, seed by seed, so that an interrupted run has whole comparisons.
+
+    >>> planned_trials(("base", "paft"), (0, 1))
+    [('base', None), ('paft', 0), ('paft', 1)]
+    """
+    untrained: list[tuple[str, int | None]] = [(m, None) for m in methods if m in UNTRAINED]
+    return untrained + [(m, seed) for seed in seeds for m in methods if m not in UNTRAINED]
 
 
 def trial_folder(output: Path, method: str, seed: int | None) -> Path:
