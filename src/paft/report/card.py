@@ -111,7 +111,8 @@ def write_card(subject: CardSubject, config: RunConfig, folder: Path, weights: P
         return
     from huggingface_hub import ModelCard
 
-    figures, estimates, ends = None, {}, []
+    figures, ends = None, list[str]()
+    estimates: Mapping[str, Estimate] = {}
     done = folder / SUMMARY
     if done.exists():
         cell = read_record(done, "cell", {"robustness": [{"split": str}], "rows": [{"split": str}]})
