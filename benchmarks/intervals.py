@@ -1,5 +1,5 @@
 # OMP_NUM_THREADS=1 python benchmarks/intervals.py
-"""Measure how often the intervals of paft.evaluate hold the truth; write benchmarks/intervals.json.
+"""Measure how often the intervals of paft.statistics hold the truth; write benchmarks/intervals.json.
 
 Scores are drawn from an item-response model with an interaction, whose truth is known::
 
@@ -34,9 +34,10 @@ from scipy.special import expit, log_ndtr
 
 from paft.files import write_json
 from paft.provenance import environment
-from paft.statistics.bootstrap import Statistic, two_way_bootstrap
-from paft.statistics.estimates import Name, difference, estimate
+from paft.statistics.bootstrap import resampled_accuracies
+from paft.statistics.comparison import difference, estimate
 from paft.statistics.intervals import Interval
+from paft.statistics.summary import Name, Statistic, statistic
 
 Floats = NDArray[np.float64]
 Names = tuple[Name, ...]
@@ -59,11 +60,7 @@ CROSSED: Names = ("mean", "std")
 TAILS: Names = ("min", "max", "cvar", "top")
 DESIGNS = [(p, n, s) for s in (1, 3) for p in (20, 50) for n in (100, 300)]
 EXTREMES = [(p, n, s) for s in (1, 3) for p, n in ((20, 100), (50, 300))]  # the slow ones go here only
-PERCENTILE: dict[Name, Statistic] = {
-    "mean": lambda accuracies: accuracies.mean(axis=-1),
-    "std": lambda accuracies: accuracies.std(axis=-1, ddof=1),
-    "min": lambda accuracies: accuracies.min(axis=-1),
-}
+PERCENTILE: Names = ("mean", "std", "min")
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(101)
 GRID = np.linspace(-8, 4, 2401)
 
@@ -216,10 +213,27 @@ def note(tally: Tally, drawn: list[Floats], truths: list[dict[str, float]], name
 
 def note_percentiles(tally: Tally, scores: Floats, truth: dict[str, float], seed: int) -> None:
     """Note the percentile intervals of the two-way bootstrap."""
-    for name, function in PERCENTILE.items():
-        values = two_way_bootstrap(scores, function, replicates=REPLICATES, seed=seed)
+    for name in PERCENTILE:
+        values = two_way_bootstrap(scores, statistic(name, THRESHOLD), replicates=REPLICATES, seed=seed)
         low, high = np.quantile(values, (0.025, 0.975)).tolist()
         tally.add(f"percentile {name}", Interval(low, high, 0.95), float(values.mean()), truth[name])
+
+
+def two_way_bootstrap(
+    scores: Floats, function: Statistic, *, replicates: int = 2000, seed: int = 0
+) -> Floats:
+    """Return a statistic under resampled prompts, examples and, where there are several, seeds.
+
+    The pigeonhole bootstrap (Owen 2007): one value a replicate (B), averaged over seeds, from scores (S,
+    P, N). All seeds of a replicate see the same prompts and examples.
+    """
+    generator = np.random.default_rng(seed)
+    seeds, prompts, _ = scores.shape
+    accuracies = resampled_accuracies(scores, replicates, generator)
+    taken = generator.integers(prompts, size=(1, replicates, prompts))
+    values = function(np.take_along_axis(accuracies, taken, axis=2))  # (S, B)
+    shares = generator.multinomial(seeds, np.full(seeds, 1 / seeds), size=replicates) / seeds
+    return np.asarray((values * shares.T).sum(axis=0))
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:

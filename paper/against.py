@@ -13,7 +13,7 @@ from paft.grid.difference_table import (
     reference_name,
 )
 from paft.grid.differences import COMPARED
-from paft.report.columns import HEADS
+from paft.report.table import HEADS
 from paper.case import Case, by_task
 from paper.exhibit import Exhibit, Table
 

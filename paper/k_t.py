@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from paft.errors import DataError
-from paft.report.columns import HEADS
-from paft.report.table import percent
+from paft.report.table import HEADS, percent
 from paper.case import Case, average, by_task
 from paper.curve import curve
 from paper.exhibit import Exhibit, Panel, Series, Table

@@ -12,7 +12,7 @@ from paft.bank import load_bank
 from paft.bank.diversity import embed_prompts, subset_mmd2
 from paft.errors import DataError
 from paft.experiment.inputs import bank_file, some
-from paft.report.columns import HEADS
+from paft.report.table import HEADS
 from paper.case import Case, by_task
 from paper.curve import curve
 from paper.exhibit import Exhibit, Panel, Series, Table

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from paft.report.text import escape_markdown
-from paper.exhibit import Exhibit, Table
+from paft.report import table
+from paft.report.table import escape_markdown
+from paper.exhibit import Exhibit
 
 
 def markdown(exhibit: Exhibit, *, level: int = 1, picture: str | None = None) -> str:
@@ -15,17 +16,10 @@ def markdown(exhibit: Exhibit, *, level: int = 1, picture: str | None = None) ->
         picture: Address of its picture, if it has one and it is to be shown.
     """
     parts = [f"{'#' * level} {escape_markdown(exhibit.title)}"]
-    for table in exhibit.tables:
-        parts += [f"{'#' * (level + 1)} {escape_markdown(table.title)}", _table(table)]
+    for shown in exhibit.tables:
+        laid_out = table.Table(shown.head, "l" + "r" * (len(shown.head) - 1), shown.rows)
+        parts += [f"{'#' * (level + 1)} {escape_markdown(shown.title)}", laid_out.markdown()]
     if picture is not None and exhibit.panels:
         parts.append(f"![{escape_markdown(exhibit.title)}]({picture})")
     parts += map(escape_markdown, exhibit.notes)
     return "\n\n".join(parts) + "\n"
-
-
-def _table(table: Table) -> str:
-    lines = [table.head, tuple("---:" if column else "---" for column in range(len(table.head))), *table.rows]
-    escaped = [lines[0], *lines[2:]]
-    shown = ["| " + " | ".join(map(escape_markdown, line)) + " |" for line in escaped]
-    shown.insert(1, "|" + "|".join(lines[1]) + "|")
-    return "\n".join(shown)

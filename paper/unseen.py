@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from paft.errors import DataError
-from paft.report.columns import HEADS
-from paft.report.table import percent
+from paft.report.table import HEADS, percent
 from paper.case import Case, by_task
 from paper.exhibit import Exhibit, Table
 from paper.wording import measured, models, points, with_interval

@@ -6,16 +6,12 @@ from collections.abc import Sequence
 
 from paft.report import table
 from paft.report.data import INTERVALS
-from paft.report.table import percent
 from paper.case import Case
 
 
 def with_interval(case: Case, name: str) -> str:
     """Return a figure in percent with its interval in brackets, as far as there is one."""
-    value, (low, high) = case.value(name), case.interval(name)
-    if low is None or high is None:
-        return percent(value)
-    return table.with_interval(value, low, high)
+    return table.with_interval(case.value(name), *case.interval(name))
 
 
 def number(value: float | None, digits: int = 1, suffix: str = "") -> str:

@@ -25,7 +25,8 @@ from paft.grid.file import load_grid
 from paft.grid.plan import plan_runs
 from paft.methods import METHODS
 from paft.prompt import Prompt
-from paft.statistics.estimates import Difference, Name, difference
+from paft.statistics.comparison import Difference, difference
+from paft.statistics.summary import Name
 from paft.task.task import OPTIONS
 from paft.train.schedule import make_schedule
 from paft.train.show import outline

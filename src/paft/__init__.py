@@ -23,7 +23,7 @@ _HOMES = {
     "prompt_dataset": "paft.train.dataset",
     "run": "paft.experiment.run",
     "split_prompts": "paft.bank",
-    "summarize": "paft.statistics.metrics",
+    "summarize": "paft.statistics.summary",
 }
 
 __all__ = list(_HOMES)

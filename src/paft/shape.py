@@ -30,11 +30,7 @@ PROMPT_ROW = {
 CELL = {"rows": [ROW], "per_prompt": [PROMPT_ROW], "warnings": [str]}
 RESULTS = {**CELL, "task": str, "model": str, "bank_fingerprint": str}
 ESTIMATE = {"value": NUMBER, "standard_error": NUMBER, "low": NUMBER, "high": NUMBER}
-BUDGET = {
-    "prompts": int, "examples": int, "cells": int, "mean": ESTIMATE, "std": ESTIMATE, "quantiles": {},
-    "distribution": [NUMBER], "scores": [NUMBER], "score_errors": [NUMBER], "minimum": (dict, type(None)),
-    "minimum_refused": (str, type(None)),
-}  # fmt: skip
+BUDGET = {"prompts": int, "examples": int, "cells": int, "mean": ESTIMATE, "std": ESTIMATE}
 TRAINED = {"steps": int, "tokens": int, "seconds": NUMBER, "truncated": int}
 
 

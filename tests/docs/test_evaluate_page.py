@@ -10,7 +10,7 @@ import typer
 from paft.cli.main import app
 from paft.errors import ModelError
 from paft.evaluate.log import EvaluationLog
-from paft.evaluate.robustness import Robustness
+from paft.evaluate.rows import Robustness
 from paft.model.turns import USER, closing_of
 from paft.task.replies.extract import cell_score, extract, extract_option
 

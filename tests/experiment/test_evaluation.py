@@ -137,7 +137,6 @@ def test_a_budget_of_all_cells_estimates_what_all_cells_say(settings):
     for name in ("mean", "std"):
         assert estimated[name]["value"] == pytest.approx(every[name])
         assert estimated[name]["standard_error"] == pytest.approx(0, abs=1e-6)
-    assert estimated["minimum"]["value"] == pytest.approx(every["min"])
 
 
 def test_a_budget_scores_only_its_cells_and_resumes(settings, tmp_path):
@@ -166,8 +165,7 @@ def test_the_command_line_prints_what_a_budget_says(paft, desk, model_folder, tm
         "--budget-evals", 6, "--output", tmp_path / "out",
     )  # fmt: skip
     assert code == 0, err
-    assert "estimated from 6 of 30 cells" in out and "50 % of prompts below" in out
-    assert "no worst prompt" in out
+    assert "estimated from 6 of 30 cells" in out and "95 % from" in out
 
 
 def command(settings, tmp_path, *launcher):

@@ -14,7 +14,7 @@ from paft.errors import PaftError, PromptError, ResumeError
 from paft.evaluate.matrix import Matrix
 from paft.experiment import run as runner
 from paft.model.load import load_model
-from paft.statistics.metrics import summarize
+from paft.statistics.summary import summarize
 from paft.train import loop as sft
 
 METHODS = ("base", "single", "static", "per_example", "paft")

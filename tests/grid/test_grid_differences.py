@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from paft.grid.differences import COMPARED, Side, compare, difference_rows, task_differences
 from paft.grid.reference import Reference
-from paft.statistics.estimates import difference
+from paft.statistics.comparison import difference
 
 
 def side(accuracies, seeds=(0,), examples=4):

@@ -16,7 +16,7 @@ from paft.grid import run as grid_module
 from paft.grid import workers as executors
 from paft.lock import locked
 from paft.report.data import read_report
-from paft.statistics.estimates import difference
+from paft.statistics.comparison import difference
 from small_grid import LOCAL, checked, figures, run, write_grid
 
 CELLS = ["desk/k2/base", "desk/k2/paft-0", "desk/k1/paft-0"]

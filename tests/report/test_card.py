@@ -13,15 +13,22 @@ from huggingface_hub import ModelCard
 import paft
 from paft.evaluate.matrix import Matrix
 from paft.model.load import load_model
-from paft.report.card import MARK
+from paft.report.card import MARK, CardSubject, card_text
 from paft.report.table import percent
-from paft.statistics.estimates import estimate
+from paft.statistics.comparison import estimate
 from paft.task.task import Task
 
 NASTY = (
     "Be |kind|.\n---\nbase_model: evil\n# Title\n<script>alert(1)</script> "
     "```` ' \" \\ {{x}} \u202e{message}\n"
 )
+
+
+TRAINED = {"steps": 3, "tokens": 100}
+
+
+def subject(task):
+    return CardSubject("paft-0", "paft", "a method", 0, task, "bank", "bank", 5, 2, 1, 24)
 
 
 @pytest.fixture(scope="module")
@@ -77,12 +84,9 @@ def test_the_front_matter_says_what_loads_it(finished, nasty):
 
 
 def test_a_base_model_of_the_hub_is_named(configure, tmp_path, task, finished):
-    from paft.report.card import _metadata
-    from paft.report.run_folder import Trial
-
     config = configure(tmp_path, model="someone/some-model")
-    text = _metadata(Trial("paft", 0), config, task, robustness(finished))
-    assert yaml.safe_load(text)["base_model"] == "someone/some-model"
+    text = card_text(subject(task), config, TRAINED, robustness(finished))
+    assert yaml.safe_load(text.split("---")[1])["base_model"] == "someone/some-model"
 
 
 def test_the_table_has_every_figure_with_its_interval(finished):
@@ -174,11 +178,9 @@ def test_answers_that_were_cut_are_said(finished, configure, tmp_path):
     assert "cut at the limit" not in card_of(finished).text
 
 
-def test_under_chat_the_card_says_so(configure, tmp_path, task):
-    from paft.report.card import _usage
-
+def test_under_chat_the_card_says_so(configure, tmp_path, task, finished):
     config = configure(tmp_path, chat={"enabled": True, "system": "Be `brief`."})
-    text = _usage(config, task, judged=True)
+    text = card_text(subject(task), config, TRAINED, robustness(finished))
     assert "apply_chat_template" in text and "'Be `brief`.'" in text
     assert "user's turn of the model's own chat template" in text
     assert "plain text, without" not in text

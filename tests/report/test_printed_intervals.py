@@ -23,7 +23,7 @@ from paft.report.data import INTERVALS, gather
 from paft.report.html import page
 from paft.report.table import OUTSIDE, with_interval
 from paft.report.text import latex, markdown
-from paft.statistics.estimates import difference, estimate
+from paft.statistics.comparison import difference, estimate
 
 ROOT = Path(__file__).parents[2]
 NUMBER = r"[-+]?\d+(?:\.\d+)?(?:e-\d+)?"
@@ -85,8 +85,8 @@ def test_reports_cards_and_tables_print_no_figure_outside_its_interval_without_a
     figures = gathered._of_method(report.methods[0])
     assert sum(check(_cell(each)) for name, each in figures.items() if name != "seeds") >= least
     estimates = report.methods[0].estimates if len(scores) == 1 else {}
-    shown = card._robustness(results["robustness"][0], estimates, "")
-    check(re.sub(r"\| ([\d.†]+) \| ([\d.]+) to ([\d.]+) \|", r"\1 [\2, \3]", shown))
+    shown = card.figure_rows(results["robustness"][0], estimates)
+    check("; ".join(f"{value} [{ends.replace(' to ', ', ')}]" for _, value, ends in shown if ends))
 
 
 def test_every_format_marks_what_lies_outside():
@@ -96,8 +96,8 @@ def test_every_format_marks_what_lies_outside():
     html = re.sub("<small>(.*?) \u2013 (.*?)</small>", r" [\1, \2]", page(report))
     assert check(html) >= 6 and html.count(f"<td>0.0{OUTSIDE} [") == 2
     assert f"0.0{OUTSIDE} [" in markdown(report) and r"0.0\textdagger{} [" in latex(report)
-    shown = card._robustness(report.results["robustness"][0], report.methods[0].estimates, "")
-    assert f"| worst prompt | 0.0{OUTSIDE} | " in shown
+    shown = card.figure_rows(report.results["robustness"][0], report.methods[0].estimates)
+    assert ("worst prompt", f"0.0{OUTSIDE}") in [row[:2] for row in shown]
 
 
 @few

@@ -8,7 +8,7 @@ from rich.console import Console
 from paft.report import method_rows, results_table, write_report
 from paft.report.plot import distribution_svg
 from paft.report.table import percent
-from paft.statistics.metrics import summarize
+from paft.statistics.summary import summarize
 
 HOSTILE = "<script>alert(1)</script> \"a\" & 'b' {{ 7 * 7 }} {% raw %} <img src=x onerror=alert(2)> {text}"
 

@@ -15,7 +15,7 @@ from paft.errors import DataError
 from paft.evaluate.matrix import Matrix
 from paft.experiment.evaluate import EvaluateConfig, evaluate
 from paft.prompt import Prompt
-from paft.report.budget import read_budget
+from paft.report.budget import REFUSALS, read_budget
 from paft.report.table import percent
 
 HOSTILE = "<script>alert(1)</script> | $x$ \\input {message}"
@@ -37,15 +37,14 @@ def judged(tmp_path_factory, desk, model_folder):
     return found
 
 
-def test_the_estimates_of_prompts_stand_beside_their_cells(judged):
+def test_prompts_stand_beside_their_cells(judged):
     report = read_budget(judged[12])
-    made = json.loads((judged[12] / "results.json").read_text("utf-8"))["budget"]
     (path,) = judged[12].glob("cells/*/test.parquet")
     matrix = Matrix.load(path)
-    assert [prompt.estimate for prompt in report.prompts] == sorted(made["scores"])
+    assert {prompt.text for prompt in report.prompts} == set(PROMPTS)
+    observed = [prompt.observed for prompt in report.prompts]
+    assert observed == sorted(observed)
     for prompt in report.prompts:
-        place = PROMPTS.index(prompt.text)
-        assert (prompt.estimate, prompt.error) == (made["scores"][place], made["score_errors"][place])
         scores = [cell.score for cell in matrix.cells if cell.prompt_id == prompt.id]
         assert prompt.cells == len(scores)
         assert prompt.observed == pytest.approx(np.mean(scores))
@@ -61,11 +60,11 @@ def test_the_headline_is_the_estimate_with_its_interval(judged):
     assert told in report.headline
 
 
-def test_what_cannot_be_said_is_said_and_why(judged):
-    few, all_cells = read_budget(judged[12]), read_budget(judged[50])
-    assert few.budget["minimum_refused"] in few.refusals[0]
-    assert all_cells.budget["minimum"] is not None
-    assert not any("worst prompt" in text for text in all_cells.refusals)
+@pytest.mark.parametrize("name", ["md", "json", "latex", "html"])
+def test_what_cannot_be_said_is_said_and_why(paft, judged, tmp_path, name):
+    assert paft("report", judged[12], "--format", name, "--output", tmp_path / "out")[0] == 0
+    text = (tmp_path / "out").read_text("utf-8")
+    assert "worst prompt" in REFUSALS[0] and all(refusal in text for refusal in REFUSALS)
 
 
 @pytest.mark.parametrize("name", ["md", "csv", "json", "latex"])
@@ -80,7 +79,7 @@ def test_markdown_and_latex_have_every_estimate_and_escape(paft, judged):
     made = read_budget(judged[50]).budget
     text = paft("report", judged[50], "--format", "md")[1]
     table = paft("report", judged[50], "--format", "latex")[1]
-    for name, found in [("mean", made["mean"]), ("std", made["std"]), ("worst prompt", made["minimum"])]:
+    for name, found in [("mean", made["mean"]), ("std", made["std"])]:
         figures = [percent(found[key]) for key in ("value", "low", "high", "standard_error")]
         assert f"| {name} | {' | '.join(figures)} |" in text
         assert f"{name} & {' & '.join(figures)} " in table
@@ -92,11 +91,11 @@ def test_csv_and_json_have_every_prompt(paft, judged):
     rows = list(csv.DictReader(io.StringIO(paft("report", judged[12], "--format", "csv")[1], newline="")))
     assert sorted(row["prompt"] for row in rows) == sorted(PROMPTS)
     found = json.loads(paft("report", judged[12], "--format", "json")[1])
-    assert [float(row["estimate"]) for row in rows] == [prompt["estimate"] for prompt in found["prompts"]]
+    assert [float(row["observed"]) for row in rows] == [prompt["observed"] for prompt in found["prompts"]]
     assert found["budget"]["cells"] == 12 and found["refusals"] and found["headline"]
 
 
-def test_the_page_shows_estimates_picture_and_prompts_without_obeying_them(paft, judged, tmp_path):
+def test_the_page_shows_estimates_and_prompts_without_obeying_them(paft, judged, tmp_path):
     folder = shutil.copytree(judged[12], tmp_path / "run")
     assert paft("report", folder)[0] == 0
     text = (folder / "report.html").read_text("utf-8")
@@ -104,10 +103,8 @@ def test_the_page_shows_estimates_picture_and_prompts_without_obeying_them(paft,
     assert report.headline in text.replace("&#39;", "'")
     assert text.count("<script") == text.count("</script") == 2
     assert "&lt;script&gt;alert(1)" in text
-    dots = re.search(r"<svg.*?</svg>", text, re.DOTALL)[0].count("<use")
-    assert dots >= len(PROMPTS)
     cells = re.findall(r'<td class="bar"[^>]*>([\d.]+)</td>', text)
-    assert cells == [percent(prompt.estimate) for prompt in report.prompts]
+    assert cells == [percent(prompt.observed) for prompt in report.prompts]
     assert {*re.findall(r"https?://[^\s\"'<>)]+", text)} <= {
         "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
     }  # fmt: skip

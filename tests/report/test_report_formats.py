@@ -14,7 +14,7 @@ from paft.report.data import read_report
 from paft.report.html import visible
 from paft.report.table import OUTSIDE
 from paft.report.text import csv_rows, json_figures, latex, markdown
-from paft.statistics.metrics import cvar
+from paft.statistics.summary import cvar
 from report_run import HOSTILE_PROMPT, HOSTILE_TEXT, write_run
 
 

@@ -11,8 +11,8 @@ from paft.experiment.run import run as compare
 from paft.report.data import read_report, worst_prompts
 from paft.report.html import page
 from paft.report.plot import POINTS, curves_svg
-from paft.report.table import percent
-from paft.report.text import escape_markdown, json_figures, markdown
+from paft.report.table import escape_markdown, percent
+from paft.report.text import json_figures, markdown
 from report_run import write_run
 
 

@@ -13,10 +13,9 @@ from test_report import results
 from paft.report.card import COMPARED, MARK, tell_verdict
 from paft.report.cells import Cells
 from paft.report.data import read_report
-from paft.report.text import escape_markdown
+from paft.report.table import escape_markdown
 from paft.report.verdict import read_verdict, verdict
-from paft.statistics.comparison import sentence
-from paft.statistics.estimates import difference, estimate
+from paft.statistics.comparison import difference, estimate, sentence
 from report_run import write_run
 
 

@@ -1,4 +1,4 @@
-"""Resampled examples, prompts and seeds; draws of true accuracies with the noise taken out."""
+"""Resampled examples; draws of true accuracies with the noise taken out."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paft.statistics import bootstrap
-from paft.statistics.bootstrap import resampled_accuracies, true_accuracies, two_way_bootstrap
+from paft.statistics.bootstrap import resampled_accuracies, true_accuracies
 
 
 def mean(accuracies):
@@ -33,28 +33,8 @@ def test_little_memory_gives_the_same_draws(monkeypatch):
     assert resampled_accuracies(made, 50, np.random.default_rng(0)) == pytest.approx(expected)
 
 
-def test_one_seed_of_the_generator_serves_compared_models_alike():
-    low, high = 0.5 * scores(2), 0.5 * scores(2) + 0.25
-    first = two_way_bootstrap(low, mean, replicates=40, seed=5)
-    assert two_way_bootstrap(high, mean, replicates=40, seed=5) - first == pytest.approx(np.full(40, 0.25))
-    assert two_way_bootstrap(low, mean, replicates=40, seed=5) == pytest.approx(first)
-    assert two_way_bootstrap(low, mean, replicates=40, seed=6) != pytest.approx(first)
-
-
-@pytest.mark.parametrize("axis", [0, 1, 2])
-def test_each_axis_alone_gives_the_variance_of_a_resampled_mean(axis):
-    shape = [1, 1, 1]
-    shape[axis] = 6
-    levels = np.linspace(0, 1, 6).reshape(shape)
-    made = np.broadcast_to(levels, [6 if place == axis else 4 for place in range(3)])
-    values = two_way_bootstrap(made, mean, replicates=20_000)
-    assert values.mean() == pytest.approx(0.5, abs=0.01)
-    assert values.var() == pytest.approx(levels.var() / 6, rel=0.05)
-
-
 def test_equal_cells_give_equal_draws():
     made = np.full((2, 3, 4), 0.25)
-    assert (two_way_bootstrap(made, mean, replicates=9) == 0.25).all()
     assert true_accuracies(made, replicates=9) == pytest.approx(np.full((2, 9, 3), 0.25))
 
 

@@ -53,8 +53,7 @@ def report(
 
 def _text(folder: Path, format: Format) -> str:
     """Return the report in a format that is one file."""
-    from paft.report.budget import read_budget
-    from paft.report.budget_text import BUDGET_FORMATS
+    from paft.report.budget import BUDGET_FORMATS, read_budget
     from paft.report.data import read_report
     from paft.report.html import budget_page, page
     from paft.report.text import FORMATS

@@ -4,17 +4,67 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from paft.evaluate.matrix import Matrix
-from paft.evaluate.robustness import robustness
 from paft.prompt import Prompt
+from paft.statistics import agreement
 from paft.statistics.agreement import accuracy_given_parsed, parse_rate
-from paft.statistics.metrics import summarize
+from paft.statistics.summary import cvar, debiased_std, summarize
 from paft.task.programs.code_answer import isolation
 from paft.task.task import Task
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """Robustness of one model over P prompts x N examples; None where a number is undefined.
+
+    Shares, rates and accuracies lie in [0, 1].
+
+    Attributes:
+        prompts: P.
+        examples: N.
+        mean: Mean accuracy over prompts.
+        std: Sample standard deviation over prompts (ddof 1), on these very examples.
+        debiased_std: The same for an unlimited source of examples: without the noise of these N.
+        min: Worst prompt.
+        max: Best prompt.
+        cvar_10: Mean of the worst 10 % of the prompts.
+        threshold: t of Top@t.
+        top: Share of prompts strictly above the threshold (the paper's Top).
+        consistency: Share of prompt pairs with the same answer.
+        all_correct: Share of examples right under all prompts.
+        any_correct: Share of examples right under some prompt.
+        parse_rate: Share of cells with a readable answer.
+        accuracy_given_parsed: Accuracy in those cells.
+        user_accuracy: Accuracy under the user prompt; None, like the next one, if not given.
+        flip_rate: Share of cells answered otherwise than under the user prompt.
+        adversarial_mean: Mean accuracy over the adversarial prompts; None if not given.
+        adversarial_min: Worst adversarial prompt.
+    """
+
+    prompts: int
+    examples: int
+    mean: float
+    std: float | None
+    debiased_std: float | None
+    min: float
+    max: float
+    cvar_10: float
+    threshold: float
+    top: float
+    consistency: float | None
+    all_correct: float
+    any_correct: float
+    parse_rate: float
+    accuracy_given_parsed: float | None
+    user_accuracy: float | None
+    flip_rate: float | None
+    adversarial_mean: float | None
+    adversarial_min: float | None
 
 
 def split_row(
@@ -96,10 +146,10 @@ def prompt_rows(
 def robustness_row(
     method: str, seed: int | None, split: str, matrices: Mapping[str, Matrix], threshold: float
 ) -> dict[str, Any]:
-    """Return all that the matrices of one model say (:class:`paft.evaluate.robustness.Robustness`).
+    """Return the :class:`Robustness` of one model in one flat row.
 
     Args:
-        method: What was judged.
+        method: What was evaluated.
         seed: Its training seed; None if it was not trained here.
         split: Which of the matrices to describe.
         matrices: By split; ``user`` and ``adversarial`` are compared with, where they are there.
@@ -109,6 +159,65 @@ def robustness_row(
         matrices[split], threshold, user=matrices.get("user"), adversarial=matrices.get("adversarial")
     )
     return {"method": method, "seed": seed, "split": split, **dataclasses.asdict(numbers)}
+
+
+def robustness(
+    matrix: Matrix, threshold: float, *, user: Matrix | None = None, adversarial: Matrix | None = None
+) -> Robustness:
+    """Compute all robustness numbers of a matrix.
+
+    Args:
+        matrix: Cells of the prompts to describe.
+        threshold: t of Top@t, in [0, 1].
+        user: Cells of the user prompt on the same examples.
+        adversarial: Cells of adversarial prompts.
+
+    Raises:
+        ValueError: If a matrix is empty, or ``user`` is not one prompt on the examples of ``matrix``.
+    """
+    if not all(given.cells for given in (matrix, user, adversarial) if given is not None):
+        raise ValueError("a matrix without cells says nothing about robustness")
+    scores, parsed = matrix.scores, matrix.parsed
+    accuracies = scores.mean(axis=1)
+    summary = summarize(accuracies, threshold)
+    answers, reference = _answers(matrix, user)
+    worst = adversarial.scores.mean(axis=1) if adversarial is not None else None
+    return Robustness(
+        prompts=scores.shape[0],
+        examples=scores.shape[1],
+        mean=summary.mean,
+        std=summary.std,
+        debiased_std=debiased_std(scores),
+        min=summary.min,
+        max=summary.max,
+        cvar_10=cvar(accuracies),
+        threshold=threshold,
+        top=summary.top,
+        consistency=agreement.consistency_rate(answers),
+        all_correct=agreement.all_correct(scores),
+        any_correct=agreement.any_correct(scores),
+        parse_rate=parse_rate(parsed),
+        accuracy_given_parsed=accuracy_given_parsed(scores, parsed),
+        user_accuracy=float(user.scores.mean()) if user is not None else None,
+        flip_rate=agreement.flip_rate(answers, reference) if reference is not None else None,
+        adversarial_mean=float(worst.mean()) if worst is not None else None,
+        adversarial_min=float(worst.min()) if worst is not None else None,
+    )
+
+
+def _answers(matrix: Matrix, user: Matrix | None) -> tuple[agreement.Codes, agreement.Codes | None]:
+    """Return answer codes (P, N) and, coded alike, those of the user prompt (N,)."""
+    shape = len(matrix.prompt_ids), len(matrix.examples)
+    predictions = [cell.prediction for cell in matrix.cells]
+    if user is None:
+        return agreement.code_answers(predictions).reshape(shape), None
+    if len(user.prompt_ids) != 1 or user.examples != matrix.examples:
+        raise ValueError(
+            f"the user's matrix has {len(user.prompt_ids)} prompts x {len(user.examples)} examples; "
+            f"it needs 1 prompt on the {shape[1]} examples of the other, in their order"
+        )
+    codes = agreement.code_answers([*predictions, *(cell.prediction for cell in user.cells)])
+    return codes[: len(predictions)].reshape(shape), codes[len(predictions) :]
 
 
 def judging(task: Task, backend: str = "hf", generate: bool = False) -> dict[str, Any]:

@@ -16,7 +16,6 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from paft.bank import Bank, load_bank
-from paft.bank.diversity import embed_prompts
 from paft.config import BUILTIN_MODEL, BUILTIN_TASK
 from paft.errors import ConfigError, DataError
 from paft.evaluate.matrix import Matrix
@@ -54,14 +53,12 @@ from paft.model.quantised import four_bit, trained_quantised
 from paft.model.settings import Chat
 from paft.names import folder_name, short_name
 from paft.progress import Silent
-from paft.prompt import Prompt
 from paft.provenance import environment
 from paft.schema import Schema
-from paft.statistics.budget import estimate_from, parse_budget, sample_cells
+from paft.statistics.budget import estimate_mean, estimate_std, parse_budget, sample_cells
 from paft.task.programs.code_answer import check_opt_in
 from paft.task.task import Example, Task, data_fingerprint, load_task
 
-COMPONENTS = 5  # of the wording, offered to the estimate
 SERVER_IDENTITY = ("base_url", "completions", "max_tokens")  # what replies depend on
 UNTRAINED = {"train_steps": 0, "train_tokens": 0, "train_seconds": 0.0}
 
@@ -325,8 +322,7 @@ def _judge_splits(
         | answer_figures(matrices[config.split]),
     }
     if chosen is not None:
-        estimate = estimate_from(matrices[config.split].scores, _covariates(splits[config.split]))
-        return {**about, "rows": [], "per_prompt": [], "budget": dataclasses.asdict(estimate)}
+        return {**about, "rows": [], "per_prompt": [], "budget": _estimated(matrices[config.split].scores)}
     rows, per_prompt = [], []
     for split, prompts in splits.items():
         row = split_row(name, None, split, matrices[split], threshold, seconds[split])
@@ -336,11 +332,15 @@ def _judge_splits(
     return {**about, "rows": rows, "per_prompt": per_prompt, "robustness": [summary]}
 
 
-def _covariates(prompts: Sequence[Prompt]) -> np.ndarray:
-    """Return the leading principal components of the prompts' wording, shape ``(P, at most 5)``."""
-    vectors = embed_prompts(prompts)
-    left, sizes, _ = np.linalg.svd(vectors - vectors.mean(axis=0), full_matrices=False)
-    return np.asarray(left[:, :COMPONENTS] * sizes[:COMPONENTS])
+def _estimated(scores: np.ndarray) -> dict[str, Any]:
+    """Return what some of the cells (P, N), NaN elsewhere, say of all of them."""
+    return {
+        "prompts": scores.shape[0],
+        "examples": scores.shape[1],
+        "cells": int((~np.isnan(scores)).sum()),
+        "mean": dataclasses.asdict(estimate_mean(scores)),
+        "std": dataclasses.asdict(estimate_std(scores)),
+    }
 
 
 def _identity(config: EvaluateConfig, task: Task, bank: Bank, examples: str) -> dict[str, Any]:

@@ -42,7 +42,7 @@ from paft.progress import Silent
 from paft.provenance import environment
 from paft.report import read_verdict, write_report
 from paft.report.card import tell_verdict
-from paft.report.run_folder import Trial, plan_trials, weights_name
+from paft.report.run_folder import BANK, CONFIG, IDENTITY, PAGE, RESULTS, Trial, plan_trials, weights_name
 from paft.shape import read_record
 from paft.task.task import Task, data_fingerprint
 from paft.train.adapt import check_adapt
@@ -142,8 +142,8 @@ def prepare(config: RunConfig, inputs: Inputs) -> None:
         return  # the first of several processes writes for all
     output = Path(config.output)
     claim_output(output, identity(config, inputs))
-    write_text(output / "config.yaml", config.to_yaml())
-    inputs.bank.save(output / "bank.jsonl")
+    write_text(output / CONFIG, config.to_yaml())
+    inputs.bank.save(output / BANK)
 
 
 @contextmanager
@@ -162,8 +162,8 @@ def working_in(output: Path) -> Iterator[None]:
 
 
 def cell_folder(config: RunConfig, plan: Trial) -> Path:
-    """Return where a cell of a run lies."""
-    return Path(config.output) / "cells" / plan.name
+    """Return where a trial of a run lies."""
+    return plan.folder(Path(config.output))
 
 
 def gather_run(
@@ -211,8 +211,8 @@ def gather_run(
         **({"failures": failed} if failed else {}),
         **gathered,
     }
-    write_json(output / "results.json", results)
-    write_report(results, output / "report.html", folder=output, examples=inputs.test)
+    write_json(output / RESULTS, results)
+    write_report(results, output / PAGE, folder=output, examples=inputs.test)
     tell_cards(config, read_verdict(output, results))
     return results
 
@@ -260,7 +260,7 @@ def claim_output(output: Path, wanted: dict[str, Any]) -> None:
     Raises:
         ResumeError: If it belongs to other inputs or holds files of something else.
     """
-    path = output / "run.json"
+    path = output / IDENTITY
     if not check_output(output, wanted):
         write_json(path, wanted)
         return
@@ -279,7 +279,7 @@ def check_output(output: Path, wanted: dict[str, Any]) -> bool:
     """
     if not _begun(output):
         return False
-    found = dict(read_record(output / "run.json", "run identity", {}))
+    found = dict(read_record(output / IDENTITY, "run identity", {}))
     found |= {key: wanted[key] for key in ("model files", "adapter files") if _as_before(key, found, wanted)}
     changed = changes(found, wanted)
     if changed:
@@ -303,7 +303,7 @@ def _begun(output: Path) -> bool:
     Raises:
         ResumeError: If it holds files of something else.
     """
-    path = output / "run.json"
+    path = output / IDENTITY
     if path.exists():
         return True
     if output.exists():

@@ -19,13 +19,12 @@ from paft.evaluate.runner import processes
 from paft.experiment.answer_tokens import check_options
 from paft.experiment.inputs import Inputs, load_inputs
 from paft.experiment.run import check_trained, claim_output, identity, working_in
-from paft.experiment.trial import Reporter, train_trial
+from paft.experiment.trial import Reporter, train_trial, write_trial_card
 from paft.files import disk_error, write_text
 from paft.methods import METHODS
 from paft.model.load import load_encoder
 from paft.progress import Silent
-from paft.report.card import write_card
-from paft.report.run_folder import Trial, weights_name
+from paft.report.run_folder import Trial
 from paft.task.task import Task
 
 
@@ -72,7 +71,7 @@ def train(
         except OSError as error:
             raise disk_error(output, error) from error
         if processes()[0] == 0:
-            write_card(plan, config, inputs, output, output / weights_name(config))
+            write_trial_card(plan, config, inputs, output)
     reporter.finish(inputs.task.name, _outcome(trained))
     return trained
 

@@ -29,9 +29,10 @@ from paft.files import write_json
 from paft.methods import METHODS
 from paft.model.load import LanguageModel, load_model
 from paft.prompt import Prompt
-from paft.report.card import write_card
-from paft.report.run_folder import Trial, weights_name
-from paft.shape import ADVICE, CELL, TRAINED, read_record
+from paft.report.card import CardSubject, write_card
+from paft.report.run_folder import SUMMARY, TRAINED, Trial, weights_name
+from paft.shape import ADVICE, CELL, read_record
+from paft.shape import TRAINED as TRAINED_SHAPE
 from paft.train.checkpoint import remove_checkpoints
 from paft.train.schedule import make_schedule
 from paft.train.step_time import Pace
@@ -52,6 +53,26 @@ class Reporter(Protocol):
         """A cell is done, now or in a former run."""
 
 
+def write_trial_card(plan: Trial, config: RunConfig, inputs: Inputs, folder: Path) -> None:
+    """Write the model card of a trial (:func:`paft.report.card.write_card`)."""
+    train, method = config.train, METHODS[plan.method]
+    subject = CardSubject(
+        name=plan.name,
+        method=plan.method,
+        summary=method.summary,
+        seed=plan.seed,
+        task=inputs.task,
+        bank=inputs.bank.fingerprint,
+        prompts=method.prompts,
+        bank_prompts=train.prompts or len(inputs.bank.prompts("train")),
+        resample_every=train.resample_every if method.schedule == "block" else None,
+        epochs=train.epochs if method.settings(train).tokens is None else None,
+        examples=len(inputs.train),
+        repeats=inputs.repeats,
+    )
+    write_card(subject, config, folder, folder / weights_name(config))
+
+
 def run_trial(
     plan: Trial, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter
 ) -> dict[str, Any]:
@@ -65,14 +86,14 @@ def run_trial(
         DataError: If a file that a former run left is damaged.
     """
     inputs = inputs.for_seed(plan.seed)
-    done = folder / "cell.json"
+    done = folder / SUMMARY
     # A cell that a former version summarised lacks figures, and one of another threshold counts other
     # prompts: both follow from its matrices.
     result = read_record(done, "cell", CELL) if done.exists() else {}
     if "robustness" in result and not result["rows"]:
         raise DataError(f"{done} is damaged (it has no row): {ADVICE}")
     if "robustness" in result and result["rows"][0]["top_threshold"] == inputs.task.thresholds[0]:
-        write_card(plan, config, inputs, folder, folder / weights_name(config))
+        write_trial_card(plan, config, inputs, folder)
         reporter.finish(plan.name, "already done: " + _outcome(result["rows"][0]))
         return result
     trained = train_trial(plan, config, inputs, folder, reporter)
@@ -86,7 +107,7 @@ def run_trial(
         give_up(folder, folder / weights_name(config), failure)
         raise failure from error
     write_json(done, result)
-    write_card(plan, config, inputs, folder, folder / weights_name(config))
+    write_trial_card(plan, config, inputs, folder)
     reporter.finish(plan.name, _outcome(result["rows"][0]))
     return result
 
@@ -150,11 +171,11 @@ def train_trial(
     method = METHODS[plan.method]
     if method.schedule is None or plan.seed is None:
         return dict(UNTRAINED)
-    record = folder / "train.json"
+    record = folder / TRAINED
     output = folder / weights_name(config)
     if record.exists() and output.exists():
         remove_checkpoints(output)  # a kill may have come between the record and this
-        return read_record(record, "training record", TRAINED)
+        return read_record(record, "training record", TRAINED_SHAPE)
     check_not_failed(folder)
     from paft.train.loop import fine_tune
 

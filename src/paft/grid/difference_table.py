@@ -7,13 +7,13 @@ from typing import Any
 
 from paft.grid.differences import COMPARED, NOT_FINISHED
 from paft.grid.reference import Reference
-from paft.report.columns import HEADS, Layout
+from paft.report.table import HEADS, Table
 
 TIE = 1e-9  # shares closer than this differ by rounding alone
 BY_CHANCE = 0.05  # of 95 % intervals leave out what they are about
 
 
-def difference_layout(results: Mapping[str, Any], keys: Sequence[str]) -> Layout:
+def difference_layout(results: Mapping[str, Any], keys: Sequence[str]) -> Table:
     """Lay out the differences of a grid's ``results.json``.
 
     Args:
@@ -21,7 +21,7 @@ def difference_layout(results: Mapping[str, Any], keys: Sequence[str]) -> Layout
         keys: What tells the grid's rows apart.
     """
     rows = results["differences"]
-    return Layout(
+    return Table.grouped(
         keys=keys,
         groups={task: [HEADS[name] for name in COMPARED] for task in rows[0]["tasks"]},
         rows=[

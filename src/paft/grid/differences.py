@@ -1,6 +1,6 @@
 """Each row of a grid minus the reference row, on the same prompts and examples of each task.
 
-A difference is :func:`paft.statistics.estimates.difference`, as in the headline of a run's report. Two
+A difference is :func:`paft.statistics.comparison.difference`, as in the headline of a run's report. Two
 rows that train are compared on the seeds that both have finished, so that an unfinished grid does
 not compare one row's luck with another's; a row that does not train has one matrix, which all seeds
 of the other side are compared with. Where prompts or examples differ there is no difference, but
@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from paft.grid.reference import Reference, RowKey
 from paft.report.data import Matrices, Report
-from paft.statistics.estimates import Name, difference
+from paft.statistics.comparison import difference
+from paft.statistics.summary import Name
 
 COMPARED: dict[str, Name] = {"mean": "mean", "std": "std", "min": "min", "cvar_10": "cvar"}
 NOT_FINISHED = "not finished"

@@ -3,7 +3,7 @@
 A second table follows where the grid names a reference (:mod:`paft.grid.difference_table`).
 
 What is shown was observed, averaged over seeds. Intervals are those of
-:mod:`paft.statistics.estimates`; the average over tasks has none, since the tasks at hand are no
+:mod:`paft.statistics.comparison`; the average over tasks has none, since the tasks at hand are no
 sample of tasks.
 """
 
@@ -22,16 +22,14 @@ from paft.grid.difference_table import (
     reference_name,
 )
 from paft.grid.plan import RunPlan
-from paft.report.columns import HEADS, Layout
 from paft.report.data import INTERVALS
 from paft.report.html import rendered
 from paft.report.run_folder import plan_trials
-from paft.report.table import percent, with_interval
-from paft.report.text import escape_markdown
-from paft.statistics.estimates import Name
+from paft.report.table import HEADS, Table, escape_markdown, percent, with_interval
+from paft.statistics.summary import Name
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.table import Table as RichTable
 
 FIGURES: dict[str, Name] = {"mean": "mean", "std": "std", "min": "min", "top": "top", "cvar_10": "cvar"}
 AVERAGE = "average"
@@ -121,12 +119,12 @@ def grid_page(results: Mapping[str, Any]) -> str:
     )
 
 
-def terminal_tables(results: Mapping[str, Any]) -> list[Table]:
+def terminal_tables(results: Mapping[str, Any]) -> list[RichTable]:
     """Return a table for each task and one of the averages if there are several, then the differences."""
-    tables = _layout(results).terminal(results["grid"])
+    tables = _layout(results).terminal_by_group(results["grid"])
     if results["differences"]:
-        layout = difference_layout(results, _keys(results))
-        tables += layout.terminal(results["grid"], f", differences from {reference_name(results)}")
+        ending = f", differences from {reference_name(results)}"
+        tables += difference_layout(results, _keys(results)).terminal_by_group(results["grid"], ending)
     return tables
 
 
@@ -163,9 +161,9 @@ def not_finished(results: Mapping[str, Any]) -> list[str]:
     return failures(results) + left_out
 
 
-def _layout(results: Mapping[str, Any]) -> Layout:
+def _layout(results: Mapping[str, Any]) -> Table:
     keys, groups = _keys(results), _groups(results)
-    return Layout(
+    return Table.grouped(
         keys=keys,
         groups={group: _heads(results, group) for group in groups},
         rows=[
@@ -201,5 +199,4 @@ def _cells(row: Mapping[str, Any], group: str) -> list[str]:
 
 
 def _cell(figure: Mapping[str, Any]) -> str:
-    value, interval = figure["value"], figure["interval"]
-    return percent(value) if interval is None else with_interval(value, *interval)
+    return with_interval(figure["value"], *(figure["interval"] or (None, None)))

@@ -1,8 +1,10 @@
-"""What a budget of cells says: gathered for a report, or as a table for the terminal."""
+"""What a part of the cells says (``paft evaluate --budget``), in every format."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,30 +12,37 @@ from typing import TYPE_CHECKING, Any
 from paft.bank import load_bank
 from paft.errors import DataError
 from paft.report.folder import KEYS
-from paft.report.table import percent, prompts_name
-from paft.shape import ADVICE, BUDGET, RESULTS, difference, read_record
+from paft.report.method_rows import prompts_name
+from paft.report.run_folder import BANK, RESULTS
+from paft.report.table import Table, escape_markdown, percent, with_interval
+from paft.shape import ADVICE, BUDGET, difference, read_record
+from paft.shape import RESULTS as RESULTS_SHAPE
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.table import Table as RichTable
+
+FIGURES = "mean", "std"
+REFUSALS = (
+    "No accuracy of the worst prompt or of a share of the prompts, no share above a threshold, no "
+    "consistency and no flip rate: they need every cell of a prompt.",
+    "Nothing about other prompts or examples: the intervals are about what all cells of this matrix "
+    "would say.",
+)
 
 
 @dataclass(frozen=True)
-class EstimatedPrompt:
-    """One prompt; accuracies in [0, 1].
+class PartlyScored:
+    """One prompt of which some cells were scored.
 
     Attributes:
         id: Its content hash.
         text: The template.
-        estimate: Expected accuracy on all examples, pulled towards the mean of all prompts.
-        error: Its standard error.
         cells: Cells that were scored.
-        observed: Accuracy in these.
+        observed: Accuracy in these, in [0, 1].
     """
 
     id: str
     text: str
-    estimate: float
-    error: float
     cells: int
     observed: float
 
@@ -43,21 +52,20 @@ class BudgetReport:
     """What a report of a budget shows.
 
     Attributes:
-        results: The content of ``results.json``; its ``budget`` is a
-            :class:`paft.statistics.budget.BudgetEstimate` as JSON.
-        name: What was judged.
+        results: The content of ``results.json``; its ``budget`` holds the estimates.
+        name: What was evaluated.
         split: The prompts' split.
-        prompts: Lowest estimate first.
+        prompts: Lowest observed accuracy first.
     """
 
     results: Mapping[str, Any]
     name: str
     split: str
-    prompts: tuple[EstimatedPrompt, ...]
+    prompts: tuple[PartlyScored, ...]
 
     @property
     def budget(self) -> Mapping[str, Any]:
-        """The estimate."""
+        """The estimates."""
         return dict(self.results["budget"])
 
     @property
@@ -65,32 +73,46 @@ class BudgetReport:
         """What was measured, in a sentence."""
         made = self.budget
         cells = made["prompts"] * made["examples"]
+        counts = sorted({prompt.cells for prompt in self.prompts})
+        each = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
         return (
             f"{made['cells']} of {cells} cells ({made['cells'] / cells:.1%}): "
             f"{prompts_name(self.split, made['prompts'])} x {made['examples']} examples, each prompt on "
-            f"{_counts(self.prompts)} examples of its own."
+            f"{each} examples of its own."
         )
 
     @property
     def headline(self) -> str:
         """Mean and spread with their intervals, in a sentence."""
-        mean, std = self.budget["mean"], self.budget["std"]
+        mean, std = (
+            with_interval(found["value"], found["low"], found["high"])
+            for found in (self.budget[name] for name in FIGURES)
+        )
         return (
-            f"Estimated mean accuracy {_within(mean)} %, standard deviation over prompts "
-            f"{_within(std)} points (95 % intervals), from {self.budget['cells']} of "
-            f"{self.budget['prompts'] * self.budget['examples']} cells."
+            f"Estimated mean accuracy {mean} %, standard deviation over prompts {std} points (95 % "
+            f"intervals), from {self.budget['cells']} of {self.budget['prompts'] * self.budget['examples']} "
+            "cells."
         )
 
     @property
-    def refusals(self) -> tuple[str, ...]:
-        """What the estimate does not say, and why, in sentences."""
-        refused = self.budget["minimum_refused"]
+    def source(self) -> str:
+        """What the figures were made from, in sentences."""
+        results = self.results
         return (
-            *([f"No accuracy of the worst prompt: {refused}."] if refused else []),
-            "No share above a threshold, no consistency and no flip rate: they need every cell of a prompt.",
-            "Nothing about other prompts or examples: the intervals are about what all cells of this "
-            "matrix would say.",
+            f"Task {results['task']}, judged {self.name} (model {results['model']}), bank "
+            f"{results['bank_fingerprint']}; percent. {self.measured}"
         )
+
+    @property
+    def figures(self) -> Table:
+        """The estimates in percent."""
+        return _figures(self.budget)
+
+    @property
+    def prompt_table(self) -> Table:
+        """Every prompt with its cells."""
+        rows = [[prompt.text, percent(prompt.observed), str(prompt.cells)] for prompt in self.prompts]
+        return Table(("Prompt", "Observed", "Cells"), "lrr", rows)
 
 
 def read_budget(folder: Path) -> BudgetReport | None:
@@ -101,11 +123,11 @@ def read_budget(folder: Path) -> BudgetReport | None:
     """
     from paft.evaluate.matrix import Matrix
 
-    path = folder / "results.json"
+    path = folder / RESULTS
     results = read_record(path, "results", {}) if path.exists() else {}
     if "budget" not in results:
         return None
-    wrong = difference(results, {**RESULTS, "budget": BUDGET})
+    wrong = difference(results, {**RESULTS_SHAPE, "budget": BUDGET})
     if wrong:
         raise DataError(f"{path} is damaged ({wrong}): {ADVICE}")
     matrices = sorted(folder.glob("cells/*/*.parquet"))
@@ -119,9 +141,8 @@ def read_budget(folder: Path) -> BudgetReport | None:
     scores: dict[str, list[float]] = {}
     for cell in matrix.cells:
         scores.setdefault(cell.prompt_id, []).append(cell.score)
-    prompts = load_bank(folder / "bank.jsonl").require(split)
-    counts = {len(scores), len(made["scores"]), len(made["score_errors"]), len(made["distribution"])}
-    if set(scores) != {prompt.id for prompt in prompts} or len(counts) > 1:
+    prompts = load_bank(folder / BANK).require(split)
+    if set(scores) != {prompt.id for prompt in prompts} or len(scores) != made["prompts"]:
         raise DataError(f"{folder}: results.json, bank.jsonl and {matrices[0].name} hold different prompts")
     if len(matrix.cells) != made["cells"]:
         raise DataError(
@@ -129,46 +150,62 @@ def read_budget(folder: Path) -> BudgetReport | None:
             f"{made['cells']}): {ADVICE}"
         )
     found = [
-        EstimatedPrompt(
-            p.id, p.template, value, error, len(scores[p.id]), sum(scores[p.id]) / len(scores[p.id])
-        )
-        for p, value, error in zip(prompts, made["scores"], made["score_errors"], strict=True)
+        PartlyScored(p.id, p.template, len(scores[p.id]), sum(scores[p.id]) / len(scores[p.id]))
+        for p in prompts
     ]
-    name = matrices[0].parent.name
-    return BudgetReport(results, name, split, tuple(sorted(found, key=lambda prompt: prompt.estimate)))
+    ordered = tuple(sorted(found, key=lambda prompt: prompt.observed))
+    return BudgetReport(results, matrices[0].parent.name, split, ordered)
 
 
-def budget_rows(made: Mapping[str, Any]) -> list[tuple[str, Mapping[str, float]]]:
-    """Return name and estimate (``value``, ``standard_error``, ``low``, ``high``) of every figure."""
-    rows = [("mean", made["mean"]), ("std", made["std"])]
-    rows += [(f"{100 * float(q):g} % of prompts below", found) for q, found in made["quantiles"].items()]
-    return rows + ([("worst prompt", made["minimum"])] if made["minimum"] is not None else [])
-
-
-def budget_table(results: Mapping[str, Any], split: str) -> Table:
-    """Return estimates of accuracy over prompts with their 95 % intervals, in percent."""
-    from rich.table import Table
-
+def budget_table(results: Mapping[str, Any], split: str) -> RichTable:
+    """Return estimates of accuracy over prompts with their 95 % intervals for the terminal."""
     made = results["budget"]
-    cells = made["prompts"] * made["examples"]
-    refused = made["minimum_refused"]
-    table = Table(
+    return _figures(made).terminal(
         title=f"{results['task']}: accuracy on {prompts_name(split, made['prompts'])} x {made['examples']} "
-        f"examples, estimated from {made['cells']} of {cells} cells",
-        caption="percent" + (f"; no worst prompt: {refused}" if refused else ""),
+        f"examples, estimated from {made['cells']} of {made['prompts'] * made['examples']} cells",
+        caption="percent",
     )
-    table.add_column("")
-    for name in ("estimate", "95 % from", "to"):
-        table.add_column(name, justify="right")
-    for name, value in budget_rows(made):
-        table.add_row(name, *(percent(value[key]) for key in ("value", "low", "high")))
-    return table
 
 
-def _within(found: Mapping[str, float]) -> str:
-    return f"{percent(found['value'])} [{percent(found['low'])}, {percent(found['high'])}]"
+def markdown(report: BudgetReport) -> str:
+    """Return headline, estimates, what they do not say, and every prompt as Markdown."""
+    refusals = "\n".join(f"- {escape_markdown(text)}" for text in REFUSALS)
+    parts = [escape_markdown(report.headline), report.figures.markdown(), escape_markdown(report.source)]
+    return "\n\n".join([*parts, refusals, report.prompt_table.markdown()]) + "\n"
 
 
-def _counts(prompts: tuple[EstimatedPrompt, ...]) -> str:
-    counts = sorted({prompt.cells for prompt in prompts})
-    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+def latex(report: BudgetReport) -> str:
+    """Return the estimates as a LaTeX table; the caption says what they are and are not."""
+    return report.figures.latex(" ".join([report.headline, report.source, *REFUSALS]))
+
+
+def csv_rows(report: BudgetReport) -> str:
+    """Return one row per prompt, lowest observed accuracy first; accuracies in [0, 1]."""
+    rows = [dataclasses.astuple(prompt) for prompt in report.prompts]
+    return Table(("prompt_id", "prompt", "cells", "observed"), "llrr", rows).csv()
+
+
+def json_figures(report: BudgetReport) -> str:
+    """Return ``results.json`` with headline, what is not said, and every prompt."""
+    figures = {
+        **report.results,
+        "headline": report.headline,
+        "measured": report.measured,
+        "refusals": REFUSALS,
+        "prompts": [dataclasses.asdict(prompt) for prompt in report.prompts],
+    }
+    return json.dumps(figures, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+BUDGET_FORMATS: dict[str, Callable[[BudgetReport], str]] = {
+    "md": markdown,
+    "csv": csv_rows,
+    "json": json_figures,
+    "latex": latex,
+}
+
+
+def _figures(made: Mapping[str, Any]) -> Table:
+    keys = "value", "low", "high", "standard_error"
+    rows = [[name, *(percent(made[name][key]) for key in keys)] for name in FIGURES]
+    return Table(("Figure", "Estimate", "95 % from", "to", "Standard error"), "lrrrr", rows)

@@ -1,35 +1,35 @@
-"""The model card of what a cell trained: a ``README.md`` beside its weights.
+"""The model card of what a trial trained: a ``README.md`` beside its weights.
 
-Only facts of the run, and no times: the same cell gives the same card. It replaces the empty card
-that peft writes. A card of ours is left alone, since its reader may have added to it.
+Only facts of the run, and no times: the same trial gives the same card. It replaces the empty card
+that peft writes. A card of ours is left alone, since its reader may have added to it. The text is in
+``templates/card.md.jinja``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from paft.config import RunConfig
 from paft.evaluate.rows import ends_in_words
 from paft.files import read_text, write_text
-from paft.methods import METHODS
 from paft.model.files import hub_revision, resolve_model
 from paft.model.gguf import find_gguf
 from paft.provenance import PACKAGES, environment
 from paft.report.data import INTERVALS
-from paft.report.table import marked, percent
-from paft.report.text import escape_markdown
-from paft.shape import TRAINED, interpreted, read_record
-from paft.statistics.estimates import STATISTICS, Estimate, estimate
+from paft.report.run_folder import SUMMARY, TRAINED, matrix_file
+from paft.report.table import escape_markdown, marked, percent
+from paft.shape import TRAINED as TRAINED_SHAPE
+from paft.shape import interpreted, read_record
+from paft.statistics.comparison import Estimate, estimable, estimate
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
 
-    from paft.bank import Bank
-    from paft.report.run_folder import Trial
-    from paft.task.task import Example, Task
+    from paft.task.task import Task
 
 MARK = "<!-- Written by PAFT from the record of the run. -->"
 COMPARED = "<!-- What the run shows. -->", "<!-- /What the run shows. -->"  # filled in once all is judged
@@ -49,7 +49,6 @@ FIGURES = {
 }
 ELSEWHERE = "user_accuracy", "adversarial_mean", "adversarial_min"  # figures of no unseen prompts
 INTERVAL_OF = {"cvar_10": "cvar"}  # names that statistics and robustness spell differently
-NOT_JUDGED = "## Accuracy over unseen prompts\n\nNot judged yet: `paft evaluate` does."
 TOKENIZER = 'tokenizer = AutoTokenizer.from_pretrained("FOLDER")  # this folder'
 WHOLE_IMPORT = "from transformers import AutoModelForCausalLM, AutoTokenizer"
 ADAPTER_IMPORT = "from peft import PeftModel"
@@ -61,60 +60,116 @@ FOUR_BIT = (
 PIPELINES = {"label": "text-classification", "choice": "multiple-choice"}
 
 
-class Used(Protocol):
-    """What a model was trained and scored on, as :class:`paft.experiment.inputs.Inputs` has it."""
+@dataclass(frozen=True)
+class CardSubject:
+    """What a card is about.
 
-    @property
-    def task(self) -> Task: ...
-    @property
-    def bank(self) -> Bank: ...
-    @property
-    def train(self) -> Sequence[Example]: ...
-    @property
-    def repeats(self) -> Sequence[str]: ...
+    Attributes:
+        name: The trial's name.
+        method: What it was trained with.
+        summary: The method in a line.
+        seed: Of the training.
+        task: The task.
+        bank: Fingerprint of the bank.
+        prompts: Whose prompts it was trained on.
+        bank_prompts: Number of the bank's prompts it was trained on, if it was.
+        resample_every: K, if its schedule has one.
+        epochs: Passes over the examples; None where a number of tokens ends the training.
+        examples: Number of training examples.
+        repeats: Warnings of test examples that are training examples.
+    """
+
+    name: str
+    method: str
+    summary: str
+    seed: int | None
+    task: Task
+    bank: str
+    prompts: Literal["user", "bank", "chosen"]
+    bank_prompts: int
+    resample_every: int | None
+    epochs: float | None
+    examples: int
+    repeats: Sequence[str] = ()
 
 
-def write_card(plan: Trial, config: RunConfig, inputs: Used, folder: Path, weights: Path) -> None:
-    """Write the card of a cell or of a trained model that was not judged, unless one of ours is there.
+def write_card(subject: CardSubject, config: RunConfig, folder: Path, weights: Path) -> None:
+    """Write the card of a trial or of a trained model that was not evaluated, unless one of ours is there.
 
     Args:
-        plan: Which method under which seed.
+        subject: What was trained.
         config: The run's configuration.
-        inputs: What it was trained and judged on.
-        folder: Its folder, with ``train.json`` and, once it was judged, ``cell.json``, ``test.parquet``.
+        folder: The trial's folder, with ``train.json`` and, once it was evaluated, ``cell.json`` and
+            ``test.parquet``.
         weights: The folder with adapter or model; nothing is done where it is not there.
 
     Raises:
-        DataError: If a file of the cell cannot be read.
+        DataError: If a file of the trial cannot be read.
     """
     path = weights / "README.md"
     if not weights.is_dir() or (path.exists() and MARK in read_text(path, "model card")):
         return
     from huggingface_hub import ModelCard
 
-    figures, ends = None, ""
-    if (folder / "cell.json").exists():
-        cell = read_record(
-            folder / "cell.json", "cell", {"robustness": [{"split": str}], "rows": [{"split": str}]}
-        )
-        with interpreted(folder / "cell.json"):
+    figures, ends = None, list[str]()
+    estimates: Mapping[str, Estimate] = {}
+    done = folder / SUMMARY
+    if done.exists():
+        cell = read_record(done, "cell", {"robustness": [{"split": str}], "rows": [{"split": str}]})
+        with interpreted(done):
             [figures] = [row for row in cell["robustness"] if row["split"] == "test"]
             [row] = [row for row in cell["rows"] if row["split"] == "test"]
-            words = ends_in_words(row)
-        ends = f" Of the answers {', '.join(words)}." if words else ""
-    trained = read_record(folder / "train.json", "training record", TRAINED)
-    parts = [
-        f"---\n{_metadata(plan, config, inputs.task, figures)}\n---",
-        MARK,
-        f"# {inputs.task.name}: {plan.name}",
-        _training(plan, config, inputs, trained),
-        NOT_JUDGED if figures is None else _robustness(figures, _estimates(folder, figures), ends),
-        *([] if figures is None else ["\n".join(COMPARED)]),
-        _usage(config, inputs.task, judged=figures is not None),
-        _unknown(inputs, figures),
-    ]
-    card = ModelCard("\n\n".join(parts) + "\n")  # refuses front matter that is no valid YAML
-    write_text(path, str(card))
+            ends = ends_in_words(row)
+        estimates = _estimates(folder, figures)
+    trained = read_record(folder / TRAINED, "training record", TRAINED_SHAPE)
+    # Refuses front matter that is no valid YAML.
+    write_text(path, str(ModelCard(card_text(subject, config, trained, figures, estimates, ends))))
+
+
+def card_text(
+    subject: CardSubject,
+    config: RunConfig,
+    trained: Mapping[str, Any],
+    figures: Mapping[str, Any] | None = None,
+    estimates: Mapping[str, Estimate] | None = None,
+    ends: Sequence[str] = (),
+) -> str:
+    """Return the text of a card.
+
+    Args:
+        subject: What was trained.
+        config: The run's configuration.
+        trained: The content of ``train.json``.
+        figures: The trial's row of robustness on unseen prompts; None before it is evaluated.
+        estimates: By statistic, with intervals, as far as there are any.
+        ends: Which answers had no end of their own, in words.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    templates = Environment(
+        loader=PackageLoader("paft.report", "templates"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    templates.filters |= {"md": escape_markdown, "fenced": _fenced, "repr": repr}
+    prompt = subject.task.prompts[0]
+    return templates.get_template("card.md.jinja").render(
+        subject=subject,
+        task=subject.task,
+        metadata=_metadata(subject, config, figures),
+        mark=MARK,
+        compared=COMPARED,
+        training=_training(subject, config, trained),
+        figures=figures,
+        figure_rows=[] if figures is None else figure_rows(figures, estimates or {}),
+        intervals=f"{INTERVALS[0].lower()}{INTERVALS[1:]}" if estimates else "",
+        ends=ends,
+        loading=_loading(config),
+        prompt=prompt,
+        names=list(dict.fromkeys(prompt.placeholders)),
+        chat=config.chat,
+    )
 
 
 def tell_verdict(weights: Path, verdict: str) -> None:
@@ -141,7 +196,7 @@ def tell_verdict(weights: Path, verdict: str) -> None:
         write_text(path, told)
 
 
-def _metadata(plan: Trial, config: RunConfig, task: Task, figures: Mapping[str, Any] | None) -> str:
+def _metadata(subject: CardSubject, config: RunConfig, figures: Mapping[str, Any] | None) -> str:
     from huggingface_hub import ModelCardData
 
     lora = config.train.adapt.method != "full"
@@ -151,8 +206,8 @@ def _metadata(plan: Trial, config: RunConfig, task: Task, figures: Mapping[str, 
         library_name="peft" if lora else "transformers",
         pipeline_tag="text-generation",
         tags=["paft", "lora"] if lora else ["paft"],
-        model_name=f"{task.name}-{plan.name}",
-        eval_results=None if figures is None else _eval_results(task, figures),
+        model_name=f"{subject.task.name}-{subject.name}",
+        eval_results=None if figures is None else _eval_results(subject.task, figures),
     )
     return str(data.to_yaml())
 
@@ -176,32 +231,30 @@ def _eval_results(task: Task, figures: Mapping[str, Any]) -> list[EvalResult]:
     ]
 
 
-def _training(plan: Trial, config: RunConfig, inputs: Used, trained: Mapping[str, Any]) -> str:
-    train, task, method = config.train, inputs.task, METHODS[plan.method]
+def _training(subject: CardSubject, config: RunConfig, trained: Mapping[str, Any]) -> dict[str, Any]:
     seen = {
         "user": "the task's own prompt",
-        "bank": f"{train.prompts or len(inputs.bank.prompts('train'))} prompts of the bank",
+        "bank": f"{subject.bank_prompts} prompts of the bank",
         "chosen": f"one, chosen before training: {trained.get('chosen')!r}",
-    }[method.prompts]
-    told = {
+    }[subject.prompts]
+    versions = environment()
+    return {
         "Base model": _base(config),
-        "Task": f"{task.name}. {task.description}",
-        "Method": f"{plan.method}: {method.summary}",
+        "Task": f"{subject.task.name}. {subject.task.description}",
+        "Method": f"{subject.method}: {subject.summary}",
         "Prompts in training": seen,
-        "K (steps that share a prompt)": train.resample_every if method.schedule == "block" else None,
+        "K (steps that share a prompt)": subject.resample_every,
         "Optimiser steps": trained["steps"],
-        "Examples": len(inputs.train),
-        "Epochs": train.epochs if method.settings(train).tokens is None else None,
-        "Examples in a step": train.batch_size,
+        "Examples": subject.examples,
+        "Epochs": subject.epochs,
+        "Examples in a step": config.train.batch_size,
         "Tokens": trained["tokens"],
-        "Peak learning rate": train.learning_rate,
-        "Seed": plan.seed,
+        "Peak learning rate": config.train.learning_rate,
+        "Seed": subject.seed,
         "Weights": _weights(config),
-        "Bank": inputs.bank.fingerprint,
-        "Versions": ", ".join(f"{name} {environment()[name]}" for name in PACKAGES),
+        "Bank": subject.bank,
+        "Versions": ", ".join(f"{name} {versions[name]}" for name in PACKAGES),
     }
-    lines = [f"- {name}: {escape_markdown(str(value))}" for name, value in told.items() if value is not None]
-    return "## Training\n\n" + "\n".join(lines)
 
 
 def _weights(config: RunConfig) -> str:
@@ -215,41 +268,17 @@ def _weights(config: RunConfig) -> str:
     return f"{kind} adapter of rank {adapt.rank}, {scale}, on {targets}{beside}"
 
 
-def _robustness(figures: Mapping[str, Any], estimates: Mapping[str, Estimate], ends: str) -> str:
-    lines = ["| Accuracy, percent | | 95 % interval |", "|---|---:|---:|"]
+def figure_rows(figures: Mapping[str, Any], estimates: Mapping[str, Estimate]) -> list[tuple[str, str, str]]:
+    """Return name, value and 95 % interval of every figure, as printed."""
+    rows = []
     for name in _known(figures):
         found = estimates.get(INTERVAL_OF.get(name, name))
-        told, between = percent(figures[name]), ""
+        value, between = percent(figures[name]), ""
         if found is not None:
             low, high = found.interval.low, found.interval.high
-            told, between = marked(figures[name], low, high), f"{percent(low)} to {percent(high)}"
-        lines.append(f"| {escape_markdown(_figure_name(name, figures))} | {told} | {between} |")
-    told = (
-        f"Judged on {figures['prompts']} prompts that no method of the run was trained on, with "
-        f"{figures['examples']} test examples under each.{ends}"
-        + (f" Intervals: {INTERVALS[0].lower()}{INTERVALS[1:]}" if estimates else "")
-    )
-    return "\n\n".join(["## Accuracy over unseen prompts", told, "\n".join(lines)])
-
-
-def _usage(config: RunConfig, task: Task, *, judged: bool) -> str:
-    values = ", ".join(f"{name!r}: '...'" for name in dict.fromkeys(task.prompts[0].placeholders))
-    code = [
-        *_loading(config),
-        f"prompt = {task.prompts[0].template!r}.format(**{{{values}}})",
-        *_encoding(config),
-        f"output = model.generate(**inputs, max_new_tokens={max(16, task.answer.token_limit)})",
-        'print(tokenizer.decode(output[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))',
-    ]
-    told = [
-        "## Use",
-        "Any wording that uses the task's fields may stand in the place of the prompt below.",
-        _fenced("\n".join(code)),
-        _rendering(config, "training and judging" if judged else "training"),
-    ]
-    if judged and task.answer.closed:
-        told.append("The figures above compare the log-probabilities of the options, without generating.")
-    return "\n\n".join(told)
+            value, between = marked(figures[name], low, high), f"{percent(low)} to {percent(high)}"
+        rows.append((_figure_name(name, figures), value, between))
+    return rows
 
 
 def _loading(config: RunConfig) -> list[str]:
@@ -300,55 +329,13 @@ def _loading_whole() -> list[str]:
     return [WHOLE_IMPORT, "", TOKENIZER, 'model = AutoModelForCausalLM.from_pretrained("FOLDER")']
 
 
-def _encoding(config: RunConfig) -> list[str]:
-    if not config.chat.enabled:
-        return ['inputs = tokenizer(prompt, return_tensors="pt")']
-    turns = [{"role": "system", "content": config.chat.system}] if config.chat.system is not None else []
-    listed = "".join(f"{turn!r}, " for turn in turns) + '{"role": "user", "content": prompt}'
-    return [
-        "inputs = tokenizer.apply_chat_template(",
-        f"    [{listed}], add_generation_prompt=True, enable_thinking=False,",
-        '    return_tensors="pt", return_dict=True,',
-        ")",
-    ]
-
-
-def _rendering(config: RunConfig, who: str) -> str:
-    if config.chat.enabled:
-        return (
-            "The prompt is the user's turn of the model's own chat template, the answer the assistant's: "
-            f"{who} did it so. As plain text, or with another system turn, it was not judged."
-        )
-    return (
-        f"The prompt is plain text, without a chat template: {who} did it so. The answer "
-        "follows behind one space (behind none if the prompt ends in white space) and ends with the "
-        "end-of-sequence token."
-    )
-
-
-def _unknown(inputs: Used, figures: Mapping[str, Any] | None) -> str:
-    unlike = "" if figures is None else f", and examples unlike the {figures['examples']} it was judged on"
-    lines = [
-        f"Prompts unlike those of the bank (fingerprint {inputs.bank.fingerprint}): other languages, other "
-        "lengths, several examples in the prompt.",
-        f"Other tasks{unlike}. What the base model could do besides may have been lost.",
-        *inputs.repeats,
-        "Other training seeds: this is one of them.",
-        "Harmful output, bias and privacy: not measured.",
-        "The licence: see those of the base model and of the data.",
-    ]
-    return "## Not known\n\n" + "\n".join(f"- {line}" for line in lines)
-
-
 def _estimates(folder: Path, figures: Mapping[str, Any]) -> Mapping[str, Estimate]:
     """Return the estimates with intervals that the cells are enough for, by statistic."""
     from paft.evaluate.matrix import Matrix
 
-    scores = Matrix.load(folder / "test.parquet").scores
-    if scores.shape[1] < 2:
-        return {}
-    names = [name for name in STATISTICS if name != "std" or min(scores.shape) >= 3]
-    return {str(k): v for k, v in estimate(scores[None], names, threshold=figures["threshold"]).items()}
+    scores = Matrix.load(matrix_file(folder, "test")).scores
+    found = estimate(scores[None], estimable(*scores.shape), threshold=figures["threshold"])
+    return {str(name): each for name, each in found.items()}
 
 
 def _known(figures: Mapping[str, Any]) -> list[str]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from paft.statistics.estimates import STATISTICS, Name
+from paft.statistics import comparison
+from paft.statistics.summary import Name
 
 if TYPE_CHECKING:
     from paft.evaluate.matrix import Matrix
@@ -89,10 +90,9 @@ def gather_cells(
 
 def estimable(cells: Cells | None) -> list[Name]:
     """Return the statistics that have intervals: there are enough cells, and all of them were judged."""
-    if cells is None or len(cells.examples) < 2 or np.isnan(cells.scores).any():
+    if cells is None or np.isnan(cells.scores).any():
         return []
-    few = min(cells.scores.shape[1:]) < 3
-    return [name for name in STATISTICS if not (few and name == "std")]
+    return comparison.estimable(len(cells.prompt_ids), len(cells.examples))
 
 
 def diagnose(cells: Cells, prompt_id: str) -> Diagnosis:

@@ -19,17 +19,17 @@ from paft.report.cells import (
     worst_examples,
 )
 from paft.report.folder import read_curves, read_examples, read_matrices, read_results
-from paft.report.table import OUTSIDE, MethodRow, main_split, method_rows
+from paft.report.method_rows import MethodRow, main_split, method_rows
+from paft.report.table import OUTSIDE
 from paft.report.verdict import verdict
-from paft.statistics.estimates import Estimate, estimate
-from paft.statistics.metrics import cvar
+from paft.statistics.comparison import Estimate, estimate
+from paft.statistics.summary import cvar
 from paft.task.task import Example
 
 if TYPE_CHECKING:
     from paft.evaluate.matrix import Matrix
 
 WORST = 5  # prompts a method in a table of worst ones
-WORST_SHARE = 0.1  # of the prompts, in CVaR
 INTERVALS = (
     "Those of mean and std are about further prompts and examples, the others about further examples "
     "under these prompts. All but the mean's are of the figure on unlimited examples: few examples "
@@ -74,7 +74,7 @@ class MethodFigures:
         row: The figures that every run has.
         cvar: Mean accuracy of the worst tenth of the prompts.
         estimates: By statistic, with intervals; empty where the cells are not there or too few.
-        robustness: Further figures, one mapping a seed (:class:`paft.evaluate.robustness.Robustness`).
+        robustness: Further figures, one mapping a seed (:class:`paft.evaluate.rows.Robustness`).
         cells: The cells, None where they are not there.
     """
 
@@ -83,6 +83,11 @@ class MethodFigures:
     estimates: Mapping[str, Estimate]
     robustness: tuple[Mapping[str, Any], ...]
     cells: Cells | None
+
+    def interval(self, statistic: str) -> tuple[float, float] | tuple[None, None]:
+        """Return both ends of the interval of a statistic; None twice without an estimate."""
+        found = self.estimates.get(statistic)
+        return (None, None) if found is None else (found.interval.low, found.interval.high)
 
     def further(self, name: str) -> float | None:
         """Return a robustness figure averaged over seeds; None where it is undefined."""
@@ -213,7 +218,7 @@ def _method(results: Mapping[str, Any], row: MethodRow, split: str, matrices: Ma
         for entry in results.get("robustness", [])
         if (entry["method"], entry["split"]) == (row.method, split)
     ]
-    worst = float(np.mean([cvar(values, WORST_SHARE) for values in by_seed.values()]))
+    worst = float(np.mean([cvar(values) for values in by_seed.values()]))
     cells = gather_cells(matrices, row.method, split)
     return MethodFigures(row, worst, _estimates(cells, threshold), tuple(figures), cells)
 

@@ -11,14 +11,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paft.config import load_config
 from paft.errors import DataError, PaftError
 from paft.files import read_yaml
-from paft.shape import ADVICE, CELL, RESULTS, difference, interpreted, read_record
+from paft.report.run_folder import (
+    BANK,
+    CONFIG,
+    IDENTITY,
+    RESULTS,
+    SUMMARY,
+    TRAINED,
+    Trial,
+    matrix_file,
+    plan_trials,
+)
+from paft.shape import ADVICE, CELL, difference, interpreted, read_record
+from paft.shape import RESULTS as RESULTS_SHAPE
 from paft.task.task import Example, Task, data_fingerprint, load_task
 
 if TYPE_CHECKING:
     from paft.evaluate.matrix import Matrix
-    from paft.report.run_folder import Trial
 
 KEYS = {"task", "model", "bank_fingerprint", "warnings", "rows", "per_prompt"}
 
@@ -36,8 +48,8 @@ def read_results(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     Raises:
         DataError: If the folder is missing, is no run, or no cell of it is finished.
     """
-    saved = folder / "results.json"
-    if not saved.exists() and not (folder / "run.json").exists():
+    saved = folder / RESULTS
+    if not saved.exists() and not (folder / IDENTITY).exists():
         raise DataError(
             f"{folder} is no run: it has neither results.json nor run.json; give the folder that "
             "`paft run` names as its output"
@@ -46,7 +58,7 @@ def read_results(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     lacking = sorted(KEYS - results.keys())
     if lacking:
         raise DataError(f"{saved} was not written by `paft run`: it lacks {', '.join(lacking)}; {ADVICE}")
-    wrong = difference(results, RESULTS) or _disagreement(results)
+    wrong = difference(results, RESULTS_SHAPE) or _disagreement(results)
     if wrong:
         raise DataError(f"{saved} is damaged ({wrong}): {ADVICE}")
     if "budget" in results:
@@ -67,12 +79,10 @@ def read_matrices(folder: Path, results: Mapping[str, Any]) -> dict[tuple[str, i
         DataError: If one is there and cannot be read.
     """
     from paft.evaluate.matrix import Matrix, require_cells
-    from paft.report.run_folder import Trial
 
     found = {}
     for row in results["rows"]:
-        plan = Trial(row["method"], row["seed"])
-        path = folder / "cells" / plan.name / f"{row['split']}.parquet"
+        path = matrix_file(Trial(row["method"], row["seed"]).folder(folder), row["split"])
         if path.exists():
             matrix = Matrix.load(path)
             mine = [
@@ -87,7 +97,7 @@ def read_matrices(folder: Path, results: Mapping[str, Any]) -> dict[tuple[str, i
                     f"{ADVICE}"
                 )
             require_cells(path, matrix.cells, mine, examples)
-            found[plan.method, plan.seed, row["split"]] = matrix
+            found[row["method"], row["seed"], row["split"]] = matrix
     return found
 
 
@@ -97,11 +107,9 @@ def read_curves(folder: Path, results: Mapping[str, Any]) -> dict[str, list[list
     Raises:
         DataError: If a record is there and cannot be read.
     """
-    from paft.report.run_folder import Trial
-
     found: dict[str, list[list[tuple[int, float]]]] = {}
     for method, seed in dict.fromkeys((row["method"], row["seed"]) for row in results["rows"]):
-        path = folder / "cells" / Trial(method, seed).name / "train.json"
+        path = Trial(method, seed).folder(folder) / TRAINED
         curve = read_record(path, "training record", {}).get("curve", []) if path.exists() else []
         if curve:
             with interpreted(path):
@@ -113,8 +121,8 @@ def read_curves(folder: Path, results: Mapping[str, Any]) -> dict[str, list[list
 def read_task(folder: Path) -> Task | None:
     """Return the task a run's configuration names; None where it cannot be read from here."""
     try:
-        config = read_yaml(folder / "config.yaml", "configuration")
-        with interpreted(folder / "config.yaml"):
+        config = read_yaml(folder / CONFIG, "configuration")
+        with interpreted(folder / CONFIG):
             return load_task(config["task"], config["data"])
     except PaftError:
         return None
@@ -128,7 +136,7 @@ def read_examples(folder: Path, indices: Sequence[int]) -> tuple[Example, ...]:
     """
     task = read_task(folder)
     try:
-        identity = read_record(folder / "run.json", "run identity", {})
+        identity = read_record(folder / IDENTITY, "run identity", {})
         rows = [] if task is None else task.examples("test")
     except PaftError:
         return ()
@@ -149,11 +157,11 @@ def _started(folder: Path) -> dict[str, Any]:
     """Return results without a cell, from what a run writes before its first one."""
     from paft.bank import load_bank, near_duplicates_across
 
-    config = read_yaml(folder / "config.yaml", "configuration")
+    config = read_yaml(folder / CONFIG, "configuration")
     wrong = difference(config, {"task": str, "model": str, "data": (str, type(None))})
     if wrong:
         raise DataError(f"{folder / 'config.yaml'} is damaged ({wrong}): {ADVICE}")
-    bank = load_bank(folder / "bank.jsonl")
+    bank = load_bank(folder / BANK)
     return {
         "schema": 1,
         "task": _task_name(config),
@@ -181,8 +189,8 @@ def _task_name(config: Mapping[str, Any]) -> str:
 def _add_cells(results: dict[str, Any], folder: Path) -> tuple[str, ...]:
     """Add finished cells that the results lack; return the names of unfinished ones."""
     known = {(row["method"], row["seed"]) for row in results["rows"]}
-    missing = [plan for plan in _plans(folder) if (plan.method, plan.seed) not in known]
-    done = {plan.name: folder / "cells" / plan.name / "cell.json" for plan in missing}
+    missing = [trial for trial in _planned(folder) if (trial.method, trial.seed) not in known]
+    done = {trial.name: trial.folder(folder) / SUMMARY for trial in missing}
     for name, path in done.items():
         if path.exists():
             cell = read_record(path, f"cell {name}", CELL)
@@ -191,12 +199,9 @@ def _add_cells(results: dict[str, Any], folder: Path) -> tuple[str, ...]:
     return tuple(name for name, path in done.items() if not path.exists())
 
 
-def _plans(folder: Path) -> list[Trial]:
-    """Return the cells a comparison plans; none for `paft evaluate`, which has one and no methods."""
-    from paft.config import load_config
-    from paft.report.run_folder import plan_trials
-
-    path = folder / "config.yaml"
+def _planned(folder: Path) -> list[Trial]:
+    """Return the trials a comparison plans; none for `paft evaluate`, which has one and no methods."""
+    path = folder / CONFIG
     if not path.exists() or "methods" not in read_yaml(path, "configuration"):
         return []
     return plan_trials(load_config(path))

@@ -18,19 +18,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paft.files import write_text
-from paft.report.budget import BudgetReport, budget_rows
+from paft.report.budget import REFUSALS, BudgetReport
 from paft.report.cells import accuracies, easiness
 from paft.report.data import INTERVALS, MethodFigures, Report, gather, worst_prompts
 from paft.report.folder import read_curves, read_matrices
-from paft.report.plot import (
-    Dots,
-    colour,
-    curves_svg,
-    distribution_svg,
-    dots_svg,
-    heatmap,
-)
-from paft.report.table import marked, percent, prompts_name
+from paft.report.method_rows import prompts_name
+from paft.report.plot import colour, curves_svg, distribution_svg, heatmap
+from paft.report.table import marked, percent
 from paft.task.task import Example
 
 if TYPE_CHECKING:
@@ -104,15 +98,11 @@ def budget_page(report: BudgetReport) -> str:
     """Return the report of a budget of cells as one HTML page."""
     from markupsafe import Markup
 
-    made = report.budget
-    line = Dots(report.name, made["distribution"])
-    label = "expected accuracy, lowest prompt to highest, percent"
     return rendered(
         "budget.html",
         report=report,
         results=report.results,
-        rows=budget_rows(made),
-        picture=_embeddable(dots_svg([line], width=WIDTH, label=label)),
+        refusals=REFUSALS,
         told=_told(report.results),
         config=_config(report.results),
         data=Markup(_safe_json({})),

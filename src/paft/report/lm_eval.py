@@ -36,10 +36,10 @@ from paft.model.encode import Encoder
 from paft.names import short_name
 from paft.prompt import Prompt
 from paft.report.folder import read_examples, read_matrices, read_results, read_task
-from paft.report.run_folder import Trial
-from paft.report.table import main_split
+from paft.report.method_rows import main_split
+from paft.report.run_folder import IDENTITY, RESULTS, Trial
 from paft.shape import interpreted
-from paft.statistics.estimates import STATISTICS, estimate
+from paft.statistics.comparison import estimable, estimate
 from paft.task.task import Example
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def write_lm_eval(folder: Path, output: Path) -> list[Path]:
     Raises:
         DataError: If the folder holds no run or nothing finished.
     """
-    with interpreted(folder / "results.json"):
+    with interpreted(folder / RESULTS):
         return _write(folder, output)
 
 
@@ -134,7 +134,7 @@ def _stamp(results: Mapping[str, Any], folder: Path) -> str:
     if told is not None:
         when = datetime.fromisoformat(told)
     else:
-        there = [folder / name for name in ("results.json", "run.json") if (folder / name).exists()]
+        there = [folder / name for name in (RESULTS, IDENTITY) if (folder / name).exists()]
         when = datetime.fromtimestamp(int(there[0].stat().st_mtime), timezone.utc)
     return when.astimezone(timezone.utc).replace(tzinfo=None).isoformat().replace(":", "-")
 
@@ -277,10 +277,9 @@ def _robustness(judged: Judged) -> dict[str, Any]:
     for entry in judged.results.get("robustness", []):
         if _key(entry) == _key(row):
             figures |= {key: value for key, value in entry.items() if key not in LABELS}
-    if matrix is None or len(matrix.examples) < 2:
+    if matrix is None:
         return {**figures, "intervals": {}}
-    names = [name for name in STATISTICS if name != "std" or min(matrix.scores.shape) >= 3]
-    found = estimate(matrix.scores[None], names, threshold=row["top_threshold"])
+    found = estimate(matrix.scores[None], estimable(*matrix.scores.shape), threshold=row["top_threshold"])
     kept = {str(name): {"value": e.value, **dataclasses.asdict(e.interval)} for name, e in found.items()}
     return {**figures, "intervals": kept}
 

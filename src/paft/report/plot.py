@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paft.report.table import main_split
+from paft.report.method_rows import main_split
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,11 +1,29 @@
-"""Names in the folder of a run: ``cells/<trial>/`` holds what one method under one seed made."""
+"""Where things lie in the folder of a run: the names that writers and readers share.
+
+::
+
+    config.yaml   resolved configuration          results.json  all figures
+    run.json      identity: what must not change  report.html   table and plot
+    bank.jsonl    the bank, frozen                cells/<method>-<seed>/   one trial each:
+                                                    train.json  <split>.parquet  cell.json
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from paft.config import RunConfig
 from paft.methods import METHODS
+
+CONFIG = "config.yaml"
+IDENTITY = "run.json"
+BANK = "bank.jsonl"
+RESULTS = "results.json"
+PAGE = "report.html"
+TRIALS = "cells"  # folder of the trials' folders
+TRAINED = "train.json"  # of a trial: what its training did
+SUMMARY = "cell.json"  # of a trial: its rows of the results
 
 
 @dataclass(frozen=True)
@@ -17,8 +35,12 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """Folder name."""
+        """Name of its folder."""
         return self.method if self.seed is None else f"{self.method}-{self.seed}"
+
+    def folder(self, output: Path) -> Path:
+        """Return its folder in the folder of a run."""
+        return output / TRIALS / self.name
 
 
 def plan_trials(config: RunConfig) -> list[Trial]:
@@ -35,3 +57,8 @@ def plan_trials(config: RunConfig) -> list[Trial]:
 def weights_name(config: RunConfig) -> str:
     """Name of the folder with what a trial trained."""
     return "model" if config.train.adapt.method == "full" else "adapter"
+
+
+def matrix_file(trial: Path, split: str) -> Path:
+    """Return the file of a matrix in the folder of a trial."""
+    return trial / f"{split}.parquet"

@@ -1,118 +1,153 @@
-"""Results by method: averages over seeds, a table for the terminal, how a figure is printed."""
+"""A table of text, laid out for terminal, Markdown, LaTeX and CSV, and how a figure is printed in it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import csv
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from paft.spreadsheet import inert
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.table import Table as RichTable
 
 OUTSIDE = "\u2020"  # a dagger: the figure was observed, its interval is of the figure without noise
+HEADS = {"mean": "Mean", "std": "Std", "min": "Min", "top": "Top", "cvar_10": "CVaR10"}
+LATEX = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "%": r"\%", "#": r"\#",
+    "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}",
+    ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", OUTSIDE: r"\textdagger{}",
+}  # fmt: skip
+
+
+def escape_markdown(text: str) -> str:
+    """Return text on one line, with what Markdown or a table would take for markup escaped."""
+    return re.sub(r"([\\`*_{}\[\]<>|#&~$])", r"\\\1", " ".join(text.split()))
+
+
+def escape_latex(text: str) -> str:
+    """Return text on one line, with what LaTeX gives a meaning escaped."""
+    return "".join(LATEX.get(letter, letter) for letter in " ".join(text.split()))
 
 
 @dataclass(frozen=True)
-class MethodRow:
-    """One method on one split: every figure is the mean over seeds.
+class Table:
+    """Cells under heads; the columns of figures may stand in groups, one behind the other.
 
     Attributes:
-        method: Its name.
-        seeds: Number of training seeds (1 for a method that does not train).
-        mean: Mean accuracy over prompts, in [0, 1]; likewise ``std``, ``min``, ``max``, ``top``.
-        mean_range: Smallest and largest ``mean`` of any seed.
-        own: Accuracy under the user's own prompt; None where it was not judged.
-        steps: Optimiser steps.
+        head: Names of the columns.
+        align: ``l`` or ``r`` for each column.
+        rows: As many cells in each as there are columns.
+        groups: Name and number of columns of each group; the columns before them name the row.
     """
 
-    method: str
-    seeds: int
-    mean: float
-    std: float | None
-    min: float
-    max: float
-    top: float
-    mean_range: tuple[float, float]
-    own: float | None
-    steps: int
+    head: Sequence[str]
+    align: str
+    rows: Sequence[Sequence[Any]]
+    groups: Sequence[tuple[str, int]] = ()
 
+    @classmethod
+    def grouped(
+        cls,
+        keys: Sequence[str],
+        groups: Mapping[str, Sequence[str]],
+        rows: Sequence[tuple[Sequence[str], Mapping[str, Sequence[str]]]],
+    ) -> Table:
+        """Make a table from the heads of its groups.
 
-def method_rows(results: Mapping[str, Any], split: str = "test") -> list[MethodRow]:
-    """Average ``results["rows"]`` over seeds, in order of first appearance."""
-    rows = [row for row in results["rows"] if row["split"] == split]
-    own = {(row["method"], row["seed"]): row["mean"] for row in results["rows"] if row["split"] == "user"}
-    table = []
-    for method in dict.fromkeys(row["method"] for row in rows):
-        mine = [row for row in rows if row["method"] == method]
-        stds = [row["std"] for row in mine if row["std"] is not None]
-        owns = [own[method, row["seed"]] for row in mine if (method, row["seed"]) in own]
-        means = [row["mean"] for row in mine]
-        table.append(
-            MethodRow(
-                method=method,
-                seeds=len(mine),
-                mean=float(np.mean(means)),
-                std=float(np.mean(stds)) if stds else None,
-                min=float(np.mean([row["min"] for row in mine])),
-                max=float(np.mean([row["max"] for row in mine])),
-                top=float(np.mean([row["top"] for row in mine])),
-                mean_range=(min(means), max(means)),
-                own=float(np.mean(owns)) if owns else None,
-                steps=mine[0]["train_steps"],
-            )
+        Args:
+            keys: Heads of the columns that name a row.
+            groups: Heads of the columns of figures by group.
+            rows: Names, one a key, and cells by group, one a head.
+        """
+        heads = [head for group in groups.values() for head in group]
+        return cls(
+            head=[*keys, *heads],
+            align="l" * len(keys) + "r" * len(heads),
+            rows=[[*names, *(cell for group in groups for cell in cells[group])] for names, cells in rows],
+            groups=[(group, len(heads)) for group, heads in groups.items()],
         )
-    return table
 
+    @property
+    def keys(self) -> Sequence[str]:
+        """Heads of the columns before the groups."""
+        return self.head[: len(self.head) - sum(width for _, width in self.groups)]
 
-def rival_of_paft(rows: Sequence[MethodRow]) -> MethodRow | None:
-    """Return what PAFT is compared with: ``single``, else the best other mean; None without either."""
-    others = [row for row in rows if row.method != "paft"]
-    if not others or len(others) == len(rows):
-        return None
-    single = [row for row in others if row.method == "single"]
-    return single[0] if single else max(others, key=lambda row: row.mean)
+    def markdown(self, escape: Callable[[str], str] = escape_markdown) -> str:
+        """Return Markdown without a line break at its end.
 
+        Args:
+            escape: What is done to each head and cell.
+        """
+        prefixes = [""] * len(self.keys) + [
+            f"{group}: " for group, width in self.groups for _ in range(width)
+        ]
+        names = [prefix + name for prefix, name in zip(prefixes, self.head, strict=True)]
+        lines = ["| " + " | ".join(map(escape, line)) + " |" for line in (names, *self.rows)]
+        rule = "".join("---:|" if side == "r" else "---|" for side in self.align)
+        return "\n".join([lines[0], f"|{rule}", *lines[1:]])
 
-def main_split(results: Mapping[str, Any]) -> str:
-    """Return the split a report is about: the unseen prompts, or what `paft evaluate` judged instead."""
-    splits = [str(row["split"]) for row in results["rows"]]
-    return "test" if "test" in splits else splits[0]
+    def latex(self, caption: str) -> str:
+        """Return LaTeX (booktabs) with a caption."""
+        head, *rows = (" & ".join(map(escape_latex, line)) + r" \\" for line in (self.head, *self.rows))
+        return "\n".join(
+            [
+                r"\begin{table}",
+                r"\centering",
+                rf"\begin{{tabular}}{{{self.align}}}",
+                r"\toprule",
+                head,
+                r"\midrule",
+                *rows,
+                r"\bottomrule",
+                r"\end{tabular}",
+                rf"\caption{{{escape_latex(caption)}}}",
+                r"\end{table}",
+                "",
+            ]
+        )
 
+    def csv(self) -> str:
+        """Return CSV with every cell quoted and none a formula."""
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+        writer.writerow(self.head)
+        writer.writerows(map(inert, row) for row in self.rows)
+        return text.getvalue()
 
-def prompts_name(split: str, count: int) -> str:
-    """Name the prompts of a split.
+    def terminal(self, title: str, caption: str | None = None, bold: Sequence[int] = ()) -> RichTable:
+        """Return the table for the terminal, some rows in bold."""
+        from rich.table import Table as RichTable
 
-    >>> prompts_name("test", 1), prompts_name("validation", 3)
-    ('1 unseen prompt', '3 validation prompts')
-    """
-    return f"{count} {'unseen' if split == 'test' else split} prompt{'' if count == 1 else 's'}"
+        table = RichTable(title=title, caption=caption)
+        for name, side in zip(self.head, self.align, strict=True):
+            table.add_column(name, justify="right" if side == "r" else "left")
+        for number, row in enumerate(self.rows):
+            table.add_row(*row, style="bold" if number in bold else None)
+        return table
 
+    def terminal_by_group(self, name: str, ending: str = "") -> list[RichTable]:
+        """Return a table for each group, since all side by side are too wide.
 
-def results_table(results: Mapping[str, Any], split: str = "test") -> Table:
-    """Return the table for the terminal; accuracies in percent."""
-    from rich.table import Table
-
-    rows = method_rows(results, split)
-    first = next(row for row in results["rows"] if row["split"] == split)
-    seeds = max(row.seeds for row in rows)
-    table = Table(
-        title=f"{results['task']}: accuracy on {prompts_name(split, first['n_prompts'])} x "
-        f"{first['n_examples']} examples" + (f", mean of {seeds} seeds" if seeds > 1 else ""),
-        caption="percent; own prompt = the task's"
-        + (", on which 'single' is trained" if any(row.method == "single" for row in rows) else ""),
-    )
-    table.add_column("method" if len(rows) > 1 else "")
-    for name in ("mean", "std", "worst", "best", f"> {100 * first['top_threshold']:g}", "own prompt"):
-        table.add_column(name, justify="right")
-    best = max(row.mean for row in rows)
-    for row in rows:
-        own = "" if row.own is None else percent(row.own)
-        style = "bold" if row.mean == best else None
-        cells = [row.mean, row.std, row.min, row.max, row.top]
-        table.add_row(row.method, *(percent(c) for c in cells), own, style=style)
-    return table
+        Args:
+            name: What the title of each begins with.
+            ending: What it ends with.
+        """
+        tables, start, keys = [], len(self.keys), len(self.keys)
+        for group, width in self.groups:
+            columns = [*range(keys), *range(start, start + width)]
+            part = Table(
+                [self.head[c] for c in columns],
+                "".join(self.align[c] for c in columns),
+                [[row[c] for c in columns] for row in self.rows],
+            )
+            tables.append(part.terminal(f"{name}: {group}{ending}"))
+            tables[-1].title_justify = "left"
+            start += width
+        return tables
 
 
 def percent(value: float | None) -> str:
@@ -132,10 +167,12 @@ def marked(value: float | None, low: float, high: float) -> str:
     return percent(value) + ("" if inside else OUTSIDE)
 
 
-def with_interval(value: float | None, low: float, high: float, *, unit: str = "") -> str:
-    """Format a figure in percent with its interval.
+def with_interval(value: float | None, low: float | None, high: float | None, *, unit: str = "") -> str:
+    """Format a figure in percent with its interval, as far as there is one.
 
-    >>> with_interval(0.883, 0.81, 0.92, unit=" %")
-    '88.3 % [81.0, 92.0]'
+    >>> with_interval(0.883, 0.81, 0.92, unit=" %"), with_interval(0.883, None, None)
+    ('88.3 % [81.0, 92.0]', '88.3')
     """
+    if low is None or high is None:
+        return percent(value) + unit
     return f"{marked(value, low, high)}{unit} [{percent(low)}, {percent(high)}]"

@@ -2,69 +2,42 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import json
-import re
 from collections.abc import Callable
 from typing import Any
 
 from paft.evaluate.rows import ends_in_words
 from paft.report.data import INTERVALS, MethodFigures, Report, worst_prompts
-from paft.report.table import OUTSIDE, percent, prompts_name, with_interval
-from paft.spreadsheet import inert
-from paft.statistics.estimates import Estimate
+from paft.report.method_rows import prompts_name
+from paft.report.table import Table, escape_markdown, percent, with_interval
 
 CSV_COLUMNS = ("method", "seed", "split", "prompt_id", "prompt", "accuracy", "parse_rate")
-LATEX = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "%": r"\%", "#": r"\#",
-    "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}",
-    ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", OUTSIDE: r"\textdagger{}",
-}  # fmt: skip
+WORST = ("Worst prompts", "Method", "Accuracy", "Unreadable", "Flipped", "Most frequent wrong answer")
 
 
 def markdown(report: Report) -> str:
     """Return headline, table, what was measured, and the worst prompts as Markdown."""
-    names = ["Method", *_columns(report)]
-    lines = ["| " + " | ".join(names) + " |", "|---|" + "---:|" * (len(names) - 1)]
-    for method in report.methods:
-        lines.append("| " + " | ".join([escape_markdown(method.row.method), *_figures(method)]) + " |")
-    parts = [escape_markdown(report.headline), "\n".join(lines), escape_markdown(_told(report))]
-    parts += ["\n".join(_worst(report)), escape_markdown(_record(report))]
+    worst = _worst(report)
+    parts = [
+        escape_markdown(report.headline),
+        _table(report, escape_markdown).markdown(str),
+        escape_markdown(_told(report)),
+        worst.markdown() if worst.rows else "",
+        escape_markdown(_record(report)),
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def latex(report: Report) -> str:
     """Return the table as LaTeX (booktabs) with the headline and what was measured as its caption."""
-    columns = [escape_latex(name) for name in _columns(report)]
-    lines = [
-        r"\begin{table}",
-        r"\centering",
-        rf"\begin{{tabular}}{{l{'r' * len(columns)}}}",
-        r"\toprule",
-        " & ".join(["Method", *columns]) + r" \\",
-        r"\midrule",
-        *(" & ".join(map(escape_latex, [m.row.method, *_figures(m)])) + r" \\" for m in report.methods),
-        r"\bottomrule",
-        r"\end{tabular}",
-        rf"\caption{{{escape_latex(' '.join(filter(None, [report.headline, _told(report)])))}}}",
-        r"\end{table}",
-    ]
-    return "\n".join(lines) + "\n"
+    return _table(report).latex(" ".join(filter(None, [report.headline, _told(report)])))
 
 
 def csv_rows(report: Report) -> str:
-    """Return one row per (method, seed, split, prompt); accuracies in [0, 1], quoted, no cell a formula."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(
-        text, CSV_COLUMNS, quoting=csv.QUOTE_ALL, lineterminator="\n", extrasaction="ignore"
-    )
-    writer.writeheader()
-    writer.writerows(
-        {name: inert(cell) for name, cell in row.items()} for row in report.results["per_prompt"]
-    )
-    return text.getvalue()
+    """Return one row per (method, seed, split, prompt); accuracies in [0, 1]."""
+    rows = [[row.get(name, "") for name in CSV_COLUMNS] for row in report.results["per_prompt"]]
+    return Table(CSV_COLUMNS, "l" * len(CSV_COLUMNS), rows).csv()
 
 
 def json_figures(report: Report) -> str:
@@ -98,32 +71,29 @@ FORMATS: dict[str, Callable[[Report], str]] = {
 }
 
 
-def _columns(report: Report) -> list[str]:
-    return ["Mean", "Std", "Min", f"Top (> {100 * report.measured.threshold:g})", "CVaR10"]
+def _table(report: Report, escape: Callable[[str], str] = str) -> Table:
+    """Return the paper's table; ``escape`` is done to the names of methods, the rest is safe."""
+    top = f"Top (> {100 * report.measured.threshold:g})"
+    rows = [[escape(method.row.method), *_figures(method)] for method in report.methods]
+    return Table(["Method", "Mean", "Std", "Min", top, "CVaR10"], "lrrrrr", rows)
 
 
 def _figures(method: MethodFigures) -> list[str]:
     row = method.row
     values = {"mean": row.mean, "std": row.std, "min": row.min, "top": row.top, "cvar": method.cvar}
-    return [_figure(value, method.estimates.get(name)) for name, value in values.items()]
+    return [with_interval(value, *method.interval(name)) for name, value in values.items()]
 
 
-def _figure(value: float | None, found: Estimate | None) -> str:
-    return percent(value) if found is None else with_interval(value, found.interval.low, found.interval.high)
-
-
-def _worst(report: Report) -> list[str]:
-    """Return lines of a Markdown table of each method's worst prompts; none where cells lack."""
-    names = ["Worst prompts", "Method", "Accuracy", "Unreadable", "Flipped", "Most frequent wrong answer"]
-    lines = []
+def _worst(report: Report) -> Table:
+    """Return each method's worst prompts; no rows where cells lack."""
+    rows = []
     for method, prompts in worst_prompts(report):
         for prompt in prompts:
             found = prompt.diagnosis[method]
             figures = map(percent, (prompt.accuracy[method], found.unparsed, found.flipped))
-            cells = [prompt.text, method, *figures, "-" if found.wrong_answer is None else found.wrong_answer]
-            lines.append("| " + " | ".join(map(escape_markdown, cells)) + " |")
-    head = ["| " + " | ".join(names) + " |", "|---|---|---:|---:|---:|---|"]
-    return [*head, *lines] if lines else []
+            answer = "-" if found.wrong_answer is None else found.wrong_answer
+            rows.append([prompt.text, method, *figures, answer])
+    return Table(WORST, "llrrrl", rows)
 
 
 def _record(report: Report) -> str:
@@ -158,18 +128,4 @@ def _told(report: Report) -> str:
 
 def _method(method: MethodFigures) -> dict[str, Any]:
     estimates = {name: dataclasses.asdict(found) for name, found in method.estimates.items()}
-    return {
-        **dataclasses.asdict(method.row),
-        "cvar_10": method.cvar,
-        "estimates": estimates,
-    }
-
-
-def escape_markdown(text: str) -> str:
-    """Return text on one line, with what Markdown or a table would take for markup escaped."""
-    return re.sub(r"([\\`*_{}\[\]<>|#&~$])", r"\\\1", " ".join(text.split()))
-
-
-def escape_latex(text: str) -> str:
-    """Return text on one line, with what LaTeX gives a meaning escaped."""
-    return "".join(LATEX.get(letter, letter) for letter in " ".join(text.split()))
+    return {**dataclasses.asdict(method.row), "cvar_10": method.cvar, "estimates": estimates}

@@ -1,6 +1,6 @@
 """Who wins on the unseen prompts, in the one sentence that terminal, report and model card print.
 
-What it claims, paired 95 % intervals show (:func:`paft.statistics.estimates.difference`). Without the
+What it claims, paired 95 % intervals show (:func:`paft.statistics.comparison.difference`). Without the
 cells it tells what was observed and claims nothing.
 """
 
@@ -12,17 +12,10 @@ from typing import Any
 
 from paft.report.cells import Cells, estimable, gather_cells
 from paft.report.folder import read_matrices
-from paft.report.table import (
-    MethodRow,
-    main_split,
-    method_rows,
-    percent,
-    prompts_name,
-    rival_of_paft,
-    with_interval,
-)
-from paft.statistics.comparison import sentence
-from paft.statistics.estimates import Name, difference, estimate
+from paft.report.method_rows import MethodRow, main_split, method_rows, prompts_name, rival_of_paft
+from paft.report.table import percent, with_interval
+from paft.statistics.comparison import difference, estimate, sentence
+from paft.statistics.summary import Name
 
 HEADLINE: tuple[Name, ...] = ("mean", "min", "std")  # what PAFT is said to win or lose by
 

@@ -1,11 +1,9 @@
-"""Resampling a matrix: other examples, and other prompts and seeds, drawn from those there are.
+"""Draws of the accuracies that the prompts of a matrix would have on other examples.
 
-:func:`two_way_bootstrap` resamples every axis by itself (the pigeonhole bootstrap, Owen 2007). It
-takes any statistic, but its percentiles are no calibrated interval: the noise of single cells is
-counted three times, which widens the interval of the mean, inflates a standard deviation and
-pulls a minimum down. ``benchmarks/intervals.json`` holds the coverage. What
-:mod:`paft.statistics.estimates` reports therefore rests on :func:`true_accuracies`, which keeps the
-prompts, resamples the examples and takes their noise out again.
+The plain percentiles of resampled prompts and examples (pigeonhole bootstrap, Owen 2007) are no
+calibrated interval: they count the noise of single cells three times, which widens the interval of
+the mean, inflates a standard deviation and pulls a minimum down (``benchmarks/intervals.json``). So
+:func:`true_accuracies` keeps the prompts, resamples the examples and takes their noise out again.
 
 Resampling n things with replacement is drawing how often each is taken, so the accuracies of all
 replicates are one product of matrices: counts (B, N) times scores (N, P).
@@ -16,42 +14,13 @@ prompt p.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
 from paft.statistics.crossed import dispersion
 
 Floats = NDArray[np.float64]
-Statistic = Callable[[Floats], Floats]  # accuracies (..., P) to values (...)
 CHUNK = 4_000_000  # counts in memory at once
-
-
-def two_way_bootstrap(
-    scores: Floats, statistic: Statistic, *, replicates: int = 2000, seed: int = 0
-) -> Floats:
-    """Return a statistic under resampled prompts, examples and, where there are several, seeds.
-
-    The statistic is taken for each seed and averaged. All seeds of a replicate see the same prompts
-    and examples.
-
-    Args:
-        scores: Y, shape (S, P, N).
-        statistic: From accuracies (..., P) to values (...), over the last axis.
-        replicates: B.
-        seed: Of the generator; equal seeds give equal draws to matrices of equal shape.
-
-    Returns:
-        One value a replicate (B).
-    """
-    generator = np.random.default_rng(seed)
-    seeds, prompts, _ = scores.shape
-    accuracies = resampled_accuracies(scores, replicates, generator)
-    taken = generator.integers(prompts, size=(1, replicates, prompts))
-    values = statistic(np.take_along_axis(accuracies, taken, axis=2))  # (S, B)
-    shares = generator.multinomial(seeds, np.full(seeds, 1 / seeds), size=replicates) / seeds
-    return np.asarray((values * shares.T).sum(axis=0))
 
 
 def resampled_accuracies(scores: Floats, replicates: int, generator: np.random.Generator) -> Floats:

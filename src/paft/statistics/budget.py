@@ -1,22 +1,14 @@
-"""The distribution of accuracy over prompts from a small share of the P x N cells.
+"""Mean and standard deviation over prompts from a small share of the P x N cells.
 
 Every prompt is scored on examples of its own: the same few examples for all prompts would lend their
-luck to the mean. The price is that part of the differences between prompts is luck of the examples, so
-a standard deviation over observed accuracies is too large. Everything here estimates what the *full
-matrix of these prompts and examples* would say; nothing is claimed about other prompts or examples, and
-with all cells observed every estimate is that value, with error 0.
-
-============  ==================================================================================
-mean          mean of the prompts' observed accuracies; error by moments, no model
-std           by moments, no model: the variance of accuracies less what sampling adds to it
-quantiles,    draws of an item-response model (:mod:`paft.statistics.item_response`)
-minimum
-============  ==================================================================================
+luck to the mean. The price is that part of the differences between prompts is luck of the examples,
+so a standard deviation over observed accuracies is too large. Both estimates are about the *full
+matrix of these prompts and examples*; with all cells observed they are its values, with error 0.
 
 Moments. Let ``s²`` be the mean over prompts of the variance (ddof 1) of a prompt's observed scores,
-C the mean covariance of two prompts' scores on one example, from pairs of cells in one column (0 where
-there are none). ``s² - C`` is the variance left when prompts and examples are taken out. With weight
-``w = 1 / (P n_p)`` a cell, n_p the observed cells of prompt p, the mean has the variance
+C the mean covariance of two prompts' scores on one example, from pairs of cells in one column (0
+where there are none). With weight ``w = 1 / (P n_p)`` a cell, n_p the observed cells of prompt p, the
+mean has the variance
 
     ``V = C [sum_i w_i² - 1/N] + (s² - C) [sum w² - 1/(P N)]``,  ``w_i`` the sum over column i.
 
@@ -29,13 +21,10 @@ their deviations from their own accuracies. The adjusted accuracy and the varian
     ``v_p = (variance of Y_pi - h_pi over observed i, ddof 1) (1/n_p - 1/N)``,
 
 a difference estimator of survey sampling: as h_pi never uses the cell (p, i), it is nearly unbiased
-however poor h is. The variance over prompts is estimated by ``Var(a_p) - mean v_p``; where
-that is negative the standard deviation is 0. The terms ``-1/N`` are the correction for a
-finite population.
+however poor h is. The variance over prompts is estimated by ``Var(a_p) - mean v_p``; where that is
+negative the standard deviation is 0. The terms ``-1/N`` correct for a finite population.
 
-``benchmarks/budget.json`` holds the errors in a simulation. The item-response model takes the prompts'
-strengths as normal: where a few prompts are far worse than the rest, quantiles near the good end are biased
-and their intervals hold far less often than they say. Mean and std do not depend on it.
+``benchmarks/budget.json`` holds the errors in a simulation.
 """
 
 from __future__ import annotations
@@ -46,68 +35,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paft.errors import ConfigError
-from paft.statistics.item_response import covariate_gain, fit_item_response
 
 Floats = NDArray[np.float64]
 
 MINIMUM_PER_PROMPT = 2  # cells: one has no variance
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-DRAWS = 1000
 NORMAL_95 = 1.959964
-MINIMUM_SHARE = 0.2  # of the cells, below which no minimum is given
-MINIMUM_ERROR = 0.02  # standard error (accuracy) above which no minimum is given
 
 
 @dataclass(frozen=True)
-class Estimate:
+class PartEstimate:
     """A value with its standard error and 95 % interval, in the unit of a score."""
 
     value: float
     standard_error: float
     low: float
     high: float
-
-
-@dataclass(frozen=True)
-class BudgetEstimate:
-    """What the full matrix would say, estimated from some of its cells.
-
-    Attributes:
-        prompts: P.
-        examples: N.
-        cells: Observed cells.
-        mean: Mean accuracy over prompts.
-        std: Standard deviation over prompts (ddof 1), corrected for sampling.
-        naive_std: Standard deviation of the observed accuracies: too large.
-        quantiles: Share of prompts -> accuracy that this share does not exceed.
-        distribution: Expected lowest, second lowest ... highest accuracy (P).
-        scores: Expected accuracy of each prompt (P); pulled towards the mean, so take the spread from
-            ``distribution``.
-        score_errors: Standard error of each of ``scores`` (P).
-        prompt_width: Standard deviation of the prompts' strengths in logits.
-        example_width: Standard deviation of the examples' difficulties in logits.
-        covariates_used: Whether covariates were given and predict held-out cells better.
-        covariate_gain: Gain of held-out log likelihood by covariates, nats a cell; None without.
-        minimum: Accuracy under the worst prompt; None if the budget does not support it.
-        minimum_refused: Why there is no minimum; None if there is one.
-    """
-
-    prompts: int
-    examples: int
-    cells: int
-    mean: Estimate
-    std: Estimate
-    naive_std: float
-    quantiles: dict[float, Estimate]
-    distribution: tuple[float, ...]
-    scores: tuple[float, ...]
-    score_errors: tuple[float, ...]
-    prompt_width: float
-    example_width: float
-    covariates_used: bool
-    covariate_gain: float | None
-    minimum: Estimate | None
-    minimum_refused: str | None
 
 
 def parse_budget(text: str, prompts: int, examples: int) -> int:
@@ -146,7 +88,7 @@ def sample_cells(prompts: int, examples: int, cells: int, seed: int) -> NDArray[
     Args:
         prompts: P, at least 1.
         examples: N, at least 2.
-        cells: From 2 a prompt (one has no variance) to P x N.
+        cells: From 2 a prompt to P x N.
         seed: Same seed, same cells.
 
     Returns:
@@ -176,56 +118,52 @@ def sample_cells(prompts: int, examples: int, cells: int, seed: int) -> NDArray[
     return mask
 
 
-def estimate_from(scores: Floats, covariates: Floats | None = None, *, seed: int = 0) -> BudgetEstimate:
-    """Estimate the distribution of accuracy over prompts from the observed cells.
-
-    Covariates of the prompts are used if they raise the log likelihood of held-out cells by more than
-    its standard error. A minimum is given from 20 % of the cells on, and only with a standard error of
-    at most 0.02: a smaller sample's worst prompt is mostly bad luck.
+def estimate_mean(scores: Floats) -> PartEstimate:
+    """Return the mean of the observed accuracies, with V of the module docstring.
 
     Args:
-        scores: Shape ``(P, N)``, in [0, 1], NaN where not observed; chosen as :func:`sample_cells` does.
-            Scores between 0 and 1 count as fractions of a success in the item-response model; mean and
-            std hold for any score.
-        covariates: Shape ``(P, D)``, such as principal components of the prompts' vectors. Columns are
-            weighted by their variance.
-        seed: Of the draws and the folds.
+        scores: Scores in [0, 1], (P, N), NaN where a cell was not scored.
 
     Raises:
-        ValueError: If there are fewer than two prompts, a prompt has fewer than two observed cells, a
-            score lies outside [0, 1], or covariates are not finite or not one row a prompt.
+        ValueError: If a score is out of range, or there are too few prompts or cells of a prompt.
     """
-    scores = np.asarray(scores, dtype=float)
-    _check(scores, covariates)
-    gain, used = None, False
-    if covariates is not None:
-        gain, error = covariate_gain(scores, covariates, seed)
-        used = gain > error
-    model = fit_item_response(scores, covariates if used else None)
-    draws = model.draws(DRAWS, seed)
-    ordered = np.sort(draws, axis=1)
-    minimum, refused = _minimum(ordered[:, 0], float((~np.isnan(scores)).mean()))
-    return BudgetEstimate(
-        prompts=scores.shape[0],
-        examples=scores.shape[1],
-        cells=int((~np.isnan(scores)).sum()),
-        mean=mean_from(scores),
-        std=std_from(scores),
-        naive_std=float(np.nanmean(scores, axis=1).std(ddof=1)),
-        quantiles={share: _of_draws(ordered[:, _rank(share, len(scores))]) for share in QUANTILES},
-        distribution=tuple(ordered.mean(axis=0).tolist()),
-        scores=tuple(draws.mean(axis=0).tolist()),
-        score_errors=tuple(draws.std(axis=0).tolist()),
-        prompt_width=model.widths.prompt,
-        example_width=model.widths.example,
-        covariates_used=used,
-        covariate_gain=gain,
-        minimum=minimum,
-        minimum_refused=refused,
-    )
+    _check(scores)
+    prompts, examples = scores.shape
+    observed = ~np.isnan(scores)
+    within, common = _components(scores)
+    weights = observed / (prompts * observed.sum(axis=1, keepdims=True))
+    by_example = float((weights.sum(axis=0) ** 2).sum() - 1 / examples)
+    by_cell = float((weights**2).sum() - 1 / (prompts * examples))
+    error = max(0.0, common * by_example + (within - common) * by_cell) ** 0.5
+    mean = float(np.nanmean(scores, axis=1).mean())
+    low, high = max(0.0, mean - NORMAL_95 * error), min(1.0, mean + NORMAL_95 * error)
+    return PartEstimate(mean, error, low, high)
 
 
-def _check(scores: Floats, covariates: Floats | None) -> None:
+def estimate_std(scores: Floats) -> PartEstimate:
+    """Return the standard deviation of accuracies over prompts, with a score interval.
+
+    The variance T of the a_p has mean ``t + mean v_p`` and variance about ``(4 t u + 2 mean v_p²) / (P
+    - 1)``, u the mean of the v_p weighted by squared deviation from the mean: the noise of the
+    prompts far out counts most. The interval holds each t for which T is no further than 1.96
+    standard deviations off: as Wilson's, it solves a quadratic equation and stays sensible at 0.
+
+    Args:
+        scores: As for :func:`estimate_mean`, with the same errors.
+    """
+    _check(scores)
+    accuracies, noise = _adjusted(scores)
+    squares = (accuracies - accuracies.mean()) ** 2
+    weighted = float(squares @ noise / squares.sum()) if squares.any() else float(noise.mean())
+    excess = max(0.0, float(accuracies.var(ddof=1) - noise.mean()))
+    scale = NORMAL_95**2 / (len(scores) - 1)
+    middle = excess + 2 * scale * weighted
+    root = float(max(0.0, middle**2 - excess**2 + 2 * scale * (noise**2).mean()) ** 0.5)
+    low, high = max(0.0, middle - root) ** 0.5, (middle + root) ** 0.5
+    return PartEstimate(excess**0.5, (high - low) / (2 * NORMAL_95), low, high)
+
+
+def _check(scores: Floats) -> None:
     if scores.ndim != 2 or len(scores) < 2:
         raise ValueError(f"scores of shape {scores.shape}: a matrix of at least two prompts is needed")
     counts = (~np.isnan(scores)).sum(axis=1)
@@ -236,28 +174,6 @@ def _check(scores: Floats, covariates: Floats | None) -> None:
         )
     if np.nanmin(scores) < 0 or np.nanmax(scores) > 1:
         raise ValueError(f"scores from {np.nanmin(scores)} to {np.nanmax(scores)} are not all in [0, 1]")
-    if covariates is not None and (
-        np.ndim(covariates) != 2 or len(covariates) != len(scores) or not np.isfinite(covariates).all()
-    ):
-        raise ValueError(f"covariates must be finite, one row for each of the {len(scores)} prompts")
-
-
-def mean_from(scores: Floats) -> Estimate:
-    """Return the mean of the observed accuracies, with V of the module docstring.
-
-    Args:
-        scores: As for :func:`estimate_from`, which checks them.
-    """
-    prompts, examples = scores.shape
-    observed = ~np.isnan(scores)
-    within, common = _components(scores)
-    weights = observed / (prompts * observed.sum(axis=1, keepdims=True))
-    by_example = float((weights.sum(axis=0) ** 2).sum() - 1 / examples)
-    by_cell = float((weights**2).sum() - 1 / (prompts * examples))
-    error = max(0.0, common * by_example + (within - common) * by_cell) ** 0.5
-    mean = float(np.nanmean(scores, axis=1).mean())
-    low, high = max(0.0, mean - NORMAL_95 * error), min(1.0, mean + NORMAL_95 * error)
-    return Estimate(mean, error, low, high)
 
 
 def _components(scores: Floats) -> tuple[float, float]:
@@ -285,55 +201,9 @@ def _adjusted(scores: Floats) -> tuple[Floats, Floats]:
     observed, residuals = ~np.isnan(scores), _residuals(scores)
     within, common = _components(scores)
     others = observed.sum(axis=0) - observed  # m, (P, N)
-    told = (others > 0) & (common > 0)
-    share = np.divide(common, within + (others - 1) * common, out=np.zeros(scores.shape), where=told)
+    shared = (others > 0) & (common > 0)
+    share = np.divide(common, within + (others - 1) * common, out=np.zeros(scores.shape), where=shared)
     ease = share * (residuals.sum(axis=0) - residuals)
     left = scores - ease
     finite = 1 / observed.sum(axis=1) - 1 / scores.shape[1]
     return np.nanmean(left, axis=1) + ease.mean(axis=1), np.nanvar(left, axis=1, ddof=1) * finite
-
-
-def std_from(scores: Floats) -> Estimate:
-    """Return the standard deviation of accuracies over prompts, with a score interval.
-
-    The variance T of the a_p has mean ``t + mean v_p`` and variance about ``(4 t u + 2 mean v_p²) / (P
-    - 1)``, u the mean of the v_p weighted by squared deviation from the mean: the noise of the
-    prompts far out counts most. The interval holds each t for which T is no further than 1.96
-    standard deviations off: as Wilson's, it solves a quadratic equation and stays sensible at 0.
-
-    Args:
-        scores: As for :func:`estimate_from`, which checks them.
-    """
-    accuracies, noise = _adjusted(scores)
-    squares = (accuracies - accuracies.mean()) ** 2
-    weighted = float(squares @ noise / squares.sum()) if squares.any() else float(noise.mean())
-    excess = max(0.0, float(accuracies.var(ddof=1) - noise.mean()))
-    scale = NORMAL_95**2 / (len(scores) - 1)
-    middle = excess + 2 * scale * weighted
-    root = float(max(0.0, middle**2 - excess**2 + 2 * scale * (noise**2).mean()) ** 0.5)
-    low, high = max(0.0, middle - root) ** 0.5, (middle + root) ** 0.5
-    return Estimate(excess**0.5, (high - low) / (2 * NORMAL_95), low, high)
-
-
-def _rank(share: float, prompts: int) -> int:
-    """Index of the lowest value that at least this share of the sorted values does not exceed."""
-    return max(0, int(np.ceil(share * prompts - 1e-9)) - 1)
-
-
-def _of_draws(values: Floats) -> Estimate:
-    low, high = np.quantile(values, [0.025, 0.975])
-    return Estimate(float(values.mean()), float(values.std()), float(low), float(high))
-
-
-def _minimum(values: Floats, share: float) -> tuple[Estimate | None, str | None]:
-    estimate = _of_draws(values)
-    if share < MINIMUM_SHARE:
-        return None, (
-            f"the worst of the prompts cannot be told from bad luck with {share:.1%} of the cells; "
-            f"{MINIMUM_SHARE:.0%} are needed"
-        )
-    if estimate.standard_error > MINIMUM_ERROR:
-        return None, (
-            f"its standard error of {estimate.standard_error:.3f} exceeds {MINIMUM_ERROR}: score more cells"
-        )
-    return estimate, None

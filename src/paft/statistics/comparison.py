@@ -1,23 +1,51 @@
-"""Two models on the same prompts: is one better, on how many prompts, and in a plain sentence.
+"""One model, or two compared, over prompts: estimates with intervals, and the verdict in words.
 
-The interval of :func:`paft.statistics.estimates.difference` says by how much. The tests here answer
-narrower questions: whether one model is better *over prompts* on these examples (sign flips), and
-on *which* of these prompts it is better on examples like these (McNemar).
+A matrix has one score for every prompt and example, for one or more training seeds. Which of these
+were drawn from a larger population, and so vary, differs by statistic:
+
+==================  ==================================================  ===========================
+statistic           what it estimates, averaged over seeds              random
+==================  ==================================================  ===========================
+mean                mean accuracy over all prompts and examples like    prompts and examples, and
+                    these                                               seeds if there are several
+std                 standard deviation, over all prompts like these,    the same
+                    of the accuracy on unlimited examples (its root
+                    mean square over seeds)
+min, max, cvar,     worst prompt, best prompt, mean of the worst        examples, and seeds if
+top                 10 %, share above a threshold: of *these*          there are several; prompts
+                    prompts on unlimited examples                       are fixed
+==================  ==================================================  ===========================
+
+So ``value`` may differ from what was observed: the luck of the examples is taken out of the
+standard deviation and of the extremes. ``observed`` keeps the plain number. A single seed is fixed: the
+interval is about that trained model.
+
+How the intervals are made is in :mod:`paft.statistics.intervals`. ``benchmarks/intervals.json`` holds how
+often they cover the truth in a simulation, and where they fall short: chiefly the standard
+deviation when a few prompts are far worse than the rest, and then, less so, a difference of means.
+
+Legend: S seeds, P prompts, N examples.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import stats
 
-from paft.statistics.estimates import Difference, Name
+from paft.statistics.bootstrap import true_accuracies
+from paft.statistics.intervals import (
+    Interval,
+    alike,
+    alike_interval,
+    draws_interval,
+    mean_interval,
+    std_interval,
+)
+from paft.statistics.summary import STATISTICS, Floats, Name, statistic
 
-Floats = NDArray[np.float64]
-EXACT_PROMPTS = 15  # up to here all 2^P signs are tried
-FLIPS = 10_000  # random signs beyond
 PHRASES: dict[Name, str] = {
     "mean": "on the mean over prompts",
     "min": "on the worst prompt",
@@ -29,102 +57,111 @@ PHRASES: dict[Name, str] = {
 
 
 @dataclass(frozen=True)
-class PromptTests:
-    """McNemar's test of two models on every prompt.
+class Estimate:
+    """A statistic of accuracy over prompts with its interval; scores in [0, 1], not points.
 
     Attributes:
-        improved: Prompts on which the first model is significantly better.
-        worsened: Prompts on which it is significantly worse.
-        p_values: Two-sided p-values after Holm's correction, by prompt (P).
-        alpha: The chance of any false claim among all prompts.
+        statistic: Which one.
+        threshold: t of ``top``; None for the others.
+        value: The estimate, the noise of the examples taken out.
+        observed: The plain statistic of the observed accuracies, averaged over seeds.
+        interval: Around ``value``.
+        random: The axes the interval takes as drawn from a population.
     """
 
-    improved: int
-    worsened: int
-    p_values: tuple[float, ...]
-    alpha: float
+    statistic: Name
+    threshold: float | None
+    value: float
+    observed: float
+    interval: Interval
+    random: tuple[str, ...]
 
 
-def sign_flip_test(first: Floats, second: Floats, *, seed: int = 0) -> float:
-    """Return the two-sided p-value that two models differ over prompts.
+@dataclass(frozen=True)
+class Difference(Estimate):
+    """A statistic of a first model minus that of a second one, on the same prompts and examples."""
 
-    If neither model is better over prompts like these, each difference ``a_p(1) - a_p(2)`` could as
-    well have the other sign. The p-value is the share of sign patterns whose mean difference is at
-    least as extreme: of all patterns up to 15 prompts, else of 10,000 random ones, the observed
-    one counted with them. Prompts are random and examples fixed: luck with the examples, which all
-    prompts share, is not in it.
+
+def estimable(prompts: int, examples: int) -> list[Name]:
+    """Return the statistics that a matrix of this size is enough for."""
+    if prompts < 1 or examples < 2:
+        return []
+    return [name for name in STATISTICS if name != "std" or min(prompts, examples) >= 3]
+
+
+def estimate(
+    scores: Floats,
+    statistics: Sequence[Name] = STATISTICS,
+    *,
+    threshold: float = 0.9,
+    level: float = 0.95,
+    replicates: int = 2000,
+    seed: int = 0,
+) -> dict[Name, Estimate]:
+    """Estimate statistics of accuracy over prompts.
 
     Args:
-        first: Accuracy by prompt of one model (P).
-        second: Of the other model, same prompts (P).
-        seed: Of the random signs.
+        scores: Scores in [0, 1], shape (S, P, N): seeds, prompts, examples.
+        statistics: Some of ``mean``, ``std``, ``min``, ``max``, ``cvar`` (mean of the worst 10 %) and
+            ``top`` (share of prompts strictly above the threshold).
+        threshold: t of ``top``.
+        level: Nominal coverage of the intervals.
+        replicates: Draws for ``min``, ``max``, ``cvar`` and ``top``.
+        seed: Of these draws.
 
     Raises:
-        ValueError: If the shapes differ, are not (P,) or P is below 2.
-
-    >>> sign_flip_test(np.array([0.9, 0.8, 0.9]), np.array([0.5, 0.6, 0.7]))
-    0.25
+        ValueError: If an argument is out of range, or the matrix too small: one prompt and two
+            examples are needed, for ``std`` three prompts and three examples.
     """
-    if first.shape != second.shape or first.ndim != 1 or first.size < 2:
-        raise ValueError(f"two lists of the same two or more prompts, not {first.shape} and {second.shape}")
-    prompts = first.size
-    test = stats.permutation_test(
-        (first - second,),
-        np.mean,
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=2**prompts if prompts <= EXACT_PROMPTS else FLIPS,
-        random_state=np.random.default_rng(seed),
-    )
-    return float(test.pvalue)
+    sides = _checked(statistics, level, scores)
+    inferred = _infer(sides, statistics, threshold, level, replicates, seed)
+    return {
+        name: Estimate(
+            **_labels(name, threshold, sides),
+            value=value,
+            observed=_observed(sides[0], name, threshold),
+            interval=interval,
+        )
+        for name, (value, interval) in inferred.items()
+    }
 
 
-def mcnemar_by_prompt(
-    first: NDArray[np.generic], second: NDArray[np.generic], *, alpha: float = 0.05
-) -> PromptTests:
-    """Test on every prompt whether two models are right equally often.
-
-    Exact McNemar: of the examples on which just one model is right, either should have half
-    (binomial test). The p-values are corrected for the number of prompts by Holm's method, so the
-    chance of a single false claim is at most alpha. Prompts are fixed, examples random.
+def difference(
+    first: Floats,
+    second: Floats,
+    statistics: Sequence[Name] = STATISTICS,
+    *,
+    threshold: float = 0.9,
+    level: float = 0.95,
+    replicates: int = 2000,
+    seed: int = 0,
+) -> dict[Name, Difference]:
+    """Estimate statistics of a first model minus those of a second one, paired.
 
     Args:
-        first: Whether the first model is right, 0 or 1, shape (P, N).
-        second: The same for the second model.
-        alpha: Level of the claims, in (0, 1).
+        first: Scores in [0, 1], shape (S_1, P, N).
+        second: Scores of the other model for the same prompts and examples, shape (S_2, P, N). Its
+            seeds are other training runs, whatever their number.
+        statistics: As for :func:`estimate`, like all further arguments.
+        threshold: t of ``top``.
+        level: Nominal coverage of the intervals.
+        replicates: Draws for ``min``, ``max``, ``cvar`` and ``top``, the same for both models.
+        seed: Of these draws.
 
     Raises:
-        ValueError: If the shapes differ or are not (P, N), or a score is neither 0 nor 1.
+        ValueError: As :func:`estimate`, or if the prompts or examples differ in number.
     """
-    if first.shape != second.shape or first.ndim != 2:
-        raise ValueError(f"two matrices (prompts, examples) alike, not {first.shape} and {second.shape}")
-    if not (np.isin(first, (0, 1)).all() and np.isin(second, (0, 1)).all()):
-        raise ValueError("McNemar's test needs answers that are right (1) or wrong (0), not partial scores")
-    right, other = first.astype(bool), second.astype(bool)
-    won, lost = (right & ~other).sum(axis=1), (~right & other).sum(axis=1)
-    one_right = won + lost
-    raw = [stats.binomtest(int(k), int(n)).pvalue if n else 1.0 for k, n in zip(won, one_right, strict=True)]
-    adjusted = holm(np.array(raw))
-    significant = adjusted <= alpha
-    return PromptTests(
-        improved=int((significant & (won > lost)).sum()),
-        worsened=int((significant & (won < lost)).sum()),
-        p_values=tuple(adjusted.tolist()),
-        alpha=alpha,
-    )
-
-
-def holm(p_values: Floats) -> Floats:
-    """Return p-values adjusted by Holm (1979): ``max_{j <= i} min(1, (m - j + 1) p_(j))``, sorted j.
-
-    >>> holm(np.array([0.01, 0.04, 0.03])).tolist()
-    [0.03, 0.06, 0.06]
-    """
-    order = np.argsort(p_values)
-    stepped = np.minimum(1, p_values[order] * np.arange(len(p_values), 0, -1))
-    adjusted = np.empty_like(stepped)
-    adjusted[order] = np.maximum.accumulate(stepped)
-    return adjusted
+    sides = _checked(statistics, level, first, second)
+    inferred = _infer(sides, statistics, threshold, level, replicates, seed)
+    return {
+        name: Difference(
+            **_labels(name, threshold, sides),
+            value=value,
+            observed=_observed(sides[0], name, threshold) - _observed(sides[1], name, threshold),
+            interval=interval,
+        )
+        for name, (value, interval) in inferred.items()
+    }
 
 
 def sentence(difference: Difference, first: str, second: str) -> str:
@@ -149,6 +186,69 @@ def sentence(difference: Difference, first: str, second: str) -> str:
     winner, loser = (first, second) if (difference.value > 0) != smaller_is_better else (second, first)
     ends = _ends(low, high, difference.interval.level)
     return f"{winner} beats {loser} {phrase} by {100 * abs(difference.value):.1f} points ({ends})"
+
+
+def _checked(statistics: Sequence[Name], level: float, *sides: Floats) -> list[Floats]:
+    unknown = [name for name in statistics if name not in STATISTICS]
+    if unknown:
+        raise ValueError(f"a statistic is one of {', '.join(STATISTICS)}, not {unknown[0]!r}")
+    if not 0 < level < 1:
+        raise ValueError(f"the level of an interval lies between 0 and 1, not {level!r}")
+    arrays = [np.asarray(side, dtype=float) for side in sides]
+    least = (1, 3, 3) if "std" in statistics else (1, 1, 2)
+    for array in arrays:
+        if array.ndim != 3 or array.shape[1:] != arrays[0].shape[1:]:
+            shapes = " and ".join(str(each.shape) for each in arrays)
+            raise ValueError(f"scores must be (seeds, prompts, examples), alike but for seeds: {shapes}")
+        if statistics and any(size < needed for size, needed in zip(array.shape, least, strict=True)):
+            raise ValueError(f"intervals of {', '.join(statistics)} need {least} scores, not {array.shape}")
+        if not ((array >= 0) & (array <= 1)).all():
+            raise ValueError("scores must lie in [0, 1]")
+    return arrays
+
+
+def _labels(name: Name, threshold: float, sides: list[Floats]) -> dict[str, Any]:
+    prompts = name in ("mean", "std") and sides[0].shape[1] > 1
+    seeds = any(len(side) > 1 for side in sides)
+    return {
+        "statistic": name,
+        "threshold": threshold if name == "top" else None,
+        "random": ("prompts",) * prompts + ("examples",) + ("seeds",) * seeds,
+    }
+
+
+def _observed(scores: Floats, name: Name, threshold: float) -> float:
+    return float(statistic(name, threshold)(scores.mean(axis=2)).mean())
+
+
+def _infer(
+    sides: list[Floats],
+    statistics: Sequence[Name],
+    threshold: float,
+    level: float,
+    replicates: int,
+    seed: int,
+) -> dict[Name, tuple[float, Interval]]:
+    """Return value and interval of each statistic, of its difference when there are two sides."""
+    of_crossed = {"mean": mean_interval, "std": std_interval}
+    draws: list[Floats] = []
+    if any(name not in of_crossed for name in statistics):
+        draws = [
+            true_accuracies(side, replicates=replicates, seed=seed, model=number)
+            for number, side in enumerate(sides)
+        ]
+    found: dict[Name, tuple[float, Interval]] = {}
+    for name in statistics:
+        if name in of_crossed:
+            found[name] = of_crossed[name](sides, level)
+        else:
+            function = statistic(name, threshold)
+            examples = sides[0].shape[2]
+            value, interval = draws_interval([function(side) for side in draws], examples, level)
+            if alike(sides):
+                interval = alike_interval(value, examples, level, least=1.0 - len(sides))
+            found[name] = value, interval
+    return found
 
 
 def _ends(low: float, high: float, level: float) -> str:

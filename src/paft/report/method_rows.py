@@ -1,0 +1,118 @@
+"""Results by method: averages over seeds, and their table for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from paft.report.table import Table, percent
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+
+@dataclass(frozen=True)
+class MethodRow:
+    """One method on one split: every figure is the mean over seeds.
+
+    Attributes:
+        method: Its name.
+        seeds: Number of training seeds (1 for a method that does not train).
+        mean: Mean accuracy over prompts, in [0, 1]; likewise ``std``, ``min``, ``max``, ``top``.
+        mean_range: Smallest and largest ``mean`` of any seed.
+        own: Accuracy under the user's own prompt; None where it was not judged.
+        steps: Optimiser steps.
+    """
+
+    method: str
+    seeds: int
+    mean: float
+    std: float | None
+    min: float
+    max: float
+    top: float
+    mean_range: tuple[float, float]
+    own: float | None
+    steps: int
+
+
+def method_rows(results: Mapping[str, Any], split: str = "test") -> list[MethodRow]:
+    """Average ``results["rows"]`` over seeds, in order of first appearance."""
+    rows = [row for row in results["rows"] if row["split"] == split]
+    own = {(row["method"], row["seed"]): row["mean"] for row in results["rows"] if row["split"] == "user"}
+    table = []
+    for method in dict.fromkeys(row["method"] for row in rows):
+        mine = [row for row in rows if row["method"] == method]
+        stds = [row["std"] for row in mine if row["std"] is not None]
+        owns = [own[method, row["seed"]] for row in mine if (method, row["seed"]) in own]
+        means = [row["mean"] for row in mine]
+        table.append(
+            MethodRow(
+                method=method,
+                seeds=len(mine),
+                mean=float(np.mean(means)),
+                std=float(np.mean(stds)) if stds else None,
+                min=float(np.mean([row["min"] for row in mine])),
+                max=float(np.mean([row["max"] for row in mine])),
+                top=float(np.mean([row["top"] for row in mine])),
+                mean_range=(min(means), max(means)),
+                own=float(np.mean(owns)) if owns else None,
+                steps=mine[0]["train_steps"],
+            )
+        )
+    return table
+
+
+def rival_of_paft(rows: Sequence[MethodRow]) -> MethodRow | None:
+    """Return what PAFT is compared with: ``single``, else the best other mean; None without either."""
+    others = [row for row in rows if row.method != "paft"]
+    if not others or len(others) == len(rows):
+        return None
+    single = [row for row in others if row.method == "single"]
+    return single[0] if single else max(others, key=lambda row: row.mean)
+
+
+def main_split(results: Mapping[str, Any]) -> str:
+    """Return the split a report is about: the unseen prompts, or what `paft evaluate` judged instead."""
+    splits = [str(row["split"]) for row in results["rows"]]
+    return "test" if "test" in splits else splits[0]
+
+
+def prompts_name(split: str, count: int) -> str:
+    """Name the prompts of a split.
+
+    >>> prompts_name("test", 1), prompts_name("validation", 3)
+    ('1 unseen prompt', '3 validation prompts')
+    """
+    return f"{count} {'unseen' if split == 'test' else split} prompt{'' if count == 1 else 's'}"
+
+
+def results_table(results: Mapping[str, Any], split: str = "test") -> RichTable:
+    """Return the table for the terminal; accuracies in percent."""
+    rows = method_rows(results, split)
+    first = next(row for row in results["rows"] if row["split"] == split)
+    seeds = max(row.seeds for row in rows)
+    best = max(row.mean for row in rows)
+    names = ["mean", "std", "worst", "best", f"> {100 * first['top_threshold']:g}", "own prompt"]
+    table = Table(
+        ["method" if len(rows) > 1 else "", *names],
+        "l" + "r" * len(names),
+        [
+            [
+                row.method,
+                *map(percent, (row.mean, row.std, row.min, row.max, row.top)),
+                "" if row.own is None else percent(row.own),
+            ]
+            for row in rows
+        ],
+    )
+    return table.terminal(
+        title=f"{results['task']}: accuracy on {prompts_name(split, first['n_prompts'])} x "
+        f"{first['n_examples']} examples" + (f", mean of {seeds} seeds" if seeds > 1 else ""),
+        caption="percent; own prompt = the task's"
+        + (", on which 'single' is trained" if any(row.method == "single" for row in rows) else ""),
+        bold=[number for number, row in enumerate(rows) if row.mean == best],
+    )
