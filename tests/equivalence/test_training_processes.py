@@ -59,6 +59,7 @@ def child(rank, processes, port, sharded, kill_at, model, desk, output, settings
     if sharded:
         shard()
     from paft.bank import load_bank
+    from paft.evaluate.matrix import evaluate_matrix
     from paft.model.load import load_model
     from paft.task.task import Task
     from paft.train.loop import fine_tune
@@ -66,7 +67,8 @@ def child(rank, processes, port, sharded, kill_at, model, desk, output, settings
 
     task, bank = Task.from_yaml(desk / "task.yaml"), load_bank(desk / "bank.jsonl")
     config = Train(**{**SETTINGS, **settings})
-    validation = Validation(task, bank.prompts("test"), task.examples("test")[: config.validate_examples])
+    examples = task.examples("test")[: config.validate_examples]
+    validation = Validation(evaluate_matrix, task, bank.prompts("test"), examples)
 
     def die(step, *_):
         if step == kill_at:

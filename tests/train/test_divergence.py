@@ -7,6 +7,7 @@ import torch
 
 from paft.config import Train
 from paft.errors import DivergedError
+from paft.evaluate.matrix import evaluate_matrix
 from paft.model.load import load_model
 from paft.train.loop import fine_tune
 from paft.train.validation import Validation
@@ -23,7 +24,7 @@ def train(model_folder, train_examples, bank, task, test_examples, tmp_path):
         if spoil:
             spoil(loaded.model)
         config = Train(**{**SETTINGS, "learning_rate": 1e-3, **settings})
-        validated = Validation(task, bank.prompts("validation"), test_examples)
+        validated = Validation(evaluate_matrix, task, bank.prompts("validation"), test_examples)
         return fine_tune(
             loaded, train_examples, bank.prompts("train"), config,
             seed=0, output=tmp_path / "adapter", validation=validated if config.validate_every else None,

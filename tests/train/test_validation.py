@@ -32,7 +32,7 @@ def train(model_folder, train_examples, task, bank, tmp_path):
 
     def run(name="adapter", on_step=None, **settings):
         output = tmp_path / name
-        on = Validation(task, bank.prompts("validation"), task.examples("validation"))
+        on = Validation(evaluate_matrix, task, bank.prompts("validation"), task.examples("validation"))
         trained = fine_tune(
             load_model(str(model_folder)), train_examples, bank.prompts("train"),
             Train(**{**SETTINGS, **settings}), seed=0, output=output, on_step=on_step, validation=on,

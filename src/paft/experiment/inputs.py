@@ -81,9 +81,10 @@ class Inputs:
         """What a training is validated on, if it is to be."""
         if not self.validation:
             return None
+        from paft.evaluate.matrix import evaluate_matrix
         from paft.train.validation import Validation
 
-        return Validation(self.task, self.bank.require("validation"), self.validation)
+        return Validation(evaluate_matrix, self.task, self.bank.require("validation"), self.validation)
 
     def training_prompts(
         self, method: Method, settings: Train, chosen: Prompt | None = None, *, seed: int = 0

@@ -23,7 +23,6 @@ from transformers import TrainerCallback
 
 from paft.config import Train
 from paft.errors import DataError, NotFiniteError, ResumeError
-from paft.evaluate.matrix import evaluate_matrix
 from paft.files import fingerprint, read_json, write_json
 from paft.model.files import file_digest
 from paft.model.load import LanguageModel
@@ -56,11 +55,14 @@ class Validation:
     """What a model is validated on.
 
     Attributes:
-        task: Says how answers are judged.
+        evaluate: Evaluates a model on prompts x examples, as
+            :func:`paft.evaluate.matrix.evaluate_matrix` does, which is above this room.
+        task: Says how answers are scored.
         prompts: P prompts that are neither trained nor tested on.
         examples: N examples, likewise.
     """
 
+    evaluate: Callable[..., Any]
     task: Task
     prompts: Sequence[Prompt]
     examples: Sequence[Example]
@@ -72,7 +74,7 @@ class Validation:
     def sums(self, language_model: LanguageModel, max_length: int, rank: int, world: int) -> np.ndarray:
         """Return the sum of scores under each prompt, (P,), over one process's share of the examples.
 
-        The model is judged in evaluation mode and left as it was.
+        The model is evaluated in evaluation mode and left as it was.
 
         Args:
             language_model: The model.
@@ -87,7 +89,7 @@ class Validation:
         training = model.training
         model.eval()
         try:
-            matrix = evaluate_matrix(language_model, self.task, self.prompts, examples, max_length=max_length)
+            matrix = self.evaluate(language_model, self.task, self.prompts, examples, max_length=max_length)
         finally:
             model.train(training)
         return np.asarray(matrix.scores.sum(axis=1), dtype=float)
