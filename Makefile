@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lint types slow browser smollm2 results
+.PHONY: help setup run test check format lint types slow browser smollm2 results docs
 
 help:  ## Show this help
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -65,3 +65,6 @@ results: setup  ## Regenerate README and docs/results.md from results/
 	$(BIN)/python -m results.make_details
 	$(BIN)/python -m results.make_readme
 	$(BIN)/python -m results.make_page
+
+docs: setup  ## Regenerate docs/cli.md from the command line
+	$(BIN)/python -m results.make_cli

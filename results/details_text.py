@@ -29,7 +29,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def set_up(details: Details) -> str:
-    """Return what the first table was trained and judged on, and how many prompts PAFT drew."""
+    """Return what the first table was trained and evaluated on, and how many prompts PAFT drew."""
     heads = (
         "task", "training examples", "epochs", "steps", "unseen prompts x test examples",
         "of these prompts list the options", "most frequent answer, %", "prompts drawn of 77, by seed",
@@ -72,7 +72,7 @@ def listed(details: Details) -> str:
     leads = [lead(each) for name, each in details["tasks"].items() if name != "snips"]
     average = (sum(leads) + without["mean"]["value"]) / (len(leads) + 1)
     return (
-        f"Most of the lead on SNIPS is not about wording: {count} of its {count + others} unseen prompts "
+        f"Most of the lead on SNIPS is not about phrasing: {count} of its {count + others} unseen prompts "
         f"list the options, which the user's prompt does not. Under these PAFT leads `single` by "
         f"{between(with_list['mean'])} points of the mean, which makes {100 * share:.1f} of the "
         f"{100 * whole:.1f} points; under the other {others} by {between(without['mean'])}. Without them the "

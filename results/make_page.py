@@ -57,7 +57,7 @@ def page(exhibits: Mapping[Section, Exhibit]) -> str:
 def commands(grid: str, kind: str) -> str:
     """Return what made an exhibit."""
     return (
-        f"paft grid recipes/paper/{grid}.yaml --data ../shared/data\n"
+        f"paft grid recipes/paper/{grid}.yaml --data data\n"
         f"python -m paper {kind} runs/{grid} --output results/{grid}"
     )
 

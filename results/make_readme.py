@@ -28,7 +28,7 @@ START, END = "<!-- results -->\n", "<!-- /results -->"
 def table(exhibit: Exhibit) -> str:
     """Return the Markdown table of all tasks and the methods that a reader meets first."""
     lines = [
-        "| task | method | mean | std over prompts | worst prompt | worst tenth | own prompt |",
+        "| task | method | mean | std over prompts | worst prompt | worst 10 % | user prompt |",
         "|---|---|---|---|---|---|---|",
     ]
     for task, methods in exhibit.figures.items():
@@ -54,25 +54,29 @@ def caption(exhibit: Exhibit) -> str:
     return (
         f"Accuracy in percent on unseen prompts and test examples, means over {seeds} seeds{fewer}, in "
         "brackets 95 % intervals for further prompts, examples and seeds, under the same training examples. "
-        f"{sizes()} *Own prompt* is the user's, on which `single` is trained; `top_accuracy` trains on the "
-        "prompt of the bank under which the untrained model does best; `static`, `per_example` and `paft` "
-        "draw from the whole bank, by example once, by example and epoch, and every 4 steps; `augmented` "
-        "goes "
-        "[beyond the paper](docs/methods.md).\n\n" + cost(exhibit) + listed(DETAILS) + "\n\n" + lora()
+        f"{sizes()} *User prompt* is the one in the task file, on which `single` trains; "
+        "`top_accuracy` trains on the prompt of the bank "
+        "under which the untrained model does best; `static`, `per_example` and `paft` "
+        "draw from the whole bank: once per example, once per example and epoch, and every 4 steps; "
+        "`augmented` goes [beyond the paper](docs/methods.md).\n\n"
+        + cost(exhibit)
+        + listed(DETAILS)
+        + "\n\n"
+        + lora()
     )
 
 
 def sizes() -> str:
-    """Return what each task was trained and judged on."""
-    told = [
+    """Return how much each task trains and evaluates on."""
+    parts = [
         f"{name} {found['examples']:,} training examples, {found['steps']} steps, "
         f"{found['test prompts']} x {found['test examples']}"
         for name, found in DETAILS["tasks"].items()
     ]
     most = DETAILS["tasks"]["sms_spam"]["majority"]
     return (
-        f"Training examples, optimiser steps, unseen prompts x test examples: {'; '.join(told)}. On SMS spam "
-        f"one answer is right in {100 * most:.0f} % of the examples."
+        "Training examples, optimiser steps, unseen prompts x test examples: "
+        f"{'; '.join(parts)}. On SMS spam one answer is right in {100 * most:.0f} % of the examples."
     )
 
 
@@ -93,10 +97,10 @@ def cost(exhibit: Exhibit) -> str:
     ahead = ", ".join(
         f"`{method}` has the higher mean on {n} of {tasks} tasks" for method, n in counts.items()
     )
-    told = ", ".join(f"{points:.1f} ({task})" for task, points in behind.items())
+    points = ", ".join(f"{lost:.1f} ({task})" for task, lost in behind.items())
     return (
-        f"What PAFT costs: under the user's own prompt it is behind the model trained on that prompt by "
-        f"{told} points. Simpler schedules over the same bank do as well: {ahead}.\n\n"
+        f"What PAFT costs: with the user prompt it is behind the model trained on that prompt by "
+        f"{points} points. Simpler schedules over the same bank do as well: {ahead}.\n\n"
     )
 
 

@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 import pytest
-from paft.experiment.methods import METHODS
 from rich.console import Console
 
+from paft.methods import METHODS
 from paft.report.run_folder import UNTRAINED
 from paft.report.table import Table
 

@@ -4,7 +4,7 @@ Example::
 
     # paft grid small.yaml
     output: runs/small
-    data: ../shared/data                  # joined with each run's relative `data`
+    data: data                  # joined with each run's relative `data`
     base: {model: tiny, methods: [base, single, paft], seeds: [0, 1, 2], train: {epochs: 3}}
     tasks:                                # at least one
       snips: {task: recipes/tasks/snips.yaml, bank: recipes/banks/snips.jsonl, data: snips}
