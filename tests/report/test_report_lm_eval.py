@@ -10,7 +10,7 @@ import pytest
 from paft.evaluate.matrix import Matrix
 from paft.experiment.run import run
 from paft.report import lm_eval as module
-from paft.report.lm_eval import Judged, write_lm_eval
+from paft.report.lm_eval import EvaluatedModel, write_lm_eval
 from report_run import HOSTILE_PROMPT, HOSTILE_TEXT, write_run
 
 STAMP = "2026-01-01T00-00-00"  # the record of write_run
@@ -229,7 +229,7 @@ def test_a_budget_is_refused(paft, run_folder, tmp_path):
     [("..", "..", "../x"), (".", ".", ".."), ("x/..", "..", "/tmp/x"), ("", "", "a/b")],
 )
 def test_no_name_of_a_run_leads_out_of_the_output(run_folder, tmp_path, model, method, task):
-    found = Judged(
+    found = EvaluatedModel(
         {"task": task, "model": model}, {"method": method, "seed": None}, (), (), None, None, {}, 0
     )
     place = tmp_path / module._file_name(found.name)

@@ -7,7 +7,6 @@ import pytest
 from rich.console import Console
 
 from paft.methods import METHODS
-from paft.report.run_folder import UNTRAINED
 from paft.report.table import Table
 
 GROUPED = Table.grouped(
@@ -41,8 +40,6 @@ def test_latex_and_csv_escape_their_own():
     assert table.csv() == '"Name","50 %"\n"\'=a_b","1"\n'
 
 
-def test_the_folders_of_methods_that_do_not_train_have_no_seed():
-    assert set(UNTRAINED) == {name for name, method in METHODS.items() if method.schedule is None}
 
 
 @pytest.mark.parametrize(

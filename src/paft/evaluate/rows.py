@@ -1,4 +1,4 @@
-"""Rows of ``results.json``: one for a judged split, one for each of its prompts, one for robustness."""
+"""Rows of ``results.json``: one for an evaluated split, one for each of its prompts, one for robustness."""
 
 from __future__ import annotations
 
@@ -77,12 +77,12 @@ def split_row(
     ``cut_answers`` and ``withheld_answers`` count as :func:`answer_ends` does.
 
     Args:
-        method: What was judged.
+        method: What was evaluated.
         seed: Its training seed; None if it was not trained here.
-        split: Which prompts it was judged on.
+        split: Which prompts it was evaluated on.
         matrix: Every cell.
         threshold: t of Top@t.
-        seconds: What judging took.
+        seconds: What scoring took.
     """
     return {
         "method": method,
@@ -106,15 +106,15 @@ def prompt_rows(
     """Return accuracy, parse rate and cost of every prompt, in order.
 
     ``context_tokens`` and ``tokens`` (generated) are means over examples. ``seconds`` is the prompt's
-    share of the split's by tokens: prompts share batches, so no clock could tell them apart.
+    share of the split's by tokens: prompts share batches, so no clock could separate them.
 
     Args:
-        method: What was judged.
+        method: What was evaluated.
         seed: Its training seed; None if it was not trained here.
-        split: Which prompts it was judged on.
+        split: Which prompts it was evaluated on.
         prompts: The prompts (P), in the matrix's order.
         matrix: Every cell.
-        seconds: What judging the split took.
+        seconds: What scoring the split took.
     """
     accuracies, rates = matrix.scores.mean(axis=1), matrix.parsed.mean(axis=1)
     shape = len(prompts), len(matrix.examples)
@@ -221,24 +221,24 @@ def _answers(matrix: Matrix, user: Matrix | None) -> tuple[agreement.Codes, agre
 
 
 def judging(task: Task, backend: str = "hf", generate: bool = False) -> dict[str, Any]:
-    """Return how answers are told: figures that were judged in different ways are not comparable.
+    """Return how answers are scored: figures of different ways are not comparable.
 
     Args:
         task: Gives the answer rule.
         backend: ``hf``, ``vllm`` or ``openai``; a server gives no likelihood of an option.
-        generate: Whether options are written and read too.
+        generate: Whether options are generated and read too.
 
     Returns:
         ``backend``; ``by``: ``likelihood`` of the options or ``generation``; ``rule``: what is read
         from the text, or the kind of options; for programs ``isolation``: what held them.
     """
     likelihood = task.answer.closed and backend != "openai" and not generate
-    told = {
+    found = {
         "backend": backend,
         "by": "likelihood" if likelihood else "generation",
         "rule": task.answer.rule,
     }
-    return told | ({"isolation": isolation()} if task.answer.rule == "code" else {})
+    return found | ({"isolation": isolation()} if task.answer.rule == "code" else {})
 
 
 def answer_figures(matrix: Matrix) -> dict[str, Any]:
@@ -261,23 +261,23 @@ def answer_ends(matrix: Matrix) -> dict[str, int]:
     }
 
 
-def judging_line(told: Mapping[str, Any]) -> str:
+def judging_line(found: Mapping[str, Any]) -> str:
     """Say in a line what :func:`judging` and :func:`answer_figures` found.
 
     >>> judging_line({"by": "generation", "rule": "label", "parse_rate": 0.5, "tokens_per_answer": 3.0,
     ...               "accuracy_given_parsed": 1.0})
     'Judged by generation (rule label): 50.0 % of answers readable, 100.0 % of them right, 3.0 tokens each'
     """
-    if told["by"] == "likelihood":
-        return f"Judged by likelihood of the options (rule {told['rule']})"
-    right = told["accuracy_given_parsed"]
-    held = f", programs held by {told['isolation']}" if "isolation" in told else ""
+    if found["by"] == "likelihood":
+        return f"Judged by likelihood of the options (rule {found['rule']})"
+    right = found["accuracy_given_parsed"]
+    held = f", programs held by {found['isolation']}" if "isolation" in found else ""
     return (
-        f"Judged by generation (rule {told['rule']}{held}): "
-        + f"{100 * told['parse_rate']:.1f} % of answers readable, "
+        f"Judged by generation (rule {found['rule']}{held}): "
+        + f"{100 * found['parse_rate']:.1f} % of answers readable, "
         + ("" if right is None else f"{100 * right:.1f} % of them right, ")
-        + f"{told['tokens_per_answer']:.1f} tokens each"
-        + "".join(f", {words}" for words in ends_in_words(told))
+        + f"{found['tokens_per_answer']:.1f} tokens each"
+        + "".join(f", {words}" for words in ends_in_words(found))
     )
 
 

@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     from paft.task.task import Task
 
 MARK = "<!-- Written by PAFT from the record of the run. -->"
-COMPARED = "<!-- What the run shows. -->", "<!-- /What the run shows. -->"  # filled in once all is judged
+COMPARED = (
+    "<!-- What the run shows. -->",
+    "<!-- /What the run shows. -->",
+)  # filled in at the end
 FIGURES = {
     "mean": "mean over prompts",
     "std": "standard deviation over prompts",
@@ -191,9 +194,9 @@ def tell_verdict(weights: Path, verdict: str) -> None:
     _, whole, after = rest.partition(end)
     if MARK not in text or not (found and whole):
         return
-    told = f"{before}{start}\n## In its run\n\n{escape_markdown(verdict)}\n{end}{after}"
-    if told != text:
-        write_text(path, told)
+    changed = f"{before}{start}\n## In its run\n\n{escape_markdown(verdict)}\n{end}{after}"
+    if changed != text:
+        write_text(path, changed)
 
 
 def _metadata(subject: CardSubject, config: RunConfig, figures: Mapping[str, Any] | None) -> str:

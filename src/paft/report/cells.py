@@ -25,10 +25,10 @@ class Cells:
     Attributes:
         prompt_ids: Ids of the prompts (P).
         examples: Indices of the examples (N).
-        scores: In [0, 1], (S, P, N); NaN where a cell was not judged.
+        scores: In [0, 1], (S, P, N); NaN where a cell was not scored.
         parsed: Whether an answer could be read, (S, P, N).
         answers: The answers, (S, P, N) of str or None.
-        own: The answers under the user's own prompt, (S, N); None if it was not judged.
+        own: The answers under the user prompt, (S, N); None if it was not scored.
     """
 
     prompt_ids: tuple[str, ...]
@@ -41,12 +41,12 @@ class Cells:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Why a prompt does badly under a method; shares of its judged cells, in [0, 1].
+    """Why a prompt does badly under a method; shares of its scored cells, in [0, 1].
 
     Attributes:
         unparsed: Share without a readable answer.
-        flipped: Share answered otherwise than under the user's own prompt, or not answered; None
-            if that was not judged.
+        flipped: Share answered otherwise than under the user prompt, or not answered; None
+            if that was not scored.
         wrong_answer: The most frequent wrong answer; None if there is no wrong readable answer.
         wrong_share: Its share of all cells with a score below 1.
     """
@@ -76,20 +76,20 @@ def gather_cells(
     matrices: Mapping[tuple[str, int | None, str], Matrix], method: str, split: str
 ) -> Cells | None:
     """Stack the matrices of a method on a split, one per seed; None if there is none."""
-    seeds = [seed for name, seed, judged in matrices if (name, judged) == (method, split)]
+    seeds = [seed for name, seed, scored in matrices if (name, scored) == (method, split)]
     if not seeds:
         return None
-    judged = [matrices[method, seed, split] for seed in seeds]
-    prompts = tuple(dict.fromkeys(prompt for matrix in judged for prompt in matrix.prompt_ids))
-    examples = tuple(sorted({example for matrix in judged for example in matrix.examples}))
-    scores, parsed, answers = _stack(judged, prompts, examples)
+    scored = [matrices[method, seed, split] for seed in seeds]
+    prompts = tuple(dict.fromkeys(prompt for matrix in scored for prompt in matrix.prompt_ids))
+    examples = tuple(sorted({example for matrix in scored for example in matrix.examples}))
+    scores, parsed, answers = _stack(scored, prompts, examples)
     users = [matrices[method, seed, "user"] for seed in seeds if (method, seed, "user") in matrices]
     own = _stack(users, users[0].prompt_ids, examples)[2][:, 0] if len(users) == len(seeds) else None
     return Cells(prompts, examples, scores, parsed, answers, own)
 
 
 def estimable(cells: Cells | None) -> list[Name]:
-    """Return the statistics that have intervals: there are enough cells, and all of them were judged."""
+    """Return the statistics that have intervals: there are enough cells, and all of them were scored."""
     if cells is None or np.isnan(cells.scores).any():
         return []
     return comparison.estimable(len(cells.prompt_ids), len(cells.examples))
@@ -103,16 +103,16 @@ def diagnose(cells: Cells, prompt_id: str) -> Diagnosis:
     """
     place = cells.prompt_ids.index(prompt_id)
     scores, answers = cells.scores[:, place], cells.answers[:, place]
-    judged = ~np.isnan(scores)
-    wrong = judged & (scores < 1)
+    scored = ~np.isnan(scores)
+    wrong = scored & (scores < 1)
     counts = Counter(answer for answer in answers[wrong] if answer is not None)
     # Equal counts are told apart by the text, so that the same cells give the same page.
     answer, count = min(counts.items(), key=lambda item: (-item[1], item[0]), default=(None, 0))
     flipped = None
     if cells.own is not None:
-        flipped = float(((answers != cells.own) | ~cells.parsed[:, place])[judged].mean())
+        flipped = float(((answers != cells.own) | ~cells.parsed[:, place])[scored].mean())
     return Diagnosis(
-        unparsed=float((~cells.parsed[:, place])[judged].mean()),
+        unparsed=float((~cells.parsed[:, place])[scored].mean()),
         flipped=flipped,
         wrong_answer=answer,
         wrong_share=count / max(1, int(wrong.sum())),
@@ -153,10 +153,10 @@ def accuracies(cells: Cells) -> np.ndarray:
 
 
 def _mean(scores: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
-    """Mean over judged cells; NaN where there is none, without numpy's warning."""
-    judged = (~np.isnan(scores)).sum(axis=axis)
+    """Mean over scored cells; NaN where there is none, without numpy's warning."""
+    scored = (~np.isnan(scores)).sum(axis=axis)
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.nansum(scores, axis=axis) / judged)
+        return np.asarray(np.nansum(scores, axis=axis) / scored)
 
 
 def _wrong_answer(answers: np.ndarray, scores: np.ndarray) -> str | None:

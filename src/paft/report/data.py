@@ -47,7 +47,7 @@ class Measured:
 
     Attributes:
         task: Name of the task.
-        model: What was judged, or what training began from.
+        model: What was evaluated, or what training began from.
         split: The prompts' split.
         prompts: Number of prompts.
         examples: Number of examples.
@@ -72,7 +72,7 @@ class MethodFigures:
 
     Attributes:
         row: The figures that every run has.
-        cvar: Mean accuracy of the worst tenth of the prompts.
+        cvar: Mean accuracy of the worst 10 % of the prompts.
         estimates: By statistic, with intervals; empty where the cells are not there or too few.
         robustness: Further figures, one mapping a seed (:class:`paft.evaluate.rows.Robustness`).
         cells: The cells, None where they are not there.
@@ -147,9 +147,9 @@ def read_report(folder: Path) -> Report:
     """
     results, unfinished = read_results(folder)
     matrices = read_matrices(folder, results)
-    judged = {index for key, matrix in matrices.items() if key[2] != "user" for index in matrix.examples}
+    shown = {index for key, matrix in matrices.items() if key[2] != "user" for index in matrix.examples}
     curves = read_curves(folder, results)
-    return gather(results, matrices, read_examples(folder, sorted(judged)), unfinished, curves)
+    return gather(results, matrices, read_examples(folder, sorted(shown)), unfinished, curves)
 
 
 def gather(
@@ -224,7 +224,7 @@ def _method(results: Mapping[str, Any], row: MethodRow, split: str, matrices: Ma
 
 
 def _estimates(cells: Cells | None, threshold: float) -> Mapping[str, Estimate]:
-    """Return every estimate there are enough judged cells for (see :func:`estimate`)."""
+    """Return every estimate there are enough scored cells for (see :func:`estimate`)."""
     names = estimable(cells)
     if cells is None or not names:
         return {}

@@ -103,7 +103,7 @@ def budget_page(report: BudgetReport) -> str:
         report=report,
         results=report.results,
         refusals=REFUSALS,
-        told=_told(report.results),
+        facts=_facts(report.results),
         config=_config(report.results),
         data=Markup(_safe_json({})),
     )
@@ -173,22 +173,22 @@ def _record(report: Report) -> dict[str, Any]:
     """Return what says where the figures come from, in lines of text."""
     seeds = ", ".join(map(str, report.measured.seeds))
     return {
-        "told": _told(report.results) | ({"seeds": seeds} if seeds else {}),
+        "facts": _facts(report.results) | ({"seeds": seeds} if seeds else {}),
         "cells": [row for row in report.results["rows"] if row["split"] == report.measured.split],
         "config": _config(report.results),
     }
 
 
-def _told(results: Mapping[str, Any]) -> dict[str, str]:
+def _facts(results: Mapping[str, Any]) -> dict[str, str]:
     names = {"task": "task", "model": "model", "bank_fingerprint": "bank"}
-    told = {name: results[key] for key, name in names.items()}
+    facts = {name: results[key] for key, name in names.items()}
     judging = results.get("judging")
     if judging is not None:
-        told["judged by"] = f"{judging['by']}, rule {judging['rule']}, backend {judging['backend']}"
+        facts["judged by"] = f"{judging['by']}, rule {judging['rule']}, backend {judging['backend']}"
         if "isolation" in judging:
-            told["programs held by"] = judging["isolation"]
-    told |= results.get("environment", {})
-    return {key: str(value) for key, value in told.items() if value is not None}
+            facts["programs held by"] = judging["isolation"]
+    facts |= results.get("environment", {})
+    return {key: str(value) for key, value in facts.items() if value is not None}
 
 
 def _config(results: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Results in the layout of lm-evaluation-harness, for tools that read its folders.
 
-For each judged model ``<model>/results_<stamp>.json`` and, where the task's data can be read, a
+For each scored model ``<model>/results_<stamp>.json`` and, where the task's data can be read, a
 ``<model>/samples_<task>_<stamp>.jsonl`` for each prompt. A prompt is a task of the harness, named
 ``<task>_<prompt id>``; all prompts of the split are the group ``<task>``, whose score is their mean.
 
@@ -53,7 +53,7 @@ LABELS = ("method", "seed", "split")
 
 
 @dataclass(frozen=True)
-class Judged:
+class EvaluatedModel:
     """One model on one split, as the harness sees it.
 
     Attributes:
@@ -88,7 +88,7 @@ class Judged:
 
     @property
     def name(self) -> str:
-        """Name of the model: what was judged, without folders of this machine."""
+        """Name of the model: what was evaluated, without folders of this machine."""
         model = str(self.results["model"])
         model = Path(model).name if Path(model).is_absolute() else model
         cell = Trial(self.row["method"], self.row["seed"]).name
@@ -100,7 +100,7 @@ class Judged:
 
 
 def write_lm_eval(folder: Path, output: Path) -> list[Path]:
-    """Write the layout for every judged model of a run; returns the files with results.
+    """Write the layout for every scored model of a run; returns the files with results.
 
     Raises:
         DataError: If the folder holds no run or nothing finished.
@@ -112,14 +112,14 @@ def write_lm_eval(folder: Path, output: Path) -> list[Path]:
 def _write(folder: Path, output: Path) -> list[Path]:
     results, _ = read_results(folder)
     stamp, written = _stamp(results, folder), []
-    for judged in _all_judged(results, folder):
-        place = output / _file_name(judged.name)
-        samples = _samples(judged)
+    for scored in _evaluated_models(results, folder):
+        place = output / _file_name(scored.name)
+        samples = _samples(scored)
         for name, lines in samples.items():
             text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
             write_text(place / f"samples_{_file_name(name)}_{stamp}.jsonl", text)
         written.append(place / f"results_{stamp}.json")
-        write_json(written[-1], _document(judged, samples))
+        write_json(written[-1], _document(scored, samples))
     return written
 
 
@@ -130,16 +130,16 @@ def _file_name(name: str) -> str:
 
 def _stamp(results: Mapping[str, Any], folder: Path) -> str:
     """Return the time of the run as the harness writes it: the same for the same folder."""
-    told = results.get("environment", {}).get("time")
-    if told is not None:
-        when = datetime.fromisoformat(told)
+    time = results.get("environment", {}).get("time")
+    if time is not None:
+        when = datetime.fromisoformat(time)
     else:
         there = [folder / name for name in (RESULTS, IDENTITY) if (folder / name).exists()]
         when = datetime.fromtimestamp(int(there[0].stat().st_mtime), timezone.utc)
     return when.astimezone(timezone.utc).replace(tzinfo=None).isoformat().replace(":", "-")
 
 
-def _all_judged(results: Mapping[str, Any], folder: Path) -> list[Judged]:
+def _evaluated_models(results: Mapping[str, Any], folder: Path) -> list[EvaluatedModel]:
     split = main_split(results)
     matrices, task = read_matrices(folder, results), read_task(folder)
     there = {index for key, matrix in matrices.items() if key[2] == split for index in matrix.examples}
@@ -148,7 +148,7 @@ def _all_judged(results: Mapping[str, Any], folder: Path) -> list[Judged]:
     found = []
     for row in (row for row in results["rows"] if row["split"] == split):
         mine = [entry for entry in results["per_prompt"] if _key(entry) == _key(row)]
-        judged = Judged(
+        scored = EvaluatedModel(
             results=results,
             row=row,
             prompts=tuple(Prompt(entry["prompt"]) for entry in mine),
@@ -158,7 +158,7 @@ def _all_judged(results: Mapping[str, Any], folder: Path) -> list[Judged]:
             examples=examples,
             available=available or row["n_examples"],
         )
-        found.append(judged)
+        found.append(scored)
     return found
 
 
@@ -166,36 +166,36 @@ def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(row[label] for label in LABELS)
 
 
-def _document(judged: Judged, samples: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+def _document(scored: EvaluatedModel, samples: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
     """Return the content of ``results_<stamp>.json``."""
-    group, names = judged.group, [judged.task_name(prompt) for prompt in judged.prompts]
-    scores = None if judged.matrix is None else judged.matrix.scores
+    group, names = scored.group, [scored.task_name(prompt) for prompt in scored.prompts]
+    scores = None if scored.matrix is None else scored.matrix.scores
     each = {
-        name: _scores(judged, name, prompt.id, accuracy, None if scores is None else scores[place])
+        name: _scores(scored, name, prompt.id, accuracy, None if scores is None else scores[place])
         for place, (name, prompt, accuracy) in enumerate(
-            zip(names, judged.prompts, judged.accuracies, strict=True)
+            zip(names, scored.prompts, scored.accuracies, strict=True)
         )
     }
     together = None if scores is None else scores.mean(axis=0)
-    whole = _scores(judged, group, group, float(np.mean(judged.accuracies)), together)
-    counts = {"original": judged.available, "effective": judged.row["n_examples"]}
+    whole = _scores(scored, group, group, float(np.mean(scored.accuracies)), together)
+    counts = {"original": scored.available, "effective": scored.row["n_examples"]}
     return {
         "results": {group: whole, **each},
         "groups": {group: whole},
         "group_subtasks": {group: names},
-        "configs": {judged.task_name(prompt): _config(judged, prompt) for prompt in judged.prompts},
+        "configs": {scored.task_name(prompt): _config(scored, prompt) for prompt in scored.prompts},
         "versions": dict.fromkeys([group, *names], VERSION),
         "n-shot": dict.fromkeys([group, *names], 0),
-        "higher_is_better": {name: {judged.metric: True} for name in [group, *names]},
+        "higher_is_better": {name: {scored.metric: True} for name in [group, *names]},
         "n-samples": {name: dict(counts) for name in names},
-        "prompt_robustness": _robustness(judged),
-        **_origin(judged),
+        "prompt_robustness": _robustness(scored),
+        **_origin(scored),
         "task_hashes": {name: _task_hash(lines) for name, lines in samples.items()},
     }
 
 
 def _scores(
-    judged: Judged, name: str, alias: str, mean: float, by_example: np.ndarray | None
+    scored: EvaluatedModel, name: str, alias: str, mean: float, by_example: np.ndarray | None
 ) -> dict[str, Any]:
     """Return one entry of ``results``; the error is the harness's: std (ddof 1) / sqrt(N)."""
     error: float | str = "N/A"
@@ -204,21 +204,21 @@ def _scores(
     return {
         "name": name,
         "alias": alias,
-        "sample_len": judged.row["n_examples"],
-        f"{judged.metric},{FILTER}": mean,
-        f"{judged.metric}_stderr,{FILTER}": error,
+        "sample_len": scored.row["n_examples"],
+        f"{scored.metric},{FILTER}": mean,
+        f"{scored.metric}_stderr,{FILTER}": error,
     }
 
 
-def _config(judged: Judged, prompt: Prompt) -> dict[str, Any]:
+def _config(scored: EvaluatedModel, prompt: Prompt) -> dict[str, Any]:
     """Return a prompt's entry of ``configs``, with the keys the harness dumps for a task."""
-    closed = judged.metric == "acc"
-    generated = not closed or judged.results.get("judging", {}).get("by") == "generation"
+    closed = scored.metric == "acc"
+    generated = not closed or scored.results.get("judging", {}).get("by") == "generation"
     literal, last = prompt.pieces[-1]
     return {
-        "task": judged.task_name(prompt),
+        "task": scored.task_name(prompt),
         "task_alias": prompt.id,
-        "tag": judged.group,
+        "tag": scored.group,
         "doc_to_text": jinja_text(prompt),
         "doc_to_target": ANSWER,
         **({"doc_to_choice": CHOICES} if closed else {}),
@@ -226,22 +226,22 @@ def _config(judged: Judged, prompt: Prompt) -> dict[str, Any]:
         "output_type": "generate_until" if generated else "multiple_choice",
         "num_fewshot": 0,
         "repeats": 1,
-        "metric_list": [{"metric": judged.metric, "aggregation": "mean", "higher_is_better": True}],
+        "metric_list": [{"metric": scored.metric, "aggregation": "mean", "higher_is_better": True}],
         "metadata": {
             "version": VERSION,
             "prompt": prompt.id,
             "template": prompt.template,
-            "split": judged.row["split"],
-            "bank": judged.results["bank_fingerprint"],
+            "split": scored.row["split"],
+            "bank": scored.results["bank_fingerprint"],
         },
     }
 
 
-def _origin(judged: Judged) -> dict[str, Any]:
-    """Say what was judged, when and with which versions, under the harness's names."""
-    results, row = judged.results, judged.row
+def _origin(scored: EvaluatedModel) -> dict[str, Any]:
+    """Say what was evaluated, when and with which versions, under the harness's names."""
+    results, row = scored.results, scored.row
     config, environment = results.get("config", {}), results.get("environment", {})
-    told = environment.get("time")
+    time = environment.get("time")
     chat = config.get("chat") or {}
     return {
         "config": {
@@ -256,25 +256,25 @@ def _origin(judged: Judged) -> dict[str, Any]:
             "random_seed": row["seed"],
         },
         "git_hash": environment.get("commit"),
-        "date": None if told is None else datetime.fromisoformat(told).timestamp(),
+        "date": None if time is None else datetime.fromisoformat(time).timestamp(),
         "paft_version": environment.get("paft"),
         "transformers_version": environment.get("transformers"),
         "max_length": config.get("max_length", config.get("train", {}).get("max_length")),
         "model_source": "paft",
-        "model_name": judged.name,
-        "model_name_sanitized": _file_name(judged.name),
+        "model_name": scored.name,
+        "model_name_sanitized": _file_name(scored.name),
         "system_instruction": chat.get("system"),
         "fewshot_as_multiturn": False,
         "total_evaluation_time_seconds": str(row.get("eval_seconds", "")),
     }
 
 
-def _robustness(judged: Judged) -> dict[str, Any]:
+def _robustness(scored: EvaluatedModel) -> dict[str, Any]:
     """Return every robustness figure of this model, with 95 % intervals where the cells are there."""
-    row, matrix = judged.row, judged.matrix
+    row, matrix = scored.row, scored.matrix
     figures = {key: row[key] for key in ("mean", "std", "min", "max", "top")}
     figures["threshold"] = row["top_threshold"]
-    for entry in judged.results.get("robustness", []):
+    for entry in scored.results.get("robustness", []):
         if _key(entry) == _key(row):
             figures |= {key: value for key, value in entry.items() if key not in LABELS}
     if matrix is None:
@@ -284,21 +284,23 @@ def _robustness(judged: Judged) -> dict[str, Any]:
     return {**figures, "intervals": kept}
 
 
-def _samples(judged: Judged) -> dict[str, list[dict[str, Any]]]:
+def _samples(scored: EvaluatedModel) -> dict[str, list[dict[str, Any]]]:
     """Return the lines of every prompt's file by harness task; none where texts or cells lack."""
-    matrix, known = judged.matrix, judged.examples
-    if matrix is None or judged.task is None or not all(index in known for index in matrix.examples):
+    matrix, known = scored.matrix, scored.examples
+    if matrix is None or scored.task is None or not all(index in known for index in matrix.examples):
         return {}
-    prompts = {prompt.id: prompt for prompt in judged.prompts}
+    prompts = {prompt.id: prompt for prompt in scored.prompts}
     found: dict[str, list[dict[str, Any]]] = {}
     for cell in matrix.cells:
         prompt = prompts[cell.prompt_id]
-        line = _sample(judged, judged.task, prompt, known[cell.example], cell)
-        found.setdefault(judged.task_name(prompt), []).append(line)
+        line = _sample(scored, scored.task, prompt, known[cell.example], cell)
+        found.setdefault(scored.task_name(prompt), []).append(line)
     return found
 
 
-def _sample(judged: Judged, task: Task, prompt: Prompt, example: Example, cell: Cell) -> dict[str, Any]:
+def _sample(
+    scored: EvaluatedModel, task: Task, prompt: Prompt, example: Example, cell: Cell
+) -> dict[str, Any]:
     rendered = prompt.render(example.values)
     doc, target = _doc(example)
     if cell.log_probabilities:
@@ -319,11 +321,11 @@ def _sample(judged: Judged, task: Task, prompt: Prompt, example: Example, cell: 
         "resps": [[answer] for answer in answers],
         "filtered_resps": answers,
         "filter": FILTER,
-        "metrics": [judged.metric],
+        "metrics": [scored.metric],
         "doc_hash": _hash(json.dumps(doc, indent=2, ensure_ascii=False)),
         "prompt_hash": _hash(rendered),
         "target_hash": _hash(target),
-        judged.metric: cell.score,
+        scored.metric: cell.score,
         "prompt_id": cell.prompt_id,
         "prediction": cell.prediction,
         "parsed": cell.parsed,

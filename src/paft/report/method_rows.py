@@ -23,7 +23,7 @@ class MethodRow:
         seeds: Number of training seeds (1 for a method that does not train).
         mean: Mean accuracy over prompts, in [0, 1]; likewise ``std``, ``min``, ``max``, ``top``.
         mean_range: Smallest and largest ``mean`` of any seed.
-        own: Accuracy under the user's own prompt; None where it was not judged.
+        own: Accuracy under the user prompt; None where it was not evaluated.
         steps: Optimiser steps.
     """
 
@@ -76,7 +76,7 @@ def rival_of_paft(rows: Sequence[MethodRow]) -> MethodRow | None:
 
 
 def main_split(results: Mapping[str, Any]) -> str:
-    """Return the split a report is about: the unseen prompts, or what `paft evaluate` judged instead."""
+    """Return the split a report is about: the unseen prompts, or what `paft evaluate` scored instead."""
     splits = [str(row["split"]) for row in results["rows"]]
     return "test" if "test" in splits else splits[0]
 

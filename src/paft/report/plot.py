@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     from paft.report.cells import Cells
 
 COLOURS = {
-    "base": "#8a8f98", "single": "#d1603d", "static": "#a8862a", "per_example": "#4e8a4a", "paft": "#1f6f8b",
+    "base": "#8a8f98",
+    "single": "#d1603d",
+    "static": "#a8862a",
+    "per_example": "#4e8a4a",
+    "paft": "#1f6f8b",
     "augmented": "#1d2f6f",
-}  # fmt: skip
+}
 OTHER = "#6b5b95"
 WRONG = "#ece8e1"
 UNPARSED = "#2b2d33"
@@ -42,7 +46,7 @@ class Dots:
     Attributes:
         name: What stands before it.
         values: Accuracies in [0, 1], a dot each; the bar is their mean.
-        own: Accuracies under the user's own prompt, a diamond each.
+        own: Accuracies under the user prompt, a diamond each.
     """
 
     name: str
@@ -115,9 +119,15 @@ def curves_svg(curves: Mapping[str, Sequence[Sequence[tuple[int, float]]]], *, w
             parts = np.array_split(np.array(run, float), min(len(run), POINTS))
             steps, losses = np.array([part.mean(axis=0) for part in parts]).T
             axes.plot(
-                steps, losses, color=colour(method), linewidth=1.6, alpha=0.85, marker="o", markersize=2,
+                steps,
+                losses,
+                color=colour(method),
+                linewidth=1.6,
+                alpha=0.85,
+                marker="o",
+                markersize=2,
                 label=plain(method) if place == 0 else None,
-            )  # fmt: skip
+            )
     axes.set_ylim(bottom=0)
     axes.set_xlabel("optimiser step")
     axes.set_ylabel("loss")
@@ -148,7 +158,7 @@ def heatmap(cells: Cells, shade: str, rows: np.ndarray, columns: np.ndarray) -> 
     """Draw cells as a PNG in a data URI: one pixel a cell, scores averaged over seeds.
 
     From ``WRONG`` at score 0 to the method's colour at 1; ``UNPARSED`` where no answer could be
-    read, transparent where a cell was not judged.
+    read, transparent where a cell was not scored.
 
     Args:
         cells: P prompts x N examples.
@@ -159,13 +169,13 @@ def heatmap(cells: Cells, shade: str, rows: np.ndarray, columns: np.ndarray) -> 
     from matplotlib.colors import to_rgb
     from matplotlib.image import imsave
 
-    judged = ~np.isnan(cells.scores)
-    unreadable = (judged & ~cells.parsed).mean(axis=0, keepdims=True)[0]
-    scores = np.nan_to_num(cells.scores).sum(axis=0) / np.maximum(1, judged.sum(axis=0))
+    scored = ~np.isnan(cells.scores)
+    unreadable = (scored & ~cells.parsed).mean(axis=0, keepdims=True)[0]
+    scores = np.nan_to_num(cells.scores).sum(axis=0) / np.maximum(1, scored.sum(axis=0))
     readable = np.clip(1 - scores - unreadable, 0, 1)
     parts = [(readable, WRONG), (scores, shade), (unreadable, UNPARSED)]
     mixed = sum(part[..., None] * np.array(to_rgb(end)) for part, end in parts)
-    image = np.dstack([mixed, judged.any(axis=0)])
+    image = np.dstack([mixed, scored.any(axis=0)])
     image = _shrink(_shrink(image[np.ix_(rows, columns)], 0), 1)
     buffer = io.BytesIO()
     imsave(buffer, np.clip(image, 0, 1), format="png", metadata={"Software": "PAFT"})

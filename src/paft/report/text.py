@@ -22,7 +22,7 @@ def markdown(report: Report) -> str:
     parts = [
         escape_markdown(report.headline),
         _table(report, escape_markdown).markdown(str),
-        escape_markdown(_told(report)),
+        escape_markdown(_measured(report)),
         worst.markdown() if worst.rows else "",
         escape_markdown(_record(report)),
     ]
@@ -31,7 +31,7 @@ def markdown(report: Report) -> str:
 
 def latex(report: Report) -> str:
     """Return the table as LaTeX (booktabs) with the headline and what was measured as its caption."""
-    return _table(report).latex(" ".join(filter(None, [report.headline, _told(report)])))
+    return _table(report).latex(" ".join(filter(None, [report.headline, _measured(report)])))
 
 
 def csv_rows(report: Report) -> str:
@@ -99,11 +99,11 @@ def _worst(report: Report) -> Table:
 def _record(report: Report) -> str:
     """Say with what the figures were made."""
     record = report.results.get("environment", {})
-    told = ", ".join(f"{name} {value}" for name, value in record.items() if value is not None)
-    return f"Made with: {told}." if told else ""
+    versions = ", ".join(f"{name} {value}" for name, value in record.items() if value is not None)
+    return f"Made with: {versions}." if versions else ""
 
 
-def _told(report: Report) -> str:
+def _measured(report: Report) -> str:
     """Say what was measured, in sentences."""
     measured = report.measured
     seeds = ", ".join(map(str, measured.seeds)) or "none"

@@ -54,8 +54,8 @@ def verdict(results: Mapping[str, Any], cells: Mapping[str, Cells | None]) -> st
     if not claims:
         return _observed(paft, rival, place)
     best = _best(rows)
-    told = " and ".join(repr(row.method) for row in best)
-    other = "" if paft in best else f" The highest mean observed is that of {told}."
+    named = " and ".join(repr(row.method) for row in best)
+    other = "" if paft in best else f" The highest mean observed is that of {named}."
     return f"On {place}: {'; '.join(claims)}.{other}"
 
 
@@ -76,9 +76,9 @@ def _claims(first: Cells | None, second: Cells | None, rival: str) -> list[str]:
 
 def _observed(paft: MethodRow, rival: MethodRow, place: str) -> str:
     figures = {"mean": (paft.mean, rival.mean), "worst prompt": (paft.min, rival.min)}
-    told = [f"{name} {percent(a)} % and {percent(b)} %" for name, (a, b) in figures.items()]
+    named = [f"{name} {percent(a)} % and {percent(b)} %" for name, (a, b) in figures.items()]
     return (
-        f"On {place}, PAFT and {rival.method!r} as observed: {', '.join(told)}; who is better cannot be "
+        f"On {place}, PAFT and {rival.method!r} as observed: {', '.join(named)}; who is better cannot be "
         "said without the cells of two examples or more."
     )
 
