@@ -15,7 +15,7 @@ from pyarrow import parquet
 ROOT = Path(__file__).parents[2]
 DETAILS = json.loads((ROOT / "results" / "table1_small" / "details.json").read_text("utf-8"))
 FIGURES = json.loads((ROOT / "results" / "table1_small" / "main.json").read_text("utf-8"))["figures"]
-DISCUSSION = (ROOT / "results" / "discussion.md").read_text("utf-8")
+DISCUSSION = " ".join(((ROOT / "results" / "discussion.md").read_text("utf-8")).split())
 PAGE = (ROOT / "docs" / "results.md").read_text("utf-8")
 
 
@@ -53,7 +53,7 @@ def test_the_split_of_snips_by_a_plain_loop() -> None:
 
 def test_seeds_that_the_discussion_names_are_those_of_the_predictions() -> None:
     seeds = DETAILS["tasks"]["sms_spam"]["seeds"]
-    for method, told in (("single", "96.5, 96.2 and 82.2"), ("neftune", "95.8,\\s77.7 and 96.6")):
+    for method, told in (("single", "96.5, 96.2 and 82.2"), ("neftune", "95.8, 77.7 and 96.6")):
         assert re.search(told, DISCUSSION)
         found = [float(number) for number in re.findall(r"[\d.]+", told)]
         assert found == [round(100 * each, 1) for each in seeds[method]]

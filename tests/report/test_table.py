@@ -6,7 +6,6 @@ import sys
 import pytest
 from rich.console import Console
 
-from paft.methods import METHODS
 from paft.report.table import Table
 
 GROUPED = Table.grouped(
@@ -38,8 +37,6 @@ def test_latex_and_csv_escape_their_own():
     latex = table.latex("x & y")
     assert r"\begin{tabular}{lr}" in latex and r"Name & 50 \% \\" in latex and r"\caption{x \& y}" in latex
     assert table.csv() == '"Name","50 %"\n"\'=a_b","1"\n'
-
-
 
 
 @pytest.mark.parametrize(
