@@ -23,6 +23,7 @@ from paft.schema import Schema, nearest, parse
 from paft.train.settings import Train
 from paft.yaml_text import load_yaml
 
+Patch = dict[str, Any]
 BUILTIN_TASK = "routing"
 BUILTIN_MODEL = "tiny"
 # What the built-in model needs where nothing is given: it has six million parameters and has read
@@ -121,18 +122,36 @@ def load_config(path: str | Path | None, overrides: Mapping[str, Any] | None = N
     if path is None and "task" not in (overrides or {}):
         path = RUNS[BUILTIN_TASK]
     data = read_yaml(Path(path), "configuration") if path is not None else {}
-    return parse(RunConfig, nested(data, overrides or {}), str(path) if path is not None else "configuration")
+    where = str(path) if path is not None else "configuration"
+    return parse(RunConfig, merged(data, overrides or {}), where)
 
 
-def nested(data: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Put values by dotted key (``{"train.epochs": 2}``) into nested ``data`` and return it.
+def merged(base: Mapping[str, Any], patch: Mapping[str, Any], where: str = "") -> Patch:
+    """Return ``base`` with a patch over it; sections are merged, everything else is replaced.
+
+    Args:
+        base: Nested sections.
+        patch: Nested sections, or values by dotted key.
+        where: Who wrote the patch, for errors.
 
     Raises:
-        ConfigError: If a key goes through something that is not a section.
+        ConfigError: If a dotted key goes through something that is no section.
+
+    >>> merged({"train": {"epochs": 3}}, {"train.examples": 9, "train": {"epochs": 1}})
+    {'train': {'epochs': 1, 'examples': 9}}
     """
-    for key, value in values.items():
-        _set(data, key, value)
-    return data
+    result = dict(base)
+    for key, value in patch.items():
+        head, _, rest = key.partition(".") if isinstance(key, str) else (key, "", "")
+        if isinstance(value, dict) or rest:
+            inner = {} if result.get(head) is None else result[head]
+            if not isinstance(inner, dict):
+                prefix = f"{where}: " if where else ""
+                raise ConfigError(f"{prefix}key {key!r}: {head!r} is not a section")
+            result[head] = merged(inner, {rest: value} if rest else value, where)
+        else:
+            result[key] = value
+    return result
 
 
 def parse_overrides(items: Sequence[str]) -> dict[str, Any]:
@@ -161,16 +180,6 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
-
-
-def _set(data: dict[str, Any], key: str, value: Any) -> None:
-    *parents, last = key.split(".")
-    for parent in parents:
-        inner = data.setdefault(parent, {})
-        if not isinstance(inner, dict):
-            raise ConfigError(f"key {key!r}: {parent!r} is not a section")
-        data = inner
-    data[last] = value
 
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -167,7 +167,7 @@ def _listed(words: list[str], limit: int = 5) -> str:
     return ", ".join(map(repr, words[:limit])) + (f" and {len(words) - limit} more" if words[limit:] else "")
 
 
-def told(found: dict[str, Any]) -> list[str]:
+def describe_plan(found: dict[str, Any]) -> list[str]:
     """Return the plan as lines of text; warnings are left out."""
     memory = found["memory"]
     parts = ("weights", "gradients", "optimiser", "activations", "logits")

@@ -9,10 +9,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from paft.config import RunConfig
+from paft.config import Patch, RunConfig, merged
 from paft.errors import ConfigError
 from paft.experiment.trial import CellPlan, plan_cells
-from paft.grid.file import GridFile, Patch, merged
+from paft.grid.file import GridFile
 from paft.schema import parse
 
 
