@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from paft.cli.bank import bank_app
+from paft.cli.config import config
 from paft.cli.evaluate import evaluate
 from paft.cli.export import export
 from paft.cli.grid import grid
@@ -29,7 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(bank_app, name="bank")
 app.add_typer(show_app, name="show")
-for verb in (run, train, evaluate, grid, report, export):
+for verb in (run, train, evaluate, grid, report, export, config):
     app.command()(verb)
 
 
