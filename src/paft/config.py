@@ -19,6 +19,7 @@ from paft.experiment.baselines.settings import Choose
 from paft.files import read_yaml
 from paft.methods import METHODS
 from paft.model.settings import Chat
+from paft.names import REVISION, pin_model
 from paft.schema import Schema, nearest, parse
 from paft.train.settings import Train
 from paft.yaml_text import load_yaml
@@ -39,6 +40,7 @@ class RunConfig(Schema):
         data: Folder of the task's data files; the task file's own by default.
         bank: A bank file; by default the built-in task's bank.
         model: A folder, a Hub id or ``tiny``.
+        revision: Commit, tag or branch of a model on the Hub; pin it for a result that can be repeated.
         trust_remote_code: Whether code in the model's folder may be run on this machine.
         methods: What is compared; see :mod:`paft.methods`.
         seeds: Training seeds; every method but ``base`` runs once for each.
@@ -54,6 +56,7 @@ class RunConfig(Schema):
     data: str | None = None
     bank: str | None = None
     model: str = BUILTIN_MODEL
+    revision: str | None = Field(default=None, pattern=REVISION)
     trust_remote_code: bool = False
     methods: tuple[str, ...] = Field(default=("base", "single", "paft"), min_length=1)
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
@@ -62,6 +65,11 @@ class RunConfig(Schema):
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
     choose: Choose = Choose()
+
+    @property
+    def pinned_model(self) -> str:
+        """The model as all that loads models takes it, with its revision."""
+        return pin_model(self.model, self.revision)
 
     @model_validator(mode="before")
     @classmethod

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from paft.config import RunConfig
 from paft.experiment.trial import plan_cells
-from paft.grid import METHODS
+from paft.methods import METHODS
 from paft.train.schedule import Mode
 
 PAPER = Path(__file__).parents[2] / "recipes" / "paper"

@@ -13,6 +13,7 @@ from paft.cli.options import (
     CodeOption,
     DataOption,
     ModelOption,
+    RevisionOption,
     SetOption,
     SystemOption,
     TaskOption,
@@ -32,6 +33,7 @@ def evaluate(
     bank: BankOption = None,
     split: Annotated[str | None, typer.Option(help="Prompts to evaluate on: test, validation ...")] = None,
     model: ModelOption = None,
+    revision: RevisionOption = None,
     trust_remote_code: TrustOption = None,
     adapter: Annotated[str | None, typer.Option(help="Folder of a PEFT adapter on top of it.")] = None,
     any_base: Annotated[
@@ -68,6 +70,7 @@ def evaluate(
         "bank": bank,
         "split": split,
         "model": model,
+        "revision": revision,
         "trust_remote_code": trust_remote_code,
         "adapter": adapter,
         "any_base": any_base,

@@ -14,6 +14,7 @@ TaskOption = Annotated[str | None, typer.Option(help="Task file or built-in name
 DataOption = Annotated[str | None, typer.Option(help="Folder of the task's data files.")]
 BankOption = Annotated[str | None, typer.Option(help="Bank of prompts (JSONL).")]
 ModelOption = Annotated[str | None, typer.Option(help="Model folder, Hub id, or 'tiny'.")]
+RevisionOption = Annotated[str | None, typer.Option(help="Commit, tag or branch of a model on the Hub.")]
 TrustOption = Annotated[
     bool | None, typer.Option("--trust-remote-code", help="Run code in the model's folder, to load it.")
 ]

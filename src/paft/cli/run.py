@@ -15,6 +15,7 @@ from paft.cli.options import (
     DataOption,
     ModelOption,
     OutputOption,
+    RevisionOption,
     SetOption,
     SystemOption,
     TaskOption,
@@ -33,6 +34,7 @@ def run(
     data: DataOption = None,
     bank: BankOption = None,
     model: ModelOption = None,
+    revision: RevisionOption = None,
     trust_remote_code: TrustOption = None,
     methods: Annotated[
         str | None, typer.Option(help="Comma-separated: base,single,paft ...; docs/methods.md has all.")
@@ -52,6 +54,7 @@ def run(
         "data": data,
         "bank": bank,
         "model": model,
+        "revision": revision,
         "trust_remote_code": trust_remote_code,
         "methods": methods and [name.strip() for name in methods.split(",")],
         "seeds": seeds and [_whole_number(seed) for seed in seeds.split(",")],

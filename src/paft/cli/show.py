@@ -14,6 +14,7 @@ from paft.cli.options import (
     DataOption,
     JsonOption,
     ModelOption,
+    RevisionOption,
     SetOption,
     SystemOption,
     TaskOption,
@@ -88,6 +89,7 @@ def show_tokens(
     data: DataOption = None,
     bank: BankOption = None,
     model: ModelOption = None,
+    revision: RevisionOption = None,
     trust_remote_code: TrustOption = None,
     chat: ChatOption = None,
     system: SystemOption = None,
@@ -102,8 +104,7 @@ def show_tokens(
     from rich.console import Console
 
     from paft.config import load_config
-    from paft.experiment.inputs import load_inputs
-    from paft.model.load import load_encoder
+    from paft.experiment.inputs import encoder_of, load_inputs
     from paft.train.show_text import legend, print_tokens
 
     given = {
@@ -111,6 +112,7 @@ def show_tokens(
         "data": data,
         "bank": bank,
         "model": model,
+        "revision": revision,
         "trust_remote_code": trust_remote_code,
         "chat.enabled": chat,
         "chat.system": system,
@@ -118,9 +120,7 @@ def show_tokens(
     settings = load_config(config, overrides(set_, given))
     inputs = load_inputs(settings, methods=())
     chosen = _prompts(inputs, prompt)
-    encoder = load_encoder(
-        settings.model, settings.train.max_length, settings.chat, trust_remote_code=settings.trust_remote_code
-    )
+    encoder = encoder_of(settings)
     console = Console()
     plain = console.no_color or not (console.is_terminal and console.color_system)
     told = f"model {settings.model}, chat {'on' if settings.chat.enabled else 'off'}, "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -13,7 +13,8 @@ from paft.config import Patch, RunConfig, merged
 from paft.errors import ConfigError
 from paft.experiment.trial import CellPlan, plan_cells
 from paft.grid.file import GridFile
-from paft.schema import parse
+from paft.grid.reference import Reference
+from paft.schema import nearest, parse
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,43 @@ def plan_jobs(runs: Sequence[RunPlan], only: str | None = None) -> list[Job]:
     if not chosen:
         raise ConfigError(f"--only {only!r} fits none of {len(jobs)} cells, the first is {jobs[0].name!r}")
     return chosen
+
+
+def check_reference(grid: GridFile, runs: Sequence[RunPlan], where: str) -> None:
+    """Make sure that some run of a grid has its reference; a grid without one passes.
+
+    Args:
+        grid: The grid.
+        runs: Its runs.
+        where: Its file, for errors.
+
+    Raises:
+        ConfigError: If a name is unknown, or no run there is has the method.
+    """
+    if grid.reference is None:
+        return
+    chosen = list(runs)
+    for key, axis in (("model", grid.models), ("setting", grid.settings)):
+        name = getattr(grid.reference, key)
+        if name is not None:
+            _check_known(name, axis, f"{where}: reference.{key}: the grid has no {key} {name!r}")
+            chosen = [run for run in chosen if getattr(run, key) == name]
+    method = grid.reference.method
+    if method is not None:
+        methods = dict.fromkeys(each for run in chosen for each in run.config.methods)
+        runs_there = "run" if len(chosen) == len(runs) else f"run of {_axes(grid.reference)}"
+        _check_known(method, methods, f"{where}: reference.method: no {runs_there} has method {method!r}")
+
+
+def _check_known(name: str, known: Iterable[str], message: str) -> None:
+    names = list(known)
+    if name not in names:
+        raise ConfigError(message + (nearest(name, names) if names else ", nor any other: leave it out"))
+
+
+def _axes(reference: Reference) -> str:
+    given = {"model": reference.model, "setting": reference.setting}
+    return ", ".join(f"{key} {name!r}" for key, name in given.items() if name is not None)
 
 
 def axes_of(run: RunPlan) -> dict[str, Any]:
