@@ -223,7 +223,7 @@ def _write_group(home: Path, case: str, prompts: Sequence[Prompt], examples: Seq
 
 def run_paft(case: str, folder: Path) -> dict[str, Any]:
     """Time evaluate_matrix at its defaults."""
-    from paft.evaluate.matrix import evaluate_matrix
+    from paft.evaluate.cells import evaluate_matrix
     from paft.model.load import load_model
 
     home = folder / case

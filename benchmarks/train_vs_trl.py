@@ -197,7 +197,7 @@ def plan(
     config = Train(epochs=1, batch_size=BATCH, adapt=ADAPT, save_every=0, **settings)
     model = load_model(str(folder))
     dataset = RenderedExamples(examples, task.prompts, model.encoder(config.max_length))
-    return model, dataset, make_schedule(config, task.prompts, seed=0, examples=len(examples)), config
+    return model, dataset, make_schedule(config, len(task.prompts), seed=0, examples=len(examples)), config
 
 
 def run_paft(folder: Path, name: str, data: Path, steps: int, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from paft.errors import DataError
-from paft.evaluate.matrix import generation_limit
+from paft.evaluate.cells import generation_limit
 from paft.methods import METHODS
 from paft.task.task import load_task
 from paper.case import Case, by_task, over

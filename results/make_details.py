@@ -111,7 +111,7 @@ def drawn(config: RunConfig, method: str = "paft") -> list[int]:
     steps = -(-size // settings.batch_size)
     found = []
     for seed in config.seeds:
-        schedule = make_schedule(settings, prompts, seed=seed, examples=size)
+        schedule = make_schedule(settings, len(prompts), seed=seed, examples=size)
         seen = outline(schedule, epochs=settings.epochs, steps=steps, examples=size)
         found.append(int((seen.uses > 0).sum()))
     return found

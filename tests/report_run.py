@@ -11,9 +11,9 @@ from paft.bank import Bank
 from paft.config import RunConfig
 from paft.evaluate.matrix import Cell, Matrix
 from paft.evaluate.rows import prompt_rows, robustness_row, split_row
-from paft.experiment.trial import plan_cells
 from paft.files import write_json, write_text
 from paft.prompt import Prompt
+from paft.report.run_folder import plan_trials
 from paft.task.task import Task, data_fingerprint
 
 HOSTILE_PROMPT = (
@@ -43,7 +43,7 @@ def write_run(
     )  # fmt: skip
     output = folder / "run"
     rows, per_prompt, robustness = [], [], []
-    for plan in plan_cells(config):
+    for plan in plan_trials(config):
         cell = _write_cell(output / "cells" / plan.name, plan, task, bank)
         rows += cell["rows"]
         per_prompt += cell["per_prompt"]

@@ -18,9 +18,9 @@ SOURCE = Path(paft.__file__).parent
 LAYERS = (
     ("root",),
     ("statistics", "builtin"),
+    ("settings",),  # <room>/settings.py, one section of the configuration each
     ("task",),
     ("model",),
-    ("settings",),  # <room>/settings.py, one section of the configuration each
     ("methods",),
     ("config",),
     ("bank",),

@@ -15,7 +15,7 @@ _HOMES = {
     "RunConfig": "paft.config",
     "Schedule": "paft.train.schedule",
     "Task": "paft.task.task",
-    "evaluate_matrix": "paft.evaluate.matrix",
+    "evaluate_matrix": "paft.evaluate.cells",
     "fine_tune": "paft.train.loop",
     "load_bank": "paft.bank",
     "load_model": "paft.model.load",

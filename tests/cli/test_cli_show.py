@@ -115,14 +115,6 @@ def test_the_users_own_prompt_gets_its_share_beside_the_banks(show, own_desk):
     assert blocks.count(own) == 8
 
 
-def test_weights_are_held_to_and_ids_are_checked(show, own_desk):
-    train = load_bank(own_desk / "bank.jsonl").prompts("train")
-    ban = [part for prompt in train[1:] for part in ("--set", f"train.weights.{prompt.id}=0")]
-    assert set(expanded(figures(show("schedule", "--json", *ban))).values()) == {train[0].id}
-    code, _, err = show("schedule", "--set", "train.weights.feedfeedfeed=2")
-    assert code == 2 and "no training prompt has the id 'feedfeedfeed'" in err
-
-
 @pytest.mark.parametrize("method", ["base", "paftt"])
 def test_a_method_that_does_not_train_is_refused(show, method):
     code, _, err = show("schedule", "--method", method)

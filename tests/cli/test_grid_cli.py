@@ -6,11 +6,11 @@ import pytest
 
 from paft.cli.grid import TimeLeft
 from paft.config import RunConfig
-from paft.experiment.trial import CellPlan
 from paft.grid import job as work
 from paft.grid.estimate import Effort, Pace, Seconds, pace_of
 from paft.grid.job import Outcome
 from paft.grid.plan import Job, RunPlan
+from paft.report.run_folder import Trial
 from small_grid import write_grid
 
 
@@ -44,7 +44,7 @@ def test_failed_cells_are_listed_and_the_exit_code_is_1(paft, path, tmp_path, mo
         raise ValueError("no luck")
 
     with monkeypatch.context() as patch:
-        patch.setattr(work, "run_cell", fails)
+        patch.setattr(work, "run_trial", fails)
         code, out, _ = paft("grid", path, "--only", "base")
     assert code == 1
     assert "[1/1] desk/k2/base: failed: ValueError: no luck" in out
@@ -59,7 +59,7 @@ def test_an_interrupt_stops_and_says_how_to_go_on(paft, path, monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(work, "run_cell", interrupted)
+    monkeypatch.setattr(work, "run_trial", interrupted)
     code, _, err = paft("grid", path)
     assert code == 130 and "run the same command again to resume" in err
 
@@ -78,7 +78,7 @@ def test_a_pace_is_seconds_for_each_unit_and_what_else_a_cell_takes():
 
 def test_the_time_left_is_that_of_each_method_shared_by_the_workers():
     run = RunPlan("a", None, None, RunConfig(output="out"))
-    jobs = [Job(run, CellPlan(method, seed)) for seed in (0, 1) for method in ("single", "paft", "static")]
+    jobs = [Job(run, Trial(method, seed)) for seed in (0, 1) for method in ("single", "paft", "static")]
     left = TimeLeft(jobs, workers=2)
     assert "about 0:00:25 left" in left.line(Outcome(jobs[0], 10.0, "mean 1"))  # five at 10 s, two at once
     left.line(Outcome(jobs[1], 30.0, error="ValueError"))

@@ -10,8 +10,8 @@ import typer
 from paft.cli.main import app
 from paft.errors import ModelError
 from paft.evaluate.log import Ledger
+from paft.evaluate.robustness import Robustness
 from paft.model.turns import USER, closing_of
-from paft.statistics.robustness import Robustness
 from paft.task.replies.extract import cell_score, extract, extract_option
 
 PAGE = (Path(__file__).parents[2] / "docs" / "evaluate.md").read_text("utf-8")

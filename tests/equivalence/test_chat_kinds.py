@@ -14,7 +14,7 @@ from tokenizer_kinds import SPECIAL, UNKNOWN
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from paft.errors import ConfigError, DataError
-from paft.evaluate.matrix import evaluate_matrix
+from paft.evaluate.cells import evaluate_matrix
 from paft.model.chat import ChatEncoder
 from paft.model.load import LanguageModel
 from paft.model.settings import Chat

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tokenizer_kinds import END, KINDS, SPECIAL, TEXTS, UNKNOWN, Kind, tiktoken, unigram, wrap
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from paft.evaluate.matrix import Cell, Matrix, evaluate_matrix
+from paft.evaluate.cells import evaluate_matrix
+from paft.evaluate.matrix import Cell, Matrix
 from paft.model.encode import Encoder
 from paft.model.load import LanguageModel
 from paft.prompt import Prompt

@@ -12,6 +12,7 @@ from dataclasses import asdict
 import pytest
 from safetensors.torch import load_file
 
+from paft.evaluate.cells import score_cells
 from paft.train.settings import Train
 
 pytestmark = pytest.mark.slow
@@ -66,7 +67,9 @@ def child(rank, processes, port, sharded, kill_at, model, desk, output, settings
 
     task, bank = Task.from_yaml(desk / "task.yaml"), load_bank(desk / "bank.jsonl")
     config = Train(**{**SETTINGS, **settings})
-    validation = Validation(task, bank.prompts("test"), task.examples("test")[: config.validate_examples])
+    validation = Validation(
+        task, bank.prompts("test"), task.examples("test")[: config.validate_examples], score_cells
+    )
 
     def die(step, *_):
         if step == kill_at:

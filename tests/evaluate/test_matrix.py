@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from paft.errors import DataError
-from paft.evaluate.matrix import Matrix, evaluate_matrix
+from paft.evaluate.cells import evaluate_matrix
+from paft.evaluate.matrix import Matrix
 from paft.evaluate.scoring.generation import generate_answers
 from paft.evaluate.scoring.score import rounding
 from paft.task.replies.extract import extract, extract_option

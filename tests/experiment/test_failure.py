@@ -131,7 +131,7 @@ def test_a_grid_names_the_trial_and_does_not_train_it_again(desk, model_folder, 
     from paft.config import RunConfig
     from paft.experiment.run import checked_inputs, prepare
     from paft.grid.job import error_file, work
-    from paft.grid.plan import Job, RunPlan, plan_cells
+    from paft.grid.plan import Job, RunPlan, plan_trials
 
     config = RunConfig(
         task=str(desk / "task.yaml"), bank=str(desk / "bank.jsonl"), model=str(model_folder),
@@ -139,7 +139,7 @@ def test_a_grid_names_the_trial_and_does_not_train_it_again(desk, model_folder, 
     )  # fmt: skip
     inputs = checked_inputs(config)
     prepare(config, inputs)
-    job = Job(RunPlan("desk", None, None, config), plan_cells(config)[0])
+    job = Job(RunPlan("desk", None, None, config), plan_trials(config)[0])
     for _ in range(2):
         assert "training diverged" in work(job, lambda config: inputs).error
     assert len(trainings) == 1 and "training diverged" in error_file(job).read_text("utf-8")

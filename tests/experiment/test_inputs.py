@@ -51,10 +51,9 @@ def test_a_method_whose_patch_does_not_go_with_the_settings_is_refused_at_once(c
         load_inputs(config)
 
 
-def test_weights_of_unknown_prompts_are_refused_before_anything_is_written(configure, tmp_path):
-    config = configure(tmp_path / "out", train={"weights": {"feedfeedfeed": 2}})
-    with pytest.raises(ConfigError, match="no training prompt has the id 'feedfeedfeed'"):
-        load_inputs(config)
+def test_a_setting_that_was_removed_is_refused_before_anything_is_written(configure, tmp_path):
+    with pytest.raises(ValueError, match="weights was removed"):
+        load_inputs(configure(tmp_path / "out", train={"weights": {"feedfeedfeed": 2}}))
     assert not (tmp_path / "out").exists()
 
 
@@ -64,7 +63,6 @@ def test_how_prompts_are_drawn_is_part_of_what_a_run_is(configure, tmp_path, ban
     for name, value in {
         "draws": "cycle",
         "canonical_ratio": 0.5,
-        "weights": {bank.prompts("train")[0].id: 2.0},
     }.items():
         changed = run_identity(configure(tmp_path, train={name: value}), inputs)
         before = run_identity(plain, inputs)
@@ -95,9 +93,7 @@ def test_more_prompts_than_the_bank_has_are_refused(configure, tmp_path):
 
 
 REFUSED = {  # settings that a method cannot be trained with, and the methods that can
-    "static": ({"worst": {}}, ("single", "paft", "per_step")),
-    "per_example": ({"curriculum": {}}, ("neftune", "paft")),
-    "paft": ({"weights": {"feedfeedfeed": 2}}, ("single", "zopo")),
+    "paft": ({"prompts": 999}, ("single", "zopo")),
     "neftune": ({"padding_free": True}, ("single", "paft")),
     "augmented": ({"keep": "best", "validate_every": 1}, ("paft", "static")),
     "per_step": ({"prompts": 999}, ("single", "top_accuracy")),
@@ -119,12 +115,14 @@ def test_a_method_that_could_not_be_trained_is_refused_before_any_is_and_only_wh
     load_inputs(configure(tmp_path / "out", methods=("base", *others), train=settings))
 
 
+BEST = {"keep": "best", "validate_every": 1}
+
+
 def test_a_training_checks_its_own_method_alone(configure, tmp_path):
-    methods = ("base", "static", "paft")
-    found = dry_run(configure(tmp_path, methods=methods, train={"worst": {}}))
+    found = dry_run(configure(tmp_path, methods=("base", "augmented", "paft"), train=BEST))
     assert found["method"] == "paft"
-    with pytest.raises(ConfigError, match=r"method 'static': train\.worst chooses the prompt of a step"):
-        train(configure(tmp_path / "out", methods=("static",), train={"worst": {}}))
+    with pytest.raises(ConfigError, match=r"method 'augmented': .*average does not go with keep"):
+        train(configure(tmp_path / "out", methods=("augmented",), train=BEST))
     assert not (tmp_path / "out").exists()
 
 

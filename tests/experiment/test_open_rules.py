@@ -50,7 +50,7 @@ def test_a_model_is_judged_on_what_it_writes(rule, tmp_path, model_folder, monke
     def write_gold(model, contexts, encoder, **options):
         return [Generated(GOLD[rule]["gold"] if i % 2 else "?", 5) for i in range(len(contexts))]
 
-    monkeypatch.setattr("paft.evaluate.matrix.generate_answers", write_gold)
+    monkeypatch.setattr("paft.evaluate.cells.generate_answers", write_gold)
     config = EvaluateConfig(**settings(tmp_path / "out", model_folder, evaluate={"allow_code": True}))
     results = evaluate(config, task=task(rule), bank=bank())
     rows = {row["split"]: row for row in results["rows"]}

@@ -160,7 +160,7 @@ def test_a_cell_that_fails_fails_alone_and_is_tried_again(finished, own, monkeyp
     for name in CELLS[1:]:
         run_folder, _, cell = name.rpartition("/")
         shutil.rmtree(output / run_folder / "cells" / cell)
-    original = work.run_cell
+    original = work.run_trial
 
     def fails(plan, config, *rest):
         if config.train.resample_every == 2:
@@ -168,7 +168,7 @@ def test_a_cell_that_fails_fails_alone_and_is_tried_again(finished, own, monkeyp
         return original(plan, config, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(work, "run_cell", fails)
+        patch.setattr(work, "run_trial", fails)
         outcomes = []
         results = run(path, output, on_outcome=outcomes.append)
     first = "MemoryError" if isinstance(error, MemoryError) else "ValueError: no"

@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paft.config import RunConfig
-from paft.experiment.trial import plan_cells
 from paft.methods import METHODS
+from paft.report.run_folder import plan_trials
 from paft.train.schedule import Mode
 
 PAPER = Path(__file__).parents[2] / "recipes" / "paper"
 
 
 def names(methods, seeds):
-    return [cell.name for cell in plan_cells(RunConfig(methods=methods, seeds=seeds))]
+    return [cell.name for cell in plan_trials(RunConfig(methods=methods, seeds=seeds))]
 
 
 def test_a_method_that_does_not_train_runs_once_and_the_others_once_a_seed():
@@ -34,14 +34,14 @@ def test_an_interrupted_comparison_has_whole_seeds():
     seeds=st.lists(st.integers(0, 99), min_size=1, max_size=5, unique=True),
 )
 def test_every_method_and_seed_is_planned_in_a_folder_of_its_own(methods, seeds):
-    cells = plan_cells(RunConfig(methods=tuple(methods), seeds=tuple(seeds)))
+    cells = plan_trials(RunConfig(methods=tuple(methods), seeds=tuple(seeds)))
     expected = {(m, s) for m in methods for s in (seeds if METHODS[m].schedule else [None])}
     assert {(cell.method, cell.seed) for cell in cells} == expected
     assert len({cell.name for cell in cells}) == len(cells) == len(expected)
 
 
 def test_the_default_comparison_is_planned():
-    assert {cell.method for cell in plan_cells(RunConfig())} == {"base", "single", "paft"}
+    assert {cell.method for cell in plan_trials(RunConfig())} == {"base", "single", "paft"}
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from paft.errors import DataError, ModelError
-from paft.evaluate import matrix as matrix_module
-from paft.evaluate.matrix import evaluate_matrix
+from paft.evaluate import cells as cells_module
+from paft.evaluate.cells import evaluate_matrix
 from paft.model.encode import Encoder
 from paft.train.batches import Plan, RenderedExamples
 
@@ -128,13 +128,13 @@ def test_training_sees_the_ids_that_evaluation_scores(
     monkeypatch, language_model, task, bank, train_examples
 ):
     requests = []
-    original = matrix_module.score_options
+    original = cells_module.score_options
 
     def spy(model, given, **kwargs):
         requests.extend(given)
         return original(model, given, **kwargs)
 
-    monkeypatch.setattr(matrix_module, "score_options", spy)
+    monkeypatch.setattr(cells_module, "score_options", spy)
     prompts, examples = [*bank.prompts("train"), *bank.prompts("test")], train_examples[:6]
     evaluate_matrix(language_model, task, prompts, examples, max_length=512)
     dataset = RenderedExamples(examples, prompts, language_model.encoder(512))

@@ -77,11 +77,11 @@ def test_the_front_matter_says_what_loads_it(finished, nasty):
 
 
 def test_a_base_model_of_the_hub_is_named(configure, tmp_path, task, finished):
-    from paft.experiment.trial import CellPlan
     from paft.report.card import _metadata
+    from paft.report.run_folder import Trial
 
     config = configure(tmp_path, model="someone/some-model")
-    text = _metadata(CellPlan("paft", 0), config, task, robustness(finished))
+    text = _metadata(Trial("paft", 0), config, task, robustness(finished))
     assert yaml.safe_load(text)["base_model"] == "someone/some-model"
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paft.errors import DataError
-from paft.evaluate.matrix import _open_cell
+from paft.evaluate.cells import _open_cell
 from paft.evaluate.scoring.generation import Generated
 from paft.prompt import Prompt
 from paft.task.gold import why_unreadable

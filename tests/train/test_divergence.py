@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from paft.errors import DivergedError
+from paft.evaluate.cells import score_cells
 from paft.model.load import load_model
 from paft.train.loop import fine_tune
 from paft.train.settings import Train
@@ -23,7 +24,7 @@ def train(model_folder, train_examples, bank, task, test_examples, tmp_path):
         if spoil:
             spoil(loaded.model)
         config = Train(**{**SETTINGS, "learning_rate": 1e-3, **settings})
-        validated = Validation(task, bank.prompts("validation"), test_examples)
+        validated = Validation(task, bank.prompts("validation"), test_examples, score_cells)
         return fine_tune(
             loaded, train_examples, bank.prompts("train"), config,
             seed=0, output=tmp_path / "adapter", validation=validated if config.validate_every else None,

@@ -7,14 +7,13 @@ import torch
 from tokenizers import AddedToken
 
 from paft.errors import ConfigError, DataError, ModelError, PaftError
-from paft.train.failures import check_vocabulary, told
 from paft.train.logs import report_to
-from paft.train.loop import fine_tune
+from paft.train.loop import check_vocabulary, clear_errors, fine_tune
 from paft.train.settings import Train
 
 
 def test_out_of_memory_says_what_to_lower():
-    with pytest.raises(PaftError) as caught, told(Train(max_length=512), 8):
+    with pytest.raises(PaftError) as caught, clear_errors(Train(max_length=512), 8):
         raise torch.OutOfMemoryError("tried to allocate 2 GiB\nlong advice")
     said = str(caught.value)
     assert "tried to allocate 2 GiB" in said and "advice" not in said
@@ -29,7 +28,7 @@ def test_out_of_memory_says_what_to_lower():
 
 def test_only_what_can_be_lowered_is_named():
     config = Train(gradient_checkpointing=True, adapt={"method": "qlora"})
-    with pytest.raises(PaftError) as caught, told(config, 1):
+    with pytest.raises(PaftError) as caught, clear_errors(config, 1):
         raise torch.OutOfMemoryError("full")
     assert "lower train.max_length (now 1024). " in str(caught.value)
 

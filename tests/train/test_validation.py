@@ -9,7 +9,7 @@ import pytest
 from safetensors.torch import load_file
 
 from paft.errors import ConfigError, DataError, PromptError, ResumeError
-from paft.evaluate.matrix import evaluate_matrix
+from paft.evaluate.cells import evaluate_matrix, score_cells
 from paft.experiment.inputs import load_inputs, validation_split
 from paft.model.load import load_model
 from paft.prompt import Prompt
@@ -32,7 +32,7 @@ def train(model_folder, train_examples, task, bank, tmp_path):
 
     def run(name="adapter", on_step=None, **settings):
         output = tmp_path / name
-        on = Validation(task, bank.prompts("validation"), task.examples("validation"))
+        on = Validation(task, bank.prompts("validation"), task.examples("validation"), score_cells)
         trained = fine_tune(
             load_model(str(model_folder)), train_examples, bank.prompts("train"),
             Train(**{**SETTINGS, **settings}), seed=0, output=output, on_step=on_step, validation=on,

@@ -67,7 +67,7 @@ def show_schedule(
     seed = settings.seeds[0] if seed is None else seed
     inputs = inputs.for_seed(seed)
     prompts = inputs.training_prompts(METHODS[method], train, seed=seed)
-    schedule = make_schedule(train, prompts, seed=seed, examples=len(inputs.train))
+    schedule = make_schedule(train, len(prompts), seed=seed, examples=len(inputs.train))
     steps = -(-len(inputs.train) // train.batch_size)
     found = outline(schedule, epochs=train.epochs, steps=steps, examples=len(inputs.train))
     if as_json:

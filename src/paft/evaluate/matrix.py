@@ -14,31 +14,15 @@ tokens; ``generate`` asks for the same of a model in this process.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from paft.errors import DataError
-from paft.evaluate.cell_checks import check_cells
-from paft.evaluate.log import Ledger
-from paft.evaluate.scoring.batch_plan import Request, share_beginnings
-from paft.evaluate.scoring.generation import Generated, generate_answers
-from paft.evaluate.scoring.option_tree import close_options
-from paft.evaluate.scoring.score import rounding, score_options
-from paft.evaluate.scoring.server import ServedModel, as_generated
-from paft.evaluate.scoring.vllm import VllmModel
 from paft.files import write_atomically
-from paft.model.encode import Encoder
-from paft.model.load import LanguageModel
-from paft.prompt import Prompt
-from paft.task.programs.code_answer import check_opt_in, code_score
-from paft.task.replies.extract import cell_score, extract, extract_option
-from paft.task.task import Example, Task
-
-CLOSED_TOKENS = 64  # for an option in a sentence, where the task sets no limit
+from paft.shape import ADVICE
 
 
 @dataclass(frozen=True)
@@ -129,196 +113,6 @@ class Matrix:
         return cls(prompts, examples, cells)
 
 
-def evaluate_matrix(
-    language_model: LanguageModel | VllmModel | ServedModel,
-    task: Task,
-    prompts: Sequence[Prompt],
-    examples: Sequence[Example],
-    *,
-    max_length: int = 1024,
-    choose: str = "sum",
-    batch_tokens: int = 4096,
-    on_cells: Callable[[int], None] | None = None,
-    ledger: Ledger | None = None,
-    chosen: np.ndarray | None = None,
-    allow_code: bool = False,
-    generate: bool = False,
-) -> Matrix:
-    """Score every prompt on every example with one loaded model.
-
-    Args:
-        language_model: The model to judge.
-        task: Gives answer rule and metric.
-        prompts: P prompts.
-        examples: N examples.
-        max_length: Tokens of prompt and answer at most; a server has limits of its own.
-        choose: ``sum`` or ``mean`` log-probability decides between options.
-        batch_tokens: Tokens per forward pass at most.
-        on_cells: Called with the number of cells just finished.
-        ledger: Keeps finished cells, so that a killed evaluation goes on where it stopped.
-        chosen: Which cells to score, (P, N) of bool; all by default (:mod:`paft.statistics.budget`).
-        allow_code: Whether answers that are programs may be run (:mod:`paft.task.programs.code_answer`).
-        generate: Whether options are written and read as one of them
-            (:func:`paft.task.replies.extract.extract_option`), not compared.
-
-    Raises:
-        ConfigError: If answers are programs and may not be run.
-    """
-    check_opt_in(task, allow_code)
-    places = [
-        (prompt, example)
-        for p, prompt in enumerate(prompts)
-        for i, example in enumerate(examples)
-        if chosen is None or chosen[p, i]
-    ]
-    work = _Work(task, places, choose, batch_tokens, on_cells, ledger)
-    if isinstance(language_model, ServedModel):
-        cells = work.ask(language_model)
-    elif task.answer.closed and not generate:
-        cells = work.compare_options(language_model, language_model.encoder(max_length))
-    else:
-        cells = work.generate(language_model, language_model.encoder(max_length))
-    ids = tuple(prompt.id for prompt in prompts)
-    return Matrix(ids, tuple(example.index for example in examples), tuple(cells))
-
-
-def generation_limit(task: Task) -> int:
-    """Return how many tokens an answer that is generated may have, whatever its rule."""
-    closed = task.answer.closed and task.answer.max_tokens is None
-    return CLOSED_TOKENS if closed else task.answer.token_limit
-
-
-@dataclass(frozen=True)
-class _Work:
-    """Cells to fill, and the three ways to fill them; fields as in :func:`evaluate_matrix`."""
-
-    task: Task
-    places: Sequence[tuple[Prompt, Example]]
-    choose: str
-    batch_tokens: int
-    on_cells: Callable[[int], None] | None
-    ledger: Ledger | None
-
-    @cached_property
-    def rendered(self) -> list[str]:
-        return [prompt.render(example.values) for prompt, example in self.places]
-
-    @property
-    def limit(self) -> int:
-        """Tokens of a generated answer at most."""
-        return generation_limit(self.task)
-
-    def ask(self, served: ServedModel) -> list[Cell]:
-        """Let a server answer; rules of every kind are read from the reply."""
-        names = [f"prompt {prompt.id} on example {example.index}" for prompt, example in self.places]
-        replies = served.replies(
-            self.rendered, names, max_tokens=self.limit, on_cells=self.on_cells, ledger=self.ledger
-        )
-        return [
-            replace(_open_cell(self.task, *place, as_generated(reply)), context_tokens=reply.input_tokens)
-            for place, reply in zip(self.places, replies, strict=True)
-        ]
-
-    def compare_options(self, judged: LanguageModel | VllmModel, encoder: Encoder) -> list[Cell]:
-        """Take the likeliest option."""
-        encode = _OptionEncoder(encoder)
-        texts = zip(self.rendered, self.places, strict=True)
-        requests = [encode.request(text, example) for text, (_, example) in texts]
-        if isinstance(judged, VllmModel):
-            scores = judged.score_options(requests, on_cells=self.on_cells, ledger=self.ledger)
-        else:
-            whole = [
-                None if cut else prompt.id
-                for (prompt, _), cut in zip(self.places, encode.truncated, strict=True)
-            ]
-            scores = score_options(
-                judged.model, share_beginnings(requests, whole), pad=encoder.pad,
-                batch_tokens=self.batch_tokens, on_cells=self.on_cells, ledger=self.ledger,
-            )  # fmt: skip
-        epsilon = rounding(judged.dtype)
-        return [
-            replace(
-                _closed_cell(self.task, *place, request, score, self.choose, epsilon),
-                truncated=cut,
-                context_tokens=len(request.context),
-            )
-            for place, request, score, cut in zip(
-                self.places, requests, scores, encode.truncated, strict=True
-            )
-        ]
-
-    def generate(self, judged: LanguageModel | VllmModel, encoder: Encoder) -> list[Cell]:
-        """Generate an answer and read it."""
-        limit = self.limit
-        pairs = [encoder.context(text, limit) for text in self.rendered]
-        contexts = [tuple(context) for context, _ in pairs]
-        if isinstance(judged, VllmModel):
-            answers = judged.generate_answers(
-                contexts, encoder, max_tokens=limit, on_cells=self.on_cells, ledger=self.ledger
-            )
-        else:
-            answers = generate_answers(
-                judged.model, contexts, encoder,
-                max_tokens=limit, batch_tokens=self.batch_tokens, on_cells=self.on_cells, ledger=self.ledger,
-            )  # fmt: skip
-        return [
-            replace(_open_cell(self.task, *place, answer), truncated=cut, context_tokens=len(context))
-            for place, answer, (context, cut) in zip(self.places, answers, pairs, strict=True)
-        ]
-
-
-class _OptionEncoder:
-    """Makes requests; each set of options is tokenised once per separator, not once per cell."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        self.encoder = encoder
-        self.truncated: list[bool] = []  # of every request made, in order
-        self._known: dict[tuple[str, tuple[str, ...]], tuple[tuple[int, ...], ...]] = {}
-
-    def request(self, rendered: str, example: Example) -> Request:
-        """Return the request of one cell and note whether its prompt was cut."""
-        key = (self.encoder.separator(rendered), example.options)
-        if key not in self._known:
-            tokens = [tuple(self.encoder.answer(rendered, option)) for option in example.options]
-            self._known[key] = close_options(tokens, self.encoder.end)
-        options = self._known[key]
-        context, truncated = self.encoder.context(rendered, max(map(len, options)))
-        self.truncated.append(truncated)
-        return Request(tuple(context), options)
-
-
-def _closed_cell(
-    task: Task, prompt: Prompt, example: Example, request: Request, scores: np.ndarray, choose: str,
-    epsilon: float,
-) -> Cell:  # fmt: skip
-    lengths = np.array([len(option) for option in request.options])
-    judged = scores / lengths if choose == "mean" else scores
-    best = int(np.argmax(judged))
-    prediction = example.options[best]
-    score = cell_score(task.metric, task.answer.rule, prediction, example.gold)
-    cell = Cell(prompt.id, example.index, prediction, True, score, 0, tuple(map(float, scores)))
-    return replace(cell, close=bool((judged > judged[best] - epsilon).sum() > 1))
-
-
-def _open_cell(task: Task, prompt: Prompt, example: Example, answer: Generated) -> Cell:
-    prediction = None if answer.withheld else _read(task, example, answer)
-    if task.answer.rule == "code":
-        score = code_score(prediction, example.tests)
-    else:
-        scores = [cell_score(task.metric, task.answer.rule, prediction, gold) for gold in example.golds]
-        score = max(scores)  # the best over references, where there are several
-    return Cell(
-        prompt.id, example.index, prediction, prediction is not None, score, answer.tokens, (),
-        cut=answer.cut, withheld=answer.withheld, sampled=answer.sampled,
-    )  # fmt: skip
-
-
-def _read(task: Task, example: Example, answer: Generated) -> str | None:
-    if task.answer.closed:
-        return extract_option(answer.text, example.options, cut=answer.cut)
-    return extract(task.answer.rule, answer.text, cut=answer.cut, tests=example.tests)
-
-
 def _parquet_schema() -> object:
     import pyarrow as pa
 
@@ -339,3 +133,70 @@ def _parquet_schema() -> object:
             ("sampled", pa.bool_()),
         ]
     )
+
+
+def check_cells(path: Path, cells: Sequence[Cell]) -> None:
+    """Refuse cells that no evaluation writes.
+
+    Raises:
+        DataError: Naming the file and the first cell that is wrong.
+    """
+    if not cells:
+        raise DataError(f"{path} is damaged (it holds no cell): {ADVICE}")
+    seen: set[tuple[str, int]] = set()
+    for number, cell in enumerate(cells, start=1):
+        wrong = _wrong(cell)
+        if not wrong and (cell.prompt_id, cell.example) in seen:
+            wrong = f"prompt {cell.prompt_id} and example {cell.example} stand there twice"
+        if wrong:
+            raise DataError(f"{path} is damaged (row {number}: {wrong}): {ADVICE}")
+        seen.add((cell.prompt_id, cell.example))
+
+
+def require_cells(
+    path: Path, cells: Sequence[Cell], prompts: Sequence[str], examples: Sequence[int],
+    chosen: np.ndarray | None = None,
+) -> None:  # fmt: skip
+    """Refuse cells of other prompts or examples than those that were judged, and a lack of some.
+
+    Args:
+        path: The file.
+        cells: What it holds.
+        prompts: Ids of the P prompts.
+        examples: Indices of the N examples.
+        chosen: Which cells were scored, (P, N) of bool; all by default.
+
+    Raises:
+        DataError: Naming the file and the first cell that is missing or too many.
+    """
+    wanted = [
+        (prompt, example)
+        for i, prompt in enumerate(prompts)
+        for j, example in enumerate(examples)
+        if chosen is None or chosen[i, j]
+    ]
+    found = [(cell.prompt_id, cell.example) for cell in cells]
+    _same(path, wanted, found)
+    if chosen is None and found != wanted:
+        raise DataError(f"{path} is damaged (its rows stand in another order): {ADVICE}")
+
+
+def _same(path: Path, wanted: Collection[tuple[str, int]], found: Collection[tuple[str, int]]) -> None:
+    for kind, cells in (("lacks", set(wanted) - set(found)), ("has too many", set(found) - set(wanted))):
+        if cells:
+            prompt, example = min(cells)
+            raise DataError(
+                f"{path} is damaged (it {kind}: {len(cells)} of {len(wanted)} cells, the first of prompt "
+                f"{prompt} and example {example}): {ADVICE}"
+            )
+
+
+def _wrong(cell: Cell) -> str:
+    """Say what is wrong with one cell; an empty text where nothing is."""
+    if not isinstance(cell.prompt_id, str) or not isinstance(cell.example, int):
+        return f"prompt {cell.prompt_id!r} and example {cell.example!r}"
+    if not isinstance(cell.score, float) or not 0 <= cell.score <= 1:
+        return f"score {cell.score!r}"
+    if not isinstance(cell.parsed, bool) or not isinstance(cell.tokens, int):
+        return f"parsed {cell.parsed!r}, tokens {cell.tokens!r}"
+    return ""

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from paft.evaluate.matrix import Matrix
+from paft.evaluate.robustness import robustness
 from paft.prompt import Prompt
 from paft.statistics.agreement import accuracy_given_parsed, parse_rate
 from paft.statistics.metrics import summarize
-from paft.statistics.robustness import robustness
 from paft.task.programs.code_answer import isolation
 from paft.task.task import Task
 
@@ -96,7 +96,7 @@ def prompt_rows(
 def robustness_row(
     method: str, seed: int | None, split: str, matrices: Mapping[str, Matrix], threshold: float
 ) -> dict[str, Any]:
-    """Return all that the matrices of one model say (:class:`paft.statistics.robustness.Robustness`).
+    """Return all that the matrices of one model say (:class:`paft.evaluate.robustness.Robustness`).
 
     Args:
         method: What was judged.

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from paft.evaluate.cell_checks import require_cells
+from paft.evaluate.cells import evaluate_matrix
 from paft.evaluate.log import Ledger
-from paft.evaluate.matrix import Matrix, evaluate_matrix
+from paft.evaluate.matrix import Matrix, require_cells
 from paft.evaluate.scoring.server import ServedModel
 from paft.evaluate.scoring.vllm import VllmModel
 from paft.evaluate.settings import Evaluate

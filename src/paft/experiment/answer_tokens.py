@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 
 from paft.errors import ConfigError, shown
-from paft.evaluate.matrix import generation_limit
+from paft.evaluate.cells import generation_limit
 from paft.model.encode import Encoder
 from paft.task.examples import Examples
 from paft.task.replies.extract import extract

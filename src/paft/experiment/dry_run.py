@@ -51,13 +51,12 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
     settings = method.settings(config.train)
     prompts = inputs.training_prompts(method, settings, seed=only_seed(config))
     size, steps = len(inputs.train), -(-len(inputs.train) // settings.batch_size)
-    schedule = make_schedule(settings, prompts, seed=only_seed(config), examples=size)
+    schedule = make_schedule(settings, len(prompts), seed=only_seed(config), examples=size)
     encoder = encoder_of(config)
     varied = variation(settings, prompts, only_seed(config))
     dataset = RenderedExamples(inputs.train, prompts, encoder, varied)
     looked = preview(dataset, schedule, settings.batch_size)
     total = training_steps(settings, dataset, schedule, inputs.bank.require("train"))
-    twice = 1 + (settings.consistency is not None)
     uses = outline(schedule, epochs=settings.epochs, steps=steps, examples=size).uses
     answers = answer_shares(inputs)
     memory = _memory(config, longest=int(looked.lengths.max()), answer=int(looked.answers.max()))
@@ -70,10 +69,10 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
         "validation_examples": len(inputs.validation),
         "epochs": settings.epochs,
         "steps": total,
-        "tokens": round(float(looked.lengths.mean()) * size * twice * total / steps),
+        "tokens": round(float(looked.lengths.mean()) * size * total / steps),
         "longest": int(looked.lengths.max()),
         "prompts": len(prompts),
-        "prompts_used": int((uses > 0).sum()) if settings.prompts_known else None,
+        "prompts_used": int((uses > 0).sum()),
         "looked_at": len(looked.rows),
         "truncated_share": looked.truncated / len(looked.rows),
         "answers": answers,

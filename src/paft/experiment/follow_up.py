@@ -13,10 +13,10 @@ from paft.errors import ModelError
 from paft.evaluate.scoring.vllm import lora_rank
 from paft.evaluate.settings import Evaluate
 from paft.experiment.evaluate import EvaluateConfig
-from paft.experiment.trial import weights_name
 from paft.methods import METHODS
 from paft.model.gguf import find_gguf
 from paft.model.load import resolve_model
+from paft.report.run_folder import weights_name
 
 _OPTIONS = ("task", "data", "bank")
 _APART = ("model", "revision", "chat", "output", "evaluate")  # of both, put in a way of their own

@@ -1,7 +1,7 @@
 """What the figures of a folder depend on, by name, and which changes of it make a rerun refuse.
 
 A folder is refused when something changed that changes figures. Nothing else is: a corrected
-description, another threshold (:func:`paft.experiment.trial.run_cell` counts anew), other example prompts of
+description, another threshold (:func:`paft.experiment.trial.run_trial` counts anew), other example prompts of
 the task, how many processes render, how often a checkpoint is written, how many cells share a pass.
 """
 

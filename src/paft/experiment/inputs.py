@@ -86,9 +86,10 @@ class Inputs:
         """What a training is validated on, if it is to be."""
         if not self.validation:
             return None
+        from paft.evaluate.cells import score_cells
         from paft.train.validation import Validation
 
-        return Validation(self.task, self.bank.require("validation"), self.validation)
+        return Validation(self.task, self.bank.require("validation"), self.validation, score_cells)
 
     def training_prompts(
         self, method: Method, settings: Train, chosen: Prompt | None = None, *, seed: int = 0
@@ -115,7 +116,7 @@ class Inputs:
         if method.prompts == "user":
             return [own]
         seen = some(self.bank.require("train"), settings.prompts, seed)
-        if not settings.own_prompt_first:
+        if not settings.user_prompt_first:
             return list(seen)
         return [own, *(prompt for prompt in seen if prompt.id != own.id)]
 
@@ -249,7 +250,7 @@ def check_method(name: str, config: RunConfig, inputs: Inputs) -> None:
         any_prompt = inputs.task.prompts[0]  # stands for the one that a method chooses as it runs
         for seed in config.seeds:
             prompts = inputs.training_prompts(method, settings, any_prompt, seed=seed)
-            make_schedule(settings, prompts, seed=seed, examples=len(inputs.train))
+            make_schedule(settings, len(prompts), seed=seed, examples=len(inputs.train))
     except ConfigError as error:
         raise ConfigError(f"method {name!r}: {error}") from None
 

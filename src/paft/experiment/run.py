@@ -20,19 +20,19 @@ from paft.errors import DivergedError
 from paft.evaluate.rows import judging
 from paft.experiment.answer_tokens import check_lengths, check_options
 from paft.experiment.baselines.choice import check_chooser
-from paft.experiment.identity import FREE, choice_identity, run_identity, task_identity
+from paft.experiment.identity import run_identity
 from paft.experiment.inputs import Inputs, check_trained, encoder_of, load_inputs
 from paft.experiment.output_folder import begin_output, working_in
-from paft.experiment.trial import CellPlan, plan_cells, run_cell, weights_name
+from paft.experiment.trial import run_trial
 from paft.files import disk_error, write_json
 from paft.methods import METHODS
 from paft.model.files import hub_commit
-from paft.model.load import model_fingerprint
 from paft.progress import Reporter, Silent
 from paft.provenance import environment
 from paft.report import read_verdict, write_report
 from paft.report.card import tell_verdict
-from paft.task.task import Task, data_fingerprint
+from paft.report.run_folder import Trial, plan_trials, weights_name
+from paft.task.task import Task
 
 CELL_LISTS = ("rows", "per_prompt", "robustness", "warnings")  # what every cell brings
 
@@ -68,9 +68,9 @@ def run(
         for warning in inputs.warnings:
             reporter.finish(inputs.task.name, f"warning: {warning}")
         cells, failures = [], {}
-        for plan in plan_cells(config):
+        for plan in plan_trials(config):
             try:
-                cells.append(run_cell(plan, config, inputs, cell_folder(config, plan), reporter))
+                cells.append(run_trial(plan, config, inputs, cell_folder(config, plan), reporter))
             except DivergedError as error:  # the other cells do not depend on it
                 failures[plan.name] = str(error)
                 reporter.finish(plan.name, f"failed: {error}")
@@ -94,7 +94,7 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
     """
     inputs = load_inputs(config, task, bank)
     check_trained(config)
-    for plan in plan_cells(config):
+    for plan in plan_trials(config):
         chooser = METHODS[plan.method].chooser
         if chooser is not None and not (cell_folder(config, plan) / "choice.json").exists():
             check_chooser(chooser, config, inputs.generators)
@@ -114,7 +114,7 @@ def prepare(config: RunConfig, inputs: Inputs) -> None:
     begin_output(Path(config.output), run_identity(config, inputs), config, inputs.bank)
 
 
-def cell_folder(config: RunConfig, plan: CellPlan) -> Path:
+def cell_folder(config: RunConfig, plan: Trial) -> Path:
     """Return where a cell of a run lies."""
     return Path(config.output) / "cells" / plan.name
 
@@ -130,7 +130,7 @@ def gather_run(
     Args:
         config: What was compared.
         inputs: What it was compared on.
-        cells: What :func:`paft.experiment.trial.run_cell` returned.
+        cells: What :func:`paft.experiment.trial.run_trial` returned.
         failures: What other cells failed of, by their name.
 
     Returns:
@@ -177,31 +177,5 @@ def tell_cards(config: RunConfig, verdict: str) -> None:
         config: The run's configuration.
         verdict: The sentence of terminal and report.
     """
-    for plan in plan_cells(config):
+    for plan in plan_trials(config):
         tell_verdict(cell_folder(config, plan) / weights_name(config), verdict)
-
-
-def identity(config: RunConfig, inputs: Inputs, methods: tuple[str, ...] | None = None) -> dict[str, Any]:
-    """Return everything a finished cell depends on, by name (:mod:`paft.experiment.identity`).
-
-    Args:
-        config: The run's configuration.
-        inputs: What it works on.
-        methods: Methods that are planned; by default those of the configuration.
-    """
-    apart = {"methods", "seeds", "output", "task", "data", "bank", "choose"}
-    apart |= set() if config.trust_remote_code else {"trust_remote_code"}  # as before there was any
-    settings = config.model_dump(mode="json", exclude=apart)
-    flat = {f"{key}.{k}": v for key in ("train", "evaluate") for k, v in settings.pop(key).items()}
-    return {
-        **settings,
-        **{key: value for key, value in flat.items() if key not in FREE},
-        "chat": config.chat.identity(),
-        **choice_identity(config.choose, methods or config.methods, inputs),
-        "model files": model_fingerprint(config.model),
-        **task_identity(inputs.task),
-        "bank": inputs.bank.fingerprint,
-        "training examples": data_fingerprint(inputs.pool or inputs.train),
-        "validation examples": data_fingerprint(inputs.validation) if inputs.validation else None,
-        "test examples": data_fingerprint(inputs.test),
-    }

@@ -17,11 +17,12 @@ from paft.experiment.answer_tokens import check_options
 from paft.experiment.identity import training_identity
 from paft.experiment.inputs import check_trained, encoder_of, load_inputs
 from paft.experiment.output_folder import begin_output, working_in
-from paft.experiment.trial import CellPlan, train_cell, weights_name
+from paft.experiment.trial import train_trial
 from paft.files import disk_error
 from paft.methods import METHODS
 from paft.progress import Reporter, Silent
 from paft.report.card import write_card
+from paft.report.run_folder import Trial, weights_name
 from paft.task.task import Task
 
 
@@ -51,7 +52,7 @@ def train(
     """
     reporter = reporter or Silent()
     method, seed = only_method(config), only_seed(config)
-    plan = CellPlan(method, seed)
+    plan = Trial(method, seed)
     inputs = load_inputs(config, task, bank, judge=False, methods=[method]).for_seed(seed)
     check_trained(config)
     check_options(encoder_of(config), inputs.task, inputs.train)
@@ -60,7 +61,7 @@ def train(
         identity = training_identity(config, inputs, method, seed)
         begin_output(output, identity, config, inputs.bank)
         try:
-            trained = train_cell(plan, config, inputs, output, reporter)
+            trained = train_trial(plan, config, inputs, output, reporter)
         except OSError as error:
             raise disk_error(output, error) from error
         if processes()[0] == 0:

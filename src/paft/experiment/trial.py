@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from paft.model.load import LanguageModel, load_model
 from paft.progress import Reporter
 from paft.prompt import Prompt
 from paft.report.card import write_card
+from paft.report.run_folder import Trial, weights_name
 from paft.shape import ADVICE, CELL, TRAINED, read_record
 from paft.train.checkpoint import remove_checkpoints
 from paft.train.schedule import make_schedule
@@ -40,37 +40,8 @@ from paft.train.step_time import Pace
 UNTRAINED = {"steps": 0, "tokens": 0, "seconds": 0.0, "loss": None, "truncated": 0}
 
 
-@dataclass(frozen=True)
-class CellPlan:
-    """Which method under which seed; ``seed`` is None for a method that does not train."""
-
-    method: str
-    seed: int | None
-
-    @property
-    def name(self) -> str:
-        """Folder name."""
-        return self.method if self.seed is None else f"{self.method}-{self.seed}"
-
-
-def plan_cells(config: RunConfig) -> list[CellPlan]:
-    """List the cells seed by seed, so that an interrupted run has whole comparisons.
-
-    >>> [c.name for c in plan_cells(RunConfig(methods=("base", "paft"), seeds=(0, 1)))]
-    ['base', 'paft-0', 'paft-1']
-    """
-    untrained = [CellPlan(m, None) for m in config.methods if METHODS[m].schedule is None]
-    trained = [CellPlan(m, seed) for seed in config.seeds for m in config.methods if METHODS[m].schedule]
-    return untrained + trained
-
-
-def weights_name(config: RunConfig) -> str:
-    """Name of the folder with what a cell trained."""
-    return "model" if config.train.adapt.method == "full" else "adapter"
-
-
-def run_cell(
-    plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter
+def run_trial(
+    plan: Trial, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter
 ) -> dict[str, Any]:
     """Train and judge one cell, or return what a former run left.
 
@@ -92,7 +63,7 @@ def run_cell(
         write_card(plan, config, inputs, folder, folder / weights_name(config))
         reporter.finish(plan.name, "already done: " + _outcome(result["rows"][0]))
         return result
-    trained = train_cell(plan, config, inputs, folder, reporter)
+    trained = train_trial(plan, config, inputs, folder, reporter)
     try:
         result = _judge_splits(plan, config, inputs, folder, reporter, trained)
     except NotFiniteError as error:
@@ -109,10 +80,10 @@ def run_cell(
 
 
 def _judge_splits(
-    plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter,
+    plan: Trial, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter,
     trained: dict[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
-    """Return what :func:`run_cell` does, of a cell that is trained."""
+    """Return what :func:`run_trial` does, of a cell that is trained."""
     threshold = inputs.task.thresholds[0]
     weights = None if METHODS[plan.method].schedule is None else folder / weights_name(config)
     rows, per_prompt, warnings, matrices = [], [], [], {}
@@ -134,7 +105,7 @@ def _judge_splits(
     return {"rows": rows, "per_prompt": per_prompt, "robustness": [summary], "warnings": warnings}
 
 
-def _twin_warning(plan: CellPlan, chosen: Prompt, inputs: Inputs) -> list[str]:
+def _twin_warning(plan: Trial, chosen: Prompt, inputs: Inputs) -> list[str]:
     """Warn if a chosen prompt, which a writer may have made, is a near duplicate of unseen ones."""
     test = inputs.bank.require("test")
     twins = [test[j - 1].id for i, j, _ in near_pairs([chosen, *test]) if i == 0]
@@ -152,8 +123,8 @@ def _outcome(row: dict[str, Any]) -> str:
     )
 
 
-def train_cell(
-    plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter
+def train_trial(
+    plan: Trial, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter
 ) -> dict[str, Any]:
     """Train one cell, or return what a former run recorded.
 
@@ -173,7 +144,6 @@ def train_cell(
         remove_checkpoints(output)  # a kill may have come between the record and this
         return read_record(record, "training record", TRAINED)
     check_not_failed(folder)
-    from paft.train.course import Beside
     from paft.train.loop import fine_tune
 
     settings = method.settings(config.train)
@@ -181,8 +151,8 @@ def train_cell(
     prompts = inputs.training_prompts(method, settings, chosen, seed=plan.seed)
     steps = config.train.epochs * -(-len(inputs.train) // config.train.batch_size)
     reporter.stage(plan.name, "train", steps)
-    schedule = make_schedule(settings, prompts, seed=plan.seed, examples=len(inputs.train))
-    pace = Pace(reporter, schedule if settings.prompts_known else None, prompts, steps // config.train.epochs)
+    schedule = make_schedule(settings, len(prompts), seed=plan.seed, examples=len(inputs.train))
+    pace = Pace(reporter, schedule, prompts, steps // config.train.epochs)
     adapt = config.train.adapt
     full_precision = adapt.method == "full" or config.train.precision == "float32"
     language_model = load_model(
@@ -190,14 +160,12 @@ def train_cell(
         trust_remote_code=config.trust_remote_code,
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
-    beside = Beside(
-        inputs.task.prompts[0], inputs.bank.require("train"), partial(reporter.stage, plan.name, "train")
-    )
     try:
         trained = fine_tune(
             language_model, inputs.train, prompts, settings,
             seed=plan.seed, output=output, on_step=pace, keep_checkpoints=True,
-            validation=inputs.validated(), beside=beside,
+            validation=inputs.validated(), reference=inputs.bank.require("train"),
+            on_steps=partial(reporter.stage, plan.name, "train"),
         )  # fmt: skip
     except DivergedError as error:
         if processes()[0] == 0:
@@ -213,7 +181,7 @@ def train_cell(
 
 
 def _chosen(
-    plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter
+    plan: Trial, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter
 ) -> Prompt | None:
     """The prompt that the method chooses, if it does; it sees nothing to be tested or validated on."""
     chooser = METHODS[plan.method].chooser
@@ -227,7 +195,7 @@ def _chosen(
 
 
 def _judge(
-    plan: CellPlan, config: RunConfig, inputs: Inputs, split: str, prompts: Sequence[Prompt],
+    plan: Trial, config: RunConfig, inputs: Inputs, split: str, prompts: Sequence[Prompt],
     folder: Path, weights: Path | None, reporter: Reporter,
 ) -> tuple[Matrix, float]:  # fmt: skip
     """Score one split with what lies on disk, so that what is judged is what gets deployed."""

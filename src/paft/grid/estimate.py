@@ -22,13 +22,14 @@ import numpy as np
 from paft.bank import Bank
 from paft.evaluate.runner import judge
 from paft.experiment.inputs import Inputs, take
-from paft.experiment.trial import CellPlan, train_cell
+from paft.experiment.trial import train_trial
 from paft.grid.job import finished
 from paft.grid.plan import Job, RunPlan
 from paft.grid.workers import threads_each
 from paft.methods import METHODS
 from paft.model.load import load_model
 from paft.progress import Silent
+from paft.report.run_folder import Trial
 from paft.shape import CELL, read_record
 
 PROBE_STEPS = 6
@@ -36,7 +37,7 @@ PROBE_PROMPTS, PROBE_EXAMPLES = 4, 16
 # What would make a short training take long, or write elsewhere.
 PROBE_SETTINGS = {
     "epochs": 1, "tokens": None, "save_every": 0, "validate_every": None, "keep": "last", "patience": None,
-    "report_to": (), "low_kl": None, "curriculum": None, "average": None,
+    "report_to": (), "average": None,
 }  # fmt: skip
 
 
@@ -185,8 +186,8 @@ def probe(run: RunPlan, inputs: Inputs, threads: int) -> Pace:
     with _threads(threads), tempfile.TemporaryDirectory() as folder:
         trained = 0.0
         if methods:
-            plan = CellPlan("paft" if "paft" in methods else methods[0], config.seeds[0])
-            trained = train_cell(plan, config, few, Path(folder), Silent())["seconds"] / len(few.train)
+            plan = Trial("paft" if "paft" in methods else methods[0], config.seeds[0])
+            trained = train_trial(plan, config, few, Path(folder), Silent())["seconds"] / len(few.train)
         prompts = few.bank.prompts("test")
         _, judged = judge(
             lambda: load_model(

@@ -15,7 +15,7 @@ from typing import Any
 
 from paft.experiment.inputs import Inputs
 from paft.experiment.run import gather_run, tell_cards
-from paft.experiment.trial import plan_cells, run_cell
+from paft.experiment.trial import run_trial
 from paft.files import write_json, write_text
 from paft.grid.differences import Side, difference_rows, sides_of, task_differences
 from paft.grid.file import GridFile
@@ -28,6 +28,7 @@ from paft.provenance import environment
 from paft.report.data import MethodFigures, Report
 from paft.report.data import gather as gather_report
 from paft.report.folder import read_matrices
+from paft.report.run_folder import plan_trials
 from paft.shape import read_record
 
 KEPT: dict[str, Any] = {"rows": [], "robustness": [], "warnings": [], "judging": None, "environment": None}
@@ -86,7 +87,7 @@ def _results_of(run: RunPlan, inputs: Inputs) -> dict[str, Any] | None:
     if not jobs:
         return None
     # Of finished cells only the record is read, and a model card written that a kill left out.
-    cells = [run_cell(job.cell, run.config, inputs, job.folder, Silent()) for job in jobs]
+    cells = [run_trial(job.cell, run.config, inputs, job.folder, Silent()) for job in jobs]
     path = Path(run.config.output) / "results.json"
     if path.exists() and path.with_name("report.html").exists():
         saved = read_record(path, "results", {"rows": [], "config": {}})
@@ -146,4 +147,4 @@ def _told(run: RunPlan, results: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _jobs(run: RunPlan) -> list[Job]:
-    return [Job(run, cell) for cell in plan_cells(run.config)]
+    return [Job(run, cell) for cell in plan_trials(run.config)]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from paft.config import RunConfig
 from paft.experiment.inputs import Inputs, load_inputs
-from paft.experiment.trial import run_cell
+from paft.experiment.trial import run_trial
 from paft.files import read_text, write_text
 from paft.grid.plan import Job
 from paft.lock import locked
@@ -110,7 +110,7 @@ def work(job: Job, inputs: Callable[[RunConfig], Inputs], reporter: Reporter | N
     heard = OfJob(job, reporter or Silent())
     try:
         with locked(job.folder.parent / f".{job.cell.name}.lock", "another process works on it", wait=ORPHAN):
-            run_cell(job.cell, job.run.config, inputs(job.run.config), job.folder, heard)
+            run_trial(job.cell, job.run.config, inputs(job.run.config), job.folder, heard)
     except Exception as error:
         return failed(job, time.monotonic() - started, first_line(error), traceback.format_exc())
     error_file(job).unlink(missing_ok=True)

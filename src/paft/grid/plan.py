@@ -11,9 +11,9 @@ from typing import Any
 
 from paft.config import Patch, RunConfig, merged
 from paft.errors import ConfigError
-from paft.experiment.trial import CellPlan, plan_cells
 from paft.grid.file import GridFile
 from paft.grid.reference import Reference
+from paft.report.run_folder import Trial, plan_trials
 from paft.schema import nearest, parse
 
 
@@ -49,7 +49,7 @@ class Job:
     """
 
     run: RunPlan
-    cell: CellPlan
+    cell: Trial
 
     @property
     def name(self) -> str:
@@ -95,7 +95,7 @@ def plan_jobs(runs: Sequence[RunPlan], only: str | None = None) -> list[Job]:
     Raises:
         ConfigError: If the expression is malformed or fits no cell.
     """
-    jobs = [Job(run, cell) for run in runs for cell in plan_cells(run.config)]
+    jobs = [Job(run, cell) for run in runs for cell in plan_trials(run.config)]
     if only is None:
         return jobs
     try:

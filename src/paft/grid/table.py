@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paft.experiment.trial import plan_cells
 from paft.grid.difference_table import (
     difference_layout,
     difference_note,
@@ -26,6 +25,7 @@ from paft.grid.plan import RunPlan
 from paft.report.columns import HEADS, Layout
 from paft.report.data import INTERVALS
 from paft.report.html import rendered
+from paft.report.run_folder import plan_trials
 from paft.report.table import percent, with_interval
 from paft.report.text import escape_markdown
 from paft.statistics.estimates import Name
@@ -55,7 +55,7 @@ def table_rows(runs: Sequence[RunPlan], figures: Figures) -> list[dict[str, Any]
     tasks = list(dict.fromkeys(run.task for run in runs))
     rows: dict[tuple[str | None, str | None, str], dict[str, Any]] = {}
     for run in runs:
-        planned = [cell.method for cell in plan_cells(run.config)]
+        planned = [cell.method for cell in plan_trials(run.config)]
         for method in dict.fromkeys(planned):
             key = run.model, run.setting, method
             row = rows.setdefault(

@@ -7,9 +7,9 @@ that peft writes. A card of ours is left alone, since its reader may have added 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from paft.config import RunConfig
 from paft.evaluate.rows import ends_in_words
@@ -27,9 +27,9 @@ from paft.statistics.estimates import STATISTICS, Estimate, estimate
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
 
-    from paft.experiment.inputs import Inputs
-    from paft.experiment.trial import CellPlan
-    from paft.task.task import Task
+    from paft.bank import Bank
+    from paft.report.run_folder import Trial
+    from paft.task.task import Example, Task
 
 MARK = "<!-- Written by PAFT from the record of the run. -->"
 COMPARED = "<!-- What the run shows. -->", "<!-- /What the run shows. -->"  # filled in once all is judged
@@ -61,7 +61,20 @@ FOUR_BIT = (
 PIPELINES = {"label": "text-classification", "choice": "multiple-choice"}
 
 
-def write_card(plan: CellPlan, config: RunConfig, inputs: Inputs, folder: Path, weights: Path) -> None:
+class Used(Protocol):
+    """What a model was trained and scored on, as :class:`paft.experiment.inputs.Inputs` has it."""
+
+    @property
+    def task(self) -> Task: ...
+    @property
+    def bank(self) -> Bank: ...
+    @property
+    def train(self) -> Sequence[Example]: ...
+    @property
+    def repeats(self) -> Sequence[str]: ...
+
+
+def write_card(plan: Trial, config: RunConfig, inputs: Used, folder: Path, weights: Path) -> None:
     """Write the card of a cell or of a trained model that was not judged, unless one of ours is there.
 
     Args:
@@ -128,7 +141,7 @@ def tell_verdict(weights: Path, verdict: str) -> None:
         write_text(path, told)
 
 
-def _metadata(plan: CellPlan, config: RunConfig, task: Task, figures: Mapping[str, Any] | None) -> str:
+def _metadata(plan: Trial, config: RunConfig, task: Task, figures: Mapping[str, Any] | None) -> str:
     from huggingface_hub import ModelCardData
 
     lora = config.train.adapt.method != "full"
@@ -163,7 +176,7 @@ def _eval_results(task: Task, figures: Mapping[str, Any]) -> list[EvalResult]:
     ]
 
 
-def _training(plan: CellPlan, config: RunConfig, inputs: Inputs, trained: Mapping[str, Any]) -> str:
+def _training(plan: Trial, config: RunConfig, inputs: Used, trained: Mapping[str, Any]) -> str:
     train, task, method = config.train, inputs.task, METHODS[plan.method]
     seen = {
         "user": "the task's own prompt",
@@ -315,7 +328,7 @@ def _rendering(config: RunConfig, who: str) -> str:
     )
 
 
-def _unknown(inputs: Inputs, figures: Mapping[str, Any] | None) -> str:
+def _unknown(inputs: Used, figures: Mapping[str, Any] | None) -> str:
     unlike = "" if figures is None else f", and examples unlike the {figures['examples']} it was judged on"
     lines = [
         f"Prompts unlike those of the bank (fingerprint {inputs.bank.fingerprint}): other languages, other "

@@ -74,7 +74,7 @@ class MethodFigures:
         row: The figures that every run has.
         cvar: Mean accuracy of the worst tenth of the prompts.
         estimates: By statistic, with intervals; empty where the cells are not there or too few.
-        robustness: Further figures, one mapping a seed (:class:`paft.statistics.robustness.Robustness`).
+        robustness: Further figures, one mapping a seed (:class:`paft.evaluate.robustness.Robustness`).
         cells: The cells, None where they are not there.
     """
 

@@ -18,7 +18,7 @@ from paft.task.task import Example, Task, data_fingerprint, load_task
 
 if TYPE_CHECKING:
     from paft.evaluate.matrix import Matrix
-    from paft.experiment.trial import CellPlan
+    from paft.report.run_folder import Trial
 
 KEYS = {"task", "model", "bank_fingerprint", "warnings", "rows", "per_prompt"}
 
@@ -66,13 +66,12 @@ def read_matrices(folder: Path, results: Mapping[str, Any]) -> dict[tuple[str, i
     Raises:
         DataError: If one is there and cannot be read.
     """
-    from paft.evaluate.cell_checks import require_cells
-    from paft.evaluate.matrix import Matrix
-    from paft.experiment.trial import CellPlan
+    from paft.evaluate.matrix import Matrix, require_cells
+    from paft.report.run_folder import Trial
 
     found = {}
     for row in results["rows"]:
-        plan = CellPlan(row["method"], row["seed"])
+        plan = Trial(row["method"], row["seed"])
         path = folder / "cells" / plan.name / f"{row['split']}.parquet"
         if path.exists():
             matrix = Matrix.load(path)
@@ -98,11 +97,11 @@ def read_curves(folder: Path, results: Mapping[str, Any]) -> dict[str, list[list
     Raises:
         DataError: If a record is there and cannot be read.
     """
-    from paft.experiment.trial import CellPlan
+    from paft.report.run_folder import Trial
 
     found: dict[str, list[list[tuple[int, float]]]] = {}
     for method, seed in dict.fromkeys((row["method"], row["seed"]) for row in results["rows"]):
-        path = folder / "cells" / CellPlan(method, seed).name / "train.json"
+        path = folder / "cells" / Trial(method, seed).name / "train.json"
         curve = read_record(path, "training record", {}).get("curve", []) if path.exists() else []
         if curve:
             with interpreted(path):
@@ -192,12 +191,12 @@ def _add_cells(results: dict[str, Any], folder: Path) -> tuple[str, ...]:
     return tuple(name for name, path in done.items() if not path.exists())
 
 
-def _plans(folder: Path) -> list[CellPlan]:
+def _plans(folder: Path) -> list[Trial]:
     """Return the cells a comparison plans; none for `paft evaluate`, which has one and no methods."""
     from paft.config import load_config
-    from paft.experiment.trial import plan_cells
+    from paft.report.run_folder import plan_trials
 
     path = folder / "config.yaml"
     if not path.exists() or "methods" not in read_yaml(path, "configuration"):
         return []
-    return plan_cells(load_config(path))
+    return plan_trials(load_config(path))

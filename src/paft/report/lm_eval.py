@@ -31,12 +31,12 @@ import numpy as np
 
 from paft.bank.exporters.jinja import jinja_text
 from paft.bank.exporters.lm_eval import ANSWER, CHOICES
-from paft.experiment.trial import CellPlan
 from paft.files import write_json, write_text
 from paft.model.encode import Encoder
 from paft.names import short_name
 from paft.prompt import Prompt
 from paft.report.folder import read_examples, read_matrices, read_results, read_task
+from paft.report.run_folder import Trial
 from paft.report.table import main_split
 from paft.shape import interpreted
 from paft.statistics.estimates import STATISTICS, estimate
@@ -91,7 +91,7 @@ class Judged:
         """Name of the model: what was judged, without folders of this machine."""
         model = str(self.results["model"])
         model = Path(model).name if Path(model).is_absolute() else model
-        cell = CellPlan(self.row["method"], self.row["seed"]).name
+        cell = Trial(self.row["method"], self.row["seed"]).name
         return model if cell == Path(model).name else f"{model}/{cell}"
 
     def task_name(self, prompt: Prompt) -> str:

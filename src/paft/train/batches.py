@@ -14,14 +14,13 @@ the examples of a batch form one row, and positions that start anew tell where e
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from paft.errors import DataError
 from paft.model.encode import Encoded, Encoder, left_pad
 from paft.prompt import Prompt
 from paft.task.task import Example
@@ -39,13 +38,11 @@ class Plan(NamedTuple):
     Attributes:
         example: Index of the example.
         prompt: Index of the prompt.
-        other: Index of a second prompt, if the example is trained on under two.
         place: (epoch, step within it), where a variant of the prompt is drawn from them.
     """
 
     example: int
     prompt: int
-    other: int | None = None
     place: tuple[int, int] | None = None
 
 
@@ -142,10 +139,7 @@ def plans(
 
 def plan_of(schedule: Schedule, *, epoch: int, step: int, example: int, prompt: int) -> Plan:
     """Return the plan of an example of a step that the schedule gives a prompt."""
-    if schedule.keeps_own(example):
-        prompt = 0
-    other = schedule.other(epoch=epoch, step=step, first=prompt) if schedule.second else None
-    return Plan(example, prompt, other, (epoch, step) if schedule.placed else None)
+    return Plan(example, prompt, (epoch, step) if schedule.placed else None)
 
 
 def round_up(size: int, multiple: int) -> int:
@@ -195,11 +189,9 @@ class Planned(Encoded):
 
     Attributes:
         prompt: Index of the prompt it is under.
-        second: The same example under a second prompt, with the same answer tokens.
     """
 
     prompt: int
-    second: Planned | None = None
 
 
 class RenderedExamples(Dataset[Planned]):
@@ -221,25 +213,11 @@ class RenderedExamples(Dataset[Planned]):
         return len(self.examples)
 
     def __getitem__(self, plan: Plan) -> Planned:
-        first = self._encoded(plan, plan.prompt)
-        if plan.other is None:
-            return first
-        second = self._encoded(plan, plan.other)
-        if first.input_ids[first.answer_start :] != second.input_ids[second.answer_start :]:
-            one, two = (self.prompts[i].id for i in (plan.prompt, plan.other))
-            raise DataError(
-                f"train.consistency: the answer of example {self.examples[plan.example].index} has other "
-                f"tokens under prompt {one} than under {two}, most often because one of the two ends in "
-                "white space: let all training prompts end alike, or leave consistency out"
-            )
-        return replace(first, second=second)
-
-    def _encoded(self, plan: Plan, number: int) -> Planned:
-        example, prompt = self.examples[plan.example], self.prompts[number]
+        example, prompt = self.examples[plan.example], self.prompts[plan.prompt]
         if self.vary is not None and plan.place is not None:
-            prompt = self.vary(prompt, *plan.place, plan.example, number)
+            prompt = self.vary(prompt, *plan.place, plan.example, plan.prompt)
         encoded = self.encoder.encode(prompt.render(example.values), example.gold)
-        return Planned(encoded.input_ids, encoded.answer_start, encoded.truncated, number)
+        return Planned(encoded.input_ids, encoded.answer_start, encoded.truncated, plan.prompt)
 
 
 @dataclass(frozen=True)
@@ -295,10 +273,7 @@ class StepCollator:
             kept positions of all rows; ``ids`` (N,), the token; ``owners`` (N,), its row;
             ``shares`` (N,), one by the number of answer tokens of its row. Of all B rows
             ``prompts`` (B,), the index of the prompt, and ``lengths`` (B,), of prompt and answer.
-            Examples under a second prompt follow behind all others, in the same order, so that the
-            answer tokens of the second half are those of the first.
         """
-        rows = [*rows, *(row.second for row in rows if row.second is not None)]
         batch = self.collator(rows)
         counts = torch.tensor([answer_tokens(row) for row in rows])
         owners = torch.repeat_interleave(torch.arange(len(rows)), counts)

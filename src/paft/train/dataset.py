@@ -80,8 +80,7 @@ class PromptDataset(Dataset[Row]):
         self.rendered = rendered
         self.config = config
         self.epochs = epochs
-        _refuse_losses(config)
-        self._schedule = make_schedule(config, rendered.prompts, seed=seed, examples=size)
+        self._schedule = make_schedule(config, len(rendered.prompts), seed=seed, examples=size)
         grouped = config.group_by_length
         self._lengths = rendered_lengths(rendered.examples, rendered.prompts[0]) if grouped else None
         self._fill = fill
@@ -189,23 +188,13 @@ def prompt_dataset(
     chosen = list(prompts.require("train") if isinstance(prompts, Bank) else prompts)
     for prompt in chosen:
         task.check_prompt(prompt)
-    if config.own_prompt_first:
+    if config.user_prompt_first:
         own = task.prompts[0]
         chosen = [own, *(prompt for prompt in chosen if prompt.id != own.id)]
     encoder = make_encoder(tokenizer, config.max_length, chat)
     given = task.examples("train") if examples is None else list(examples)
     rendered = RenderedExamples(given, chosen, encoder, variation(config, chosen, seed))
     return PromptDataset(rendered, config, seed=seed, epochs=epochs, fill=fill)
-
-
-def _refuse_losses(config: Train) -> None:
-    """Refuse settings that need a model or a loss of our own."""
-    for name in ("worst", "consistency", "low_kl", "curriculum"):
-        if config.schedule != "single" and getattr(config, name) is not None:
-            raise ConfigError(
-                f"train.{name} needs the losses of a model, which rows for other trainers are made without: "
-                "train with PAFT's own loop, or leave it out"
-            )
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,7 @@ By tokens, the number of steps is the one after which the tokens of the plan com
 budget, past T epochs if need be; order and prompts stay the pure functions of (seed, epoch, step)
 that they are. The budget ``paft`` is what plain PAFT takes with the same K, T, batch size and
 examples: uniform draws from all training prompts, no switch on. So variants and controls are held to
-equal tokens. Where prompts follow from losses (``worst``, ``curriculum``) the plan is that of uniform
-draws instead, and the tokens are equal but for chance. Rows that fill up the last forward pass of
-several processes are not counted.
+equal tokens. Rows that fill up the last forward pass of several processes are not counted.
 """
 
 from __future__ import annotations
@@ -21,10 +19,15 @@ from paft.train.settings import Train
 
 # What a variant of PAFT changes, as plain PAFT has it.
 _PLAIN = {
-    "schedule": "block", "draws": "replacement", "weights": None, "canonical_ratio": 0.0, "tokens": None,
-    "worst": None, "consistency": None, "prompt_dropout": None, "crossover": None, "augment_fraction": None,
-    "low_kl": None, "curriculum": None, "neftune": None, "average": None,
-}  # fmt: skip
+    "schedule": "block",
+    "draws": "replacement",
+    "canonical_ratio": 0.0,
+    "tokens": None,
+    "prompt_dropout": None,
+    "crossover": None,
+    "neftune": None,
+    "average": None,
+}
 
 
 def training_steps(
@@ -56,7 +59,7 @@ def plain_tokens(config: Train, dataset: RenderedExamples, seed: int, reference:
     """Return the tokens of plain PAFT with the same examples, K, T and batch size; see above."""
     plain = config.model_copy(update=_PLAIN)
     rendered = RenderedExamples(dataset.examples, reference, dataset.encoder)
-    schedule = make_schedule(plain, reference, seed=seed, examples=len(dataset))
+    schedule = make_schedule(plain, len(reference), seed=seed, examples=len(dataset))
     per_epoch = -(-len(dataset) // config.batch_size)
     return sum(islice(step_tokens(plain, rendered, schedule), config.epochs * per_epoch))
 
@@ -96,9 +99,6 @@ def nearest_step(tokens: Iterator[int], budget: int) -> int:
 
 def _tokens(dataset: RenderedExamples, plan: Plan, known: dict[Plan, int]) -> int:
     """Return the tokens of a plan; unless wordings vary, those of an example under a prompt never change."""
-    if plan.other is not None:
-        halves = (plan._replace(other=None), plan._replace(prompt=plan.other, other=None))
-        return sum(_tokens(dataset, half, known) for half in halves)
     if plan.place is not None:
         return len(dataset[plan].input_ids)
     if plan not in known:

@@ -7,27 +7,31 @@ same bits. Devices, precision and scale stay accelerate's.
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import torch
 from safetensors import SafetensorError
 from transformers import PrinterCallback, TrainingArguments, set_seed
 from transformers.trainer_utils import SaveStrategy
 
-from paft.errors import ConfigError, DivergedError
+from paft.errors import ConfigError, DataError, DivergedError, ModelError, PaftError
 from paft.files import disk_error
 from paft.model.adapter import CONFIG as ADAPTER_CONFIG
 from paft.model.adapter import base_record
 from paft.model.chat import save_chat
+from paft.model.encode import Encoder
 from paft.model.load import LanguageModel
 from paft.model.quantised import is_quantised
 from paft.prompt import Prompt
 from paft.task.task import Example
 from paft.train.adapt import adapted
+from paft.train.average import Averager
 from paft.train.batches import (
     Collator,
     Plan,
@@ -43,22 +47,22 @@ from paft.train.checkpoint import (
     remove_checkpoints,
     training_inputs,
 )
-from paft.train.course import Beside, Course, add_keepers, plan_course
-from paft.train.failures import told
+from paft.train.length import training_steps
 from paft.train.logs import report_to
 from paft.train.loss import StepLoss
 from paft.train.numerics import check_apart, compile_layers, prepare, trainer_settings
 from paft.train.preview import Preview, preview
-from paft.train.schedule import Schedule
+from paft.train.schedule import Schedule, make_schedule
 from paft.train.settings import Train
-from paft.train.tally import PromptRecord, StepTally, Tally
+from paft.train.tally import PromptRecord, Tally
 from paft.train.trainer import OnStep, PromptTrainer, write_failure
 from paft.train.validation import Point, Validation, Validator, best_point, validation_points
-from paft.train.worst import drawn_ids
+from paft.train.variation import variation
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel
+
+_FROM_WORKER = re.compile(r"paft\.errors\.DataError: (.*)\s*\Z", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,6 @@ class Trained:
         by_prompt: How training went under each prompt, by its id.
         validations: (step, mean, min) of every validation; see :mod:`paft.train.validation`.
         kept: The step whose weights were kept; with ``train.average`` the last of those averaged.
-        drawn: The prompt of every block, by its id, where they were drawn by losses (``train.worst``).
         damaged: Checkpoints that were passed over when it was resumed, and what is wrong with each.
     """
 
@@ -92,7 +95,6 @@ class Trained:
     by_prompt: dict[str, PromptRecord]
     validations: tuple[Point, ...] = ()
     kept: int | None = None
-    drawn: tuple[str, ...] = ()
     damaged: tuple[str, ...] = ()
 
 
@@ -107,7 +109,8 @@ def fine_tune(
     on_step: OnStep | None = None,
     keep_checkpoints: bool = False,
     validation: Validation | None = None,
-    beside: Beside | None = None,
+    reference: Sequence[Prompt] | None = None,
+    on_steps: Callable[[int], None] | None = None,
 ) -> Trained:
     """Fine-tune and save the result; continue from a checkpoint that a killed run left.
 
@@ -121,11 +124,14 @@ def fine_tune(
         on_step: Called with (step, all steps, loss, tokens so far), first where a resumed run begins.
         keep_checkpoints: Leave them to the caller, who deletes them when the record is safe too.
         validation: What ``train.validate_every`` validates on; without it nothing is validated.
-        beside: What ``train.low_kl`` and ``train.tokens`` need beside the prompts.
+        reference: The training prompts of plain PAFT, whose tokens ``train.tokens: paft`` counts; by
+            default those that are trained on.
+        on_steps: Called with the number of steps where ``train.tokens`` decides it.
 
     Raises:
         ConfigError: If settings do not fit the prompts, the devices or each other.
         DataError: If an answer does not fit ``max_length``.
+        ModelError: If the tokenizer makes ids that the model does not know.
         ResumeError: If there is a checkpoint of other inputs.
         DivergedError: If losses or weights are not finite; nothing of it is kept.
         PaftError: If a checkpoint or the result cannot be written.
@@ -133,24 +139,46 @@ def fine_tune(
     set_seed(seed)
     part = output.with_name(f".{output.name}.part")
     args = training_arguments(config, seed, part, logs=output.with_name("logs"))
-    beside = beside or Beside()
-    course = plan_course(language_model, examples, prompts, config, beside, args, seed=seed, output=output)
-    looked = preview(course.dataset, course.plain, config.batch_size)
+
+    # On which batches: examples under the prompts that the schedule draws.
+    encoder = language_model.encoder(config.max_length)
+    check_vocabulary(encoder, language_model.model, language_model.name)
+    dataset = RenderedExamples(examples, prompts, encoder, variation(config, prompts, seed))
+    schedule = make_schedule(config, len(prompts), seed=seed, examples=len(examples))
+    steps = training_steps(config, dataset, schedule, prompts if reference is None else reference)
+    if config.tokens is not None:
+        args.max_steps = steps
+        if on_steps is not None:
+            on_steps(steps)
+    looked = preview(dataset, schedule, config.batch_size)
+
+    # From where: the newest checkpoint of the same inputs, if there is one.
     shutil.rmtree(part, ignore_errors=True)
     inputs = training_inputs(
         language_model, examples, prompts, config,
         seed=seed, processes=args.world_size, device=args.device.type,
     )  # fmt: skip
-    judged = {"validation": validation.fingerprint() if validation else None}
-    checkpoints = Checkpoints(checkpoint_folder(output), {**inputs, **judged, **course.inputs()})
-    trainer = make_trainer(
-        language_model, course.dataset, course.schedule, course.config, args, checkpoints, on_step
-    )
-    add_keepers(trainer, course)
+    inputs["validation"] = validation.fingerprint() if validation else None
+    inputs["steps"] = steps if config.tokens is not None else None
+    checkpoints = Checkpoints(checkpoint_folder(output), inputs)
+
+    # What is trained, with which loss.
+    trainer = make_trainer(language_model, dataset, schedule, config, args, checkpoints, on_step)
+    if config.average is not None:
+        if trainer.sharded:
+            raise ConfigError(
+                "train.average needs all weights in every process: leave it out with FSDP, DeepSpeed"
+            )
+        trainer.add_keeper(Averager(config.average, steps))
     validator = _validator(trainer, language_model, validation, config)
-    with told(config, args.per_device_train_batch_size), _none_kept_of_diverged(trainer, part, output):
+    with (
+        clear_errors(config, args.per_device_train_batch_size),
+        _none_kept_of_diverged(trainer, part, output),
+    ):
         trainer.run()
-    trained = _summary(trainer, course, looked)
+
+    # Saved how: the weights that stay, then the record; checkpoints go last.
+    trained = _summary(trainer, config, dataset.prompts, looked)
     _save_result(trainer, language_model, validator, config, part, output)
     if trainer.is_world_process_zero() and not keep_checkpoints:
         remove_checkpoints(output)
@@ -200,13 +228,12 @@ def make_trainer(
     model = trainable(language_model, dataset, config, copies=args.n_gpu)
     # Several copies of a model in one process see different rows of a batch.
     head = cast("Any", model).get_output_embeddings() if args.n_gpu <= 1 else None
-    tally = (Tally if config.worst is None else StepTally)(len(dataset.prompts))
     trainer = PromptTrainer(
         model=model,
         args=args,
         train_dataset=dataset,
         data_collator=StepCollator(Collator(dataset.encoder.pad, config.padding_free)),
-        step_loss=StepLoss(config.loss, head, tally, config.consistency),
+        step_loss=StepLoss(config.loss, head, Tally(len(dataset.prompts))),
         sampler=PlanSampler(schedule, len(dataset), config.batch_size, fill, lengths),
         checkpoints=checkpoints,
         save_every=config.save_every,
@@ -245,9 +272,9 @@ def trainable(
     return model
 
 
-def _summary(trainer: PromptTrainer, course: Course, looked: Preview) -> Trained:
-    tally, reduce, config = trainer.step_loss.tally, trainer.accelerator.reduce, course.config
-    points, prompts = validation_points(trainer.state.log_history), course.dataset.prompts
+def _summary(trainer: PromptTrainer, config: Train, prompts: Sequence[Prompt], looked: Preview) -> Trained:
+    tally, reduce = trainer.step_loss.tally, trainer.accelerator.reduce
+    points = validation_points(trainer.state.log_history)
     best = best_point(points, config.validate_by).step if points and config.keep == "best" else None
     steps = trainer.state.global_step
     return Trained(
@@ -261,7 +288,6 @@ def _summary(trainer: PromptTrainer, course: Course, looked: Preview) -> Trained
         by_prompt=tally.records(prompts, reduce),
         validations=tuple(points),
         kept=steps if best is None else best,
-        drawn=drawn_ids(course.schedule, prompts, steps),
         damaged=trainer.checkpoints.damaged,
     )
 
@@ -318,8 +344,6 @@ def training_arguments(config: Train, seed: int, folder: Path, logs: Path | None
     Raises:
         ConfigError: If ``batch_size`` is not micro-batch size x devices x a whole number.
     """
-    import torch
-
     accelerated = torch.accelerator.is_available()
     args = TrainingArguments(
         output_dir=str(folder),
@@ -387,3 +411,72 @@ def save(
     except (OSError, SafetensorError) as error:
         shutil.rmtree(part, ignore_errors=True)
         raise write_failure(output, error) or error from error
+
+
+@contextmanager
+def clear_errors(config: Train, micro_batch_size: int) -> Iterator[None]:
+    """Turn errors of loader workers and of the device's memory into ours.
+
+    Args:
+        config: Training settings, for what may be lowered.
+        micro_batch_size: Examples of a forward pass.
+
+    Raises:
+        DataError: With the message alone, if a row cannot be used.
+        PaftError: If the device runs out of memory.
+    """
+    try:
+        yield
+    except DataError as error:
+        found = _FROM_WORKER.search(str(error))  # a worker's comes with the traceback in its text
+        if found is None:
+            raise
+        raise DataError(found[1].strip()) from None
+    except torch.OutOfMemoryError as error:
+        raise PaftError(_out_of_memory(config, micro_batch_size, str(error).splitlines()[0])) from error
+
+
+def _out_of_memory(config: Train, micro_batch_size: int, said: str) -> str:
+    """Say what to lower when memory runs out; none of it changes what is learnt but ``max_length``."""
+    lower = []
+    if micro_batch_size > 1:
+        lower.append(
+            f"train.micro_batch_size (now {micro_batch_size}) to {micro_batch_size // 2}; batch_size stays"
+        )
+    if not config.gradient_checkpointing:
+        lower.append("memory of activations with train.gradient_checkpointing=true")
+    lower.append(f"train.max_length (now {config.max_length})")
+    if config.adapt.method != "qlora":
+        lower.append(
+            "what is trained: train.adapt.method " + ("lora" if config.adapt.method == "full" else "qlora")
+        )
+    return (
+        f"out of memory ({said}): lower {', or '.join(lower)}. `paft train --dry-run` estimates what fits; "
+        "the same command goes on from the last checkpoint if only memory was short"
+    )
+
+
+def check_vocabulary(encoder: Encoder, model: Any, name: str) -> None:
+    """Refuse a tokenizer that makes ids the model has no embedding for.
+
+    Control tokens do not count: data never becomes one.
+
+    Args:
+        encoder: Of the tokenizer.
+        model: The model.
+        name: What the user called the model.
+
+    Raises:
+        ModelError: Naming the largest such id.
+    """
+    rows = int(model.get_input_embeddings().weight.shape[0])
+    vocabulary = encoder.tokenizer.get_vocab()
+    largest = max((i for i in vocabulary.values() if not encoder.is_control(i)), default=0)
+    used = {"padding token": encoder.pad, "end-of-sequence token": encoder.end, "vocabulary": largest}
+    for what, token in used.items():
+        if token >= rows:
+            raise ModelError(
+                f"model {name}: its tokenizer's {what} has id {token}, but the model has embeddings for ids "
+                f"below {rows}: use the tokenizer that the model was trained with, or enlarge the embeddings "
+                "(model.resize_token_embeddings) and save it"
+            )

@@ -6,18 +6,10 @@
 token    all answer tokens: sum over tokens / number of tokens. A long answer weighs more
 example  all examples: sum over examples of the mean over their tokens / number of examples
 =======  =============================================================================================
-
-With ``train.consistency`` every example is there under two prompts. The cross entropy is the mean of
-both; to it comes ``weight`` times the Jensen-Shannon divergence of the two distributions over the
-vocabulary at each answer token, both behind the true answer so far (teacher forcing), in nats and
-float32, averaged as the cross entropy is:
-
-    JS(p, q) = (KL(p | m) + KL(q | m)) / 2,  m = (p + q) / 2
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any, Literal
@@ -26,7 +18,6 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from paft.train.batches import IGNORE
-from paft.train.settings import Consistency
 from paft.train.tally import Tally
 
 Per = Literal["token", "example"]
@@ -41,17 +32,12 @@ class StepLoss:
             states that predict an answer token reach it. None where the projection runs in several
             copies at once: then the logits of all kept positions are computed and the rest dropped.
         tally: Counts loss and accuracy by prompt.
-        consistency: Whether and how the answers under two prompts are to be alike; the second half of
-            every micro-batch is then the first under second prompts.
     """
 
-    def __init__(
-        self, per: Per, head: torch.nn.Module | None, tally: Tally, consistency: Consistency | None = None
-    ) -> None:
+    def __init__(self, per: Per, head: torch.nn.Module | None, tally: Tally) -> None:
         self.per = per
         self.head = head
         self.tally = tally
-        self.consistency = consistency
 
     def items(self, batch: Mapping[str, Any]) -> int:
         """Return how many tokens or examples a micro-batch adds to what its step averages over."""
@@ -73,17 +59,8 @@ class StepLoss:
         logits = answer_logits(model, self.head, inputs, answers["at"]).float()
         losses = cross_entropy(logits, answers["ids"], reduction="none")
         self.tally.add(answers, losses, logits.detach().argmax(-1) == answers["ids"])
-        if self.consistency is not None:
-            # Two tokens are counted for each divergence, in ``items`` too.
-            losses = losses + self.consistency.weight * self._apart(logits, self.consistency).repeat(2)
         weighted = losses if self.per == "token" else losses * answers["shares"]
         return weighted.sum() / items
-
-    @staticmethod
-    def _apart(logits: torch.Tensor, consistency: Consistency) -> torch.Tensor:
-        """Divergence (N / 2,) between the halves of logits (N, V)."""
-        one, two = logits.log_softmax(-1).chunk(2)
-        return jensen_shannon(one.detach() if consistency.stop_gradient == "first" else one, two)
 
 
 def answer_logits(
@@ -102,20 +79,6 @@ def answer_logits(
         # With a cache the library would not look for examples that share a row.
         logits: torch.Tensor = model(**inputs, use_cache=False)["logits"]
     return logits if head is not None else logits.flatten(0, -2).index_select(0, at)
-
-
-def jensen_shannon(one: torch.Tensor, two: torch.Tensor) -> torch.Tensor:
-    """Return the Jensen-Shannon divergence of distributions, in nats, in [0, ln 2].
-
-    Args:
-        one: (N, V) log-probabilities.
-        two: (N, V) likewise.
-
-    Returns:
-        (N,).
-    """
-    middle = torch.logaddexp(one, two) - math.log(2)
-    return ((one.exp() * (one - middle)).sum(-1) + (two.exp() * (two - middle)).sum(-1)) / 2
 
 
 @contextmanager

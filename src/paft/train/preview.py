@@ -61,8 +61,7 @@ def preview(dataset: RenderedExamples, schedule: Schedule, batch: int) -> Previe
         step = at // batch
         prompt = schedule.prompt(epoch=0, step=step, example=example)
         try:
-            row = dataset[plan_of(schedule, epoch=0, step=step, example=example, prompt=prompt)]
+            rows.append(dataset[plan_of(schedule, epoch=0, step=step, example=example, prompt=prompt)])
         except DataError as error:
             raise DataError(f"training examples: {error}") from None
-        rows += [row] if row.second is None else [row, row.second]
     return Preview(tuple(rows))

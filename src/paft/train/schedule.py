@@ -15,36 +15,30 @@ step       every optimiser step: mode block with K = 1
 block      every K optimiser steps, and at the start of every epoch: the paper's Algorithm 1
 =========  ==================================================================================
 
-Draws are uniform with replacement, as in the paper, unless weights say otherwise. In cycles
-instead, a random permutation of all prompts is gone through before the next one; the draws of a run
-are numbered in closed form (epoch x draws per epoch + place in the epoch), and the number tells
-cycle and place. A share of all draws may be kept for the user's own prompt.
+Draws are uniform with replacement, as in the paper. With ``cycle`` a random permutation of all
+prompts is used up before the next one; draws are numbered in closed form (epoch x draws per epoch +
+place in the epoch), and the number gives cycle and place. A share of all draws can be reserved for
+the user prompt.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from functools import lru_cache
 
 import numpy as np
 
 from paft.errors import ConfigError
-from paft.train.settings import Draws, Mode
-
-if TYPE_CHECKING:
-    from paft.prompt import Prompt
-    from paft.train.settings import Train
+from paft.train.settings import Draws, Mode, Train
 
 # Keeps these draws apart from other uses of the same seed, such as the order of examples.
 _STREAM = 0x5EED
 # First number of a draw's key, by mode; a step is a block of one. The others keep what is drawn
 # beside the prompts apart from them.
 _MODES = {"static": 1, "example": 2, "step": 3, "block": 3}
-_CYCLE, _PLACES, _OFFSET, _SECOND, _OWN = 4, 5, 6, 7, 8
-_STRETCH = 20  # draws in a row of which the user's own prompt has its share, to one draw
+_CYCLE, _PLACES, _OFFSET = 4, 5, 6
+_STRETCH = 20  # draws in a row that hold the user prompt's share, to one draw
 
 
 @dataclass(frozen=True)
@@ -61,21 +55,14 @@ class Schedule:
         seed: Seed of the draws, at least 0.
         draws: ``replacement``: every draw is independent of the others; ``cycle``: all prompts come
             once before one comes again.
-        weights: How often each prompt is drawn, relative to the others; all equally by default. Not
-            with ``cycle``. With a ``canonical_ratio`` the first prompt, which is not drawn, has none.
-        canonical_ratio: Share in [0, 1] of draws that give the first prompt, the user's own; the
-            others never give it. Of any ``_STRETCH`` draws in a row from a multiple of it on, the
-            share holds to one draw, at random places.
+        canonical_ratio: Share in [0, 1] of draws that give the first prompt, the user prompt; the
+            others never do. It holds to one draw in every stretch of ``_STRETCH`` draws.
         steps: Optimiser steps of an epoch; cycles and a ratio need it in modes ``step``, ``block``.
-        examples: Number of examples; cycles and a ratio need it in mode ``example``, and an
-            ``augment_fraction`` needs it.
-        second: Whether every example has a second prompt too; see :meth:`other`.
-        placed: Whether plans say their epoch and step, for variants of a prompt.
-        augment_fraction: Share in (0, 1] of the examples that the schedule is for; all others have the
-            first prompt, the user's own, which is then not drawn.
+        examples: Number of examples; cycles and a ratio need it in mode ``example``.
+        placed: Whether plans carry their epoch and step, for variants of a prompt.
 
     Raises:
-        ValueError: If a number is out of range or lacks, or weights do not fit.
+        ValueError: If a number is missing or out of range.
 
     >>> schedule = Schedule("block", bank_size=100, resample_every=2, seed=0)
     >>> [schedule.prompt(epoch=0, step=step, example=0) for step in range(4)]
@@ -87,13 +74,10 @@ class Schedule:
     resample_every: int = 4
     seed: int = 0
     draws: Draws = "replacement"
-    weights: tuple[float, ...] | None = None
     canonical_ratio: float = 0.0
     steps: int | None = None
     examples: int | None = None
-    second: bool = False
     placed: bool = False
-    augment_fraction: float = 1.0
 
     def __post_init__(self) -> None:
         if self.bank_size < 1 or self.resample_every < 1 or self.seed < 0:
@@ -103,17 +87,10 @@ class Schedule:
         if not 0 <= self.canonical_ratio <= 1:
             raise ValueError(f"canonical_ratio must lie in [0, 1], got {self.canonical_ratio}")
         if not self._drawn and self.canonical_ratio < 1:
-            raise ValueError(
-                "a canonical_ratio or augment_fraction below 1 needs a second prompt, got bank_size=1"
-            )
+            raise ValueError("a canonical_ratio below 1 needs a second prompt, got bank_size=1")
         if self._numbered and self.mode in ("example", "step", "block") and not self._per_epoch:
             needed = "examples" if self.mode == "example" else "steps"
             raise ValueError(f"cycles and canonical_ratio in mode {self.mode!r} need {needed}, at least 1")
-        if self.second and self._drawn < 2:
-            raise ValueError(f"a second prompt needs two to draw from, got {self}")
-        if not 0 < self.augment_fraction <= 1 or (self.augment_fraction < 1 and not self.examples):
-            raise ValueError(f"augment_fraction must lie in (0, 1] and needs examples, got {self}")
-        self._check_weights()
 
     def prompt(self, *, epoch: int, step: int, example: int) -> int:
         """Return the index of the prompt to use.
@@ -134,54 +111,22 @@ class Schedule:
             return 0
         key = self._key(epoch, step, example)
         if not self._numbered:
-            return self._first + self._random(key)
+            return self._first + _integer(self._drawn, self.seed, *key)
         number = self._number(key)
         canonical, before = self._canonical(number)
         if canonical:
             return 0
-        drawn = self._random(key) if self.draws == "replacement" else self._cycled(number - before)
+        drawn = (
+            _integer(self._drawn, self.seed, *key)
+            if self.draws == "replacement"
+            else self._cycled(number - before)
+        )
         return self._first + drawn
-
-    def other(self, *, epoch: int, step: int, first: int) -> int:
-        """Return the index of a second prompt for the examples of a step, uniform over all but the first.
-
-        The user's own prompt, where it has a share, is no second prompt.
-
-        Args:
-            epoch: Epoch, from 0.
-            step: Optimiser step within the epoch, from 0.
-            first: The prompt that an example has already.
-        """
-        low = self._first
-        generator = np.random.default_rng([_STREAM, self.seed, _SECOND, epoch, step])
-        drawn = low + int(generator.integers(self._drawn - (first >= low)))
-        return drawn + (low <= first <= drawn)
-
-    def keeps_own(self, example: int) -> bool:
-        """Whether an example has the user's own prompt at all times."""
-        return self.augment_fraction < 1 and example in self._own
-
-    @cached_property
-    def _own(self) -> frozenset[int]:
-        size = self.examples or 0
-        order = np.random.default_rng([_STREAM, self.seed, _OWN]).permutation(size)
-        return frozenset(order[round(self.augment_fraction * size) :].tolist())
-
-    def _check_weights(self) -> None:
-        weights = self.weights
-        if weights is None:
-            return
-        if self.draws == "cycle":
-            raise ValueError("weights do not go with cycles, in which every prompt comes equally often")
-        if len(weights) != self._drawn:
-            raise ValueError(f"{self._drawn} prompts are drawn from, got {len(weights)} weights")
-        if not all(math.isfinite(weight) and weight >= 0 for weight in weights) or not any(weights):
-            raise ValueError(f"weights must be finite, at least 0, and not all 0, got {weights}")
 
     @property
     def _first(self) -> int:
         """Index of the first prompt that is drawn."""
-        return int(self.canonical_ratio > 0 or self.augment_fraction < 1)
+        return int(self.canonical_ratio > 0)
 
     @property
     def _drawn(self) -> int:
@@ -218,23 +163,12 @@ class Schedule:
             raise ValueError(f"draw {place} of an epoch lies past its end: it has {self._per_epoch} ({self})")
         return epoch * self._per_epoch + place
 
-    def _random(self, key: tuple[int, ...], among: int | None = None) -> int:
-        if self.weights is None:
-            return _integer(among or self._drawn, self.seed, *key)
-        return int(np.searchsorted(self._cumulative, _uniform(self.seed, *key), side="right"))
-
-    @cached_property
-    def _cumulative(self) -> np.ndarray:
-        """Probability of the first 1, 2, ... prompts, (M,); the last is exactly 1."""
-        sums = np.cumsum(np.asarray(self.weights, dtype=float) / max(self.weights or (1.0,)))
-        return np.asarray(sums / sums[-1])
-
     def _cycled(self, number: int) -> int:
         cycle, place = divmod(number, self._drawn)
         return int(_permutation(self._drawn, self.seed, _CYCLE, cycle)[place])
 
     def _canonical(self, number: int) -> tuple[bool, int]:
-        """Return whether a draw gives the user's own prompt, and how many before it did.
+        """Return whether a draw gives the user prompt, and how many before it did.
 
         The share is exact over stretches of draws: of stretch s, ``floor(a + (s + 1) b) - floor(a +
         s b)`` draws give it, with b the stretch's length times the share and a random a in [0, 1);
@@ -266,80 +200,34 @@ def _uniform(*key: int) -> float:
     return float(np.random.default_rng([_STREAM, *key]).random())
 
 
-def make_schedule(config: Train, prompts: Sequence[Prompt], *, seed: int, examples: int) -> Schedule:
+def make_schedule(config: Train, prompts: int, *, seed: int, examples: int) -> Schedule:
     """Return the schedule that training settings ask for.
 
     Args:
         config: Training settings.
-        prompts: Training prompts; the user's own is the first where ``train.canonical_ratio`` or
-            schedule ``single`` asks for it.
+        prompts: Number of training prompts; the user prompt is the first where
+            ``train.canonical_ratio`` or schedule ``single`` asks for it.
         seed: Seed of the draws.
         examples: Number of training examples.
 
     Raises:
-        ConfigError: If weights name other prompts or leave none, a switch needs more prompts or another
-            schedule, or a ratio has no other prompt.
+        ConfigError: If a ratio has no other prompt.
     """
     if config.schedule == "single":
-        return Schedule("single", len(prompts), config.resample_every, seed)
-    _check_switches(config, len(prompts))
-    return Schedule(
-        config.schedule, len(prompts), config.resample_every, seed, config.draws,
-        weights_of(config, prompts), config.canonical_ratio,
-        steps=-(-examples // config.batch_size), examples=examples,
-        second=config.consistency is not None,
-        placed=config.prompt_dropout is not None or config.crossover is not None,
-        augment_fraction=config.augment_fraction or 1.0,
-    )  # fmt: skip
-
-
-def _check_switches(config: Train, count: int) -> None:
-    """Refuse settings that the schedule or the number of prompts gives no sense."""
-    if count == 1 and 0 < config.canonical_ratio < 1:
+        return Schedule("single", prompts, config.resample_every, seed)
+    if prompts == 1 and 0 < config.canonical_ratio < 1:
         raise ConfigError(
             f"train.canonical_ratio {config.canonical_ratio}: the bank has no training prompt besides the "
             "user's own: add some, or train with method single"
         )
-    for name in ("worst", "curriculum"):
-        if getattr(config, name) is not None and config.schedule not in ("block", "step"):
-            raise ConfigError(
-                f"train.{name} chooses the prompt of a step, but in schedule {config.schedule!r} each "
-                "example has its own: train with method paft or per_step, or leave it out"
-            )
-    needed = 2 + config.own_prompt_first
-    for name in ("worst", "curriculum", "consistency", "augment_fraction"):
-        if getattr(config, name) is not None and count < needed - (name == "augment_fraction"):
-            raise ConfigError(
-                f"train.{name} needs more training prompts than {count}: add some to the bank, or leave it "
-                "out"
-            )
-
-
-def weights_of(config: Train, prompts: Sequence[Prompt]) -> tuple[float, ...] | None:
-    """Return the weight of every prompt that is drawn from, None where all are equal.
-
-    Args:
-        config: Training settings; a prompt that ``train.weights`` does not name has weight 1.
-        prompts: As in :func:`make_schedule`.
-
-    Raises:
-        ConfigError: If an id is no such prompt's, or no prompt is left with a weight above 0.
-    """
-    if config.weights is None:
-        return None
-    drawn = [prompt.id for prompt in (prompts[1:] if config.own_prompt_first else prompts)]
-    for name in config.weights:
-        if config.own_prompt_first and name == prompts[0].id:
-            raise ConfigError(
-                f"train.weights: {name} is the user's own prompt, whose share is train.canonical_ratio "
-                f"({config.canonical_ratio}) or what train.augment_fraction leaves: give one of the two"
-            )
-        if name not in drawn:
-            raise ConfigError(
-                f"train.weights: no training prompt has the id {name!r}: `paft show schedule` without "
-                "weights lists the ids"
-            )
-    weights = tuple(config.weights.get(name, 1.0) for name in drawn)
-    if drawn and not any(weights):
-        raise ConfigError("train.weights: all prompts have weight 0: give one of them a weight above 0")
-    return weights if drawn else None
+    return Schedule(
+        config.schedule,
+        prompts,
+        config.resample_every,
+        seed,
+        config.draws,
+        config.canonical_ratio,
+        steps=-(-examples // config.batch_size),
+        examples=examples,
+        placed=config.prompt_dropout is not None or config.crossover is not None,
+    )

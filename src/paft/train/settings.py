@@ -8,32 +8,17 @@ from pydantic import Field, field_validator, model_validator
 
 from paft.schema import Schema
 
-Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-_DRAWS = [  # what else says which prompt is drawn
-    ("weights", None, "both say how often a prompt is drawn"),
-    ("draws", "replacement", "both say how often a prompt is drawn"),
-    ("canonical_ratio", 0, "both say how often a prompt is drawn"),
-    ("augment_fraction", None, "both say how often a prompt is drawn"),
-]
-# Switches, and the values of others that they go with alone.
+# Settings, and the values of others that they go with alone.
 _APART: dict[str, list[tuple[str, Any, str]]] = {
-    "worst": [
-        *_DRAWS,
-        ("curriculum", None, "both choose the prompts"),
-        ("workers", 0, "loader workers ask for prompts before the losses that choose them are known"),
-    ],
-    "curriculum": _DRAWS,
-    "consistency": [("weights", None, "the second prompt is drawn from all others alike")],
-    "prompts": [("weights", None, "a prompt that has a weight may not be among them")],
-    "low_kl": [("weights", None, "a prompt that has a weight may not stay")],
-    "augment_fraction": [("canonical_ratio", 0, "both give the user's own prompt a share")],
     "neftune": [("padding_free", False, "the noise depends on the length of a row")],
     "average": [
         ("keep", "last", "the best weights are those of one step"),
         ("patience", None, "the last share of the steps must be known"),
     ],
 }
-
+# Measured without benefit (docs/results.md) and taken out; this commit is the last that has them.
+_REMOVED = ("worst", "curriculum", "low_kl", "consistency", "augment_fraction", "weights")
+_LAST_COMMIT = "e504c2b"
 
 Mode = Literal["single", "static", "example", "step", "block"]  # see paft.train.schedule
 Draws = Literal["replacement", "cycle"]
@@ -76,54 +61,6 @@ class Adapt(Schema):
         return self.method == "qlora"
 
 
-class Worst(Schema):
-    """Prompts with a high loss come more often; see :mod:`paft.train.worst`.
-
-    Attributes:
-        kind: ``dro``: by weights that grow with the loss; ``cvar``: those with the highest loss alone.
-        step_size: Of ``dro``: how fast weights grow, per nat and draw.
-        floor: Of ``dro``: share of draws that are uniform, in [0, 1].
-        alpha: Of ``cvar``: share of the prompts that are drawn from.
-        smoothing: Share of the newest step in a prompt's running loss.
-    """
-
-    kind: Literal["dro", "cvar"] = "dro"
-    step_size: float = Field(default=0.5, gt=0, allow_inf_nan=False)
-    floor: float = Field(default=0.2, ge=0, le=1)
-    alpha: float = Field(default=0.2, gt=0, le=1)
-    smoothing: float = Field(default=0.3, gt=0, le=1)
-
-
-class Consistency(Schema):
-    """Every example under two prompts, whose answers are to be alike; see :mod:`paft.train.loss`.
-
-    Attributes:
-        weight: Of the divergence, beside the cross entropy under both.
-        divergence: ``js``, Jensen-Shannon.
-        stop_gradient: ``first``: the schedule's prompt is not moved towards the second.
-    """
-
-    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
-    divergence: Literal["js"] = "js"
-    stop_gradient: Literal["none", "first"] = "none"
-
-
-class Curriculum(Schema):
-    """Prompts in the order of their difficulty; see :mod:`paft.train.curriculum`.
-
-    Attributes:
-        by: ``difficulty``: mean loss of the answers under a prompt before training.
-        first: Which prompts come first, the easy or the hard ones.
-        start: Share of the prompts that the first steps draw from.
-        until: Share of the steps after which all prompts are drawn from.
-    """
-
-    by: Literal["difficulty"] = "difficulty"
-    first: Literal["easy", "hard"] = "easy"
-    start: float = Field(default=0.2, gt=0, le=1)
-    until: float = Field(default=0.5, gt=0, le=1)
-
-
 class Train(Schema):
     """Stage 2.
 
@@ -131,7 +68,6 @@ class Train(Schema):
         schedule: When the prompt changes; methods set it.
         resample_every: K, optimiser steps that share one prompt (schedule ``block``).
         draws: ``replacement`` (PAPER), or ``cycle``: every prompt comes once before one comes again.
-        weights: How often a prompt is drawn, by its id, relative to those not named, which have 1.
         canonical_ratio: Share of steps (of examples in schedules by example) that train on the
             user's own prompt, which is then drawn at no other.
         epochs: T, passes over the training examples.
@@ -168,17 +104,10 @@ class Train(Schema):
         report_to: Where the log goes too, as the Trainer names it: ``tensorboard``, ``wandb`` ...
         tokens: Length of training in tokens of prompts and answers instead of ``epochs``; ``paft``:
             as many as plain PAFT would take. See :mod:`paft.train.length`.
-        worst: More of the prompts with a high loss; like the next ones, no part of ``single``.
-        consistency: Every example under two prompts, with a penalty on answers that differ.
         prompt_dropout: Share of a prompt's words that is left out, anew for every example and step;
             see :mod:`paft.train.word_dropout`.
         crossover: Share of the examples whose prompt ends as another one does, drawn anew for every
             example and step; see :mod:`paft.train.recombination`.
-        augment_fraction: Share of the examples that get prompts of the bank; the others always have
-            the user's own.
-        low_kl: Share of the training prompts that stay, those under which the untouched model
-            answers most as under the user's own; see :mod:`paft.train.probe`.
-        curriculum: Prompts from easy to hard.
         neftune: Noise on embeddings, alpha of NEFTune (arXiv 2310.05914).
         average: Share of the steps, at the end, over which the weights are averaged; see
             :mod:`paft.train.average`.
@@ -188,7 +117,6 @@ class Train(Schema):
     schedule: Mode = "block"
     resample_every: int = Field(default=4, ge=1)
     draws: Draws = "replacement"
-    weights: dict[str, Weight] | None = Field(default=None, min_length=1)
     canonical_ratio: float = Field(default=0.0, ge=0, le=1)
     epochs: int = Field(default=3, ge=1)
     batch_size: int = Field(default=16, ge=1)
@@ -216,25 +144,24 @@ class Train(Schema):
     patience: int | None = Field(default=None, ge=1)
     report_to: tuple[str, ...] = ()
     tokens: Literal["paft"] | Annotated[int, Field(ge=1)] | None = None
-    worst: Worst | None = None
-    consistency: Consistency | None = None
     prompt_dropout: float | None = Field(default=None, gt=0, lt=1)
     crossover: float | None = Field(default=None, gt=0, le=1)
-    augment_fraction: float | None = Field(default=None, gt=0, lt=1)
-    low_kl: float | None = Field(default=None, gt=0, lt=1)
-    curriculum: Curriculum | None = None
     neftune: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     average: float | None = Field(default=None, gt=0, le=1)
     adapt: Adapt = Adapt()
 
-    @field_validator("weights", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _check_ids(cls, weights: Any) -> Any:
-        if isinstance(weights, dict):
-            for name in weights:
-                if not isinstance(name, str):  # an id of digits alone is a number to YAML
-                    raise ValueError(f"the prompt id {name!r} was read as a number: put it in quotes")
-        return weights
+    def _refuse_removed(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        for name in _REMOVED:
+            if data.get(name) is not None:
+                raise ValueError(
+                    f"{name} was removed, since it showed no benefit (docs/results.md): leave it out, or use "
+                    f"commit {_LAST_COMMIT}, the last that has it"
+                )
+        return {key: value for key, value in data.items() if key not in _REMOVED}
 
     @model_validator(mode="after")
     def _check_attention(self) -> Train:
@@ -258,14 +185,9 @@ class Train(Schema):
         return self
 
     @property
-    def own_prompt_first(self) -> bool:
-        """Whether the user's own prompt is the first of the training prompts, with a share of its own."""
-        return self.schedule != "single" and (self.canonical_ratio > 0 or self.augment_fraction is not None)
-
-    @property
-    def prompts_known(self) -> bool:
-        """Whether the prompt of every step is known before training, from no loss of a model."""
-        return self.schedule == "single" or (self.worst, self.curriculum, self.low_kl) == (None, None, None)
+    def user_prompt_first(self) -> bool:
+        """Whether the user prompt is the first of the training prompts, with a share of its own."""
+        return self.schedule != "single" and self.canonical_ratio > 0
 
     @model_validator(mode="after")
     def _check_switches(self) -> Train:
@@ -281,10 +203,4 @@ class Train(Schema):
     def _check_redraw(self) -> Train:
         if self.redraw and self.examples is None:
             raise ValueError("redraw draws anew what examples limits: set examples, or leave redraw out")
-        return self
-
-    @model_validator(mode="after")
-    def _check_draws(self) -> Train:
-        if self.weights is not None and self.draws == "cycle":
-            raise ValueError("weights do not go with draws 'cycle': there every prompt comes equally often")
         return self

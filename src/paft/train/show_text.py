@@ -30,7 +30,7 @@ def schedule_figures(found: Outline, prompts: Sequence[Prompt], train: Train, st
         train: The settings it was made from.
         steps: Optimiser steps of an epoch.
     """
-    fields = {"schedule", "resample_every", "draws", "weights", "canonical_ratio", "epochs", "batch_size"}
+    fields = {"schedule", "resample_every", "draws", "canonical_ratio", "epochs", "batch_size"}
     return {
         "train": train.model_dump(mode="json", include=fields),
         "steps_per_epoch": steps,
@@ -38,15 +38,14 @@ def schedule_figures(found: Outline, prompts: Sequence[Prompt], train: Train, st
         "unit": found.unit,
         "stretches": [
             {"epoch": each.epoch, "first": each.first, "last": each.last, "prompt": prompts[each.prompt].id}
-            for each in (found.stretches if train.prompts_known else ())
+            for each in found.stretches
         ],
         "prompts": [
-            {"id": prompt.id, "uses": int(uses) if train.prompts_known else None, "template": prompt.template}
+            {"id": prompt.id, "uses": int(uses), "template": prompt.template}
             for prompt, uses in zip(prompts, found.uses, strict=True)
         ],
-        "unused": [prompts[i].id for i in found.unused] if train.prompts_known else [],
+        "unused": [prompts[i].id for i in found.unused],
         "notes": _notes(train),
-        "prompts_known": train.prompts_known,
         "warnings": _warnings(found, train),
     }
 
@@ -65,8 +64,6 @@ def print_schedule(
     )  # fmt: skip
     for note in _notes(train):
         console.print(note, style="yellow", highlight=False, markup=False, soft_wrap=True)
-    if not train.prompts_known:
-        return
     order = Table("epoch", f"{found.unit}s", "prompt", "begins with")
     for each in found.stretches[: limit or None]:
         reach = str(each.first) if each.first == each.last else f"{each.first}-{each.last}"
@@ -90,10 +87,8 @@ def print_schedule(
 
 
 def _warnings(found: Outline, train: Train) -> list[str]:
-    """Warn of many prompts that are never used, those left out by a weight of 0 not counted."""
-    if not train.prompts_known:
-        return []
-    unused = len(found.unused) - list((train.weights or {}).values()).count(0)
+    """Warn of many prompts that are never used."""
+    unused = len(found.unused)
     if unused <= MANY * len(found.uses):
         return []
     cycles = "" if train.draws == "cycle" else ", or draw in cycles (train.draws=cycle)"
@@ -106,17 +101,8 @@ def _warnings(found: Outline, train: Train) -> list[str]:
 def _notes(train: Train) -> list[str]:
     """Say what the tables cannot show."""
     notes = []
-    if not train.prompts_known:
-        by = ", ".join(f"train.{name}" for name in ("worst", "curriculum", "low_kl") if getattr(train, name))
-        listed = "; train.json lists them afterwards (drawn)" if train.worst else ""
-        notes.append(f"prompts depend on losses ({by}), so they cannot be shown before training{listed}")
     if train.tokens is not None:
         notes.append(f"train.tokens {train.tokens}: the number of steps follows from tokens, not from epochs")
-    if train.schedule != "single" and train.consistency is not None:
-        notes.append("train.consistency: each example of a step has a second prompt too, not shown here")
-    if train.schedule != "single" and train.augment_fraction is not None:
-        own = 100 * (1 - train.augment_fraction)
-        notes.append(f"train.augment_fraction: {own:g} % of the examples have the user's own prompt instead")
     return notes
 
 
@@ -125,9 +111,8 @@ def _told(train: Train) -> str:
     if train.schedule == "single":
         return "schedule single"
     every = f" with K = {train.resample_every} steps" if train.schedule == "block" else ""
-    weighted = f", {len(train.weights)} weights" if train.weights else ""
     own = f", {100 * train.canonical_ratio:g} % on the user's own prompt" if train.canonical_ratio else ""
-    return f"schedule {train.schedule}{every}, draws {train.draws}{weighted}{own}"
+    return f"schedule {train.schedule}{every}, draws {train.draws}{own}"
 
 
 def _words(prompt: Prompt) -> Text:

@@ -32,9 +32,7 @@ class Pace:
         step: Steps told so far.
     """
 
-    def __init__(
-        self, reporter: Advances, schedule: Schedule | None, prompts: Sequence[Prompt], steps: int
-    ) -> None:
+    def __init__(self, reporter: Advances, schedule: Schedule, prompts: Sequence[Prompt], steps: int) -> None:
         self.step = 0
         self._reporter = reporter
         self._schedule = schedule
@@ -54,7 +52,7 @@ class Pace:
         now = time.monotonic()
         notes = [f"loss {loss:.3f}"]
         # Elsewhere every example has its own.
-        if self._schedule is not None and self._schedule.mode not in ("static", "example"):
+        if self._schedule.mode not in ("static", "example"):
             epoch, place = divmod(step - 1, self._steps)
             prompt = self._schedule.prompt(epoch=epoch, step=place, example=0)
             notes.append(f"prompt {self._prompts[prompt].id}")

@@ -56,10 +56,7 @@ class Tally:
         rows = rows.index_add(0, answers["owners"], tokens.to(rows))
         seen = torch.stack([torch.ones_like(rows[:, 0]), answers["lengths"].to(rows)], dim=1)
         columns = torch.cat([seen, rows[:, :2], (rows[:, 2:] == 0).to(rows)], dim=1)
-        self._count(answers["prompts"], columns)
-
-    def _count(self, prompts: torch.Tensor, columns: torch.Tensor) -> None:
-        self.sums.index_add_(0, prompts, columns)
+        self.sums.index_add_(0, answers["prompts"], columns)
 
     def records(self, prompts: Sequence[Prompt], reduce: Reduce) -> dict[str, PromptRecord]:
         """Return the record of every prompt that was used, by its id.
@@ -85,26 +82,3 @@ class Tally:
     def restore(self, total: Sequence[Sequence[float]]) -> None:
         """Go on from :meth:`total`; one process of all must."""
         self.sums = torch.tensor(total, dtype=torch.float64)
-
-
-class StepTally(Tally):
-    """Sums by prompt that also tells those of the step under way."""
-
-    def __init__(self, prompts: int) -> None:
-        super().__init__(prompts)
-        self._step = torch.zeros_like(self.sums)
-
-    def step(self, reduce: Reduce) -> list[tuple[float, float]]:
-        """Return the loss of all answer tokens and their number for each prompt, and begin a new step.
-
-        Args:
-            reduce: Adds up a tensor over all processes.
-        """
-        sums = reduce(self._step).tolist()
-        self._step = torch.zeros_like(self._step)
-        return [(loss, tokens) for _, _, tokens, loss, _ in sums]
-
-    def _count(self, prompts: torch.Tensor, columns: torch.Tensor) -> None:
-        super()._count(prompts, columns)
-        self._step = self._step.to(columns.device, columns.dtype)
-        self._step.index_add_(0, prompts, columns)

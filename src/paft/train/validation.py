@@ -22,7 +22,6 @@ import torch
 from transformers import TrainerCallback
 
 from paft.errors import DataError, NotFiniteError, ResumeError
-from paft.evaluate.matrix import evaluate_matrix
 from paft.files import file_digest, fingerprint, read_json, write_json
 from paft.model.load import LanguageModel
 from paft.prompt import Prompt
@@ -33,6 +32,8 @@ from paft.train.settings import Train
 if TYPE_CHECKING:
     from paft.train.trainer import PromptTrainer
 
+# (model, task, P prompts, N examples, tokens at most) -> scores in [0, 1], (P, N)
+Scorer = Callable[[LanguageModel, Task, Sequence[Prompt], Sequence[Example], int], np.ndarray]
 MEAN, MIN = "validation_mean", "validation_min"  # as they stand in the log
 
 
@@ -58,11 +59,13 @@ class Validation:
         task: Says how answers are judged.
         prompts: P prompts that are neither trained nor tested on.
         examples: N examples, likewise.
+        score: Scores a model on them (:func:`paft.evaluate.cells.score_cells`).
     """
 
     task: Task
     prompts: Sequence[Prompt]
     examples: Sequence[Example]
+    score: Scorer
 
     def fingerprint(self) -> str:
         """Hash of prompts and examples."""
@@ -86,10 +89,10 @@ class Validation:
         training = model.training
         model.eval()
         try:
-            matrix = evaluate_matrix(language_model, self.task, self.prompts, examples, max_length=max_length)
+            scores = self.score(language_model, self.task, self.prompts, examples, max_length)
         finally:
             model.train(training)
-        return np.asarray(matrix.scores.sum(axis=1), dtype=float)
+        return np.asarray(scores.sum(axis=1), dtype=float)
 
 
 class Validator(TrainerCallback):

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from paft.errors import ConfigError, ModelError, ResumeError
+from paft.evaluate.cells import evaluate_matrix
 from paft.evaluate.log import Ledger
-from paft.evaluate.matrix import Matrix, evaluate_matrix
+from paft.evaluate.matrix import Matrix
 from paft.evaluate.scoring.server import ServedModel, Server
 from paft.experiment.evaluate import EvaluateConfig, evaluate
 from paft.task.task import Task

@@ -7,8 +7,9 @@ import json
 import pytest
 
 from paft.errors import ModelError
+from paft.evaluate.cells import evaluate_matrix
 from paft.evaluate.log import Ledger
-from paft.evaluate.matrix import Matrix, evaluate_matrix
+from paft.evaluate.matrix import Matrix
 from paft.evaluate.rows import answer_figures, cell_warnings, judging_line
 from paft.evaluate.scoring.server import ServedModel, Server
 from paft.task.task import Task

@@ -17,7 +17,8 @@ import torch
 
 import paft as api
 from paft.errors import ConfigError, ModelError, ResumeError
-from paft.evaluate.matrix import Matrix, evaluate_matrix
+from paft.evaluate.cells import evaluate_matrix
+from paft.evaluate.matrix import Matrix
 from paft.evaluate.scoring import vllm as vllm_path
 from paft.evaluate.scoring.vllm import load_vllm
 from paft.experiment.evaluate import EvaluateConfig, evaluate

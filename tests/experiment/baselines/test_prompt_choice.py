@@ -12,7 +12,8 @@ from paft.bank import Bank
 from paft.bank.diversity import embed_prompts, sentence_embedder
 from paft.builtin import MODELS
 from paft.errors import ConfigError, DataError, ResumeError
-from paft.evaluate.matrix import Cell, Matrix, evaluate_matrix
+from paft.evaluate.cells import evaluate_matrix
+from paft.evaluate.matrix import Cell, Matrix
 from paft.experiment import trial as cell
 from paft.experiment.baselines import choice
 from paft.experiment.baselines.attack import ATTACKS, versions
@@ -20,10 +21,10 @@ from paft.experiment.baselines.choice import Seen, choose_prompt, measured, most
 from paft.experiment.baselines.embed import hidden_states
 from paft.experiment.baselines.scores import Measured, Score
 from paft.experiment.inputs import load_inputs
-from paft.experiment.trial import CellPlan
 from paft.methods import METHODS
 from paft.progress import Silent
 from paft.prompt import Prompt
+from paft.report.run_folder import Trial
 
 
 class Killed(BaseException):
@@ -263,7 +264,7 @@ def test_a_sentence_model_can_say_which_prompts_are_alike(seen, configure, tmp_p
 
 def test_a_chosen_prompt_that_is_nearly_an_unseen_one_is_told(configure, tmp_path):
     inputs = load_inputs(configure(tmp_path))
-    (twin, *_), plan = inputs.bank.prompts("test"), CellPlan("bat", 0)
+    (twin, *_), plan = inputs.bank.prompts("test"), Trial("bat", 0)
     (told,) = cell._twin_warning(plan, Prompt(twin.template + "!"), inputs)
     assert told.startswith("bat-0: ") and twin.id in told
     assert cell._twin_warning(plan, Prompt("Wholly other words about {message} here"), inputs) == []

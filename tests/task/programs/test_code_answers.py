@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from paft.errors import ConfigError
-from paft.evaluate.matrix import evaluate_matrix
+from paft.evaluate.cells import evaluate_matrix
 from paft.evaluate.rows import judging, judging_line
 from paft.evaluate.scoring.generation import Generated
 from paft.prompt import Prompt
@@ -284,7 +284,7 @@ def test_cells_are_scored_by_running_what_was_generated(language_model, monkeypa
         Generated("     return a", 3),
         *[Generated("", 1)] * 2,
     ]
-    monkeypatch.setattr("paft.evaluate.matrix.generate_answers", lambda *args, **options: answers)
+    monkeypatch.setattr("paft.evaluate.cells.generate_answers", lambda *args, **options: answers)
     task = code_task()
     prompts = [*task.prompts, Prompt("Go on:\n{code}")]
     matrix = evaluate_matrix(language_model, task, prompts, task.examples("test"), allow_code=True)

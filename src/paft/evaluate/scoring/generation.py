@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from paft.evaluate.log import Ledger, run_batches
-from paft.evaluate.scoring.finite import FiniteLogits
 from paft.files import fingerprint
 from paft.model.encode import Encoder, left_pad
+from paft.model.finite import FiniteLogits
 from paft.task.replies.thoughts import is_mark, marked_pieces
 
 if TYPE_CHECKING:

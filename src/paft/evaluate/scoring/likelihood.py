@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from paft.evaluate.scoring.batch_plan import Options, Request
-from paft.evaluate.scoring.finite import check_scores
 from paft.evaluate.scoring.option_tree import OptionTree, Tokens
 from paft.model.encode import left_pad
+from paft.model.finite import check_scores
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

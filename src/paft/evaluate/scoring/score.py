@@ -15,9 +15,9 @@ import torch
 
 from paft.evaluate.log import Ledger, run_batches
 from paft.evaluate.scoring.batch_plan import Limits, Plan, Request, plan_batches
-from paft.evaluate.scoring.finite import check_scores
 from paft.evaluate.scoring.likelihood import Scorer, Way, find_way
 from paft.files import fingerprint
+from paft.model.finite import check_scores
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -1,4 +1,4 @@
-"""A model run by vLLM, judged as the Hugging Face path judges it (:mod:`paft.evaluate.matrix`).
+"""A model run by vLLM, scored as the Hugging Face path scores it (:mod:`paft.evaluate.cells`).
 
 Both give the engine token ids of the one encoder, so no text is tokenised twice. Open answers are
 generated greedily and end where the Hugging Face path ends them. An option's log-probability is the
@@ -24,7 +24,6 @@ import numpy as np
 from paft.errors import ModelError
 from paft.evaluate.log import Ledger, Results, run_batches
 from paft.evaluate.scoring.batch_plan import Request
-from paft.evaluate.scoring.finite import check_scores
 from paft.evaluate.scoring.generation import Generated, ends, read_generated
 from paft.evaluate.scoring.option_tree import Tokens
 from paft.files import fingerprint
@@ -32,6 +31,7 @@ from paft.model.adapter import check_base, check_before_loading
 from paft.model.chat import make_encoder
 from paft.model.encode import Encoder
 from paft.model.files import pretrained, read_config, read_tokenizer
+from paft.model.finite import check_scores
 from paft.model.load import PLAIN
 from paft.model.settings import Chat
 from paft.model.weights import check_files_finite

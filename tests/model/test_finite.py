@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from paft.errors import NotFiniteError
+from paft.evaluate.cells import evaluate_matrix
 from paft.evaluate.log import Ledger
-from paft.evaluate.matrix import evaluate_matrix
-from paft.evaluate.scoring.finite import FiniteLogits, check_scores
 from paft.evaluate.scoring.likelihood import find_way
 from paft.experiment.evaluate import EvaluateConfig, evaluate
+from paft.model.finite import FiniteLogits, check_scores
 from paft.model.load import load_model
 
 NAN, INF = float("nan"), float("inf")
@@ -162,11 +162,3 @@ def test_weights_that_overflow_while_a_prompt_is_read_end_the_evaluation(
         judged.model.get_output_embeddings().weight.fill_(3e38)
     with pytest.raises(NotFiniteError, match="too large"):
         evaluate_matrix(replace(judged), task, bank.prompts("test"), test_examples, max_length=200)
-
-
-def test_losses_that_choose_training_prompts_are_numbers(breaking, bank, train_examples, tmp_path):
-    from paft.train.probe import probe
-
-    with pytest.raises(NotFiniteError, match="computes losses that are not finite"):
-        probe(breaking(NAN), train_examples, bank.prompts("train"), None, 200, tmp_path / "scores.json")
-    assert not list(tmp_path.iterdir())

@@ -10,9 +10,10 @@ import statistics
 import numpy as np
 import pytest
 
-from paft.evaluate.matrix import Cell, Matrix, evaluate_matrix
+from paft.evaluate.cells import evaluate_matrix
+from paft.evaluate.matrix import Cell, Matrix
+from paft.evaluate.robustness import robustness
 from paft.statistics.metrics import expected_spread, top_at, top_probable
-from paft.statistics.robustness import robustness
 
 GOLD = "abab"
 
