@@ -19,10 +19,12 @@ from paft.experiment.baselines.settings import Choose
 from paft.files import read_yaml
 from paft.methods import METHODS
 from paft.model.settings import Chat
+from paft.names import REVISION, pin_model
 from paft.schema import Schema, nearest, parse
 from paft.train.settings import Train
 from paft.yaml_text import load_yaml
 
+Patch = dict[str, Any]
 BUILTIN_TASK = "routing"
 BUILTIN_MODEL = "tiny"
 # What the built-in model needs where nothing is given: it has six million parameters and has read
@@ -38,6 +40,7 @@ class RunConfig(Schema):
         data: Folder of the task's data files; the task file's own by default.
         bank: A bank file; by default the built-in task's bank.
         model: A folder, a Hub id or ``tiny``.
+        revision: Commit, tag or branch of a model on the Hub; pin it for a result that can be repeated.
         trust_remote_code: Whether code in the model's folder may be run on this machine.
         methods: What is compared; see :mod:`paft.methods`.
         seeds: Training seeds; every method but ``base`` runs once for each.
@@ -53,6 +56,7 @@ class RunConfig(Schema):
     data: str | None = None
     bank: str | None = None
     model: str = BUILTIN_MODEL
+    revision: str | None = Field(default=None, pattern=REVISION)
     trust_remote_code: bool = False
     methods: tuple[str, ...] = Field(default=("base", "single", "paft"), min_length=1)
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
@@ -61,6 +65,11 @@ class RunConfig(Schema):
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
     choose: Choose = Choose()
+
+    @property
+    def pinned_model(self) -> str:
+        """The model as all that loads models takes it, with its revision."""
+        return pin_model(self.model, self.revision)
 
     @model_validator(mode="before")
     @classmethod
@@ -121,18 +130,36 @@ def load_config(path: str | Path | None, overrides: Mapping[str, Any] | None = N
     if path is None and "task" not in (overrides or {}):
         path = RUNS[BUILTIN_TASK]
     data = read_yaml(Path(path), "configuration") if path is not None else {}
-    return parse(RunConfig, nested(data, overrides or {}), str(path) if path is not None else "configuration")
+    where = str(path) if path is not None else "configuration"
+    return parse(RunConfig, merged(data, overrides or {}), where)
 
 
-def nested(data: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Put values by dotted key (``{"train.epochs": 2}``) into nested ``data`` and return it.
+def merged(base: Mapping[str, Any], patch: Mapping[str, Any], where: str = "") -> Patch:
+    """Return ``base`` with a patch over it; sections are merged, everything else is replaced.
+
+    Args:
+        base: Nested sections.
+        patch: Nested sections, or values by dotted key.
+        where: Who wrote the patch, for errors.
 
     Raises:
-        ConfigError: If a key goes through something that is not a section.
+        ConfigError: If a dotted key goes through something that is no section.
+
+    >>> merged({"train": {"epochs": 3}}, {"train.examples": 9, "train": {"epochs": 1}})
+    {'train': {'epochs': 1, 'examples': 9}}
     """
-    for key, value in values.items():
-        _set(data, key, value)
-    return data
+    result = dict(base)
+    for key, value in patch.items():
+        head, _, rest = key.partition(".") if isinstance(key, str) else (key, "", "")
+        if isinstance(value, dict) or rest:
+            inner = {} if result.get(head) is None else result[head]
+            if not isinstance(inner, dict):
+                prefix = f"{where}: " if where else ""
+                raise ConfigError(f"{prefix}key {key!r}: {head!r} is not a section")
+            result[head] = merged(inner, {rest: value} if rest else value, where)
+        else:
+            result[key] = value
+    return result
 
 
 def parse_overrides(items: Sequence[str]) -> dict[str, Any]:
@@ -161,16 +188,6 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
-
-
-def _set(data: dict[str, Any], key: str, value: Any) -> None:
-    *parents, last = key.split(".")
-    for parent in parents:
-        inner = data.setdefault(parent, {})
-        if not isinstance(inner, dict):
-            raise ConfigError(f"key {key!r}: {parent!r} is not a section")
-        data = inner
-    data[last] = value
 
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:

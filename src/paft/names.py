@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 from paft.errors import ConfigError
 
 LONGEST = 100  # bytes; file systems take 255, with what is put around a name
 NO_NAMES = ("", ".", "..")
+REVISION = r"^[^@\s]+$"
+_ON_HUB = re.compile(r"[\w.-]+(/[\w.-]+)?(:[^:@]+)?")  # behind the colon a GGUF file
 
 
 def folder_name(path: str, otherwise: str) -> str:
@@ -43,6 +46,23 @@ def short_name(name: str, otherwise: str) -> str:
         return name
     end = "-" + hashlib.sha256(data).hexdigest()[:8]
     return data[: LONGEST - len(end)].decode("utf-8", "ignore") + end
+
+
+def pin_model(name: str, revision: str | None) -> str:
+    """Return a model's name as loaders take it: ``owner/name@revision`` where a revision is pinned."""
+    return name if revision is None else f"{name}@{revision}"
+
+
+def split_revision(name: str) -> tuple[str, str | None]:
+    """Return a model's name and the revision (commit, branch or tag) that it is pinned to, if any.
+
+    >>> split_revision("Qwen/Qwen3-0.6B@main"), split_revision("Qwen/Qwen3-0.6B")
+    (('Qwen/Qwen3-0.6B', 'main'), ('Qwen/Qwen3-0.6B', None))
+    """
+    bare, _, revision = name.rpartition("@")
+    if not bare or Path(name).exists() or not (_ON_HUB.fullmatch(bare) or Path(bare).exists()):
+        return name, None
+    return bare, revision
 
 
 def require_file(path: Path) -> None:

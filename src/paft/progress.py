@@ -8,7 +8,7 @@ import warnings
 from datetime import timedelta
 from logging import ERROR, getLogger
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -39,21 +39,34 @@ def quiet_libraries() -> None:
     getLogger("bitsandbytes.backends.cpu.ops").setLevel(ERROR)
 
 
+class Reporter(Protocol):
+    """Hears how the trials of a run go on."""
+
+    def stage(self, trial: str, what: str, total: int) -> None:
+        """A stage of ``total`` units begins."""
+
+    def advance(self, count: int, note: str = "") -> None:
+        """So many more units are done."""
+
+    def finish(self, trial: str, text: str) -> None:
+        """A trial is done, now or in a former run."""
+
+
 class Silent:
     """Reports nothing."""
 
-    def stage(self, cell: str, what: str, total: int) -> None:
+    def stage(self, trial: str, what: str, total: int) -> None:
         """Ignore."""
 
     def advance(self, count: int, note: str = "") -> None:
         """Ignore."""
 
-    def finish(self, cell: str, text: str) -> None:
+    def finish(self, trial: str, text: str) -> None:
         """Ignore."""
 
 
 class Live:
-    """Shows the current stage as a bar, and a line for each finished cell; a context manager."""
+    """Shows the current stage as a bar, and a line for each finished trial; a context manager."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -80,9 +93,9 @@ class Live:
     ) -> None:
         self.bars.stop()
 
-    def stage(self, cell: str, what: str, total: int) -> None:
+    def stage(self, trial: str, what: str, total: int) -> None:
         """Begin a bar (or a line) of ``total`` units."""
-        self._title, self._total, self._done, self._note = f"{cell}: {what}", total, 0, ""
+        self._title, self._total, self._done, self._note = f"{trial}: {what}", total, 0, ""
         self._began = time.monotonic()
         if self._bar is not None:
             self.bars.remove_task(self._bar)
@@ -98,9 +111,9 @@ class Live:
         if time.monotonic() - self._last_line > LINE_EVERY:
             self._line(f"{self._done}/{self._total} {note}".rstrip() + self._left())
 
-    def finish(self, cell: str, text: str) -> None:
-        """Say how a cell ended."""
-        self.console.print(f"{cell}: {text}", highlight=False, markup=False, soft_wrap=True)
+    def finish(self, trial: str, text: str) -> None:
+        """Say how a trial ended."""
+        self.console.print(f"{trial}: {text}", highlight=False, markup=False, soft_wrap=True)
 
     def _left(self) -> str:
         """Say how long the rest of the stage takes at the pace so far."""

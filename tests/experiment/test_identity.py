@@ -9,13 +9,12 @@ import pytest
 
 import paft
 from paft.errors import ResumeError
-from paft.experiment import run as runner
+from paft.experiment import identity as identities
 from paft.experiment import trial as cell
 from paft.experiment.evaluate import EvaluateConfig
 from paft.experiment.evaluate import evaluate as judge
-from paft.experiment.identity import FREE, changes, told
+from paft.experiment.identity import FREE, changes, run_identity, told
 from paft.experiment.inputs import load_inputs
-from paft.experiment.run import identity
 from paft.experiment.train import train
 from paft.train import loop as sft
 
@@ -146,7 +145,7 @@ def test_a_folder_of_a_former_version_refuses_another_task(started, tmp_path):
 
 
 def test_a_changed_revision_of_a_model_refuses(started, monkeypatch):
-    monkeypatch.setattr(runner, "model_fingerprint", lambda *_: "another revision")
+    monkeypatch.setattr(identities, "model_fingerprint", lambda *_: "another revision")
     with pytest.raises(ResumeError, match=r"\(model files: '\w+' there, 'another revision' now\)"):
         started()
 
@@ -160,7 +159,7 @@ def test_the_same_weights_elsewhere_are_the_same_model(started, model_folder, tm
 def test_a_method_that_chooses_may_be_added_and_its_settings_count_from_then_on(configure, tmp_path):
     def found(methods, **choose):
         config = configure(tmp_path, methods=methods, choose=choose)
-        return identity(config, load_inputs(config))
+        return run_identity(config, load_inputs(config))
 
     plain, chosen = found(("base", "paft"), budget=7), found(("base", "zopo"), budget=40)
     assert not [key for key in plain if key.startswith("choose.")]
@@ -170,7 +169,7 @@ def test_a_method_that_chooses_may_be_added_and_its_settings_count_from_then_on(
 
 def test_every_setting_but_those_that_are_free_counts(configure, tmp_path):
     inputs = load_inputs(config := configure(tmp_path, methods=("zopo",)))
-    wanted = identity(config, inputs)
+    wanted = run_identity(config, inputs)
     sections = {"train": config.train, "evaluate": config.evaluate, "choose": config.choose}
     named = {f"{name}.{key}" for name, section in sections.items() for key in type(section).model_fields}
     assert named - set(FREE) <= set(wanted)

@@ -6,9 +6,9 @@ from paft.bank import Bank
 from paft.errors import ConfigError, PromptError
 from paft.experiment import trial as cell
 from paft.experiment.dry_run import dry_run
-from paft.experiment.identity import changes
+from paft.experiment.identity import changes, run_identity
 from paft.experiment.inputs import Inputs, check_method, load_inputs
-from paft.experiment.run import checked_inputs, identity, run
+from paft.experiment.run import checked_inputs, run
 from paft.experiment.train import train
 from paft.methods import METHODS
 from paft.train.settings import Train
@@ -64,8 +64,8 @@ def test_how_prompts_are_drawn_is_part_of_what_a_run_is(configure, tmp_path, ban
         "draws": "cycle",
         "canonical_ratio": 0.5,
     }.items():
-        changed = identity(configure(tmp_path, train={name: value}), inputs)
-        before = identity(plain, inputs)
+        changed = run_identity(configure(tmp_path, train={name: value}), inputs)
+        before = run_identity(plain, inputs)
         assert [key for key in before if before[key] != changed[key]] == [f"train.{name}"]
 
 
@@ -202,5 +202,5 @@ def test_other_training_examples_to_draw_from_refuse_a_redrawn_run(configure, tm
     config = configure(tmp_path, train={"examples": 8, "redraw": True})
     rows = [{"message": f"message {i}", "topic": "card"} for i in range(30)]
     other = task.model_copy(update={"data": task.data.model_copy(update={"train": tuple(rows)})})
-    was, now = (identity(config, load_inputs(config, task=made)) for made in (task, other))
+    was, now = (run_identity(config, load_inputs(config, task=made)) for made in (task, other))
     assert changes(was, now) == ["training examples"]

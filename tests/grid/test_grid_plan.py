@@ -7,8 +7,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paft.config import merged
 from paft.errors import ConfigError
-from paft.grid.file import GridFile, load_grid, merged
+from paft.grid.file import GridFile, load_grid
 from paft.grid.plan import check_reference, origin, plan_jobs, plan_runs
 from paft.grid.reference import Reference
 

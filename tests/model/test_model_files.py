@@ -16,8 +16,12 @@ from safetensors.torch import save_file
 
 from paft.errors import ModelError, ResumeError
 from paft.experiment.evaluate import EvaluateConfig, evaluate
+from paft.experiment.export import export
+from paft.experiment.follow_up import next_command
+from paft.experiment.identity import run_identity
 from paft.experiment.inputs import load_inputs
-from paft.experiment.run import check_output, claim_output, identity, run
+from paft.experiment.output_folder import check_output, claim_output
+from paft.experiment.run import run
 from paft.model.adapter import base_record, check_base
 from paft.model.chat import save_chat
 from paft.model.files import (
@@ -29,6 +33,7 @@ from paft.model.files import (
 )
 from paft.model.load import check_model, load_model
 from paft.model.settings import Chat
+from paft.names import pin_model
 
 ONE, TWO = "a" * 40, "b" * 40
 
@@ -148,7 +153,7 @@ def test_a_folder_has_no_commit_in_the_results(configure, tmp_path):
 def before(configure, own, tmp_path):
     """The output folder of a former version, which looked at samples; returns (folder, identity now)."""
     config = configure(tmp_path / "out", model=str(own))
-    wanted = identity(config, load_inputs(config))
+    wanted = run_identity(config, load_inputs(config))
     claim_output(tmp_path / "out", {**wanted, "model files": sampled_fingerprint(str(own))})
     return tmp_path / "out", wanted
 
@@ -167,16 +172,16 @@ def test_but_not_with_another_model(before, own):
 
 def test_a_run_on_the_hub_of_a_former_version_which_did_not_know_the_commit_goes_on(hub, configure, tmp_path):
     config = configure(tmp_path / "out", model="somebody/tiny")
-    wanted = identity(config, load_inputs(config))
+    wanted = run_identity(config, load_inputs(config))
     claim_output(tmp_path / "out", {**wanted, "model files": None})
     assert check_output(tmp_path / "out", wanted)
 
 
 def test_settings_that_nobody_sets_are_no_new_part_of_a_run(configure, tmp_path):
     config = configure(tmp_path / "out")
-    assert "trust_remote_code" not in identity(config, load_inputs(config))
+    assert "trust_remote_code" not in run_identity(config, load_inputs(config))
     trusted = config.model_copy(update={"trust_remote_code": True})
-    assert identity(trusted, load_inputs(trusted))["trust_remote_code"] is True
+    assert run_identity(trusted, load_inputs(trusted))["trust_remote_code"] is True
 
 
 def test_the_base_of_an_adapter_is_its_commit_or_its_bytes(hub, model_folder, tmp_path):
@@ -207,3 +212,54 @@ def test_a_base_that_is_not_downloaded_yet_is_neither_refused_nor_vouched_for(hu
 
 def test_a_model_of_the_hub_is_loaded_from_the_cache(hub):
     assert load_model("somebody/tiny").name == "somebody/tiny"
+
+
+def test_a_revision_says_which_commit_of_a_model_is_meant(hub, tmp_path):
+    hub(TWO)  # the branch moved on; both are in the cache
+    pinned = pin_model("somebody/tiny", ONE)
+    check_model(pinned)
+    assert model_fingerprint("somebody/tiny") == TWO
+    assert model_fingerprint(pinned) == hub_revision(pinned) == ONE
+    assert weight_files(pinned)[0].parent.name == ONE
+    shutil.rmtree(tmp_path / "hub" / "models--somebody--tiny" / "snapshots" / TWO)
+    assert load_model(pinned).name == pinned
+    with pytest.raises(ModelError):
+        load_model("somebody/tiny")
+
+
+def test_a_run_is_of_its_revision(hub, configure, tmp_path):
+    config = configure(tmp_path / "out", model="somebody/tiny", revision=ONE, methods=("base",))
+    results = run(config)
+    assert (results["model_revision"], results["config"]["revision"]) == (ONE, ONE)
+    hub(TWO)
+    assert run(config)["rows"] == results["rows"]  # the branch is not what it depends on
+    unpinned = config.model_copy(update={"revision": None})
+    with pytest.raises(ResumeError, match=f"revision: '{ONE}' there, None now"):
+        run(unpinned)
+    hub(ONE)
+    assert run(unpinned)["rows"] == results["rows"]  # the same commit under another name
+
+
+def test_an_identity_has_no_revision_where_none_is_given(configure, tmp_path):
+    config = configure(tmp_path / "out")
+    assert "revision" not in run_identity(config, load_inputs(config))
+
+
+def test_an_adapter_is_exported_with_the_commit_it_was_tuned_on(hub, configure, tmp_path):
+    config = configure(tmp_path / "out", model="somebody/tiny", revision=ONE, methods=("paft",))
+    run(config)
+    hub(TWO)
+    export(tmp_path / "out", tmp_path / "adapter")
+    written = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    assert (written["base_model_name_or_path"], written["revision"]) == ("somebody/tiny", ONE)
+
+
+def test_a_folder_has_no_revisions(model_folder):
+    for model in ("tiny", str(model_folder)):
+        with pytest.raises(ModelError, match="leave it out"):
+            check_model(pin_model(model, ONE))
+
+
+def test_the_commands_that_follow_name_the_revision(configure, tmp_path):
+    config = configure(tmp_path / "out", model="somebody/tiny", revision=ONE)
+    assert f"--model somebody/tiny --revision {ONE} --adapter" in next_command(config)[-1]

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 import paft.model.quantised
 from paft.errors import ConfigError, ModelError, ResumeError
-from paft.experiment.run import claim_output
+from paft.experiment.output_folder import claim_output
 from paft.model.load import load_model
 from paft.model.quantised import four_bit, is_quantised, trained_quantised
 from paft.train.adapt import adapted, lora_config
@@ -130,12 +130,12 @@ def test_a_module_that_is_none_is_refused_before_anything_is_written(configure, 
 
 @pytest.mark.parametrize("key", ["method", "rslora", "dora"])
 def test_a_run_is_not_resumed_with_another_kind_of_adapter(configure, tmp_path, key):
+    from paft.experiment.identity import run_identity
     from paft.experiment.inputs import load_inputs
-    from paft.experiment.run import identity
 
     def named(**adapt):
         config = configure(tmp_path / "out", train={"adapt": adapt})
-        return identity(config, load_inputs(config))
+        return run_identity(config, load_inputs(config))
 
     claim_output(tmp_path / "out", named())
     with pytest.raises(ResumeError, match=rf"train\.adapt.*{key}"):

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from paft.cli.options import DataOption, JsonOption
+from paft.cli.terminal import EXIT_FAILED, say
+
 if TYPE_CHECKING:
     from paft.bank.importers import Candidate
     from paft.bank.screen import Screened
@@ -22,11 +25,8 @@ bank_app = typer.Typer(
     rich_markup_mode=None,
 )
 
-EXIT_FINDINGS = 1
-
 TaskOption = Annotated[str, typer.Option(help="Task file or built-in name the prompts are for.")]
 MaybeTask = Annotated[str | None, typer.Option(help="Task file or built-in name the prompts are for.")]
-DataOption = Annotated[str | None, typer.Option(help="Folder of the task's data files.")]
 BankOutput = Annotated[Path, typer.Option(help="Bank file to write (JSONL).", dir_okay=False)]
 EmbeddingsOption = Annotated[
     str | None, typer.Option(help="Sentence-transformers model to compare prompts by, besides their letters.")
@@ -86,7 +86,7 @@ def bank_generate(
     _save_screened(screened, output)
     if not made.complete:
         typer.echo("the plan is not complete; run the same command again to go on")
-        raise typer.Exit(EXIT_FINDINGS)
+        raise typer.Exit(EXIT_FAILED)
 
 
 @bank_app.command("import")
@@ -205,7 +205,7 @@ def bank_audit(
     ],
     against: Annotated[Path | None, typer.Option(help="Second file, whose prompts should be unseen.")] = None,
     task: MaybeTask = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON with every row.")] = False,
+    as_json: JsonOption = False,
     strict: Annotated[bool, typer.Option(help="Exit with code 1 if there are errors.")] = False,
 ) -> None:
     """Find defects, duplicates and leaks; the file is only read."""
@@ -221,9 +221,9 @@ def bank_audit(
         console = Console()
         console.print(audit_table(audits))
         for line in worst_rows(audits):
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
+            say(console, line)
     if strict and any(audit.errors for audit in audits):
-        raise typer.Exit(EXIT_FINDINGS)
+        raise typer.Exit(EXIT_FAILED)
 
 
 @bank_app.command("show")
@@ -263,7 +263,7 @@ def bank_show(
     console = Console()
     if console.is_terminal and text.count("\n") >= console.height:
         with console.pager():
-            console.print(text, highlight=False, markup=False, soft_wrap=True)
+            say(console, text)
     else:
         typer.echo(text)
 

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from paft.cli.options import OutputOption, SetOption
+from paft.cli.terminal import EXIT_FAILED, open_console, say
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from paft.grid.job import Outcome
     from paft.grid.plan import Job
     from paft.grid.run import Checked, Execution
-
-EXIT_FAILED = 1
 
 
 class Executor(str, Enum):
@@ -48,23 +49,17 @@ def grid(
         str | None, typer.Option(help="Regular expression on RUN/CELL: the cells to run.", metavar="REGEX")
     ] = None,
     data: Annotated[str | None, typer.Option(help="Folder that the tasks' relative `data` lies in.")] = None,
-    output: Annotated[str | None, typer.Option(help="Folder for results; a rerun resumes there.")] = None,
+    output: OutputOption = None,
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code in the models' folders, to load them.")
     ] = False,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting of the base: train.epochs=2 (repeatable).")
-    ] = None,
+    set_: SetOption = None,
 ) -> None:
     """Run every method, seed, task, model and setting of a grid file, and gather one table."""
-    from rich.console import Console
-
     from paft.grid.file import load_grid
     from paft.grid.run import Execution, check_grid
-    from paft.progress import quiet_libraries
 
-    quiet_libraries()
-    console = Console()
+    console = open_console()
     settings = [*(set_ or []), *(["trust_remote_code=true"] if trust_remote_code else [])]
     checked = check_grid(load_grid(file, settings, output=output, data=data), file, only)
     if dry_run:
@@ -83,25 +78,31 @@ def _run(console: Console, checked: Checked, execution: Execution) -> list[str]:
     from paft.progress import Live
 
     todo = [job for job in checked.jobs if not finished(job)]
-    _say(console, f"{checked.name}: {len(checked.runs)} runs, {len(checked.jobs)} cells, "
-         f"{len(checked.jobs) - len(todo)} finished -> {checked.grid.output}")  # fmt: skip
+    say(
+        console,
+        f"{checked.name}: {len(checked.runs)} runs, {len(checked.jobs)} cells, "
+        f"{len(checked.jobs) - len(todo)} finished -> {checked.grid.output}",
+    )
     if execution.executor == "ray":
-        _say(console, "Ray: all machines must see the same files under the same paths")
+        say(console, "Ray: all machines must see the same files under the same paths")
     left = TimeLeft(todo, execution.workers)
     with Live(console) as live:
-        results = run_grid(checked, execution, live, lambda outcome: _say(console, left.line(outcome)))
+        results = run_grid(checked, execution, live, lambda outcome: say(console, left.line(outcome)))
     for table in terminal_tables(results):
         console.print(table)
     for line in terminal_notes(results):
-        _say(console, line)
+        say(console, line)
     output = Path(checked.grid.output)
-    _say(console, f"\nTable: {output / 'table.md'}   page: {output / 'report.html'}   "
-         f"figures: {output / 'results.json'}")  # fmt: skip
+    say(
+        console,
+        f"\nTable: {output / 'table.md'}   page: {output / 'report.html'}   "
+        f"figures: {output / 'results.json'}",
+    )
     failed = failures(results)
     if failed:
-        _say(console, f"{len(failed)} cells failed; the same command tries them again:")
+        say(console, f"{len(failed)} cells failed; the same command tries them again:")
     for line in failed:
-        _say(console, f"  {line}")
+        say(console, f"  {line}")
     return failed
 
 
@@ -145,17 +146,17 @@ def _dry_run(console: Console, checked: Checked, workers: int) -> None:
     for job in checked.jobs:
         if job.run.name != run:
             run = job.run.name
-            _say(console, run)
+            say(console, run)
         if finished(job):
             state = "finished"
         elif error_file(job).exists():
             state = f"failed before ({recorded_error(job)}), about {_duration(estimate.seconds[job.name])}"
         else:
             state = f"about {_duration(estimate.seconds[job.name])}"
-        _say(console, f"  {job.cell.name:<20} {state}")
+        say(console, f"  {job.cell.name:<20} {state}")
     total = sum(estimate.seconds.values())
     done = len(checked.jobs) - len(estimate.seconds)
-    _say(
+    say(
         console,
         f"{len(checked.runs)} runs, {len(checked.jobs)} cells, {done} finished: nothing was run or written",
     )
@@ -163,14 +164,10 @@ def _dry_run(console: Console, checked: Checked, workers: int) -> None:
         at_once = (
             f" ({_duration(total / workers)} with {workers} workers at the same pace)" if workers > 1 else ""
         )
-        _say(console, f"time left: about {_duration(total)}{at_once}, which rests on")
+        say(console, f"time left: about {_duration(total)}{at_once}, which rests on")
         for source, count in estimate.rests_on.items():
-            _say(console, f"  {source}: {count} cells")
+            say(console, f"  {source}: {count} cells")
 
 
 def _duration(seconds: float) -> str:
     return str(timedelta(seconds=max(1, round(seconds))))
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from paft.cli.options import (
+    BankOption,
+    ChatOption,
+    ConfigArgument,
+    DataOption,
+    JsonOption,
+    ModelOption,
+    RevisionOption,
+    SetOption,
+    SystemOption,
+    TaskOption,
+    TrustOption,
+    overrides,
+)
+from paft.cli.terminal import say
+
 if TYPE_CHECKING:
-    from paft.config import RunConfig
     from paft.experiment.inputs import Inputs
     from paft.prompt import Prompt
 
 show_app = typer.Typer(help="See, before any training, what it will see.", no_args_is_help=True)
-
-ConfigArgument = Annotated[
-    Path | None, typer.Argument(help="YAML file; without one the built-in task's.", metavar="CONFIG")
-]
-TaskOption = Annotated[str | None, typer.Option(help="Task file or built-in name.")]
-DataOption = Annotated[str | None, typer.Option(help="Folder of the task's data files.")]
-BankOption = Annotated[str | None, typer.Option(help="Bank of prompts (JSONL).")]
-ModelOption = Annotated[str | None, typer.Option(help="Model folder, Hub id, or 'tiny'.")]
-SetOption = Annotated[
-    list[str] | None, typer.Option("--set", help="Any other setting: train.epochs=2 (repeatable).")
-]
 
 
 @show_app.command("schedule")
@@ -39,12 +42,13 @@ def show_schedule(
         int | None, typer.Option(help="Training seed; the configuration's first by default.", min=0)
     ] = None,
     limit: Annotated[int, typer.Option(help="Rows of a table at most; 0 for all.", min=0)] = 30,
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    as_json: JsonOption = False,
     set_: SetOption = None,
 ) -> None:
     """Show which prompt every optimiser step uses, and how often each prompt is used."""
     from rich.console import Console
 
+    from paft.config import load_config
     from paft.errors import ConfigError
     from paft.experiment.inputs import load_inputs
     from paft.methods import METHODS
@@ -56,7 +60,8 @@ def show_schedule(
     trained = [name for name, known in METHODS.items() if known.schedule is not None]
     if method not in trained:
         raise ConfigError(f"--method {method!r} is no method that trains{nearest(method, trained)}")
-    settings = _load(config, set_, task=task, data=data, bank=bank, model=model)
+    given = {"task": task, "data": data, "bank": bank, "model": model}
+    settings = load_config(config, overrides(set_, given))
     inputs = load_inputs(settings, methods=[method])
     train = METHODS[method].settings(settings.train)
     seed = settings.seeds[0] if seed is None else seed
@@ -73,7 +78,7 @@ def show_schedule(
         return
     console = Console()
     title = f"{inputs.task.name}: {method}, seed {seed}, {len(inputs.train)} training examples"
-    console.print(title, highlight=False, markup=False, soft_wrap=True)
+    say(console, title)
     print_schedule(console, found, prompts, train, steps, limit)
 
 
@@ -84,13 +89,10 @@ def show_tokens(
     data: DataOption = None,
     bank: BankOption = None,
     model: ModelOption = None,
-    trust_remote_code: Annotated[
-        bool | None, typer.Option("--trust-remote-code", help="Run code in the model's folder, to load it.")
-    ] = None,
-    chat: Annotated[
-        bool | None, typer.Option("--chat/--no-chat", help="Ask in turns of the model's own chat template.")
-    ] = None,
-    system: Annotated[str | None, typer.Option(help="Text of a system turn; needs --chat.")] = None,
+    revision: RevisionOption = None,
+    trust_remote_code: TrustOption = None,
+    chat: ChatOption = None,
+    system: SystemOption = None,
     examples: Annotated[int, typer.Option(help="Training examples to show.", min=1)] = 3,
     prompt: Annotated[
         str | None,
@@ -101,34 +103,32 @@ def show_tokens(
     """Show training examples token by token: which are trained, which only read. Loads no weights."""
     from rich.console import Console
 
-    from paft.experiment.inputs import load_inputs
-    from paft.model.load import load_encoder
+    from paft.config import load_config
+    from paft.experiment.inputs import encoder_of, load_inputs
     from paft.train.show_text import legend, print_tokens
 
-    settings = _load(
-        config, set_, task=task, data=data, bank=bank, model=model,
-        **{"chat.enabled": chat, "chat.system": system, "trust_remote_code": trust_remote_code},
-    )  # fmt: skip
+    given = {
+        "task": task,
+        "data": data,
+        "bank": bank,
+        "model": model,
+        "revision": revision,
+        "trust_remote_code": trust_remote_code,
+        "chat.enabled": chat,
+        "chat.system": system,
+    }
+    settings = load_config(config, overrides(set_, given))
     inputs = load_inputs(settings, methods=())
     chosen = _prompts(inputs, prompt)
-    encoder = load_encoder(
-        settings.model, settings.train.max_length, settings.chat, trust_remote_code=settings.trust_remote_code
-    )
+    encoder = encoder_of(settings)
     console = Console()
     plain = console.no_color or not (console.is_terminal and console.color_system)
     told = f"model {settings.model}, chat {'on' if settings.chat.enabled else 'off'}, "
     told += f"at most {encoder.max_length} tokens"
-    console.print(told, highlight=False, markup=False, soft_wrap=True)
+    say(console, told)
     console.print(legend(plain), soft_wrap=True)
     for at, example in enumerate(inputs.train[:examples]):
         print_tokens(console, encoder, example, chosen[at % len(chosen)], plain)
-
-
-def _load(config: Path | None, set_: list[str] | None, **given: Any) -> RunConfig:
-    from paft.config import load_config, parse_overrides
-
-    overrides = parse_overrides(set_ or [])
-    return load_config(config, overrides | {key: value for key, value in given.items() if value is not None})
 
 
 def _prompts(inputs: Inputs, wanted: str | None) -> list[Prompt]:

@@ -11,11 +11,11 @@ import numpy as np
 from paft.bank import Bank, near_duplicates_across, near_warnings
 from paft.config import RunConfig
 from paft.errors import DataError
-from paft.experiment.inputs import Inputs, load_inputs, take
+from paft.experiment.inputs import Inputs, encoder_of, load_inputs, take
 from paft.experiment.train import only_method, only_seed
 from paft.methods import METHODS
 from paft.model.encode import Encoder
-from paft.model.load import check_model, load_encoder
+from paft.model.load import check_model
 from paft.task.task import CHECKED, Task
 from paft.train.schedule import make_schedule
 from paft.train.show import outline
@@ -46,15 +46,13 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
 
     inputs = load_inputs(config, task, bank, judge=False, methods=[only_method(config)])
     inputs = inputs.for_seed(only_seed(config))
-    check_model(config.model, config.chat, trust_remote_code=config.trust_remote_code)
+    check_model(config.pinned_model, config.chat, trust_remote_code=config.trust_remote_code)
     method = METHODS[only_method(config)]
     settings = method.settings(config.train)
     prompts = inputs.training_prompts(method, settings, seed=only_seed(config))
     size, steps = len(inputs.train), -(-len(inputs.train) // settings.batch_size)
     schedule = make_schedule(settings, len(prompts), seed=only_seed(config), examples=size)
-    encoder = load_encoder(
-        config.model, settings.max_length, config.chat, trust_remote_code=config.trust_remote_code
-    )
+    encoder = encoder_of(config)
     varied = variation(settings, prompts, only_seed(config))
     dataset = RenderedExamples(inputs.train, prompts, encoder, varied)
     looked = preview(dataset, schedule, settings.batch_size)
@@ -116,7 +114,7 @@ def _memory(config: RunConfig, *, longest: int, answer: int) -> dict[str, Any]:
     from paft.train.memory_estimate import estimate_memory, fitting_micro_batch, free_memory, shape_of
 
     train, accelerated = config.train, torch.accelerator.is_available()
-    shape = shape_of(config.model, train.adapt, trust_remote_code=config.trust_remote_code)
+    shape = shape_of(config.pinned_model, train.adapt, trust_remote_code=config.trust_remote_code)
     devices = max(1, torch.accelerator.device_count()) if accelerated else 1
     batch = max(1, train.batch_size // devices)
 
@@ -166,7 +164,7 @@ def _listed(words: list[str], limit: int = 5) -> str:
     return ", ".join(map(repr, words[:limit])) + (f" and {len(words) - limit} more" if words[limit:] else "")
 
 
-def told(found: dict[str, Any]) -> list[str]:
+def describe_plan(found: dict[str, Any]) -> list[str]:
     """Return the plan as lines of text; warnings are left out."""
     memory = found["memory"]
     parts = ("weights", "gradients", "optimiser", "activations", "logits")

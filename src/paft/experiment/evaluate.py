@@ -1,7 +1,7 @@
 """``paft evaluate``: one model, with or without an adapter, on the prompts of a split.
 
 A comparison of one: the same folder layout, identity check and results as ``paft run``
-(:mod:`paft.experiment.run`), so that reports and exports read both.
+(:mod:`paft.experiment.output_folder`), so that reports and exports read both.
 """
 
 from __future__ import annotations
@@ -32,12 +32,11 @@ from paft.evaluate.scoring.server import ServedModel, Server
 from paft.evaluate.scoring.vllm import VllmModel, import_vllm, load_vllm
 from paft.evaluate.settings import Evaluate
 from paft.experiment.answer_tokens import check_lengths, check_options
-from paft.experiment.identity import FREE, task_identity
+from paft.experiment.identity import FREE, task_identity, unset_keys
 from paft.experiment.inputs import bank_file, sample
+from paft.experiment.output_folder import begin_output, working_in
 from paft.experiment.repeats import count_repeats, repeats_warning
-from paft.experiment.run import claim_output, working_in
-from paft.experiment.trial import Reporter
-from paft.files import write_json, write_text
+from paft.files import write_json
 from paft.model.adapter import check_base, check_before_loading
 from paft.model.chat import check_chat
 from paft.model.files import hub_commit
@@ -51,8 +50,8 @@ from paft.model.load import (
 )
 from paft.model.quantised import four_bit, trained_quantised
 from paft.model.settings import Chat
-from paft.names import folder_name, short_name
-from paft.progress import Silent
+from paft.names import REVISION, folder_name, pin_model, short_name
+from paft.progress import Reporter, Silent
 from paft.provenance import environment
 from paft.schema import Schema
 from paft.statistics.budget import estimate_mean, estimate_std, parse_budget, sample_cells
@@ -72,6 +71,7 @@ class EvaluateConfig(Schema):
         bank: A bank file; by default the built-in task's bank.
         split: Prompts to judge on.
         model: A folder, a Hub id or ``tiny``.
+        revision: Commit, tag or branch of a model on the Hub; pin it for a result that can be repeated.
         trust_remote_code: Whether code in the model's folder may be run on this machine.
         adapter: Folder of a PEFT adapter on top of it.
         any_base: Put the adapter on another base than it was tuned on too.
@@ -94,6 +94,7 @@ class EvaluateConfig(Schema):
     bank: str | None = None
     split: Literal["train", "validation", "test", "adversarial"] = "test"
     model: str = BUILTIN_MODEL
+    revision: str | None = Field(default=None, pattern=REVISION)
     trust_remote_code: bool = False
     adapter: str | None = None
     any_base: bool = False
@@ -119,6 +120,8 @@ class EvaluateConfig(Schema):
             if self.server != Server():
                 raise ValueError("a server (--base-url, server.*) needs --backend openai")
             return self
+        if self.revision is not None:
+            raise ValueError("a server says itself which revision of a model it has: leave --revision out")
         if self.adapter is not None:
             raise ValueError("a server loads its adapters itself: give what it calls the adapter as --model")
         if self.model == BUILTIN_MODEL and "model" not in self.model_fields_set:
@@ -126,6 +129,11 @@ class EvaluateConfig(Schema):
         if self.chat.enabled and self.server.completions:
             raise ValueError("--chat and --completions exclude each other: give one of them")
         return self
+
+    @property
+    def pinned_model(self) -> str:
+        """The model as all that loads models takes it, with its revision."""
+        return pin_model(self.model, self.revision)
 
     @property
     def served(self) -> ServedModel:
@@ -186,12 +194,8 @@ def evaluate(
     for warning in warnings:
         reporter.finish(task.name, f"warning: {warning}")
     output = Path(config.output)
-    first = processes()[0] == 0
     with working_in(output):
-        if first:
-            claim_output(output, _identity(config, task, bank, data_fingerprint(examples)))
-            write_text(output / "config.yaml", config.to_yaml())
-            bank.save(output / "bank.jsonl")
+        begin_output(output, _identity(config, task, bank, data_fingerprint(examples)), config, bank)
         results: dict[str, Any] = {
             "schema": 1,
             "task": task.name,
@@ -199,11 +203,11 @@ def evaluate(
             "bank_fingerprint": bank.fingerprint,
             "config": config.model_dump(mode="json"),
             "environment": environment(),
-            **({} if config.backend == "openai" else hub_commit(config.model)),
+            **({} if config.backend == "openai" else hub_commit(config.pinned_model)),
             **_judge_splits(config, task, bank, examples, reporter),
         }
         results["warnings"] = [*warnings, *results["warnings"]]
-        if first:
+        if processes()[0] == 0:
             write_json(output / "results.json", results)
     return results
 
@@ -238,7 +242,7 @@ def _check_answers(config: EvaluateConfig, task: Task, examples: Sequence[Exampl
     if config.backend == "openai":
         return []
     encoder = load_encoder(
-        config.model, config.max_length, config.chat, trust_remote_code=config.trust_remote_code
+        config.pinned_model, config.max_length, config.chat, trust_remote_code=config.trust_remote_code
     )
     if task.answer.closed and not config.evaluate.generate:
         check_options(encoder, task, examples)
@@ -266,10 +270,10 @@ def _check_judged(config: EvaluateConfig) -> None:
         import_vllm()
     for weights in filter(None, (config.adapter, resolve_model(config.model))):
         check_chat(Path(weights), config.chat)
-    check_model(config.model, config.chat, trust_remote_code=config.trust_remote_code)
+    check_model(config.pinned_model, config.chat, trust_remote_code=config.trust_remote_code)
     if config.adapter is not None:
         check_before_loading(
-            Path(config.adapter), config.model,
+            Path(config.adapter), config.pinned_model,
             any_base=config.any_base, trust_remote_code=config.trust_remote_code,
         )  # fmt: skip
 
@@ -279,11 +283,11 @@ def _load(config: EvaluateConfig) -> LanguageModel | VllmModel | ServedModel:
         return config.served
     if config.backend == "vllm":
         return load_vllm(
-            config.model, config.adapter, max_length=config.max_length, chat=config.chat,
+            config.pinned_model, config.adapter, max_length=config.max_length, chat=config.chat,
             trust_remote_code=config.trust_remote_code, any_base=config.any_base,
         )  # fmt: skip
     return load_model(
-        config.model, config.adapter, chat=config.chat,
+        config.pinned_model, config.adapter, chat=config.chat,
         trust_remote_code=config.trust_remote_code, any_base=config.any_base,
     )  # fmt: skip
 
@@ -314,7 +318,7 @@ def _judge_splits(
         )  # fmt: skip
     of_base = None
     if config.adapter is not None:
-        of_base = check_base(Path(config.adapter), config.model, any_base=config.any_base)
+        of_base = check_base(Path(config.adapter), config.pinned_model, any_base=config.any_base)
     about = {
         "warnings": [*filter(None, [of_base])]
         + [t for split in splits for t in cell_warnings(name, split, matrices[split])],
@@ -346,7 +350,7 @@ def _estimated(scores: np.ndarray) -> dict[str, Any]:
 def _identity(config: EvaluateConfig, task: Task, bank: Bank, examples: str) -> dict[str, Any]:
     """Everything a cell depends on, by name."""
     others = {"output", "task", "data", "bank", "evaluate", "server", "any_base"}
-    others |= set() if config.trust_remote_code else {"trust_remote_code"}  # as before there was any
+    others |= unset_keys(config.trust_remote_code, config.revision)
     settings = config.model_dump(mode="json", exclude=others)
     adapter = None if config.adapter is None else model_fingerprint(config.adapter)
     served = config.backend == "openai"
@@ -358,7 +362,7 @@ def _identity(config: EvaluateConfig, task: Task, bank: Bank, examples: str) -> 
         **{f"server.{key}": value for key, value in asked.items()},
         "judged by": judging(task, config.backend, config.evaluate.generate)["by"],
         "chat": config.chat.identity(),
-        "model files": None if served else model_fingerprint(resolve_model(config.model)),
+        "model files": None if served else model_fingerprint(config.pinned_model),
         "adapter files": adapter,
         **task_identity(task),
         "bank": bank.fingerprint,

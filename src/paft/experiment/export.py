@@ -18,11 +18,20 @@ from paft.errors import ConfigError, ModelError, said
 from paft.experiment.hub import check_push, push
 from paft.files import new_folder, read_text, write_json, write_text
 from paft.model.adapter import CONFIG as ADAPTER_CONFIG
-from paft.model.adapter import RECORD, WEIGHTS, check_adapter, check_base, check_before_loading, put_adapter
-from paft.model.files import read_config, read_tokenizer, resolve_model
+from paft.model.adapter import (
+    RECORD,
+    WEIGHTS,
+    check_adapter,
+    check_base,
+    check_before_loading,
+    put_adapter,
+    recorded_base,
+)
+from paft.model.files import hub_revision, read_config, read_tokenizer, resolve_model
 from paft.model.gguf import find_gguf
 from paft.model.quantised import four_bit, trained_quantised
 from paft.model.weights import UNREADABLE, check_files_finite, load_weights, refuse_code
+from paft.names import pin_model, split_revision
 from paft.report.card import merged_card
 from paft.shape import read_record
 
@@ -172,7 +181,10 @@ def _base_name(adapter: Path) -> str:
     name = read_record(adapter / ADAPTER_CONFIG, "adapter configuration", {}).get("base_model_name_or_path")
     if not name:
         raise ConfigError(f"{adapter / ADAPTER_CONFIG} names no base model: give it by --base")
-    return str(name)
+    recorded = recorded_base(adapter) or {}
+    pinned = pin_model(str(name), recorded.get("revision"))
+    here = recorded.get("name") == name and hub_revision(pinned) == recorded.get("revision")
+    return pinned if here and hub_revision(str(name)) != hub_revision(pinned) else str(name)
 
 
 def _check_adapter(adapter: Path, base: str, any_base: bool, trusted: bool) -> str | None:
@@ -240,7 +252,9 @@ def _untie_config(model: Any) -> None:
 
 def _write_adapter(weights: Path, base: str, part: Path, trusted: bool) -> None:
     settings = read_record(weights / ADAPTER_CONFIG, "adapter configuration", {})
-    write_json(part / ADAPTER_CONFIG, settings | {"base_model_name_or_path": base})
+    name, revision = split_revision(base)
+    pinned = {} if revision is None else {"revision": revision}
+    write_json(part / ADAPTER_CONFIG, settings | {"base_model_name_or_path": name, **pinned})
     for name in ADAPTER_FILES:
         if (weights / name).exists():
             shutil.copyfile(weights / name, part / name)

@@ -19,7 +19,7 @@ from paft.model.load import resolve_model
 from paft.report.run_folder import weights_name
 
 _OPTIONS = ("task", "data", "bank")
-_APART = ("model", "chat", "output", "evaluate")  # settings that both have, told in a way of their own
+_APART = ("model", "revision", "chat", "output", "evaluate")  # of both, put in a way of their own
 
 
 def next_command(config: RunConfig) -> list[str]:
@@ -34,10 +34,15 @@ def next_command(config: RunConfig) -> list[str]:
     bank = Path(config.output) / "bank.jsonl"
     if bank.exists() and not load_bank(bank).prompts("test"):
         return [*lines, "Judge it: the bank has no test prompts; `paft evaluate --bank` takes one that has"]
-    model = ["--model", str(weights)] if whole else ["--model", config.model, "--adapter", str(weights)]
+    base = ["--model", config.model, *_revision(config), "--adapter", str(weights)]
+    model = ["--model", str(weights)] if whole else base
     judged = str(Path(config.output) / "judged")
     command = ["paft", "evaluate", *_shared(config), *model, *_chat(config), "--output", judged]
     return [*lines, f"Judge it: {shlex.join([*command, *_settings(config)])}"]
+
+
+def _revision(config: RunConfig) -> list[str]:
+    return [] if config.revision is None else ["--revision", config.revision]
 
 
 def _shared(config: RunConfig) -> list[str]:
@@ -87,12 +92,13 @@ def deploy_command(config: RunConfig) -> list[str]:
     method, weights = found
     trusted = config.trust_remote_code
     code = ["--trust-remote-code"] if trusted else []
-    python = "AutoModelForCausalLM.from_pretrained({!r}" + (", trust_remote_code=True)" if trusted else ")")
+    python = "AutoModelForCausalLM.from_pretrained({!r}{}" + (", trust_remote_code=True)" if trusted else ")")
+    pinned = "" if config.revision is None else f", revision={config.revision!r}"
     if config.train.adapt.method == "full":
         return [
             "Deploy the model:",
             f"  {shlex.join(['vllm', 'serve', str(weights), *code])}",
-            f"  or in Python: {python.format(str(weights))}",
+            f"  or in Python: {python.format(str(weights), '')}",
         ]
     base = resolve_model(config.model)
     if config.train.adapt.quantised:
@@ -106,11 +112,11 @@ def deploy_command(config: RunConfig) -> list[str]:
     except ModelError:
         told = "Deploy the model, the adapter merged into it, since vLLM runs no adapter of this kind:"
         return _merge(told, weights, code)
-    served = ["vllm", "serve", base, *code, "--enable-lora", "--max-lora-rank", str(rank)]
+    served = ["vllm", "serve", base, *_revision(config), *code, "--enable-lora", "--max-lora-rank", str(rank)]
     return [
         "Deploy the adapter:",
         f"  {shlex.join([*served, '--lora-modules', _module(method, weights)])}",
-        f"  or in Python: PeftModel.from_pretrained({python.format(base)}, {str(weights)!r})",
+        f"  or in Python: PeftModel.from_pretrained({python.format(base, pinned)}, {str(weights)!r})",
     ]
 
 

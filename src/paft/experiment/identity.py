@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from paft.config import RunConfig
 from paft.evaluate.settings import Evaluate
 from paft.experiment.baselines.settings import Choose
 from paft.experiment.inputs import Inputs
 from paft.files import fingerprint
 from paft.methods import METHODS
-from paft.task.task import Task
+from paft.model.load import model_fingerprint
+from paft.task.answer import Answer
+from paft.task.task import Task, data_fingerprint
 from paft.train.settings import Train
 
 # Settings that change no figure: who does the work, what is kept of it, where it is reported.
@@ -25,9 +28,49 @@ FREE = (
 # Hashes that former versions kept, of too much; they count where what stands for them now is lacking.
 FORMER = {"task": "task.prompt", "choose.writer file": "choose.writers"}
 # Names of weights, and their hash: with the same hash they may lie elsewhere.
-FILES = {"model": "model files", "adapter": "adapter files"}
+FILES = {"model": "model files", "revision": "model files", "adapter": "adapter files"}
 SHOWN = 80  # characters of a value in an error
 KEPT = 20  # characters that are shown before the first that differs
+
+
+def run_identity(config: RunConfig, inputs: Inputs, methods: tuple[str, ...] | None = None) -> dict[str, Any]:
+    """Return everything a finished trial depends on, by name.
+
+    Args:
+        config: The run's configuration.
+        inputs: What it works on.
+        methods: Methods that are planned; by default those of the configuration.
+    """
+    apart = {"methods", "seeds", "output", "task", "data", "bank", "choose"}
+    apart |= unset_keys(config.trust_remote_code, config.revision)
+    settings = config.model_dump(mode="json", exclude=apart)
+    flat = {f"{key}.{k}": v for key in ("train", "evaluate") for k, v in settings.pop(key).items()}
+    return {
+        **settings,
+        **{key: value for key, value in flat.items() if key not in FREE},
+        "chat": config.chat.identity(),
+        **choice_identity(config.choose, methods or config.methods, inputs),
+        "model files": model_fingerprint(config.pinned_model),
+        **task_identity(inputs.task),
+        "bank": inputs.bank.fingerprint,
+        "training examples": data_fingerprint(inputs.pool or inputs.train),
+        "validation examples": data_fingerprint(inputs.validation) if inputs.validation else None,
+        "test examples": data_fingerprint(inputs.test),
+    }
+
+
+def unset_keys(trust_remote_code: bool, revision: str | None) -> set[str]:
+    """Return the keys that no identity has where nobody sets them, as before there were any."""
+    given = {"trust_remote_code": trust_remote_code, "revision": revision}
+    return {key for key, value in given.items() if not value}
+
+
+def training_identity(config: RunConfig, inputs: Inputs, method: str, seed: int) -> dict[str, Any]:
+    """Return everything that the weights of one training depend on, by name; nothing of their evaluation."""
+    whole = run_identity(config, inputs, (method,))
+    found = {key: value for key, value in whole.items() if not key.startswith("evaluate.")}
+    del found["test examples"]
+    return {**found, "method": method, "seed": seed}
 
 
 def task_identity(task: Task) -> dict[str, Any]:
@@ -134,7 +177,5 @@ def _defaults(wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _answer_defaults() -> dict[str, Any]:
-    from paft.task.answer import Answer
-
     settings = Answer.model_fields.items()
     return {f"task.answer.{key}": field.default for key, field in settings if not field.is_required()}

@@ -19,11 +19,14 @@ from paft.errors import ConfigError, DataError
 from paft.experiment.baselines.settings import RULES
 from paft.experiment.repeats import count_repeats, repeats_warning
 from paft.methods import METHODS, Method
-from paft.model.load import resolve_model
+from paft.model.encode import Encoder
+from paft.model.load import check_model, load_encoder, resolve_model
+from paft.model.quantised import four_bit
 from paft.prompt import Prompt
 from paft.task.examples import Examples
 from paft.task.programs.code_answer import check_opt_in
 from paft.task.task import Example, Task, load_task
+from paft.train.adapt import check_adapt
 from paft.train.logs import check_optimizer, report_to
 from paft.train.schedule import make_schedule
 from paft.train.settings import Train
@@ -193,6 +196,25 @@ def load_inputs(
     for name in config.methods if methods is None else methods:
         check_method(name, config, inputs)
     return inputs
+
+
+def check_trained(config: RunConfig) -> None:
+    """Refuse a model that cannot be had, or not with the adapter it is to get; no weights are loaded.
+
+    Raises:
+        PaftError: Saying why.
+    """
+    check_model(config.pinned_model, config.chat, trust_remote_code=config.trust_remote_code)
+    if config.train.adapt.quantised:
+        four_bit()
+    check_adapt(config.pinned_model, config.train.adapt, trust_remote_code=config.trust_remote_code)
+
+
+def encoder_of(config: RunConfig) -> Encoder:
+    """Load the encoder that a run's model is trained and evaluated with; no weights are loaded."""
+    return load_encoder(
+        config.pinned_model, config.train.max_length, config.chat, trust_remote_code=config.trust_remote_code
+    )
 
 
 def _check_own(task: Task, bank: Bank) -> None:

@@ -1,51 +1,38 @@
-"""From a configuration to a report: plan the cells, run what is missing, gather the results.
+"""``paft run``: from a configuration to a report: plan the trials, run what is missing, gather the results.
 
-The output folder belongs to one configuration and one set of inputs. Both are written there before
-anything else (``run.json``); a run into a folder of other inputs is refused with the name of what
-differs. Methods and seeds are no part of that identity: cells do not depend on each other, so a
-later run may add some.
+Methods and seeds are no part of what the output folder is tied to: trials do not depend on each other,
+so a later run may add some.
 
-Layout of the output folder::
-
-    config.yaml   resolved configuration        results.json  all figures
-    run.json      identity: what must not change report.html   table and plot
-    bank.jsonl    the bank, frozen              cells/<method>-<seed>/...
-    .lock         keeps a second process out, empty
+Behind what every output folder begins with (:mod:`paft.experiment.output_folder`) come the trials in
+``cells/<method>-<seed>/``, ``results.json`` with all figures and ``report.html``.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from paft.bank import Bank, near_duplicates_across, near_warnings
 from paft.config import RunConfig
-from paft.errors import DivergedError, ResumeError
+from paft.errors import DivergedError
 from paft.evaluate.rows import judging
-from paft.evaluate.runner import processes
 from paft.experiment.answer_tokens import check_lengths, check_options
 from paft.experiment.baselines.choice import check_chooser
-from paft.experiment.identity import FREE, changes, choice_identity, task_identity, told
-from paft.experiment.inputs import Inputs, load_inputs
-from paft.experiment.trial import Reporter, run_trial
-from paft.files import disk_error, write_json, write_text
-from paft.lock import LOCK, sole_process
+from paft.experiment.identity import run_identity
+from paft.experiment.inputs import Inputs, check_trained, encoder_of, load_inputs
+from paft.experiment.output_folder import begin_output, working_in
+from paft.experiment.trial import run_trial
+from paft.files import disk_error, write_json
 from paft.methods import METHODS
-from paft.model.files import hub_commit, sampled_fingerprint
-from paft.model.load import check_model, load_encoder, model_fingerprint
-from paft.model.quantised import four_bit
-from paft.part import parts
-from paft.progress import Silent
+from paft.model.files import hub_commit
+from paft.progress import Reporter, Silent
 from paft.provenance import environment
 from paft.report import read_verdict, write_report
 from paft.report.card import tell_verdict
-from paft.report.run_folder import BANK, CONFIG, IDENTITY, PAGE, RESULTS, Trial, plan_trials, weights_name
-from paft.shape import read_record
-from paft.task.task import Task, data_fingerprint
-from paft.train.adapt import check_adapt
+from paft.report.run_folder import PAGE, RESULTS, Trial, plan_trials, weights_name
+from paft.task.task import Task
 
 CELL_LISTS = ("rows", "per_prompt", "robustness", "warnings")  # what every cell brings
 
@@ -111,54 +98,20 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
         chooser = METHODS[plan.method].chooser
         if chooser is not None and not (cell_folder(config, plan) / "choice.json").exists():
             check_chooser(chooser, config, inputs.generators)
-    encoder = load_encoder(
-        config.model, config.train.max_length, config.chat, trust_remote_code=config.trust_remote_code
-    )
+    encoder = encoder_of(config)
     check_options(encoder, inputs.task, inputs.train, inputs.test)
     if inputs.task.answer.closed and not config.evaluate.generate:
         return inputs
     return dataclasses.replace(inputs, warnings=check_lengths(encoder, inputs.task, inputs.test))
 
 
-def check_trained(config: RunConfig) -> None:
-    """Refuse a model that cannot be had, or not with the adapter it is to get; no weights are loaded.
-
-    Raises:
-        PaftError: Saying why.
-    """
-    check_model(config.model, config.chat, trust_remote_code=config.trust_remote_code)
-    if config.train.adapt.quantised:
-        four_bit()
-    check_adapt(config.model, config.train.adapt, trust_remote_code=config.trust_remote_code)
-
-
 def prepare(config: RunConfig, inputs: Inputs) -> None:
-    """Make the output folder this run's, with all that its cells have in common.
+    """Make the output folder this run's, with all that its trials have in common.
 
     Raises:
         ResumeError: If the folder belongs to another configuration.
     """
-    if processes()[0] > 0:
-        return  # the first of several processes writes for all
-    output = Path(config.output)
-    claim_output(output, identity(config, inputs))
-    write_text(output / CONFIG, config.to_yaml())
-    inputs.bank.save(output / BANK)
-
-
-@contextmanager
-def working_in(output: Path) -> Iterator[None]:
-    """Keep other processes out of an output folder while the block runs; see :mod:`paft.lock`.
-
-    Raises:
-        ResumeError: If it holds files of something else, which gets no lock put beside it.
-        PaftError: If another process works in it.
-    """
-    rank = processes()[0]
-    if rank == 0:
-        _begun(output)
-    with sole_process(output, rank=rank):
-        yield
+    begin_output(Path(config.output), run_identity(config, inputs), config, inputs.bank)
 
 
 def cell_folder(config: RunConfig, plan: Trial) -> Path:
@@ -207,7 +160,7 @@ def gather_run(
         "judging": judging(inputs.task, generate=config.evaluate.generate),
         "config": config.model_dump(mode="json"),
         "environment": environment(),
-        **hub_commit(config.model),
+        **hub_commit(config.pinned_model),
         **({"failures": failed} if failed else {}),
         **gathered,
     }
@@ -226,88 +179,3 @@ def tell_cards(config: RunConfig, verdict: str) -> None:
     """
     for plan in plan_trials(config):
         tell_verdict(cell_folder(config, plan) / weights_name(config), verdict)
-
-
-def identity(config: RunConfig, inputs: Inputs, methods: tuple[str, ...] | None = None) -> dict[str, Any]:
-    """Return everything a finished cell depends on, by name (:mod:`paft.experiment.identity`).
-
-    Args:
-        config: The run's configuration.
-        inputs: What it works on.
-        methods: Methods that are planned; by default those of the configuration.
-    """
-    apart = {"methods", "seeds", "output", "task", "data", "bank", "choose"}
-    apart |= set() if config.trust_remote_code else {"trust_remote_code"}  # as before there was any
-    settings = config.model_dump(mode="json", exclude=apart)
-    flat = {f"{key}.{k}": v for key in ("train", "evaluate") for k, v in settings.pop(key).items()}
-    return {
-        **settings,
-        **{key: value for key, value in flat.items() if key not in FREE},
-        "chat": config.chat.identity(),
-        **choice_identity(config.choose, methods or config.methods, inputs),
-        "model files": model_fingerprint(config.model),
-        **task_identity(inputs.task),
-        "bank": inputs.bank.fingerprint,
-        "training examples": data_fingerprint(inputs.pool or inputs.train),
-        "validation examples": data_fingerprint(inputs.validation) if inputs.validation else None,
-        "test examples": data_fingerprint(inputs.test),
-    }
-
-
-def claim_output(output: Path, wanted: dict[str, Any]) -> None:
-    """Make the output folder ours, or make sure it is.
-
-    Raises:
-        ResumeError: If it belongs to other inputs or holds files of something else.
-    """
-    path = output / IDENTITY
-    if not check_output(output, wanted):
-        write_json(path, wanted)
-        return
-    found = read_record(path, "run identity", {})
-    # What a former version, or a run of fewer methods, did not tell is known from now on.
-    known = {**found, **{key: value for key, value in wanted.items() if found.get(key) is None}}
-    if known != found:
-        write_json(path, known)
-
-
-def check_output(output: Path, wanted: dict[str, Any]) -> bool:
-    """Return whether the output folder is ours already; False if it is free to be made ours.
-
-    Raises:
-        ResumeError: If it belongs to other inputs or holds files of something else.
-    """
-    if not _begun(output):
-        return False
-    found = dict(read_record(output / IDENTITY, "run identity", {}))
-    found |= {key: wanted[key] for key in ("model files", "adapter files") if _as_before(key, found, wanted)}
-    changed = changes(found, wanted)
-    if changed:
-        shown = "; ".join(told(key, found.get(key), wanted.get(key)) for key in changed[:4])
-        raise ResumeError(
-            f"output {output} holds a run with other inputs ({shown}): choose another --output, "
-            "restore what changed, or delete the folder"
-        )
-    return True
-
-
-def _as_before(key: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether a model is the one that a former version wrote down, from samples of its weights."""
-    name = wanted.get(key.split()[0])
-    return isinstance(name, str) and key in found and found[key] == sampled_fingerprint(name)
-
-
-def _begun(output: Path) -> bool:
-    """Return whether a run was begun in an output folder; False if it is free.
-
-    Raises:
-        ResumeError: If it holds files of something else.
-    """
-    path = output / IDENTITY
-    if path.exists():
-        return True
-    if output.exists():
-        left = {path.with_name(LOCK), *parts(path)} if output.is_dir() else set()
-        if not output.is_dir() or set(output.iterdir()) - left:
-            raise ResumeError(f"output {output} is not empty and holds no PAFT run: choose another --output")
-    return False

@@ -1,10 +1,7 @@
-"""``paft train``: one model, trained with one method and left ready to judge, to serve or to export.
+"""``paft train``: one model, trained with one method and left ready to evaluate, to serve or to export.
 
-Layout of the output folder::
-
-    config.yaml   resolved configuration        train.json  what the training did
-    run.json      identity: what must not change adapter/   the result; model/ when all is trained
-    bank.jsonl    the bank, frozen              .lock       keeps a second process out, empty
+Behind what every output folder begins with (:mod:`paft.experiment.output_folder`) come ``adapter/``, the
+result (``model/`` when all weights are trained), and ``train.json``, what the training did.
 """
 
 from __future__ import annotations
@@ -17,13 +14,13 @@ from paft.config import RunConfig
 from paft.errors import ConfigError
 from paft.evaluate.runner import processes
 from paft.experiment.answer_tokens import check_options
-from paft.experiment.inputs import Inputs, load_inputs
-from paft.experiment.run import check_trained, claim_output, identity, working_in
-from paft.experiment.trial import Reporter, train_trial, write_trial_card
-from paft.files import disk_error, write_text
+from paft.experiment.identity import training_identity
+from paft.experiment.inputs import check_trained, encoder_of, load_inputs
+from paft.experiment.output_folder import begin_output, working_in
+from paft.experiment.trial import train_trial, write_trial_card
+from paft.files import disk_error
 from paft.methods import METHODS
-from paft.model.load import load_encoder
-from paft.progress import Silent
+from paft.progress import Reporter, Silent
 from paft.report.run_folder import Trial
 from paft.task.task import Task
 
@@ -53,19 +50,15 @@ def train(
         PaftError: If another process works in it.
     """
     reporter = reporter or Silent()
-    plan = Trial(only_method(config), only_seed(config))
-    inputs = load_inputs(config, task, bank, judge=False, methods=[plan.method]).for_seed(plan.seed)
+    method, seed = only_method(config), only_seed(config)
+    plan = Trial(method, seed)
+    inputs = load_inputs(config, task, bank, judge=False, methods=[method]).for_seed(seed)
     check_trained(config)
-    encoder = load_encoder(
-        config.model, config.train.max_length, config.chat, trust_remote_code=config.trust_remote_code
-    )
-    check_options(encoder, inputs.task, inputs.train)
+    check_options(encoder_of(config), inputs.task, inputs.train)
     output = Path(config.output)
     with working_in(output):
-        if processes()[0] == 0:
-            claim_output(output, _identity(config, inputs))
-            write_text(output / "config.yaml", config.to_yaml())
-            inputs.bank.save(output / "bank.jsonl")
+        identity = training_identity(config, inputs, method, seed)
+        begin_output(output, identity, config, inputs.bank)
         try:
             trained = train_trial(plan, config, inputs, output, reporter)
         except OSError as error:
@@ -103,15 +96,6 @@ def only_method(config: RunConfig) -> str:
     if METHODS[name].schedule is None:
         raise ConfigError(f"method {name!r} does not train: choose another with --method")
     return name
-
-
-def _identity(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
-    """Everything the weights depend on, by name; what judges them does not."""
-    method = only_method(config)
-    whole = identity(config, inputs, (method,))
-    found = {key: value for key, value in whole.items() if not key.startswith("evaluate.")}
-    del found["test examples"]
-    return {**found, "method": method, "seed": only_seed(config)}
 
 
 def _outcome(trained: dict[str, Any]) -> str:

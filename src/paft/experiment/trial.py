@@ -14,7 +14,7 @@ import dataclasses
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from paft.bank.similarity import near_pairs
 from paft.config import RunConfig
@@ -28,6 +28,7 @@ from paft.experiment.inputs import Inputs
 from paft.files import write_json
 from paft.methods import METHODS
 from paft.model.load import LanguageModel, load_model
+from paft.progress import Reporter
 from paft.prompt import Prompt
 from paft.report.card import CardSubject, write_card
 from paft.report.run_folder import SUMMARY, TRAINED, Trial, weights_name
@@ -38,19 +39,6 @@ from paft.train.schedule import make_schedule
 from paft.train.step_time import Pace
 
 UNTRAINED = {"steps": 0, "tokens": 0, "seconds": 0.0, "loss": None, "truncated": 0}
-
-
-class Reporter(Protocol):
-    """Hears how a run goes on; see :mod:`paft.progress`."""
-
-    def stage(self, cell: str, what: str, total: int) -> None:
-        """A stage of ``total`` units begins."""
-
-    def advance(self, count: int, note: str = "") -> None:
-        """So many more units are done."""
-
-    def finish(self, cell: str, text: str) -> None:
-        """A cell is done, now or in a former run."""
 
 
 def write_trial_card(plan: Trial, config: RunConfig, inputs: Inputs, folder: Path) -> None:
@@ -189,7 +177,7 @@ def train_trial(
     adapt = config.train.adapt
     full_precision = adapt.method == "full" or config.train.precision == "float32"
     language_model = load_model(
-        config.model, full_precision=full_precision, quantised=adapt.quantised, chat=config.chat,
+        config.pinned_model, full_precision=full_precision, quantised=adapt.quantised, chat=config.chat,
         trust_remote_code=config.trust_remote_code,
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
@@ -237,7 +225,7 @@ def _judge(
     def load() -> LanguageModel:
         reporter.stage(plan.name, f"judge on {split} prompts", len(prompts) * len(inputs.test))
         if weights is None or config.train.adapt.method != "full":
-            return load_model(config.model, weights, chat=config.chat, trust_remote_code=trusted)
+            return load_model(config.pinned_model, weights, chat=config.chat, trust_remote_code=trusted)
         return load_model(str(weights), chat=config.chat, trust_remote_code=trusted)
 
     return judge(

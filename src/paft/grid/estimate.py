@@ -190,7 +190,9 @@ def probe(run: RunPlan, inputs: Inputs, threads: int) -> Pace:
             trained = train_trial(plan, config, few, Path(folder), Silent())["seconds"] / len(few.train)
         prompts = few.bank.prompts("test")
         _, judged = judge(
-            lambda: load_model(config.model, chat=config.chat, trust_remote_code=config.trust_remote_code),
+            lambda: load_model(
+                config.pinned_model, chat=config.chat, trust_remote_code=config.trust_remote_code
+            ),
             few.task, prompts, few.test,
             folder=Path(folder), split="test", settings=config.evaluate, max_length=train.max_length,
         )  # fmt: skip

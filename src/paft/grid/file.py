@@ -19,14 +19,13 @@ then the task, the model, the setting.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, field_validator
 
-from paft.config import nested, parse_overrides
-from paft.errors import ConfigError
+from paft.config import Patch, merged, parse_overrides
 from paft.files import read_yaml
 from paft.grid.reference import Reference
 from paft.schema import Schema, parse
@@ -34,8 +33,6 @@ from paft.schema import Schema, parse
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 # What lies beside the runs' folders, or in one.
 RESERVED = ("cells", "grid.yaml", "grid.lock", "results.json", "table.md", "report.html")
-
-Patch = dict[str, Any]
 
 
 class GridFile(Schema):
@@ -101,32 +98,3 @@ def load_grid(
     grid = parse(GridFile, values, str(path))
     base = merged(merged({}, grid.base, f"{path}: base"), parse_overrides(overrides), "--set")
     return grid.model_copy(update={"base": base})
-
-
-def merged(base: Mapping[str, Any], patch: Mapping[str, Any], where: str) -> Patch:
-    """Return ``base`` with a patch over it; sections are merged, everything else is replaced.
-
-    Args:
-        base: Nested sections.
-        patch: Nested sections, or values by dotted key.
-        where: Who wrote the patch, for errors.
-
-    Raises:
-        ConfigError: If a dotted key goes through something that is no section.
-
-    >>> merged({"train": {"epochs": 3}}, {"train.examples": 9, "train": {"epochs": 1}}, "k1")
-    {'train': {'epochs': 1, 'examples': 9}}
-    """
-    result = {
-        key: merged({}, value, where) if isinstance(value, dict) else value for key, value in base.items()
-    }
-    for key, value in patch.items():
-        head, _, rest = key.partition(".")
-        if isinstance(value, dict) or rest:
-            inner = {} if result.get(head) is None else result[head]
-            if not isinstance(inner, dict):
-                raise ConfigError(f"{where}: key {key!r}: {head!r} is not a section")
-            result[head] = merged(inner, nested({}, {rest: value}) if rest else value, where)
-        else:
-            result[key] = value
-    return result

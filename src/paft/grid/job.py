@@ -14,11 +14,11 @@ from pathlib import Path
 
 from paft.config import RunConfig
 from paft.experiment.inputs import Inputs, load_inputs
-from paft.experiment.trial import Reporter, run_trial
+from paft.experiment.trial import run_trial
 from paft.files import read_text, write_text
 from paft.grid.plan import Job
 from paft.lock import locked
-from paft.progress import Silent
+from paft.progress import Reporter, Silent
 from paft.shape import CELL, read_record
 
 ORPHAN = 30.0  # seconds a cell waits for a process of a killed grid to be gone

@@ -9,9 +9,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from paft.config import RunConfig
+from paft.config import Patch, RunConfig, merged
 from paft.errors import ConfigError
-from paft.grid.file import GridFile, Patch, merged
+from paft.grid.file import GridFile
 from paft.grid.reference import Reference
 from paft.report.run_folder import Trial, plan_trials
 from paft.schema import nearest, parse
@@ -107,6 +107,43 @@ def plan_jobs(runs: Sequence[RunPlan], only: str | None = None) -> list[Job]:
     return chosen
 
 
+def check_reference(grid: GridFile, runs: Sequence[RunPlan], where: str) -> None:
+    """Make sure that some run of a grid has its reference; a grid without one passes.
+
+    Args:
+        grid: The grid.
+        runs: Its runs.
+        where: Its file, for errors.
+
+    Raises:
+        ConfigError: If a name is unknown, or no run there is has the method.
+    """
+    if grid.reference is None:
+        return
+    chosen = list(runs)
+    for key, axis in (("model", grid.models), ("setting", grid.settings)):
+        name = getattr(grid.reference, key)
+        if name is not None:
+            _check_known(name, axis, f"{where}: reference.{key}: the grid has no {key} {name!r}")
+            chosen = [run for run in chosen if getattr(run, key) == name]
+    method = grid.reference.method
+    if method is not None:
+        methods = dict.fromkeys(each for run in chosen for each in run.config.methods)
+        runs_there = "run" if len(chosen) == len(runs) else f"run of {_axes(grid.reference)}"
+        _check_known(method, methods, f"{where}: reference.method: no {runs_there} has method {method!r}")
+
+
+def _check_known(name: str, known: Iterable[str], message: str) -> None:
+    names = list(known)
+    if name not in names:
+        raise ConfigError(message + (nearest(name, names) if names else ", nor any other: leave it out"))
+
+
+def _axes(reference: Reference) -> str:
+    given = {"model": reference.model, "setting": reference.setting}
+    return ", ".join(f"{key} {name!r}" for key, name in given.items() if name is not None)
+
+
 def axes_of(run: RunPlan) -> dict[str, Any]:
     """Return the names a run has on the axes."""
     return {"task": run.task, "model": run.model, "setting": run.setting}
@@ -165,40 +202,3 @@ def _fits(values: Patch) -> bool:
     except ConfigError:
         return False
     return True
-
-
-def check_reference(grid: GridFile, runs: Sequence[RunPlan], where: str) -> None:
-    """Make sure that some run of a grid has its reference; a grid without one passes.
-
-    Args:
-        grid: The grid.
-        runs: Its runs.
-        where: Its file, for errors.
-
-    Raises:
-        ConfigError: If a name is unknown, or no run there is has the method.
-    """
-    if grid.reference is None:
-        return
-    chosen = list(runs)
-    for key, axis in (("model", grid.models), ("setting", grid.settings)):
-        name = getattr(grid.reference, key)
-        if name is not None:
-            _check_known(name, axis, f"{where}: reference.{key}: the grid has no {key} {name!r}")
-            chosen = [run for run in chosen if getattr(run, key) == name]
-    method = grid.reference.method
-    if method is not None:
-        methods = dict.fromkeys(each for run in chosen for each in run.config.methods)
-        runs_there = "run" if len(chosen) == len(runs) else f"run of {_axes(grid.reference)}"
-        _check_known(method, methods, f"{where}: reference.method: no {runs_there} has method {method!r}")
-
-
-def _check_known(name: str, known: Iterable[str], message: str) -> None:
-    names = list(known)
-    if name not in names:
-        raise ConfigError(message + (nearest(name, names) if names else ", nor any other: leave it out"))
-
-
-def _axes(reference: Reference) -> str:
-    given = {"model": reference.model, "setting": reference.setting}
-    return ", ".join(f"{key} {name!r}" for key, name in given.items() if name is not None)

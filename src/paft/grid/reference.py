@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import model_validator
 
 from paft.schema import Schema
-
-if TYPE_CHECKING:
-    pass
 
 RowKey = tuple[str | None, str | None, str]  # model, setting, method
 

@@ -16,9 +16,10 @@ from typing import Any, Literal
 
 from paft.config import RunConfig
 from paft.errors import PaftError, ResumeError
+from paft.experiment.identity import run_identity
 from paft.experiment.inputs import Inputs
-from paft.experiment.run import check_output, checked_inputs, identity, prepare
-from paft.experiment.trial import Reporter
+from paft.experiment.output_folder import check_output
+from paft.experiment.run import checked_inputs, prepare
 from paft.files import write_text
 from paft.grid.file import GridFile
 from paft.grid.gather import gather_grid
@@ -27,7 +28,7 @@ from paft.grid.plan import Job, RunPlan, check_reference, origin, plan_jobs, pla
 from paft.grid.ray_workers import on_ray, require_ray
 from paft.grid.workers import in_process, in_processes
 from paft.lock import locked, sole_process
-from paft.progress import Silent
+from paft.progress import Reporter, Silent
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def check_grid(grid: GridFile, path: Path, only: str | None = None) -> Checked:
     for run in runs:
         try:
             found = checked_inputs(run.config)
-            check_output(Path(run.config.output), identity(run.config, found))
+            check_output(Path(run.config.output), run_identity(run.config, found))
         except PaftError as error:
             raise type(error)(f"{path}: {origin(grid, run, str(error))}: {error}") from None
         inputs[run.name] = found

@@ -20,10 +20,9 @@ from multiprocessing.context import SpawnContext
 
 from paft.config import RunConfig
 from paft.experiment.inputs import Inputs
-from paft.experiment.trial import Reporter
 from paft.grid.job import LoadedInputs, Outcome, failed, work
 from paft.grid.plan import Job
-from paft.progress import quiet_libraries
+from paft.progress import Reporter, quiet_libraries
 
 
 def in_process(

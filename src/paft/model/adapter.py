@@ -21,6 +21,7 @@ from paft.errors import ModelError, said
 from paft.model.files import hub_revision, read_tokenizer, weights_digest
 from paft.model.turns import SETTINGS, conversation
 from paft.model.weights import UNREADABLE, check_files_finite, check_whole, empty_model
+from paft.names import split_revision
 from paft.shape import read_record
 
 if TYPE_CHECKING:
@@ -186,7 +187,8 @@ def _shapes(file: Path) -> dict[str, list[int]]:
 
 def base_record(name: str) -> dict[str, Any]:
     """Return what is recorded of the base that an adapter is tuned on."""
-    found = {"name": name, "revision": hub_revision(name), "weights": weights_digest(name)}
+    bare, _ = split_revision(name)
+    found = {"name": bare, "revision": hub_revision(name), "weights": weights_digest(name)}
     return {key: value for key, value in found.items() if value is not None}
 
 
@@ -204,7 +206,7 @@ def check_base(folder: Path, name: str, *, any_base: bool = False) -> str | None
     Raises:
         ModelError: If the base is another.
     """
-    record = _recorded_base(folder)
+    record = recorded_base(folder)
     if record is None:
         said = read_record(folder / CONFIG, "adapter configuration", {}).get("base_model_name_or_path")
         return (
@@ -226,13 +228,15 @@ def check_base(folder: Path, name: str, *, any_base: bool = False) -> str | None
 def _same_base(record: Mapping[str, Any], name: str) -> bool | None:
     """Whether a base is the one of a record: the same commit, else the same bytes; None if nothing tells."""
     revision = hub_revision(name)
-    if revision is not None and (record.get("name"), record.get("revision")) == (name, revision):
+    bare, _ = split_revision(name)
+    if revision is not None and (record.get("name"), record.get("revision")) == (bare, revision):
         return True
     weights = weights_digest(name)
     return None if weights is None or "weights" not in record else bool(record["weights"] == weights)
 
 
-def _recorded_base(folder: Path) -> Mapping[str, Any] | None:
+def recorded_base(folder: Path) -> Mapping[str, Any] | None:
+    """Return what was recorded of the base that an adapter was tuned on; None without a record."""
     path = folder / RECORD
     record = read_record(path, "training record", {}) if path.exists() else {}
     base = record.get("base") if isinstance(record, dict) else None

@@ -12,6 +12,7 @@ from typing import Any
 
 from paft.files import file_digest, fingerprint
 from paft.model.gguf import find_gguf
+from paft.names import split_revision
 
 # What decides what a model computes and how a text reaches it; cards and logs do not.
 SMALL = (
@@ -28,26 +29,29 @@ def resolve_model(name: str) -> str:
 
 
 def pretrained(name: str) -> tuple[str, dict[str, str]]:
-    """Return what ``from_pretrained`` takes: folder or Hub id, and keywords that name a GGUF file in it."""
-    gguf = find_gguf(name)
-    return (resolve_model(name), {}) if gguf is None else (gguf.source, {"gguf_file": gguf.file})
+    """Return what ``from_pretrained`` takes: folder or Hub id, and as keywords a GGUF file, a revision."""
+    bare, revision = split_revision(name)
+    gguf, pinned = find_gguf(bare), {} if revision is None else {"revision": revision}
+    if gguf is None:
+        return resolve_model(bare), pinned
+    return gguf.source, {"gguf_file": gguf.file, **pinned}
 
 
 def read_config(name: str, *, trust_remote_code: bool = False) -> Any:
     """Return a model's configuration; code in its folder is run only where that is allowed."""
     from transformers import AutoConfig
 
-    source, gguf = pretrained(name)
+    source, where = pretrained(name)
     # Said aloud either way: left open, the library asks on the terminal in the middle of a run.
-    return AutoConfig.from_pretrained(source, trust_remote_code=trust_remote_code, **gguf)
+    return AutoConfig.from_pretrained(source, trust_remote_code=trust_remote_code, **where)
 
 
 def read_tokenizer(name: str, *, trust_remote_code: bool = False) -> Any:
     """Return a model's tokenizer, on the same terms."""
     from transformers import AutoTokenizer
 
-    source, gguf = pretrained(name)
-    return AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code, **gguf)
+    source, where = pretrained(name)
+    return AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code, **where)
 
 
 def hub_snapshot(name: str) -> Path | None:
@@ -55,9 +59,10 @@ def hub_snapshot(name: str) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
-    repository, gguf = pretrained(name)
+    repository, where = pretrained(name)
     try:
-        found = try_to_load_from_cache(repository, gguf.get("gguf_file", "config.json"))
+        file = where.get("gguf_file", "config.json")
+        found = try_to_load_from_cache(repository, file, revision=where.get("revision"))
     except HFValidationError:
         return None
     return Path(found).parent if isinstance(found, str) else None

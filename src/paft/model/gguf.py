@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paft.errors import ModelError
+from paft.names import split_revision
 
 if TYPE_CHECKING:
     from transformers import GgufConfig
@@ -54,6 +55,7 @@ def find_gguf(name: str) -> GgufFile | None:
     >>> find_gguf("Qwen/Qwen3-0.6B") is None
     True
     """
+    name, _ = split_revision(name)
     if not name.lower().endswith(SUFFIX):
         return None
     path, on_hub = Path(name), _ON_HUB.fullmatch(name)

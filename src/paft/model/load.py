@@ -16,6 +16,7 @@ from paft.model.files import resolve_model as resolve_model
 from paft.model.quantised import four_bit, keep_layout, own_device, trained_quantised
 from paft.model.settings import Chat
 from paft.model.weights import UNREADABLE, load_weights, refuse_code
+from paft.names import split_revision
 
 if TYPE_CHECKING:
     import torch
@@ -70,7 +71,10 @@ def check_model(name: str, chat: Chat = PLAIN, *, trust_remote_code: bool = Fals
     """
     from safetensors import safe_open
 
-    source = resolve_model(name)
+    bare, revision = split_revision(name)
+    source = resolve_model(bare)
+    if revision is not None and Path(source).exists():
+        raise ModelError(f"revision {revision!r}: model {bare} is not on the Hub: leave it out")
     _, tokenizer = _config_and_tokenizer(name, trust_remote_code)
     weights = sorted(Path(source).glob("*.safetensors"))
     try:

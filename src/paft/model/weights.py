@@ -49,13 +49,14 @@ def load_weights(name: str, *, trust_remote_code: bool = False, **how: Any) -> P
     from transformers import AutoModelForCausalLM
 
     factory: Any = AutoModelForCausalLM
-    source, gguf = pretrained(name)
+    source, where = pretrained(name)
+    gguf = "gguf_file" in where
     if gguf and "quantization_config" in how:
         raise ModelError(
             f"{name} holds quantised weights already: take them back to plain ones first (paft export {name} "
             "--output FOLDER), or train an adapter on them as they are (train.adapt.method: lora)"
         )
-    kept: dict[str, Any] = {**gguf, "quantization_config": plain_weights()} if gguf else {}
+    kept: dict[str, Any] = {**where, **({"quantization_config": plain_weights()} if gguf else {})}
     model, found = factory.from_pretrained(
         source, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True,
         trust_remote_code=trust_remote_code, **how, **kept,

@@ -291,9 +291,11 @@ def _loading(config: RunConfig) -> list[str]:
     gguf = find_gguf(config.model)
     base = config.model if _on_hub(config.model) else f"path/to/{Path(config.model).name}"
     how, more = (", quantization_config=FOUR_BIT", ", BitsAndBytesConfig") if adapt.quantised else ("", "")
+    if config.revision is not None:
+        how = f", revision={config.revision!r}{how}"
     if gguf is not None:
         base = gguf.source if _on_hub(config.model) else "path/to"
-        how = f", gguf_file={gguf.file!r}, quantization_config=GgufConfig(dequantize=True)"
+        how += f", gguf_file={gguf.file!r}, quantization_config=GgufConfig(dequantize=True)"
         more = ", GgufConfig"
     return [
         ADAPTER_IMPORT,
@@ -351,7 +353,7 @@ def _figure_name(name: str, figures: Mapping[str, Any]) -> str:
 
 def _base(config: RunConfig) -> str:
     if _on_hub(config.model):
-        revision = hub_revision(config.model)
+        revision = hub_revision(config.pinned_model)
         return config.model + (f" at commit {revision}" if revision else "")
     if find_gguf(config.model):
         return (

@@ -202,11 +202,12 @@ def test_a_run_trains_on_the_chosen_prompt_and_says_so(configure, tmp_path):
 
 
 def test_settings_of_the_choice_are_part_of_what_a_run_is(configure, tmp_path):
-    from paft.experiment.run import claim_output, identity
+    from paft.experiment.identity import run_identity
+    from paft.experiment.output_folder import claim_output
 
     def claim(**settings):
         config = configure(tmp_path / "out", **settings)
-        claim_output(tmp_path / "out", identity(config, load_inputs(config)))
+        claim_output(tmp_path / "out", run_identity(config, load_inputs(config)))
 
     writers = tmp_path / "writers.yaml"
     text = "generators: [{name: a, model: m, base_url: 'http://127.0.0.1:9/v1'%s}]"

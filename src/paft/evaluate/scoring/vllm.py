@@ -30,10 +30,9 @@ from paft.files import fingerprint
 from paft.model.adapter import check_base, check_before_loading
 from paft.model.chat import make_encoder
 from paft.model.encode import Encoder
-from paft.model.files import read_config, read_tokenizer
+from paft.model.files import pretrained, read_config, read_tokenizer
 from paft.model.finite import check_scores
-from paft.model.gguf import find_gguf
-from paft.model.load import PLAIN, resolve_model
+from paft.model.load import PLAIN
 from paft.model.settings import Chat
 from paft.model.weights import check_files_finite
 from paft.shape import read_record
@@ -187,14 +186,15 @@ def load_vllm(
     from transformers import GenerationConfig
 
     vllm = import_vllm()
-    source = resolve_model(name)
-    if find_gguf(source):
+    source, where = pretrained(name)
+    if "gguf_file" in where:
         raise ModelError(f"vLLM takes a model folder: paft export {name} --output FOLDER makes one")
     config = read_config(name, trust_remote_code=trust_remote_code).get_text_config()
     tokenizer = read_tokenizer(name, trust_remote_code=trust_remote_code)
     positions = getattr(config, "max_position_embeddings", None) or max_length + 1
     longest = min(max_length, int(positions) - 1)
     more: dict[str, Any] = {"trust_remote_code": True} if trust_remote_code else {}
+    more |= {key: where["revision"] for key in ("revision", "tokenizer_revision") if where}
     if adapter is not None:
         more |= {"enable_lora": True, "max_lora_rank": lora_rank(Path(adapter))}
         check_before_loading(
@@ -215,7 +215,8 @@ def load_vllm(
         check_base(Path(adapter), name, any_base=any_base)  # now the weights are on this machine
         request = LoRARequest("adapter", 1, str(Path(adapter).resolve()))
     try:
-        generation = GenerationConfig.from_pretrained(source, trust_remote_code=trust_remote_code)
+        pinned: dict[str, Any] = dict(where)
+        generation = GenerationConfig.from_pretrained(source, trust_remote_code=trust_remote_code, **pinned)
     except OSError:  # not every checkpoint has one
         generation = None
     return VllmModel(name, engine, tokenizer, longest, chat, request, generation)

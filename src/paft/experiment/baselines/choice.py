@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -35,16 +35,16 @@ from paft.experiment.baselines.writers import BankWriter, ModelWriter
 from paft.experiment.baselines.zopo import zopo
 from paft.experiment.inputs import take
 from paft.files import fingerprint, write_atomically, write_json
+from paft.methods import Chooser
 from paft.model.load import LanguageModel, load_model
+from paft.progress import Reporter
 from paft.prompt import Prompt
 from paft.shape import ADVICE, read_record
 from paft.task.task import Example, Task
-from paft.train.step_time import Advances
 
 if TYPE_CHECKING:
     from paft.experiment.baselines.tangent_kernel import Array
 
-Chooser = Literal["top_accuracy", "bat", "zopo"]
 _STREAM = 0xC405E
 
 
@@ -96,7 +96,7 @@ def check_chooser(chooser: Chooser, config: RunConfig, generators: Generators | 
 
 
 def choose_prompt(
-    chooser: Chooser, seen: Seen, config: RunConfig, folder: Path, reporter: Advances, *, seed: int
+    chooser: Chooser, seen: Seen, config: RunConfig, folder: Path, reporter: Reporter, *, seed: int
 ) -> Prompt:
     """Choose a prompt, or return what a former run chose.
 
@@ -150,13 +150,15 @@ def _search(
 class _Untrained:
     """The model before training, loaded when it is needed; keeps in ``folder`` what it brings."""
 
-    def __init__(self, seen: Seen, config: RunConfig, folder: Path, reporter: Advances, seed: int) -> None:
+    def __init__(self, seen: Seen, config: RunConfig, folder: Path, reporter: Reporter, seed: int) -> None:
         self.folder = folder
         self.examples = _sample(seen.examples, config.choose.examples, seed)
         self.seconds = 0.0
         self._seen, self._config, self._reporter = seen, config, reporter
         self._load = cache(
-            lambda: load_model(config.model, chat=config.chat, trust_remote_code=config.trust_remote_code)
+            lambda: load_model(
+                config.pinned_model, chat=config.chat, trust_remote_code=config.trust_remote_code
+            )
         )
 
     def measure(self, prompts: Sequence[Prompt]) -> list[Measured]:

@@ -1,0 +1,107 @@
+"""``paft evaluate``: one model on every prompt of a split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paft.cli.options import (
+    BankOption,
+    ChatOption,
+    CodeOption,
+    DataOption,
+    ModelOption,
+    RevisionOption,
+    SetOption,
+    SystemOption,
+    TaskOption,
+    TrustOption,
+    overrides,
+)
+from paft.cli.terminal import open_console, say, warn, warn_of_code
+
+if TYPE_CHECKING:
+    from paft.experiment.evaluate import EvaluateConfig
+
+
+def evaluate(
+    output: Annotated[str, typer.Option(help="Folder for results; a rerun resumes there.")],
+    task: TaskOption = None,
+    data: DataOption = None,
+    bank: BankOption = None,
+    split: Annotated[str | None, typer.Option(help="Prompts to evaluate on: test, validation ...")] = None,
+    model: ModelOption = None,
+    revision: RevisionOption = None,
+    trust_remote_code: TrustOption = None,
+    adapter: Annotated[str | None, typer.Option(help="Folder of a PEFT adapter on top of it.")] = None,
+    any_base: Annotated[
+        bool | None, typer.Option("--any-base", help="Take another base than the adapter's own too.")
+    ] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="hf, vllm, or openai: any OpenAI-compatible server.")
+    ] = None,
+    base_url: Annotated[str | None, typer.Option(help="The server, say http://localhost:8000/v1.")] = None,
+    api_key_env: Annotated[
+        str | None, typer.Option(help="Environment variable that holds the server's key.")
+    ] = None,
+    completions: Annotated[
+        bool | None, typer.Option("--completions", help="Ask the server for plain, not chat completions.")
+    ] = None,
+    examples: Annotated[int | None, typer.Option(help="Test examples at most.", min=1)] = None,
+    budget: Annotated[
+        float | None, typer.Option(help="Score this share of the cells and estimate the rest, say 0.05.")
+    ] = None,
+    budget_evals: Annotated[int | None, typer.Option(help="The same as a number of cells.")] = None,
+    chat: ChatOption = None,
+    system: SystemOption = None,
+    allow_code: CodeOption = None,
+    set_: SetOption = None,
+) -> None:
+    """Evaluate one model on every prompt of a split."""
+    from paft.config import merged
+    from paft.experiment.evaluate import EvaluateConfig
+    from paft.schema import parse
+
+    given = {
+        "task": task,
+        "data": data,
+        "bank": bank,
+        "split": split,
+        "model": model,
+        "revision": revision,
+        "trust_remote_code": trust_remote_code,
+        "adapter": adapter,
+        "any_base": any_base,
+        "backend": backend,
+        "server.base_url": base_url,
+        "server.api_key_env": api_key_env,
+        "server.completions": completions,
+        "output": output,
+        "budget": budget,
+        "budget_evals": budget_evals,
+        "chat.enabled": chat,
+        "chat.system": system,
+        "evaluate.examples": examples,
+        "evaluate.allow_code": allow_code,
+    }
+    _evaluate(parse(EvaluateConfig, merged({}, overrides(set_, given)), "command line"))
+
+
+def _evaluate(config: EvaluateConfig) -> None:
+    from paft.evaluate.rows import judging_line
+    from paft.experiment.evaluate import evaluate as evaluate_model
+    from paft.progress import Live
+    from paft.report import results_table
+    from paft.report.budget import budget_table
+
+    console = open_console()
+    warn_of_code(console, config.evaluate.allow_code)
+    with Live(console) as live:
+        results = evaluate_model(config, live)
+    table = budget_table if "budget" in results else results_table
+    console.print(table(results, config.split))
+    warn(console, results["warnings"])
+    say(console, judging_line(results["judging"]))
+    say(console, f"\nFigures: {Path(config.output) / 'results.json'}")

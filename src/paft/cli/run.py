@@ -1,0 +1,100 @@
+"""``paft run``: methods compared on one task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paft.cli.options import (
+    BankOption,
+    ChatOption,
+    CodeOption,
+    ConfigArgument,
+    DataOption,
+    ModelOption,
+    OutputOption,
+    RevisionOption,
+    SetOption,
+    SystemOption,
+    TaskOption,
+    TrustOption,
+    overrides,
+)
+from paft.cli.terminal import EXIT_FAILED, open_console, say, warn, warn_of_code
+
+if TYPE_CHECKING:
+    from paft.config import RunConfig
+
+
+def run(
+    config: ConfigArgument = None,
+    task: TaskOption = None,
+    data: DataOption = None,
+    bank: BankOption = None,
+    model: ModelOption = None,
+    revision: RevisionOption = None,
+    trust_remote_code: TrustOption = None,
+    methods: Annotated[
+        str | None, typer.Option(help="Comma-separated: base,single,paft ...; docs/methods.md has all.")
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help="Comma-separated training seeds.")] = None,
+    output: OutputOption = None,
+    chat: ChatOption = None,
+    system: SystemOption = None,
+    allow_code: CodeOption = None,
+    set_: SetOption = None,
+) -> None:
+    """Train with one prompt and with PAFT, evaluate both on unseen prompts, print who wins."""
+    from paft.config import load_config
+
+    given = {
+        "task": task,
+        "data": data,
+        "bank": bank,
+        "model": model,
+        "revision": revision,
+        "trust_remote_code": trust_remote_code,
+        "methods": methods and [name.strip() for name in methods.split(",")],
+        "seeds": seeds and [_whole_number(seed) for seed in seeds.split(",")],
+        "output": output,
+        "chat.enabled": chat,
+        "chat.system": system,
+        "evaluate.allow_code": allow_code,
+    }
+    _run(load_config(config, overrides(set_, given)))
+
+
+def _run(config: RunConfig) -> None:
+    console = open_console()
+    say(
+        console,
+        f"PAFT: task {config.task}, model {config.model}, methods {', '.join(config.methods)}, "
+        f"seeds {', '.join(map(str, config.seeds))} -> {config.output}",
+    )
+    warn_of_code(console, config.evaluate.allow_code)
+    from paft.experiment.follow_up import deploy_command
+    from paft.experiment.run import run as run_comparison
+    from paft.progress import Live
+    from paft.report import read_verdict, results_table
+
+    with Live(console) as live:
+        results = run_comparison(config, live)
+    console.print(results_table(results))
+    warn(console, results["warnings"])
+    output = Path(config.output)
+    say(console, read_verdict(output, results), "bold")
+    say(console, f"\nReport: {output / 'report.html'}   figures: {output / 'results.json'}")
+    if results.get("failures"):
+        say(console, f"{len(results['failures'])} trials failed", "red")
+        raise typer.Exit(EXIT_FAILED)
+    for line in deploy_command(config):
+        say(console, line)
+
+
+def _whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a whole number", param_hint="--seeds") from None
