@@ -12,7 +12,6 @@ import pytest
 import paft
 from paft.errors import PaftError, PromptError, ResumeError
 from paft.evaluate.matrix import Matrix
-from paft.experiment import run as runner
 from paft.model.load import load_model
 from paft.statistics.summary import summarize
 from paft.train import loop as sft
@@ -257,7 +256,7 @@ def test_retrained_weights_under_the_same_name_are_refused(configure, own, model
 
 
 def test_changed_texts_of_per_example_options_are_noticed(tmp_path):
-    from paft.task.task import Task
+    from paft.task.task import Task, data_fingerprint
 
     def identity_of(words):
         row = {"question": "Which?", "answer": "A", "choices": words}
@@ -267,7 +266,7 @@ def test_changed_texts_of_per_example_options_are_noticed(tmp_path):
         )  # fmt: skip
         (tmp_path / "t.jsonl").write_text(json.dumps(row) + "\n")
         task._folder = tmp_path
-        return runner.data_fingerprint(task.examples("test"))
+        return data_fingerprint(task.examples("test"))
 
     assert identity_of(["red", "blue"]) != identity_of(["red", "green"])
 
