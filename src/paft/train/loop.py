@@ -124,8 +124,7 @@ def fine_tune(
         on_step: Called with (step, all steps, loss, tokens so far), first where a resumed run begins.
         keep_checkpoints: Leave them to the caller, who deletes them when the record is safe too.
         validation: What ``train.validate_every`` validates on; without it nothing is validated.
-        reference: The training prompts of plain PAFT, whose tokens ``train.tokens: paft`` counts; by
-            default those that are trained on.
+        reference: The prompts whose tokens ``train.tokens: paft`` counts; by default ``prompts``.
         on_steps: Called with the number of steps where ``train.tokens`` decides it.
 
     Raises:
@@ -152,7 +151,7 @@ def fine_tune(
             on_steps(steps)
     looked = preview(dataset, schedule, config.batch_size)
 
-    # From where: the newest checkpoint of the same inputs, if there is one.
+    # From the newest checkpoint of the same inputs, if there is one.
     shutil.rmtree(part, ignore_errors=True)
     inputs = training_inputs(
         language_model, examples, prompts, config,
@@ -164,12 +163,7 @@ def fine_tune(
 
     # What is trained, with which loss.
     trainer = make_trainer(language_model, dataset, schedule, config, args, checkpoints, on_step)
-    if config.average is not None:
-        if trainer.sharded:
-            raise ConfigError(
-                "train.average needs all weights in every process: leave it out with FSDP, DeepSpeed"
-            )
-        trainer.add_keeper(Averager(config.average, steps))
+    _average_weights(trainer, config, steps)
     validator = _validator(trainer, language_model, validation, config)
     with (
         clear_errors(config, args.per_device_train_batch_size),
@@ -184,6 +178,16 @@ def fine_tune(
         remove_checkpoints(output)
     trainer.accelerator.wait_for_everyone()
     return trained
+
+
+def _average_weights(trainer: PromptTrainer, config: Train, steps: int) -> None:
+    if config.average is None:
+        return
+    if trainer.sharded:
+        raise ConfigError(
+            "train.average needs all weights in every process: leave it out with FSDP, DeepSpeed"
+        )
+    trainer.add_keeper(Averager(config.average, steps))
 
 
 @contextmanager
