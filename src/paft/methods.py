@@ -78,6 +78,6 @@ METHODS = {
     "paft": Method("a new prompt every K optimiser steps", "block"),
     "augmented": Method(
         "a new prompt for every example, half of them crossed over, with words left out; weights averaged",
-        "example", patch={"crossover": 0.5, "prompt_dropout": 0.15, "average": 0.3},
+        "example", patch={"recombination": 0.5, "word_dropout": 0.15, "average": 0.3},
     ),
 }  # fmt: skip

@@ -106,7 +106,7 @@ def test_long_tables_are_cut_and_say_so(show):
 
 def test_the_users_own_prompt_gets_its_share_beside_the_banks(show, own_desk):
     found = figures(
-        show("schedule", "--json", "--set", "train.canonical_ratio=0.2", "--set", "train.epochs=20")
+        show("schedule", "--json", "--set", "train.user_prompt_share=0.2", "--set", "train.epochs=20")
         # Blocks of 4 and 1 steps, 2 draws an epoch: 40 draws in all, of which 8 are the user's.
     )
     own = Task.from_yaml(own_desk / "task.yaml").prompts[0].id

@@ -209,3 +209,15 @@ def test_an_evaluation_goes_on_after_a_typo_and_elsewhere(own_desk, model_folder
     assert evaluated(twin, evaluate={"batch_tokens": 128})["rows"] == first["rows"]
     with pytest.raises(ResumeError, match=r"\(max_length: 1024 there, 512 now\)"):
         evaluated(model_folder, max_length=512)
+
+
+def test_settings_of_former_names_are_those_of_now():
+    now = {"train.user_prompt_share": 0.5, "train.recombination": 0.25, "train.word_dropout": None}
+    then = {
+        "train.canonical_ratio": 0.5,
+        "train.crossover": 0.25,
+        "train.prompt_dropout": None,
+        "train.worst": None,
+    }
+    assert changes(then, now) == []
+    assert changes({**then, "train.crossover": 0.5}, now) == ["train.recombination"]

@@ -25,7 +25,7 @@ def test_the_users_own_prompt_is_the_first_where_it_has_a_share_and_never_stands
 ):
     own, seen = task.prompts[0], bank.prompts("train")
     seen = (*seen, own) if in_bank else seen
-    config = configure(tmp_path, train={"canonical_ratio": ratio})
+    config = configure(tmp_path, train={"user_prompt_share": ratio})
     inputs = load_inputs(config, bank=Bank({**bank.splits, "train": seen}))
     settings = METHODS["paft"].settings(config.train)
     found = ids(inputs.training_prompts(METHODS["paft"], settings))
@@ -62,7 +62,7 @@ def test_how_prompts_are_drawn_is_part_of_what_a_run_is(configure, tmp_path, ban
     inputs = load_inputs(plain)
     for name, value in {
         "draws": "cycle",
-        "canonical_ratio": 0.5,
+        "user_prompt_share": 0.5,
     }.items():
         changed = run_identity(configure(tmp_path, train={name: value}), inputs)
         before = run_identity(plain, inputs)

@@ -203,7 +203,7 @@ def test_a_changed_setting_is_refused_by_name(configure, own, key, trained_cells
 def test_a_run_of_a_version_without_a_setting_is_one_that_leaves_it_alone(configure, own, trained_cells):
     path = Path(own.output) / "run.json"
     told = json.loads(path.read_text(encoding="utf-8"))
-    del told["evaluate.generate"], told["train.prompt_dropout"]
+    del told["evaluate.generate"], told["train.word_dropout"]
     path.write_text(json.dumps(told), encoding="utf-8")
     paft.run(configure(own.output, methods=METHODS))
     assert not trained_cells

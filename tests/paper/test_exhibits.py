@@ -222,7 +222,7 @@ def test_settings_are_shown_with_their_differences_to_the_reference(tmp_path):
     grid = {
         "base": {"methods": ["paft"], "seeds": [0, 1]},
         "tasks": {"one": {}},
-        "settings": {"plain": {}, "better": {"train.prompt_dropout": 0.1}},
+        "settings": {"plain": {}, "better": {"train.word_dropout": 0.1}},
     }
     found = {"one/plain": {"paft": figures(0.8)}, "one/better": {"paft": figures(0.81)}}
     told = made_cases(grid, found, {run: [row("paft", 0)] for run in found})

@@ -13,16 +13,16 @@ from training_process import Job, Killed, assert_same_bits, final, start, train
 slow = pytest.mark.slow
 SETTINGS = {
     "all that have a state": {
-        "resample_every": 1, "prompt_dropout": 0.2, "crossover": 0.4, "average": 0.7, "neftune": 5.0,
+        "resample_every": 1, "word_dropout": 0.2, "recombination": 0.4, "average": 0.7, "neftune": 5.0,
         "micro_batch_size": 4,
     },
-    "variants": {"prompt_dropout": 0.3, "crossover": 0.6, "workers": 2},
+    "variants": {"word_dropout": 0.3, "recombination": 0.6, "workers": 2},
     "average": {"average": 0.5},
     "average of all weights": {"average": 0.8, "adapt": {"method": "full"}},
     "noise": {"neftune": 5.0},
     "tokens": {"tokens": 4_000},
     "equal tokens": {"tokens": "paft", "schedule": "example"},
-    "cycles beside the user prompt": {"draws": "cycle", "canonical_ratio": 0.4, "resample_every": 1},
+    "cycles beside the user prompt": {"draws": "cycle", "user_prompt_share": 0.4, "resample_every": 1},
 }  # fmt: skip
 
 

@@ -124,7 +124,7 @@ def test_with_several_processes_rows_fill_the_last_pass_under_the_prompt_of_thei
 
 
 def test_the_users_own_prompt_takes_its_share(make, task, bank):
-    config = Train(resample_every=1, batch_size=2, canonical_ratio=0.5)
+    config = Train(resample_every=1, batch_size=2, user_prompt_share=0.5)
     rows = make(config, epochs=10)
     own = [rows[step[0]]["prompt"] == task.prompts[0].id for step in rows.step_rows()]
     assert len(own) == 120 and abs(sum(own) - 60) <= 1

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from paft.bank import load_bank
 from paft.bank.similarity import NEAR_LETTERS, NEAR_WORDS, jaccard, letter_grams, skeleton, word_grams
 from paft.prompt import Prompt
-from paft.train.recombination import Crossover
+from paft.train.recombination import Recombination
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 BANK = [
@@ -31,7 +31,7 @@ def parts(prompt):
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 3), st.integers(0, 99), st.integers(0, 99))
 def test_a_variant_is_the_beginning_of_its_prompt_and_the_ending_of_any(number, seed, step):
-    cross = Crossover(1.0, seed, BANK)
+    cross = Recombination(1.0, seed, BANK)
     template = cross(BANK[number], 0, step, 0, number).template
     assert cross(BANK[number], 0, step, 0, number).template == template
     assert template.startswith(parts(BANK[number])[0])
@@ -40,19 +40,19 @@ def test_a_variant_is_the_beginning_of_its_prompt_and_the_ending_of_any(number, 
 
 
 def test_every_ending_comes_up_and_options_are_never_listed_twice_nor_all_words_lost():
-    cross = Crossover(1.0, 1, BANK)
+    cross = Recombination(1.0, 1, BANK)
     found = [{cross(prompt, 0, step).template for step in range(200)} for prompt in BANK]
     # The second ending and the third beginning list options; the fourth prompt and third ending have no word.
     assert [len(each) for each in found] == [4, 4, 3, 3]
     assert all(Prompt(template).placeholders.count("options") <= 1 for each in found for template in each)
     assert "{one}{two}{goal}" in found[3] and "{one}{two}{goal} =" not in found[3]
-    bare = Crossover(1.0, 0, [Prompt("{text}"), Prompt("Topic: {text}")])
+    bare = Recombination(1.0, 0, [Prompt("{text}"), Prompt("Topic: {text}")])
     assert {bare(Prompt("{text}"), step).template for step in range(50)} == {"{text}"}
 
 
 def test_endings_change_at_the_rate():
     bank = [Prompt(f"Read {i}: {{text}} ending {i}") for i in range(50)]
-    cross = Crossover(0.4, 3, bank)
+    cross = Recombination(0.4, 3, bank)
     changed = sum(
         cross(bank[0], epoch, step).template != bank[0].template for epoch in range(2) for step in range(500)
     )

@@ -41,7 +41,7 @@ def counted(modes=tuple(CHANGING), draws=("replacement", "cycle"), ratios=(0.0, 
         resample_every=st.integers(1, 9),
         seed=st.integers(0, 99),
         draws=st.sampled_from(draws),
-        canonical_ratio=st.sampled_from(ratios),
+        user_prompt_share=st.sampled_from(ratios),
         steps=st.just(STEPS),
         examples=st.just(EXAMPLES),
     )
@@ -164,7 +164,7 @@ def test_numbers_out_of_range_are_refused_and_shown(wrong):
 
 @pytest.mark.parametrize("seed", [0, 7])
 def test_a_step_is_a_block_of_one(seed):
-    settings = {"bank_size": 50, "seed": seed, "draws": "cycle", "canonical_ratio": 0.3, "steps": STEPS}
+    settings = {"bank_size": 50, "seed": seed, "draws": "cycle", "user_prompt_share": 0.3, "steps": STEPS}
     by_step = draws(Schedule("step", resample_every=4, **settings), 3)
     assert by_step == draws(Schedule("block", resample_every=1, **settings), 3)
     assert len(by_step) == 3 * STEPS
@@ -190,7 +190,7 @@ def test_the_k_steps_of_a_block_share_a_prompt_in_cycles_and_beside_the_users_ow
 @settings(max_examples=25, deadline=None)
 @given(schedule=counted(draws=["cycle"], ratios=[0.0, 0.05, 1 / 3, 0.9]))
 def test_a_cycle_holds_every_prompt_once_and_goes_on_over_epochs(schedule):
-    own = schedule.canonical_ratio > 0
+    own = schedule.user_prompt_share > 0
     drawn = [prompt for prompt in draws(schedule, 4) if not own or prompt != 0]
     size = schedule.bank_size - own
     for start in range(0, len(drawn) - size + 1, size):
@@ -216,13 +216,13 @@ def test_an_epoch_begins_with_a_new_draw_of_the_cycle():
 def test_the_users_own_prompt_has_its_share_in_every_stretch_of_twenty_draws(schedule):
     found = draws(schedule, 3)
     for start in range(0, len(found) - 19, 20):
-        share = 20 * schedule.canonical_ratio
+        share = 20 * schedule.user_prompt_share
         assert abs(found[start : start + 20].count(0) - share) < 1 + 1e-9
 
 
 def test_the_users_own_prompt_comes_at_random_places():
     # Were it every fourth draw, the same examples of a task in regular order would always have it.
-    schedule = Schedule("example", 10, canonical_ratio=0.25, examples=20 * 200)
+    schedule = Schedule("example", 10, user_prompt_share=0.25, examples=20 * 200)
     found = np.array([schedule.prompt(epoch=0, step=0, example=i) == 0 for i in range(20 * 200)])
     by_place = found.reshape(-1, 20).sum(axis=0)
     assert by_place.sum() == 1000
@@ -257,45 +257,45 @@ PINNED = [
         7,
         "2 2 2 2 2 2 9 9 8 8 8 8 8 8 7 7 10 10 10 10 10 10 1 1",
     ),
-    ("static", {"canonical_ratio": 0.4}, 0, "8 2 0 4 8 0 0 5 8 2 0 4 8 0 0 5 8 2 0 4 8 0 0 5"),
-    ("static", {"canonical_ratio": 0.4}, 7, "7 4 6 0 0 0 9 0 7 4 6 0 0 0 9 0 7 4 6 0 0 0 9 0"),
-    ("example", {"canonical_ratio": 0.4}, 0, "7 8 0 8 3 0 0 10 0 5 3 5 2 0 0 3 7 0 0 7 8 0 5 0"),
-    ("example", {"canonical_ratio": 0.4}, 7, "3 10 8 0 0 0 5 0 6 6 0 9 8 0 4 0 10 9 0 9 0 0 0 0"),
-    ("step", {"canonical_ratio": 0.4}, 0, "7 7 10 10 0 0 9 9 5 5 0 0 0 0 7 7 0 0 7 7 2 2 9 9"),
-    ("step", {"canonical_ratio": 0.4}, 7, "6 6 2 2 2 2 0 0 0 0 0 0 9 9 0 0 5 5 8 8 0 0 4 4"),
+    ("static", {"user_prompt_share": 0.4}, 0, "8 2 0 4 8 0 0 5 8 2 0 4 8 0 0 5 8 2 0 4 8 0 0 5"),
+    ("static", {"user_prompt_share": 0.4}, 7, "7 4 6 0 0 0 9 0 7 4 6 0 0 0 9 0 7 4 6 0 0 0 9 0"),
+    ("example", {"user_prompt_share": 0.4}, 0, "7 8 0 8 3 0 0 10 0 5 3 5 2 0 0 3 7 0 0 7 8 0 5 0"),
+    ("example", {"user_prompt_share": 0.4}, 7, "3 10 8 0 0 0 5 0 6 6 0 9 8 0 4 0 10 9 0 9 0 0 0 0"),
+    ("step", {"user_prompt_share": 0.4}, 0, "7 7 10 10 0 0 9 9 5 5 0 0 0 0 7 7 0 0 7 7 2 2 9 9"),
+    ("step", {"user_prompt_share": 0.4}, 7, "6 6 2 2 2 2 0 0 0 0 0 0 9 9 0 0 5 5 8 8 0 0 4 4"),
     (
         "block",
-        {"canonical_ratio": 0.4, "resample_every": 2},
+        {"user_prompt_share": 0.4, "resample_every": 2},
         0,
         "7 7 7 7 10 10 10 10 0 0 0 0 6 6 6 6 3 3 3 3 0 0 0 0",
     ),
     (
         "block",
-        {"canonical_ratio": 0.4, "resample_every": 2},
+        {"user_prompt_share": 0.4, "resample_every": 2},
         7,
         "6 6 6 6 2 2 2 2 9 9 9 9 0 0 0 0 0 0 0 0 0 0 0 0",
     ),
     (
         "example",
-        {"canonical_ratio": 0.4, "draws": "cycle"},
+        {"user_prompt_share": 0.4, "draws": "cycle"},
         0,
         "9 10 0 2 7 0 0 4 0 1 3 6 8 0 0 5 6 0 0 1 7 0 2 0",
     ),
     (
         "example",
-        {"canonical_ratio": 0.4, "draws": "cycle"},
+        {"user_prompt_share": 0.4, "draws": "cycle"},
         7,
         "8 9 10 0 0 0 3 0 2 6 0 5 1 0 4 0 7 6 0 5 0 0 0 0",
     ),
     (
         "block",
-        {"canonical_ratio": 0.4, "draws": "cycle", "resample_every": 2},
+        {"user_prompt_share": 0.4, "draws": "cycle", "resample_every": 2},
         0,
         "9 9 9 9 10 10 10 10 0 0 0 0 2 2 2 2 7 7 7 7 0 0 0 0",
     ),
     (
         "block",
-        {"canonical_ratio": 0.4, "draws": "cycle", "resample_every": 2},
+        {"user_prompt_share": 0.4, "draws": "cycle", "resample_every": 2},
         7,
         "8 8 8 8 9 9 9 9 10 10 10 10 0 0 0 0 0 0 0 0 0 0 0 0",
     ),
@@ -310,14 +310,14 @@ def test_draws_stay_what_they_were(mode, how, seed, drawn):
 
 
 def test_a_ratio_of_one_is_the_users_own_prompt_alone():
-    assert set(draws(Schedule("step", 1, canonical_ratio=1, steps=STEPS), 2)) == {0}
+    assert set(draws(Schedule("step", 1, user_prompt_share=1, steps=STEPS), 2)) == {0}
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"canonical_ratio": 1.1, "steps": 5}, r"in \[0, 1\], got 1.1"),
-        ({"canonical_ratio": 0.5, "steps": 5, "bank_size": 1}, "needs a second prompt"),
+        ({"user_prompt_share": 1.1, "steps": 5}, r"in \[0, 1\], got 1.1"),
+        ({"user_prompt_share": 0.5, "steps": 5, "bank_size": 1}, "needs a second prompt"),
         ({"draws": "cycle"}, "need steps"),
         ({"draws": "cycle", "mode": "example", "steps": 5}, "need examples"),
     ],
@@ -342,19 +342,19 @@ def test_the_default_settings_make_the_schedule_of_the_paper():
 
 
 def test_training_on_one_prompt_takes_no_notice_of_how_others_are_drawn():
-    train = Train(schedule="single", draws="cycle", canonical_ratio=0.5)
+    train = Train(schedule="single", draws="cycle", user_prompt_share=0.5)
     assert make_schedule(train, 1, seed=1, examples=9) == Schedule("single", 1, 4, 1)
 
 
 def test_a_share_of_the_user_prompt_needs_another_prompt():
     with pytest.raises(ConfigError, match="no training prompt besides the user's own"):
-        make_schedule(Train(canonical_ratio=0.1), 1, seed=0, examples=9)
+        make_schedule(Train(user_prompt_share=0.1), 1, seed=0, examples=9)
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"canonical_ratio": 1.5}, "canonical_ratio: .*less than or equal to 1"),
+        ({"user_prompt_share": 1.5}, "user_prompt_share: .*less than or equal to 1"),
         ({"draws": "cycles"}, "draws: .*'replacement' or 'cycle'"),
     ],
 )

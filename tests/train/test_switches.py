@@ -69,7 +69,7 @@ def test_tokens_of_the_record_are_those_asked_for(train):
 
 @pytest.mark.slow
 def test_single_has_no_part_in_switches_over_prompts(train):
-    switches = {"prompt_dropout": 0.5, "crossover": 0.5}
+    switches = {"word_dropout": 0.5, "recombination": 0.5}
     (one, plain), (other, switched) = train(schedule="single"), train(schedule="single", **switches)
     assert (one.loss, one.tokens) == (other.loss, other.tokens)
     assert all(torch.equal(plain[name], switched[name]) for name in plain)
@@ -98,6 +98,13 @@ def test_what_was_removed_is_refused_by_name(name):
     assert Train(**{name: None}) == Train()  # a configuration that a former version saved
 
 
+def test_former_names_are_read_and_both_names_at_once_are_refused():
+    former = Train(canonical_ratio=0.5, crossover=0.25, prompt_dropout=0.125)
+    assert former == Train(user_prompt_share=0.5, recombination=0.25, word_dropout=0.125)
+    with pytest.raises(ValueError, match="canonical_ratio is the former name of user_prompt_share"):
+        Train(canonical_ratio=0.5, user_prompt_share=0.5)
+
+
 def test_the_settings_of_a_switch_survive_the_saved_configuration():
-    config = Train(tokens="paft", crossover=0.5, average=0.3)
+    config = Train(tokens="paft", recombination=0.5, average=0.3)
     assert Train(**config.model_dump(mode="json")) == config

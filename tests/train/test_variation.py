@@ -5,22 +5,22 @@ from __future__ import annotations
 import pytest
 
 from paft.train.batches import Plan, RenderedExamples
-from paft.train.recombination import Crossover
+from paft.train.recombination import Recombination
 from paft.train.variation import variation
 from paft.train.word_dropout import WordDropout
 
 
 def test_words_are_left_out_of_what_was_put_together(configure, tmp_path, bank):
     prompts = bank.prompts("train")
-    train = configure(tmp_path, train={"crossover": 1.0, "prompt_dropout": 0.5}).train
+    train = configure(tmp_path, train={"recombination": 1.0, "word_dropout": 0.5}).train
     key = (1, 2, 3, 0)
-    crossed = Crossover(1.0, 7, prompts)(prompts[0], *key)
+    crossed = Recombination(1.0, 7, prompts)(prompts[0], *key)
     assert variation(train, prompts, 7)(prompts[0], *key) == WordDropout(0.5, 7)(crossed, *key)
     assert variation(train.model_copy(update={"schedule": "single"}), prompts, 7) is None
     assert variation(configure(tmp_path).train, prompts, 7) is None
 
 
-@pytest.mark.parametrize("name", ["prompt_dropout", "crossover"])
+@pytest.mark.parametrize("name", ["word_dropout", "recombination"])
 def test_training_renders_the_variant_of_its_place(
     name, configure, tmp_path, train_examples, bank, language_model
 ):

@@ -19,7 +19,7 @@ from paft.methods import METHODS
 from paft.model.load import model_fingerprint
 from paft.task.answer import Answer
 from paft.task.task import Task, data_fingerprint
-from paft.train.settings import Train
+from paft.train.settings import RENAMED, Train
 
 # Settings that change no figure: who does the work, what is kept of it, where it is reported.
 FREE = (
@@ -115,6 +115,8 @@ def changes(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
         found: What a folder was made from, by this version or a former one.
         wanted: What it is to be made from now.
     """
+    former = {f"train.{old}": f"train.{new}" for old, new in RENAMED.items()}
+    found = {former.get(key, key): value for key, value in found.items()}
     # A version that did not have a setting yet worked as one that leaves it alone.
     then = {**{key: value for key, value in _defaults(wanted).items() if key in wanted}, **found}
     return [

@@ -167,7 +167,7 @@ def prompt_dataset(
     trainer's matter.
 
     Args:
-        task: The task; its own prompt joins the others where ``canonical_ratio`` asks for it.
+        task: The task; its own prompt joins the others where ``user_prompt_share`` asks for it.
         prompts: A bank, whose training split is used, or the training prompts.
         tokenizer: The model's.
         config: Training settings; ``batch_size`` is the trainer's over devices and accumulation.

@@ -21,10 +21,10 @@ from paft.train.settings import Train
 _PLAIN = {
     "schedule": "block",
     "draws": "replacement",
-    "canonical_ratio": 0.0,
+    "user_prompt_share": 0.0,
     "tokens": None,
-    "prompt_dropout": None,
-    "crossover": None,
+    "word_dropout": None,
+    "recombination": None,
     "neftune": None,
     "average": None,
 }

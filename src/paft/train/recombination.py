@@ -18,7 +18,7 @@ _STREAM = 0xC205
 Pieces = Sequence[tuple[str, str | None]]
 
 
-class Crossover:
+class Recombination:
     r"""Gives prompts the endings of others.
 
     Args:
@@ -27,7 +27,7 @@ class Crossover:
         prompts: The training prompts.
 
     >>> prompts = [Prompt("Read this.\n{text}\nIts topic:"), Prompt("{text} It is about")]
-    >>> Crossover(1.0, 0, prompts)(prompts[0], 0, 1).template
+    >>> Recombination(1.0, 0, prompts)(prompts[0], 0, 1).template
     'Read this.\n{text} It is about'
     """
 

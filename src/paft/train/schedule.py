@@ -51,7 +51,7 @@ class Schedule:
         seed: Seed of the draws, at least 0.
         draws: ``replacement``: each is independent of the others; ``cycle``: all prompts come once
             before one comes again.
-        canonical_ratio: Share in [0, 1] of draws that give the first prompt, the user prompt, which
+        user_prompt_share: Share in [0, 1] of draws that give the first prompt, the user prompt, which
             no other draw gives. It holds to one draw in every ``_STRETCH``, at random places.
         steps: Optimiser steps of an epoch; cycles and a ratio need it in modes ``step``, ``block``.
         examples: Number of examples; cycles and a ratio need it in mode ``example``.
@@ -70,7 +70,7 @@ class Schedule:
     resample_every: int = 4
     seed: int = 0
     draws: Draws = "replacement"
-    canonical_ratio: float = 0.0
+    user_prompt_share: float = 0.0
     steps: int | None = None
     examples: int | None = None
     placed: bool = False
@@ -78,13 +78,13 @@ class Schedule:
     def __post_init__(self) -> None:
         if self.bank_size < 1 or self.resample_every < 1 or self.seed < 0:
             raise ValueError(f"bank_size and resample_every must be at least 1 and seed at least 0: {self}")
-        if not 0 <= self.canonical_ratio <= 1:
-            raise ValueError(f"canonical_ratio must lie in [0, 1], got {self.canonical_ratio}")
-        if not self._drawn and self.canonical_ratio < 1:
-            raise ValueError("a canonical_ratio below 1 needs a second prompt, got bank_size=1")
+        if not 0 <= self.user_prompt_share <= 1:
+            raise ValueError(f"user_prompt_share must lie in [0, 1], got {self.user_prompt_share}")
+        if not self._drawn and self.user_prompt_share < 1:
+            raise ValueError("a user_prompt_share below 1 needs a second prompt, got bank_size=1")
         if self._numbered and self.mode in ("example", "step", "block") and not self._per_epoch:
             needed = "examples" if self.mode == "example" else "steps"
-            raise ValueError(f"cycles and canonical_ratio in mode {self.mode!r} need {needed}, at least 1")
+            raise ValueError(f"cycles and user_prompt_share in mode {self.mode!r} need {needed}, at least 1")
 
     def prompt(self, *, epoch: int, step: int, example: int) -> int:
         """Return the index of the prompt for an example at a step of an epoch, all counted from 0.
@@ -107,7 +107,7 @@ class Schedule:
     @property
     def _first(self) -> int:
         """Index of the first prompt that is drawn."""
-        return int(self.canonical_ratio > 0)
+        return int(self.user_prompt_share > 0)
 
     @property
     def _drawn(self) -> int:
@@ -148,10 +148,10 @@ class Schedule:
         Stretch s of draws has ``floor(a + (s + 1) b) - floor(a + s b)`` of them, with b its length times
         the share and a random a in [0, 1), at places of a permutation: no draw before has to be listed.
         """
-        if self.canonical_ratio == 0:
+        if self.user_prompt_share == 0:
             return False, 0
         stretch, place = divmod(number, _STRETCH)
-        share, offset = _STRETCH * self.canonical_ratio, _generator(self.seed, _OFFSET).random()
+        share, offset = _STRETCH * self.user_prompt_share, _generator(self.seed, _OFFSET).random()
         before = math.floor(offset + stretch * share)
         count = min(math.floor(offset + (stretch + 1) * share) - before, _STRETCH)
         chosen = _permutation(_STRETCH, self.seed, _PLACES, stretch)[:count]
@@ -170,7 +170,7 @@ def _permutation(size: int, *key: int) -> np.ndarray:
 def make_schedule(config: Train, prompts: int, *, seed: int, examples: int) -> Schedule:
     """Return the schedule that training settings ask for, over numbers of prompts and examples.
 
-    The user prompt is the first of the prompts where ``train.canonical_ratio`` or schedule ``single``
+    The user prompt is the first of the prompts where ``train.user_prompt_share`` or schedule ``single``
     asks for it.
 
     Raises:
@@ -178,14 +178,14 @@ def make_schedule(config: Train, prompts: int, *, seed: int, examples: int) -> S
     """
     if config.schedule == "single":
         return Schedule("single", prompts, config.resample_every, seed)
-    if prompts == 1 and 0 < config.canonical_ratio < 1:
+    if prompts == 1 and 0 < config.user_prompt_share < 1:
         raise ConfigError(
-            f"train.canonical_ratio {config.canonical_ratio}: the bank has no training prompt besides the "
-            "user's own: add some, or train with method single"
+            f"train.user_prompt_share {config.user_prompt_share}: the bank has no training prompt besides "
+            "the user's own: add some, or train with method single"
         )
     return Schedule(
-        config.schedule, prompts, config.resample_every, seed, config.draws, config.canonical_ratio,
+        config.schedule, prompts, config.resample_every, seed, config.draws, config.user_prompt_share,
         steps=-(-examples // config.batch_size),
         examples=examples,
-        placed=config.prompt_dropout is not None or config.crossover is not None,
+        placed=config.word_dropout is not None or config.recombination is not None,
     )  # fmt: skip

@@ -19,6 +19,12 @@ LrScheduler = Literal[
     "constant_with_warmup",
     "inverse_sqrt",
 ]
+# Former names of keys, which files of earlier versions have.
+RENAMED = {
+    "canonical_ratio": "user_prompt_share",
+    "crossover": "recombination",
+    "prompt_dropout": "word_dropout",
+}
 # What did not pay and was removed; see docs/results.md.
 _REMOVED = ("worst", "consistency", "curriculum", "low_kl", "augment_fraction", "weights")
 # Switches, and the values of others that they go with alone.
@@ -75,7 +81,7 @@ class Train(Schema):
         schedule: When the prompt changes; methods set it.
         resample_every: K, optimiser steps that share one prompt (schedule ``block``).
         draws: ``replacement`` (PAPER), or ``cycle``: every prompt comes once before one comes again.
-        canonical_ratio: Share of steps (of examples in schedules by example) that train on the
+        user_prompt_share: Share of steps (of examples in schedules by example) that train on the
             user prompt, which is then drawn at no other.
         prompts: Training prompts of the bank that are used, a random choice by the run's seed; all by
             default. That of 4 is a part of that of 8.
@@ -83,9 +89,9 @@ class Train(Schema):
         redraw: Draw that sample anew for each seed, so that differences between seeds are also those between
             training examples.
         max_length: Tokens of prompt and answer together at most.
-        prompt_dropout: Share of a prompt's words that is left out, anew for every example and step;
+        word_dropout: Share of a prompt's words that is left out, anew for every example and step;
             see :mod:`paft.train.word_dropout`. Like the next one, no part of ``single``.
-        crossover: Share of the examples whose prompt ends as another one does, drawn anew for every
+        recombination: Share of the examples whose prompt ends as another one does, drawn anew for every
             example and step; see :mod:`paft.train.recombination`.
         epochs: T, passes over the training examples.
         tokens: Length of training in tokens of prompts and answers instead of ``epochs``; ``paft``:
@@ -129,15 +135,15 @@ class Train(Schema):
     schedule: Mode = "block"
     resample_every: int = Field(default=4, ge=1)
     draws: Draws = "replacement"
-    canonical_ratio: float = Field(default=0.0, ge=0, le=1)
+    user_prompt_share: float = Field(default=0.0, ge=0, le=1)
 
     # What is trained on
     prompts: int | None = Field(default=None, ge=1)
     examples: int | None = Field(default=None, ge=1)
     redraw: bool = False
     max_length: int = Field(default=1024, ge=8)
-    prompt_dropout: float | None = Field(default=None, gt=0, lt=1)
-    crossover: float | None = Field(default=None, gt=0, le=1)
+    word_dropout: float | None = Field(default=None, gt=0, lt=1)
+    recombination: float | None = Field(default=None, gt=0, le=1)
 
     # How long, in which batches
     epochs: int = Field(default=3, ge=1)
@@ -179,8 +185,8 @@ class Train(Schema):
 
     @model_validator(mode="before")
     @classmethod
-    def _refuse_removed(cls, data: Any) -> Any:
-        """Refuse what is no more by its name; null, which older versions recorded for off, passes."""
+    def _read_former(cls, data: Any) -> Any:
+        """Read former names; refuse by name what was removed, but for null, which was recorded for off."""
         if not isinstance(data, dict):
             return data
         for name in _REMOVED:
@@ -189,7 +195,10 @@ class Train(Schema):
                     f"{name} was removed, since it showed no benefit (docs/results.md): leave it out, or use "
                     "commit e504c2b, the last that has it"
                 )
-        return {key: value for key, value in data.items() if key not in _REMOVED}
+        for old, new in RENAMED.items():
+            if old in data and new in data:
+                raise ValueError(f"{old} is the former name of {new}, which is there too: leave {old} out")
+        return {RENAMED.get(key, key): value for key, value in data.items() if key not in _REMOVED}
 
     @model_validator(mode="after")
     def _check_attention(self) -> Train:
@@ -215,7 +224,7 @@ class Train(Schema):
     @property
     def user_prompt_first(self) -> bool:
         """Whether the user prompt is the first of the training prompts, with a share of its own."""
-        return self.schedule != "single" and self.canonical_ratio > 0
+        return self.schedule != "single" and self.user_prompt_share > 0
 
     @model_validator(mode="after")
     def _check_switches(self) -> Train:

@@ -30,7 +30,7 @@ def schedule_figures(found: Outline, prompts: Sequence[Prompt], train: Train, st
         train: The settings it was made from.
         steps: Optimiser steps of an epoch.
     """
-    fields = {"schedule", "resample_every", "draws", "canonical_ratio", "epochs", "batch_size"}
+    fields = {"schedule", "resample_every", "draws", "user_prompt_share", "epochs", "batch_size"}
     return {
         "train": train.model_dump(mode="json", include=fields),
         "steps_per_epoch": steps,
@@ -111,7 +111,7 @@ def _told(train: Train) -> str:
     if train.schedule == "single":
         return "schedule single"
     every = f" with K = {train.resample_every} steps" if train.schedule == "block" else ""
-    own = f", {100 * train.canonical_ratio:g} % on the user's own prompt" if train.canonical_ratio else ""
+    own = f", {100 * train.user_prompt_share:g} % on the user's own prompt" if train.user_prompt_share else ""
     return f"schedule {train.schedule}{every}, draws {train.draws}{own}"
 
 

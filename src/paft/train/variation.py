@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from paft.prompt import Prompt
-from paft.train.recombination import Crossover
+from paft.train.recombination import Recombination
 from paft.train.settings import Train
 from paft.train.word_dropout import WordDropout
 
@@ -19,7 +19,7 @@ class Variation(Protocol):
 
 
 def variation(config: Train, prompts: Sequence[Prompt], seed: int) -> Variation | None:
-    """Return what ``train.crossover`` and ``train.prompt_dropout`` ask for, in this order; None for nothing.
+    """Return what ``train.recombination`` and ``train.word_dropout`` ask for, in this order, or None.
 
     They have no part in schedule ``single``.
 
@@ -31,10 +31,10 @@ def variation(config: Train, prompts: Sequence[Prompt], seed: int) -> Variation 
     if config.schedule == "single":
         return None
     parts: list[Variation] = []
-    if config.crossover is not None:
-        parts.append(Crossover(config.crossover, seed, prompts))
-    if config.prompt_dropout is not None:
-        parts.append(WordDropout(config.prompt_dropout, seed))
+    if config.recombination is not None:
+        parts.append(Recombination(config.recombination, seed, prompts))
+    if config.word_dropout is not None:
+        parts.append(WordDropout(config.word_dropout, seed))
     if not parts:
         return None
 
