@@ -7,7 +7,6 @@ same bits. Devices, precision and scale stay accelerate's.
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,12 +19,11 @@ from safetensors import SafetensorError
 from transformers import PrinterCallback, TrainingArguments, set_seed
 from transformers.trainer_utils import SaveStrategy
 
-from paft.errors import ConfigError, DataError, DivergedError, ModelError, PaftError
+from paft.errors import ConfigError, DivergedError
 from paft.files import disk_error
 from paft.model.adapter import CONFIG as ADAPTER_CONFIG
 from paft.model.adapter import base_record
 from paft.model.chat import save_chat
-from paft.model.encode import Encoder
 from paft.model.load import LanguageModel
 from paft.model.quantised import is_quantised
 from paft.prompt import Prompt
@@ -47,6 +45,7 @@ from paft.train.checkpoint import (
     remove_checkpoints,
     training_inputs,
 )
+from paft.train.failures import check_vocabulary, clear_errors
 from paft.train.length import training_steps
 from paft.train.logs import check_optimizer, report_to
 from paft.train.loss import StepLoss
@@ -61,8 +60,6 @@ from paft.train.variation import variation
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-_FROM_WORKER = re.compile(r"paft\.errors\.DataError: (.*)\s*\Z", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -424,72 +421,3 @@ def save(
     except (OSError, SafetensorError) as error:
         shutil.rmtree(part, ignore_errors=True)
         raise write_failure(output, error) or error from error
-
-
-@contextmanager
-def clear_errors(config: Train, micro_batch_size: int) -> Iterator[None]:
-    """Turn errors of loader workers and of the device's memory into ours.
-
-    Args:
-        config: Training settings, for what may be lowered.
-        micro_batch_size: Examples of a forward pass.
-
-    Raises:
-        DataError: With the message alone, if a row cannot be used.
-        PaftError: If the device runs out of memory.
-    """
-    try:
-        yield
-    except DataError as error:
-        found = _FROM_WORKER.search(str(error))  # a worker's comes with the traceback in its text
-        if found is None:
-            raise
-        raise DataError(found[1].strip()) from None
-    except torch.OutOfMemoryError as error:
-        raise PaftError(_out_of_memory(config, micro_batch_size, str(error).splitlines()[0])) from error
-
-
-def _out_of_memory(config: Train, micro_batch_size: int, said: str) -> str:
-    """Say what to lower when memory runs out; none of it changes what is learnt but ``max_length``."""
-    lower = []
-    if micro_batch_size > 1:
-        lower.append(
-            f"train.micro_batch_size (now {micro_batch_size}) to {micro_batch_size // 2}; batch_size stays"
-        )
-    if not config.gradient_checkpointing:
-        lower.append("memory of activations with train.gradient_checkpointing=true")
-    lower.append(f"train.max_length (now {config.max_length})")
-    if config.adapt.method != "qlora":
-        lower.append(
-            "what is trained: train.adapt.method " + ("lora" if config.adapt.method == "full" else "qlora")
-        )
-    return (
-        f"out of memory ({said}): lower {', or '.join(lower)}. `paft train --dry-run` estimates what fits; "
-        "the same command goes on from the last checkpoint if only memory was short"
-    )
-
-
-def check_vocabulary(encoder: Encoder, model: Any, name: str) -> None:
-    """Refuse a tokenizer that makes ids the model has no embedding for.
-
-    Control tokens do not count: data never becomes one.
-
-    Args:
-        encoder: Of the tokenizer.
-        model: The model.
-        name: What the user called the model.
-
-    Raises:
-        ModelError: Naming the largest such id.
-    """
-    rows = int(model.get_input_embeddings().weight.shape[0])
-    vocabulary = encoder.tokenizer.get_vocab()
-    largest = max((i for i in vocabulary.values() if not encoder.is_control(i)), default=0)
-    used = {"padding token": encoder.pad, "end-of-sequence token": encoder.end, "vocabulary": largest}
-    for what, token in used.items():
-        if token >= rows:
-            raise ModelError(
-                f"model {name}: its tokenizer's {what} has id {token}, but the model has embeddings for ids "
-                f"below {rows}: use the tokenizer that the model was trained with, or enlarge the embeddings "
-                "(model.resize_token_embeddings) and save it"
-            )
