@@ -51,7 +51,7 @@ class Method:
 
 METHODS = {
     "base": Method("the model as it is, without training", None),
-    "single": Method("fine-tuned on the user's own prompt", "single", "user"),
+    "single": Method("fine-tuned on the user prompt", "single", "user"),
     "top_accuracy": Method(
         "fine-tuned on the training prompt with the highest training accuracy before",
         "single", "chosen", "top_accuracy",
@@ -65,11 +65,11 @@ METHODS = {
         "single", "chosen", "zopo",
     ),
     "neftune": Method(
-        "the user's own prompt with noise on the embeddings (NEFTune)",
+        "the user prompt with noise on the embeddings (NEFTune)",
         "single", "user", patch={"neftune": 5.0},
     ),
     "token_matched": Method(
-        "the user's own prompt for as many tokens as PAFT trains on",
+        "the user prompt for as many tokens as PAFT trains on",
         "single", "user", patch={"tokens": "paft"},
     ),
     "static": Method("every example keeps one prompt of the bank", "static"),

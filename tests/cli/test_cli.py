@@ -110,7 +110,7 @@ SPOILED = {
         lambda d: append(
             d / "bank.jsonl", '{"split": "validation", "template": "What is this about? {message} TOPIC"}\n'
         ),
-        ["own prompt", "bank's validation prompt", "not unseen"],
+        ["user prompt", "bank's validation prompt", "not unseen"],
     ),
     "test prompt has the words of a training prompt": (
         lambda d: append(d / "bank.jsonl", '{"split": "test", "template": "MESSAGE - {message}\\nTopic"}\n'),

@@ -29,7 +29,7 @@ def test_an_adapter_comes_out_that_evaluate_takes(train, paft, own_desk, model_f
     }  # fmt: skip
     assert json.loads((folder / "train.json").read_text())["steps"] == 3
     card = ModelCard.load(folder / "adapter" / "README.md")
-    assert "Optimiser steps: 3" in card.text and "Not judged yet" in card.text
+    assert "Optimiser steps: 3" in card.text and "Not evaluated yet" in card.text
     assert card.data.library_name == "peft" and not card.data.eval_results
     (command,) = [line for line in out.splitlines() if line.startswith("Judge it: ")]
     code, out, err = paft(*command.removeprefix("Judge it: paft ").split())

@@ -107,11 +107,11 @@ def test_the_text_says_what_it_was_trained_on(finished, bank):
     for told in (
         "a new prompt every K optimiser steps", "Prompts in training: 5 prompts of the bank", "): 2\n",
         "Optimiser steps: 3\n", "Examples: 24\n", "Epochs: 1\n", "Examples in a step: 8\n", "Seed: 0\n",
-        "rank 4, alpha 32, on all-linear", bank.fingerprint, "Judged on 3 prompts", "10 test examples",
+        "rank 4, alpha 32, on all-linear", bank.fingerprint, "Evaluated on 3 prompts", "10 test examples",
         "plain text, without a chat template",
     ):  # fmt: skip
         assert told in paft_card, told
-    assert "Prompts in training: the task's own prompt" in single
+    assert "Prompts in training: the user prompt" in single
     assert "steps that share" not in single
 
 

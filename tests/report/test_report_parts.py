@@ -91,11 +91,11 @@ def test_a_single_model_is_described_without_a_comparison(judged):
     report = read_report(judged)
     row = report.methods[0].row
     assert report.headline.startswith(f"{row.method} on 3 unseen prompts: mean {percent(row.mean)} % [")
-    assert f"worst prompt {percent(row.min)} %, your own prompt {percent(row.own)} %." in report.headline
+    assert f"worst prompt {percent(row.min)} %, your user prompt {percent(row.own)} %." in report.headline
     text = re.sub(r"<style>.*?</style>|<svg.*?</svg>", "", page(report), flags=re.DOTALL)
     for absent in ("single", ">Methods<", ">seeds<", ">steps<", "training s", "mean over seeds", "each seed"):
         assert absent not in text, absent
-    assert "Own prompt: the task's own." in text
+    assert "User prompt: the task's own." in text
 
 
 def test_without_paft_the_best_method_is_named(tmp_path):
@@ -110,4 +110,4 @@ def test_the_table_says_what_the_own_prompt_is(paft, judged, desk, model_folder)
         "evaluate", "--task", desk / "task.yaml", "--bank", desk / "bank.jsonl", "--model", model_folder,
         "--output", judged,
     )  # fmt: skip
-    assert "own prompt = the task's" in out and "single" not in out
+    assert "user prompt = the task's" in out and "single" not in out

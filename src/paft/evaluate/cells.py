@@ -44,7 +44,7 @@ def evaluate_matrix(
     """Score every prompt on every example with one loaded model.
 
     Args:
-        language_model: The model to judge.
+        language_model: The model to evaluate.
         task: Gives answer rule and metric.
         prompts: P prompts.
         examples: N examples.
@@ -127,23 +127,23 @@ class _Work:
             for place, reply in zip(self.places, replies, strict=True)
         ]
 
-    def compare_options(self, judged: LanguageModel | VllmModel, encoder: Encoder) -> list[Cell]:
+    def compare_options(self, model: LanguageModel | VllmModel, encoder: Encoder) -> list[Cell]:
         """Take the likeliest option."""
         encode = _OptionEncoder(encoder)
         texts = zip(self.rendered, self.places, strict=True)
         requests = [encode.request(text, example) for text, (_, example) in texts]
-        if isinstance(judged, VllmModel):
-            scores = judged.score_options(requests, on_cells=self.on_cells, ledger=self.ledger)
+        if isinstance(model, VllmModel):
+            scores = model.score_options(requests, on_cells=self.on_cells, ledger=self.ledger)
         else:
             whole = [
                 None if cut else prompt.id
                 for (prompt, _), cut in zip(self.places, encode.truncated, strict=True)
             ]
             scores = score_options(
-                judged.model, share_beginnings(requests, whole), pad=encoder.pad,
+                model.model, share_beginnings(requests, whole), pad=encoder.pad,
                 batch_tokens=self.batch_tokens, on_cells=self.on_cells, ledger=self.ledger,
             )  # fmt: skip
-        epsilon = rounding(judged.dtype)
+        epsilon = rounding(model.dtype)
         return [
             replace(
                 _closed_cell(self.task, *place, request, score, self.choose, epsilon),
@@ -155,18 +155,18 @@ class _Work:
             )
         ]
 
-    def generate(self, judged: LanguageModel | VllmModel, encoder: Encoder) -> list[Cell]:
+    def generate(self, model: LanguageModel | VllmModel, encoder: Encoder) -> list[Cell]:
         """Generate an answer and read it."""
         limit = self.limit
         pairs = [encoder.context(text, limit) for text in self.rendered]
         contexts = [tuple(context) for context, _ in pairs]
-        if isinstance(judged, VllmModel):
-            answers = judged.generate_answers(
+        if isinstance(model, VllmModel):
+            answers = model.generate_answers(
                 contexts, encoder, max_tokens=limit, on_cells=self.on_cells, ledger=self.ledger
             )
         else:
             answers = generate_answers(
-                judged.model, contexts, encoder,
+                model.model, contexts, encoder,
                 max_tokens=limit, batch_tokens=self.batch_tokens, on_cells=self.on_cells, ledger=self.ledger,
             )  # fmt: skip
         return [
@@ -200,12 +200,12 @@ def _closed_cell(
     epsilon: float,
 ) -> Cell:  # fmt: skip
     lengths = np.array([len(option) for option in request.options])
-    judged = scores / lengths if choose == "mean" else scores
-    best = int(np.argmax(judged))
+    compared = scores / lengths if choose == "mean" else scores
+    best = int(np.argmax(compared))
     prediction = example.options[best]
     score = cell_score(task.metric, task.answer.rule, prediction, example.gold)
     cell = Cell(prompt.id, example.index, prediction, True, score, 0, tuple(map(float, scores)))
-    return replace(cell, close=bool((judged > judged[best] - epsilon).sum() > 1))
+    return replace(cell, close=bool((compared > compared[best] - epsilon).sum() > 1))
 
 
 def _open_cell(task: Task, prompt: Prompt, example: Example, answer: Generated) -> Cell:

@@ -266,14 +266,14 @@ def judging_line(found: Mapping[str, Any]) -> str:
 
     >>> judging_line({"by": "generation", "rule": "label", "parse_rate": 0.5, "tokens_per_answer": 3.0,
     ...               "accuracy_given_parsed": 1.0})
-    'Judged by generation (rule label): 50.0 % of answers readable, 100.0 % of them right, 3.0 tokens each'
+    'Scored by generation (rule label): 50.0 % of answers readable, 100.0 % of them right, 3.0 tokens each'
     """
     if found["by"] == "likelihood":
-        return f"Judged by likelihood of the options (rule {found['rule']})"
+        return f"Scored by likelihood of the options (rule {found['rule']})"
     right = found["accuracy_given_parsed"]
     held = f", programs held by {found['isolation']}" if "isolation" in found else ""
     return (
-        f"Judged by generation (rule {found['rule']}{held}): "
+        f"Scored by generation (rule {found['rule']}{held}): "
         + f"{100 * found['parse_rate']:.1f} % of answers readable, "
         + ("" if right is None else f"{100 * right:.1f} % of them right, ")
         + f"{found['tokens_per_answer']:.1f} tokens each"

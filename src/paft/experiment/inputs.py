@@ -224,7 +224,7 @@ def _check_own(task: Task, bank: Bank) -> None:
         for prompt in bank.prompts(split):
             if skeleton(prompt) in own:
                 raise ConfigError(
-                    f"the bank's {split} prompt {prompt.template!r} has the words of the task's own prompt, "
+                    f"the bank's {split} prompt {prompt.template!r} has the words of the user prompt, "
                     "which method 'single' trains on, so it is not unseen: remove it from one of them"
                 )
 

@@ -41,12 +41,12 @@ FIGURES = {
     "std": "standard deviation over prompts",
     "min": "worst prompt",
     "max": "best prompt",
-    "cvar_10": "mean of the worst tenth of the prompts",
+    "cvar_10": "mean of the worst 10 % of the prompts",
     "top": "share of prompts above the threshold",
     "debiased_std": "standard deviation without the noise of the examples",
     "consistency": "pairs of prompts with the same answer",
-    "user_accuracy": "under the task's own prompt",
-    "flip_rate": "answers that differ from those under the task's own prompt",
+    "user_accuracy": "under the user prompt",
+    "flip_rate": "answers that differ from those under the user prompt",
     "adversarial_mean": "mean over adversarial prompts",
     "adversarial_min": "worst adversarial prompt",
 }
@@ -236,7 +236,7 @@ def _eval_results(task: Task, figures: Mapping[str, Any]) -> list[EvalResult]:
 
 def _training(subject: CardSubject, config: RunConfig, trained: Mapping[str, Any]) -> dict[str, Any]:
     seen = {
-        "user": "the task's own prompt",
+        "user": "the user prompt",
         "bank": f"{subject.bank_prompts} prompts of the bank",
         "chosen": f"one, chosen before training: {trained.get('chosen')!r}",
     }[subject.prompts]

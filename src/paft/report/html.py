@@ -41,7 +41,7 @@ FURTHER = {
         "what is left of std over prompts without the luck of the examples",
     ),
     "consistency": ("consistency", "two prompts give the same answer"),
-    "flip_rate": ("flipped", "answered otherwise than under the user's own prompt"),
+    "flip_rate": ("flipped", "answered otherwise than under the user prompt"),
     "all_correct": ("right under all", "examples answered right under every prompt"),
     "any_correct": ("right under some", "examples answered right under at least one prompt"),
     "parse_rate": ("readable", "answers that could be read"),
@@ -184,7 +184,7 @@ def _facts(results: Mapping[str, Any]) -> dict[str, str]:
     facts = {name: results[key] for key, name in names.items()}
     judging = results.get("judging")
     if judging is not None:
-        facts["judged by"] = f"{judging['by']}, rule {judging['rule']}, backend {judging['backend']}"
+        facts["scored by"] = f"{judging['by']}, rule {judging['rule']}, backend {judging['backend']}"
         if "isolation" in judging:
             facts["programs held by"] = judging["isolation"]
     facts |= results.get("environment", {})

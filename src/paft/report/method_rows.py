@@ -96,7 +96,7 @@ def results_table(results: Mapping[str, Any], split: str = "test") -> RichTable:
     first = next(row for row in results["rows"] if row["split"] == split)
     seeds = max(row.seeds for row in rows)
     best = max(row.mean for row in rows)
-    names = ["mean", "std", "worst", "best", f"> {100 * first['top_threshold']:g}", "own prompt"]
+    names = ["mean", "std", "worst", "best", f"> {100 * first['top_threshold']:g}", "user prompt"]
     table = Table(
         ["method" if len(rows) > 1 else "", *names],
         "l" + "r" * len(names),
@@ -112,7 +112,7 @@ def results_table(results: Mapping[str, Any], split: str = "test") -> RichTable:
     return table.terminal(
         title=f"{results['task']}: accuracy on {prompts_name(split, first['n_prompts'])} x "
         f"{first['n_examples']} examples" + (f", mean of {seeds} seeds" if seeds > 1 else ""),
-        caption="percent; own prompt = the task's"
+        caption="percent; user prompt = the task's"
         + (", on which 'single' is trained" if any(row.method == "single" for row in rows) else ""),
         bold=[number for number, row in enumerate(rows) if row.mean == best],
     )

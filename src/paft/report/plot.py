@@ -29,7 +29,7 @@ COLOURS = {
 OTHER = "#6b5b95"
 WRONG = "#ece8e1"
 UNPARSED = "#2b2d33"
-LEGEND = "accuracy on one prompt, percent (bar: mean; diamond: the user's own prompt)"
+LEGEND = "accuracy on one prompt, percent (bar: mean; diamond: the user prompt)"
 LARGEST = 1000  # pixels a side of a map; beyond that neighbours are averaged
 POINTS = 200  # of a training curve, likewise
 

@@ -98,5 +98,5 @@ def _alone(rows: Sequence[MethodRow], cells: Mapping[str, Cells | None], place: 
         parts.append(f"std {percent(row.std)} points")
     parts.append(f"worst prompt {percent(row.min)} %")
     if row.own is not None:
-        parts.append(f"your own prompt {percent(row.own)} %")
+        parts.append(f"your user prompt {percent(row.own)} %")
     return f"{who} on {place}: {', '.join(parts)}."

@@ -50,7 +50,7 @@ PHRASES: dict[Name, str] = {
     "mean": "on the mean over prompts",
     "min": "on the worst prompt",
     "max": "on the best prompt",
-    "cvar": "on the worst tenth of the prompts",
+    "cvar": "on the worst 10 % of the prompts",
     "top": "on the share of prompts above {threshold:g} %",
     "std": "in the standard deviation over prompts",
 }

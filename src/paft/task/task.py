@@ -102,7 +102,7 @@ class Task(Schema):
         metric: Score of one cell: ``exact_match`` (after the rule's normalisation) or, for rule
             ``text``, ``token_f1``.
         thresholds: Accuracies t of the share Top@t; the first is the one in tables.
-        prompt: The user's own prompt, or several. The first is what method ``single`` trains on and
+        prompt: The user prompt, or several. The first is what method ``single`` trains on and
             what is judged as the user's own; language models that write a bank are shown them all.
     """
 
@@ -171,7 +171,7 @@ class Task(Schema):
 
     @property
     def prompts(self) -> list[Prompt]:
-        """The user's own prompts."""
+        """The user prompts."""
         texts = (self.prompt,) if isinstance(self.prompt, str) else self.prompt
         return [Prompt(text, {"source": "task"}) for text in texts]
 

@@ -111,7 +111,7 @@ def _told(train: Train) -> str:
     if train.schedule == "single":
         return "schedule single"
     every = f" with K = {train.resample_every} steps" if train.schedule == "block" else ""
-    own = f", {100 * train.user_prompt_share:g} % on the user's own prompt" if train.user_prompt_share else ""
+    own = f", {100 * train.user_prompt_share:g} % on the user prompt" if train.user_prompt_share else ""
     return f"schedule {train.schedule}{every}, draws {train.draws}{own}"
 
 

@@ -56,7 +56,7 @@ class Validation:
     """What a model is validated on.
 
     Attributes:
-        task: Says how answers are judged.
+        task: Says how answers are scored.
         prompts: P prompts that are neither trained nor tested on.
         examples: N examples, likewise.
         score: Scores a model on them (:func:`paft.evaluate.cells.score_cells`).
@@ -74,7 +74,7 @@ class Validation:
     def sums(self, language_model: LanguageModel, max_length: int, rank: int, world: int) -> np.ndarray:
         """Return the sum of scores under each prompt, (P,), over one process's share of the examples.
 
-        The model is judged in evaluation mode and left as it was.
+        The model is evaluated in evaluation mode and left as it was.
 
         Args:
             language_model: The model.

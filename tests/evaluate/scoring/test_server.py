@@ -1,4 +1,4 @@
-"""A model behind a server: judged by what it writes, through faults, failures and kills alike."""
+"""A model behind a server: scored by what it writes, through faults, failures and kills alike."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_a_cell_that_cannot_be_had_is_named_and_the_rest_is_kept(server, setting
     example = Task.from_yaml(Path(settings().task)).examples("test")[6]
     hopeless = bad.render(example.values)
     server.fault = lambda text, nth: 400 if text == hopeless else None
-    with pytest.raises(ModelError, match=f"prompt {bad.id} on example 6: the judged model .*400") as error:
+    with pytest.raises(ModelError, match=f"prompt {bad.id} on example 6: the evaluated model .*400") as error:
         evaluate(settings())
     assert SECRET not in str(error.value)
     assert not list((tmp_path / "out").rglob("test.parquet"))
@@ -279,4 +279,4 @@ def test_the_command_line_says_how_labels_were_judged(server, paft, desk, tmp_pa
         "--base-url", server.url, "--model", "served", "--examples", 4, "--output", tmp_path / "out",
     )  # fmt: skip
     assert code == 0, err
-    assert "Judged by generation (rule label)" in out and "% of answers readable" in out
+    assert "Scored by generation (rule label)" in out and "% of answers readable" in out

@@ -225,7 +225,7 @@ def settings(desk, model_folder, tmp_path):
 
 def test_paft_evaluate_starts_one_engine_and_writes_the_same_figures(settings, adapter):
     ours = evaluate(settings(adapter=str(adapter)))
-    assert LLM.made == 1  # for the split and the user's own prompt
+    assert LLM.made == 1  # for the split and the user prompt
     theirs = evaluate(settings("hf", backend="hf", adapter=str(adapter)))
     for mine, other in zip(ours["rows"], theirs["rows"], strict=True):
         assert {k: v for k, v in mine.items() if k != "eval_seconds"} == {

@@ -1,6 +1,6 @@
 """The meta-prompts: what asks a language model to write prompts for a task.
 
-Two strategies, as in the paper: ``few-shot`` shows the task's own prompts and aims at quality,
+Two strategies, as in the paper: ``few-shot`` shows the user prompts and aims at quality,
 ``zero-shot`` shows none and aims at variety. PAPER: its meta-prompts are not published; these are
 ours. On top of the strategy every call gets a style brief (length, tone, order of the fields, answer
 cue, whether options are listed), chosen by the call's number alone, because the same request sent

@@ -1,4 +1,4 @@
-"""A model behind an OpenAI-compatible server, judged by what it writes.
+"""A model behind an OpenAI-compatible server, scored by what it writes.
 
 A server gives no likelihood of a given answer, so closed tasks (``choice``, ``label``) are judged by
 generation too: :func:`paft.task.replies.extract.extract_option` reads the option out of the reply, and a
@@ -43,7 +43,7 @@ from paft.model.endpoint import (
 
 
 class Server(Patience):
-    """Section ``server``: where the judged model is and how it is asked.
+    """Section ``server``: where the evaluated model is and how it is asked.
 
     Attributes:
         base_url: The server's address (``http://localhost:8000/v1``); OpenAI's own by default.
@@ -89,7 +89,7 @@ class ServedModel:
     def endpoint(self, max_tokens: int) -> Endpoint:
         """Return how it is asked: greedily, for so many tokens at most."""
         return Endpoint(
-            title="the judged model",
+            title="the evaluated model",
             model=self.name,
             base_url=self.server.base_url,
             api_key_env=self.server.api_key_env,
