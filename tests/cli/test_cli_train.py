@@ -31,8 +31,8 @@ def test_an_adapter_comes_out_that_evaluate_takes(train, paft, own_desk, model_f
     card = ModelCard.load(folder / "adapter" / "README.md")
     assert "Optimiser steps: 3" in card.text and "Not evaluated yet" in card.text
     assert card.data.library_name == "peft" and not card.data.eval_results
-    (command,) = [line for line in out.splitlines() if line.startswith("Judge it: ")]
-    code, out, err = paft(*command.removeprefix("Judge it: paft ").split())
+    (command,) = [line for line in out.splitlines() if line.startswith("Evaluate it: ")]
+    code, out, err = paft(*command.removeprefix("Evaluate it: paft ").split())
     assert code == 0, err
     rows = json.loads((folder / "judged" / "results.json").read_text())["rows"]
     assert [row["split"] for row in rows] == ["test", "user"]

@@ -24,8 +24,8 @@ def test_a_plan_tells_what_is_finished_and_how_long_the_rest_takes(paft, path, t
     code, out, err = paft("grid", path, "--dry-run")
     assert code == 0, err
     assert not (tmp_path / "out").exists()
-    assert "2 runs, 3 cells, 0 finished: nothing was run or written" in out
-    assert "a short probe of model" in out and ": 3 cells" in out
+    assert "2 runs, 3 trials, 0 finished: nothing was run or written" in out
+    assert "a short probe of model" in out and ": 3 trials" in out
     code, out, err = paft("grid", path, "--only", "k2/")
     assert code == 0, err
     assert "[1/2] desk/k2/base: mean " in out and "[2/2] desk/k2/paft-0: 2 steps" in out
@@ -34,8 +34,8 @@ def test_a_plan_tells_what_is_finished_and_how_long_the_rest_takes(paft, path, t
     lines = [line.split()[:2] for line in out.splitlines() if line.startswith("  ")]
     assert lines[:3] == [["base", "finished"], ["paft-0", "finished"], ["paft-1", "about"]]
     assert lines[3:5] == [["paft-0", "about"], ["paft-1", "about"]]
-    assert "  finished cells of the same run and method: 1 cells" in out
-    assert "  finished cells of the method in other runs: 2 cells" in out
+    assert "  finished trials of the same run and method: 1 trials" in out
+    assert "  finished trials of the method in other runs: 2 trials" in out
     assert "with 2 workers" in out
 
 
@@ -48,7 +48,7 @@ def test_failed_cells_are_listed_and_the_exit_code_is_1(paft, path, tmp_path, mo
         code, out, _ = paft("grid", path, "--only", "base")
     assert code == 1
     assert "[1/1] desk/k2/base: failed: ValueError: no luck" in out
-    assert "1 cells failed; the same command tries them again:" in out
+    assert "1 trials failed; the same command tries them again:" in out
     assert "  desk/k2/base: ValueError: no luck (desk/k2/cells/base/error.txt)" in out
     _, out, _ = paft("grid", path, "--only", "base", "--dry-run")
     assert "failed before (ValueError: no luck)" in out
@@ -71,7 +71,7 @@ def test_bad_input_is_one_message(paft, path):
 
 def test_a_pace_is_seconds_for_each_unit_and_what_else_a_cell_takes():
     pace = pace_of([(Effort(100, 10), Seconds(20, 1)), (Effort(300, 10), Seconds(60, 3, 8))])
-    assert pace == Pace(train=0.2, judge=0.2, other=4.0)
+    assert pace == Pace(train=0.2, evaluate=0.2, other=4.0)
     assert pace.seconds(Effort(50, 5)) == pytest.approx(10 + 1 + 4)
     assert pace_of([(Effort(0, 4), Seconds(0.0, 2))]).seconds(Effort(0, 2)) == 1
 

@@ -204,13 +204,13 @@ def test_of_a_run_the_first_seed_of_paft_is_taken_unless_a_cell_is_named(tmp_pat
     cells("single-0/adapter", "base")
     assert find_weights(tmp_path).parent.name == "single-0"
     cells("static-0/adapter")
-    with pytest.raises(ConfigError, match=r"several cells: choose one by --cell \(single-0, static-0\)"):
+    with pytest.raises(ConfigError, match=r"several trials: choose one by --cell \(single-0, static-0\)"):
         find_weights(tmp_path)
     cells("paft-10/adapter", "paft-2/adapter", "full-0/model")
     assert find_weights(tmp_path) == tmp_path / "cells" / "paft-2" / "adapter"
     assert find_weights(tmp_path, "full-0") == tmp_path / "cells" / "full-0" / "model"
     assert find_weights(tmp_path / "cells" / "static-0").parent.name == "static-0"
-    with pytest.raises(ConfigError, match="no trained cell 'base'"):
+    with pytest.raises(ConfigError, match="no trained trial 'base'"):
         find_weights(tmp_path, "base")
 
 

@@ -32,8 +32,8 @@ def trained(paft, place, *args):
     flags = [part for key, value in given.items() for part in (f"--{key}", value)]
     code, out, err = paft("train", *flags, *SETTINGS, *args, "--output", place / "out")
     assert code == 0, err
-    (line,) = [line for line in out.splitlines() if line.startswith("Judge it: ")]
-    program, *command = shlex.split(line.removeprefix("Judge it: "))
+    (line,) = [line for line in out.splitlines() if line.startswith("Evaluate it: ")]
+    program, *command = shlex.split(line.removeprefix("Evaluate it: "))
     assert program == "paft"
     return command
 
@@ -68,7 +68,7 @@ def test_without_test_prompts_the_line_says_what_lacks(paft, place):
     given = {"task": place / "task.yaml", "bank": place / "bank.jsonl", "model": place / "my model"}
     flags = [part for key, value in given.items() for part in (f"--{key}", value)]
     _, out, _ = paft("train", *flags, *SETTINGS, "--output", place / "out")
-    assert "Judge it: the bank has no test prompts" in out
+    assert "Evaluate it: the bank has no test prompts" in out
 
 
 def test_chat_and_code_are_carried_along(configure, bank, tmp_path):
@@ -77,7 +77,7 @@ def test_chat_and_code_are_carried_along(configure, bank, tmp_path):
     config = configure(
         tmp_path, data="some data", chat=chat, evaluate={"allow_code": True, "batch_tokens": 7}
     )
-    command = shlex.split(next_command(config)[1].removeprefix("Judge it: "))
+    command = shlex.split(next_command(config)[1].removeprefix("Evaluate it: "))
     told = dict(pairwise(command))
     assert told["--system"] == chat["system"] and told["--data"] == "some data"
     assert {"--chat", "--allow-code", "evaluate.batch_tokens=7"} <= set(command)

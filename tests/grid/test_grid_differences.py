@@ -79,7 +79,7 @@ def test_prompts_are_paired_by_their_ids_in_any_order(order, seed):
         ({"prompts": ("p0", "p1"), "scores": np.zeros((1, 2, 4))}, "other prompts"),
         ({"examples": (0, 1, 2, 9)}, "other examples"),
         ({"data": "other rows under the same numbers"}, "other examples"),
-        ({"estimable": frozenset()}, "too few judged cells for an interval"),
+        ({"estimable": frozenset()}, "too few scored cells for an interval"),
     ],
 )
 def test_what_cannot_be_paired_has_a_reason_instead(change, reason):

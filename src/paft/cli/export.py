@@ -26,7 +26,7 @@ def export(
     ],
     output: Annotated[Path, typer.Option(help="Folder to write; must not be there yet.")],
     cell: Annotated[
-        str | None, typer.Option(help="Which cell of a run, say paft-1; else the first of paft.")
+        str | None, typer.Option(help="Which trial of a run, say paft-1; else the first of paft.")
     ] = None,
     merge: Annotated[
         bool, typer.Option("--merge", help="Merge the adapter into its base: one whole model.")

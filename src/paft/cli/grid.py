@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Executor(str, Enum):
-    """Who runs the cells."""
+    """Who runs the trials."""
 
     local = "local"
     ray = "ray"
@@ -33,20 +33,21 @@ def grid(
         Path, typer.Argument(help="YAML file with a base, tasks, models, settings.", metavar="GRID")
     ],
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only list runs and cells, what is finished, and the time left.")
+        bool,
+        typer.Option("--dry-run", help="Only list runs and trials, what is finished, and the time left."),
     ] = False,
     executor: Annotated[
         Executor, typer.Option(help="This machine, or a Ray cluster (paft[ray]) with a common file system.")
     ] = Executor.local,
-    workers: Annotated[int, typer.Option(help="Cells at once.", min=1)] = 1,
+    workers: Annotated[int, typer.Option(help="Trials at once.", min=1)] = 1,
     ray_address: Annotated[
         str | None, typer.Option(help="A running Ray cluster; without it one is started here.")
     ] = None,
     gpus_per_cell: Annotated[
-        float, typer.Option(help="GPUs of a cell on Ray, or a share of one, where there are any.", min=0)
+        float, typer.Option(help="GPUs of a trial on Ray, or a share of one, where there are any.", min=0)
     ] = 1.0,
     only: Annotated[
-        str | None, typer.Option(help="Regular expression on RUN/CELL: the cells to run.", metavar="REGEX")
+        str | None, typer.Option(help="Regular expression on RUN/TRIAL: the trials to run.", metavar="REGEX")
     ] = None,
     data: Annotated[str | None, typer.Option(help="Folder that the tasks' relative `data` lies in.")] = None,
     output: OutputOption = None,
@@ -71,7 +72,7 @@ def grid(
 
 
 def _run(console: Console, checked: Checked, execution: Execution) -> list[str]:
-    """Run a grid and show what came out; return a line for every cell that failed."""
+    """Run a grid and show what came out; return a line for every trial that failed."""
     from paft.grid.job import finished
     from paft.grid.run import run_grid
     from paft.grid.table import failures, terminal_notes, terminal_tables
@@ -80,7 +81,7 @@ def _run(console: Console, checked: Checked, execution: Execution) -> list[str]:
     todo = [job for job in checked.jobs if not finished(job)]
     say(
         console,
-        f"{checked.name}: {len(checked.runs)} runs, {len(checked.jobs)} cells, "
+        f"{checked.name}: {len(checked.runs)} runs, {len(checked.jobs)} trials, "
         f"{len(checked.jobs) - len(todo)} finished -> {checked.grid.output}",
     )
     if execution.executor == "ray":
@@ -100,28 +101,28 @@ def _run(console: Console, checked: Checked, execution: Execution) -> list[str]:
     )
     failed = failures(results)
     if failed:
-        say(console, f"{len(failed)} cells failed; the same command tries them again:")
+        say(console, f"{len(failed)} trials failed; the same command tries them again:")
     for line in failed:
         say(console, f"  {line}")
     return failed
 
 
 class TimeLeft:
-    """Tells of every cell that ends, and how long the others may take: as long as their method's so far.
+    """Tells of every trial that ends, and how long the others may take: as long as their method's so far.
 
     Args:
-        jobs: Cells to be run.
-        workers: Cells at once.
+        jobs: Trials to be run.
+        workers: Trials at once.
     """
 
     def __init__(self, jobs: Sequence[Job], workers: int) -> None:
         self._count, self._workers = len(jobs), workers
-        self._left = {job.name: job.cell.method for job in jobs}
+        self._left = {job.name: job.trial.method for job in jobs}
         self._taken: dict[str, list[float]] = {}
 
     def line(self, outcome: Outcome) -> str:
-        """Return the line of a cell that ended."""
-        self._taken.setdefault(outcome.job.cell.method, []).append(outcome.seconds)
+        """Return the line of a trial that ended."""
+        self._taken.setdefault(outcome.job.trial.method, []).append(outcome.seconds)
         del self._left[outcome.job.name]
         told = f"failed: {outcome.error}" if outcome.error else outcome.told
         left = f"; about {_duration(self.seconds)} left" if self._left else ""
@@ -129,7 +130,7 @@ class TimeLeft:
 
     @property
     def seconds(self) -> float:
-        """Seconds that the cells left may take, once one has ended; a new method counts as all others."""
+        """Seconds that the trials left may take, once one has ended; a new method counts as all others."""
         known = [seconds for taken in self._taken.values() for seconds in taken]
         like = [self._taken.get(method, known) for method in self._left.values()]
         each = [sum(seconds) / len(seconds) for seconds in like]
@@ -153,12 +154,12 @@ def _dry_run(console: Console, checked: Checked, workers: int) -> None:
             state = f"failed before ({recorded_error(job)}), about {_duration(estimate.seconds[job.name])}"
         else:
             state = f"about {_duration(estimate.seconds[job.name])}"
-        say(console, f"  {job.cell.name:<20} {state}")
+        say(console, f"  {job.trial.name:<20} {state}")
     total = sum(estimate.seconds.values())
     done = len(checked.jobs) - len(estimate.seconds)
     say(
         console,
-        f"{len(checked.runs)} runs, {len(checked.jobs)} cells, {done} finished: nothing was run or written",
+        f"{len(checked.runs)} runs, {len(checked.jobs)} trials, {done} finished: nothing was run or written",
     )
     if estimate.seconds:
         at_once = (
@@ -166,7 +167,7 @@ def _dry_run(console: Console, checked: Checked, workers: int) -> None:
         )
         say(console, f"time left: about {_duration(total)}{at_once}, which rests on")
         for source, count in estimate.rests_on.items():
-            say(console, f"  {source}: {count} cells")
+            say(console, f"  {source}: {count} trials")
 
 
 def _duration(seconds: float) -> str:

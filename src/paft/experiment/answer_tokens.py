@@ -1,4 +1,4 @@
-"""What a model's tokenizer makes of the answers, looked at before anything is trained or judged.
+"""What a model's tokenizer makes of the answers, looked at before anything is trained or evaluated.
 
 Two options of the same tokens have one likelihood, so the first would always win. A gold answer
 longer than may be generated can never be written, so a perfect model would score nothing.
@@ -57,7 +57,7 @@ def check_lengths(encoder: Encoder, task: Task, examples: Sequence[Example]) -> 
     Args:
         encoder: That of the model.
         task: Gives rule and limit.
-        examples: Those to judge on; of many, ``CHECKED`` that lie evenly are looked at.
+        examples: Those to evaluate on; of many, ``CHECKED`` that lie evenly are looked at.
 
     Returns:
         A warning if a gold answer does not fit, where shorter ones may be right as well or only few

@@ -44,7 +44,7 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
     from paft.train.preview import preview
     from paft.train.variation import variation
 
-    inputs = load_inputs(config, task, bank, judge=False, methods=[only_method(config)])
+    inputs = load_inputs(config, task, bank, evaluate=False, methods=[only_method(config)])
     inputs = inputs.for_seed(only_seed(config))
     check_model(config.pinned_model, config.chat, trust_remote_code=config.trust_remote_code)
     method = METHODS[only_method(config)]

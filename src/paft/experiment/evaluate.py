@@ -69,7 +69,7 @@ class EvaluateConfig(Schema):
         task: A task file or a built-in name.
         data: Folder of the task's data files; the task file's own by default.
         bank: A bank file; by default the built-in task's bank.
-        split: Prompts to judge on.
+        split: Prompts to evaluate on.
         model: A folder, a Hub id or ``tiny``.
         revision: Commit, tag or branch of a model on the Hub; pin it for a result that can be repeated.
         trust_remote_code: Whether code in the model's folder may be run on this machine.
@@ -77,7 +77,7 @@ class EvaluateConfig(Schema):
         any_base: Put the adapter on another base than it was tuned on too.
         backend: What runs the model: ``hf`` (Transformers in this process), ``vllm``
             (:mod:`paft.evaluate.scoring.vllm`) or ``openai``, any OpenAI-compatible server, whose models are
-            judged by what they write (:mod:`paft.evaluate.scoring.server`).
+            scored by what they write (:mod:`paft.evaluate.scoring.server`).
         server: Where that server is.
         output: Folder for the results.
         max_length: Tokens of prompt and answer together at most.
@@ -172,10 +172,10 @@ def evaluate(
     task: Task | None = None,
     bank: Bank | None = None,
 ) -> dict[str, Any]:
-    """Judge a model on every prompt of a split and on the user's own prompt.
+    """Evaluate a model on every prompt of a split and on the user's own prompt.
 
     Args:
-        config: What to judge.
+        config: What to evaluate.
         reporter: Hears about progress.
         task: A task made in Python, instead of the one the configuration names.
         bank: A bank made in Python, likewise.
@@ -204,7 +204,7 @@ def evaluate(
             "config": config.model_dump(mode="json"),
             "environment": environment(),
             **({} if config.backend == "openai" else hub_commit(config.pinned_model)),
-            **_judge_splits(config, task, bank, examples, reporter),
+            **_evaluate_splits(config, task, bank, examples, reporter),
         }
         results["warnings"] = [*warnings, *results["warnings"]]
         if processes()[0] == 0:
@@ -213,26 +213,26 @@ def evaluate(
 
 
 def _check(config: EvaluateConfig, task: Task, bank: Bank) -> tuple[Sequence[Example], list[str]]:
-    """Refuse what cannot be judged; return the examples to judge on, and warnings."""
+    """Refuse what cannot be evaluated; return the examples to evaluate on, and warnings."""
     check_opt_in(task, config.evaluate.allow_code)
     for prompt in bank.require(config.split):
         task.check_prompt(prompt)
     if config.adapter is not None and not (Path(config.adapter) / "adapter_config.json").exists():
         raise ConfigError(f"{config.adapter} is no adapter folder: it has no adapter_config.json")
-    _check_judged(config)
+    _check_model(config)
     examples = sample(task.examples("test"), config.evaluate.examples)
     config.cells(len(bank.require(config.split)), len(examples))
     return examples, [*_check_answers(config, task, examples), *_repeats(config, task, examples)]
 
 
 def _repeats(config: EvaluateConfig, task: Task, examples: Sequence[Example]) -> list[str]:
-    """Warn if a trained model is judged on examples that the task trains on."""
+    """Warn if a trained model is evaluated on examples that the task trains on."""
     whole = (Path(config.model).parent / "train.json").exists()  # all weights, as `paft train` leaves them
     if config.adapter is None and not whole:
         return []
     try:
         train = task.examples("train")
-    except DataError:  # whoever judges a model need not have what it was trained on
+    except DataError:  # whoever evaluates a model need not have what it was trained on
         return []
     return repeats_warning(count_repeats(train, examples), len(examples))
 
@@ -250,7 +250,7 @@ def _check_answers(config: EvaluateConfig, task: Task, examples: Sequence[Exampl
     return check_lengths(encoder, task, examples)
 
 
-def _check_judged(config: EvaluateConfig) -> None:
+def _check_model(config: EvaluateConfig) -> None:
     """Refuse a model that cannot be had, or not in the way it is to be asked."""
     if config.backend != "hf" and processes()[1] > 1:
         raise ConfigError(
@@ -263,7 +263,7 @@ def _check_judged(config: EvaluateConfig) -> None:
         if config.backend == "vllm":
             raise ConfigError(
                 f"{config.adapter} was trained beside weights in 4 bit, which --backend vllm does not load: "
-                "judge it with --backend hf, or the model that `paft export --merge` makes of it"
+                "evaluate it with --backend hf, or the model that `paft export --merge` makes of it"
             )
         four_bit()
     if config.backend == "vllm":
@@ -292,10 +292,10 @@ def _load(config: EvaluateConfig) -> LanguageModel | VllmModel | ServedModel:
     )  # fmt: skip
 
 
-def _judge_splits(
+def _evaluate_splits(
     config: EvaluateConfig, task: Task, bank: Bank, examples: Sequence[Example], reporter: Reporter
 ) -> dict[str, Any]:
-    """Judge the split and the user's own prompt, or estimate the split from some of its cells."""
+    """Evaluate the split and the user's own prompt, or estimate the split from some of its cells."""
     name, threshold = config.name, task.thresholds[0]
     splits = {config.split: bank.require(config.split), "user": task.prompts[:1]}
     chosen = config.cells(len(splits[config.split]), len(examples))
@@ -308,7 +308,7 @@ def _judge_splits(
         cells = len(prompts) * len(examples) if chosen is None else int(chosen.sum())
 
         def load(split: str = split, cells: int = cells) -> LanguageModel | VllmModel | ServedModel:
-            reporter.stage(name, f"judge on {split} prompts", cells)
+            reporter.stage(name, f"evaluate on {split} prompts", cells)
             return loaded()
 
         matrices[split], seconds[split] = judge(
@@ -348,17 +348,17 @@ def _estimated(scores: np.ndarray) -> dict[str, Any]:
 
 
 def _identity(config: EvaluateConfig, task: Task, bank: Bank, examples: str) -> dict[str, Any]:
-    """Everything a cell depends on, by name."""
+    """Everything a figure depends on, by name."""
     others = {"output", "task", "data", "bank", "evaluate", "server", "any_base"}
     others |= unset_keys(config.trust_remote_code, config.revision)
     settings = config.model_dump(mode="json", exclude=others)
     adapter = None if config.adapter is None else model_fingerprint(config.adapter)
     served = config.backend == "openai"
-    judged = {f"evaluate.{key}": value for key, value in config.evaluate.model_dump(mode="json").items()}
+    scoring = {f"evaluate.{key}": value for key, value in config.evaluate.model_dump(mode="json").items()}
     asked = {key: getattr(config.server, key) for key in SERVER_IDENTITY} if served else {}
     return {
         **settings,
-        **{key: value for key, value in judged.items() if key not in FREE},
+        **{key: value for key, value in scoring.items() if key not in FREE},
         **{f"server.{key}": value for key, value in asked.items()},
         "judged by": judging(task, config.backend, config.evaluate.generate)["by"],
         "chat": config.chat.identity(),

@@ -81,9 +81,9 @@ def export(
     """Write an adapter or a whole model to a folder, and to the Hub if asked.
 
     Args:
-        source: Output folder of ``paft run``, one of its cells, or a folder of adapter or model.
+        source: Output folder of ``paft run``, one of its trials, or a folder of adapter or model.
         output: A folder that is not there yet; it appears when complete.
-        cell: Which cell of a run, say ``paft-0``; see :func:`find_weights`.
+        cell: Which trial of a run, say ``paft-0``; see :func:`find_weights`.
         merge: Merge the adapter into its base.
         dtype: Type of a whole model's weights; the base's own by default.
         base: Base model of the adapter (a folder or Hub id), where another than it names.
@@ -126,8 +126,8 @@ def find_weights(source: Path, cell: str | None = None) -> Path:
     """Return the folder of adapter or model that a path stands for.
 
     Args:
-        source: A folder of adapter or model, of a cell, or of a run.
-        cell: Which cell of a run; by default the only one, or the first seed of method ``paft``.
+        source: A folder of adapter or model, of a trial, or of a run.
+        cell: Which trial of a run; by default the only one, or the first seed of method ``paft``.
 
     Raises:
         ConfigError: If there is none, or several and none is named.
@@ -144,7 +144,7 @@ def find_weights(source: Path, cell: str | None = None) -> Path:
         paft = sorted((name for name in found if name.startswith("paft-")), key=lambda n: (len(n), n))
         cell = next(iter(found)) if len(found) == 1 else next(iter(paft), None)
     if cell not in found:
-        asked = "has several cells" if cell is None else f"has no trained cell {cell!r}"
+        asked = "has several trials" if cell is None else f"has no trained trial {cell!r}"
         raise ConfigError(f"{source} {asked}: choose one by --cell ({', '.join(found)})")
     return found[cell]
 

@@ -23,7 +23,7 @@ _APART = ("model", "revision", "chat", "output", "evaluate")  # of both, put in 
 
 
 def next_command(config: RunConfig) -> list[str]:
-    """Return the lines that say where the result of a training lies and how to judge it.
+    """Return the lines that say where the result of a training lies and how to evaluate it.
 
     Args:
         config: The training's configuration; its output folder is there.
@@ -33,12 +33,15 @@ def next_command(config: RunConfig) -> list[str]:
     lines = [f"{'Model' if whole else 'Adapter'}: {weights}"]
     bank = Path(config.output) / "bank.jsonl"
     if bank.exists() and not load_bank(bank).prompts("test"):
-        return [*lines, "Judge it: the bank has no test prompts; `paft evaluate --bank` takes one that has"]
+        return [
+            *lines,
+            "Evaluate it: the bank has no test prompts; `paft evaluate --bank` takes one that has",
+        ]
     base = ["--model", config.model, *_revision(config), "--adapter", str(weights)]
     model = ["--model", str(weights)] if whole else base
-    judged = str(Path(config.output) / "judged")
-    command = ["paft", "evaluate", *_shared(config), *model, *_chat(config), "--output", judged]
-    return [*lines, f"Judge it: {shlex.join([*command, *_settings(config)])}"]
+    output = str(Path(config.output) / "judged")
+    command = ["paft", "evaluate", *_shared(config), *model, *_chat(config), "--output", output]
+    return [*lines, f"Evaluate it: {shlex.join([*command, *_settings(config)])}"]
 
 
 def _revision(config: RunConfig) -> list[str]:

@@ -41,13 +41,13 @@ _PROMPTS = 0xDA7C
 
 @dataclass(frozen=True)
 class Inputs:
-    """Everything loaded once for all cells.
+    """Everything loaded once for all trials.
 
     Attributes:
         task: The task.
         bank: All prompts.
         train: Training examples in use; with ``train.redraw`` those of one seed (:meth:`for_seed`).
-        test: Test examples in use; none where nothing is judged.
+        test: Test examples in use; none where nothing is evaluated.
         validation: Examples for validation during training, if there is to be any.
         generators: Language models that rewrite prompts for methods that have it done, if any.
         warnings: What was found that is no reason to stop.
@@ -74,8 +74,8 @@ class Inputs:
         """A warning if test examples are training examples; all examples are read for it."""
         return repeats_warning(count_repeats(self.pool or self.train, self.test), len(self.test))
 
-    def judged(self) -> dict[str, Sequence[Prompt]]:
-        """Prompts to judge on, by split: unseen ones, adversarial ones if any, the user's own."""
+    def tested_prompts(self) -> dict[str, Sequence[Prompt]]:
+        """Prompts to evaluate on, by split: unseen ones, adversarial ones if any, the user's own."""
         splits: dict[str, Sequence[Prompt]] = {"test": self.bank.require("test")}
         if self.bank.prompts("adversarial"):
             splits["adversarial"] = self.bank.prompts("adversarial")
@@ -151,7 +151,7 @@ def load_inputs(
     task: Task | None = None,
     bank: Bank | None = None,
     *,
-    judge: bool = True,
+    evaluate: bool = True,
     methods: Sequence[str] | None = None,
 ) -> Inputs:
     """Load what is not given, and check task, bank, examples and methods.
@@ -160,14 +160,14 @@ def load_inputs(
         config: The run's configuration.
         task: A task made in Python.
         bank: A bank made in Python.
-        judge: Whether test prompts and test examples are needed too.
+        evaluate: Whether test prompts and test examples are needed too.
         methods: Methods that are planned; by default those of the configuration. Others are not checked.
 
     Raises:
         PaftError: On the first thing that cannot be used.
     """
     task = task or load_task(config.task, config.data)
-    if judge:
+    if evaluate:
         check_opt_in(task, config.evaluate.allow_code)
     if task.answer.rule == "code" and config.train.validate_every is not None:
         raise ConfigError(f"answers of task {task.name!r} are programs: train without validate_every")
@@ -176,7 +176,7 @@ def load_inputs(
         for prompt in bank.prompts(split):
             task.check_prompt(prompt)
     bank.require("train")
-    if judge:
+    if evaluate:
         bank.require("test")
     near_duplicates_across(bank)  # refuses a prompt that is both seen and unseen
     _check_own(task, bank)
@@ -185,7 +185,7 @@ def load_inputs(
         raise ConfigError(f"model folder {model} has no config.json: is it the right folder?")
     pool = task.examples("train") if config.train.redraw else ()
     train = pool or sample(task.examples("train"), config.train.examples)
-    test = sample(task.examples("test"), config.evaluate.examples) if judge else ()
+    test = sample(task.examples("test"), config.evaluate.examples) if evaluate else ()
     validation: Sequence[Example] = ()
     if config.train.validate_every is not None:
         bank.require("validation")

@@ -34,7 +34,7 @@ from paft.report.card import tell_verdict
 from paft.report.run_folder import PAGE, RESULTS, Trial, plan_trials, weights_name
 from paft.task.task import Task
 
-CELL_LISTS = ("rows", "per_prompt", "robustness", "warnings")  # what every cell brings
+TRIAL_LISTS = ("rows", "per_prompt", "robustness", "warnings")  # what every trial brings
 
 
 def run(
@@ -67,18 +67,18 @@ def run(
         prepare(config, inputs)
         for warning in inputs.warnings:
             reporter.finish(inputs.task.name, f"warning: {warning}")
-        cells, failures = [], {}
+        trials, failures = [], {}
         for plan in plan_trials(config):
             try:
-                cells.append(run_trial(plan, config, inputs, cell_folder(config, plan), reporter))
-            except DivergedError as error:  # the other cells do not depend on it
+                trials.append(run_trial(plan, config, inputs, trial_folder(config, plan), reporter))
+            except DivergedError as error:  # the other trials do not depend on it
                 failures[plan.name] = str(error)
                 reporter.finish(plan.name, f"failed: {error}")
             except OSError as error:
-                raise disk_error(cell_folder(config, plan), error) from error
-        if not cells:
+                raise disk_error(trial_folder(config, plan), error) from error
+        if not trials:
             raise DivergedError(f"no trial has figures: {'; '.join(failures.values())}")
-        return gather_run(config, inputs, cells, failures)
+        return gather_run(config, inputs, trials, failures)
 
 
 def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | None = None) -> Inputs:
@@ -96,7 +96,7 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
     check_trained(config)
     for plan in plan_trials(config):
         chooser = METHODS[plan.method].chooser
-        if chooser is not None and not (cell_folder(config, plan) / "choice.json").exists():
+        if chooser is not None and not (trial_folder(config, plan) / "choice.json").exists():
             check_chooser(chooser, config, inputs.generators)
     encoder = encoder_of(config)
     check_options(encoder, inputs.task, inputs.train, inputs.test)
@@ -114,7 +114,7 @@ def prepare(config: RunConfig, inputs: Inputs) -> None:
     begin_output(Path(config.output), run_identity(config, inputs), config, inputs.bank)
 
 
-def cell_folder(config: RunConfig, plan: Trial) -> Path:
+def trial_folder(config: RunConfig, plan: Trial) -> Path:
     """Return where a trial of a run lies."""
     return plan.folder(Path(config.output))
 
@@ -122,24 +122,24 @@ def cell_folder(config: RunConfig, plan: Trial) -> Path:
 def gather_run(
     config: RunConfig,
     inputs: Inputs,
-    cells: Sequence[Mapping[str, Any]],
+    trials: Sequence[Mapping[str, Any]],
     failures: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Write ``results.json`` and ``report.html`` of finished cells.
+    """Write ``results.json`` and ``report.html`` of finished trials.
 
     Args:
         config: What was compared.
         inputs: What it was compared on.
-        cells: What :func:`paft.experiment.trial.run_trial` returned.
-        failures: What other cells failed of, by their name.
+        trials: What :func:`paft.experiment.trial.run_trial` returned.
+        failures: What other trials failed of, by their name.
 
     Returns:
         The content of ``results.json``.
     """
     output = Path(config.output)
-    gathered = {key: [item for cell in cells for item in cell[key]] for key in CELL_LISTS}
+    gathered = {key: [item for trial in trials for item in trial[key]] for key in TRIAL_LISTS}
     near = near_duplicates_across(inputs.bank)
-    failed = [{"cell": cell, "error": error} for cell, error in (failures or {}).items()]
+    failed = [{"cell": trial, "error": error} for trial, error in (failures or {}).items()]
     lost = [f"{failure['cell']} failed and has no figures: {failure['error']}" for failure in failed]
     results = {
         "schema": 1,
@@ -178,4 +178,4 @@ def tell_cards(config: RunConfig, verdict: str) -> None:
         verdict: The sentence of terminal and report.
     """
     for plan in plan_trials(config):
-        tell_verdict(cell_folder(config, plan) / weights_name(config), verdict)
+        tell_verdict(trial_folder(config, plan) / weights_name(config), verdict)

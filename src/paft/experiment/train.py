@@ -52,7 +52,7 @@ def train(
     reporter = reporter or Silent()
     method, seed = only_method(config), only_seed(config)
     plan = Trial(method, seed)
-    inputs = load_inputs(config, task, bank, judge=False, methods=[method]).for_seed(seed)
+    inputs = load_inputs(config, task, bank, evaluate=False, methods=[method]).for_seed(seed)
     check_trained(config)
     check_options(encoder_of(config), inputs.task, inputs.train)
     output = Path(config.output)

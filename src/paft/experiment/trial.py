@@ -1,10 +1,10 @@
-"""One cell of a comparison: one method under one seed, trained and judged.
+"""One trial of a comparison: one method under one seed, trained and evaluated.
 
-A cell's folder fills in order: ``choice.json`` (of a method that chooses its prompt), ``adapter/``
-(``model/`` when all weights are trained), ``train.json``, ``<split>.parquet`` for each judged split,
+A trial's folder fills in order: ``choice.json`` (of a method that chooses its prompt), ``adapter/``
+(``model/`` when all weights are trained), ``train.json``, ``<split>.parquet`` for each evaluated split,
 ``cell.json``, and last the weights' model card. A finished file is never made again, so an interrupted
-cell continues behind its last finished part. While it trains, ``adapter-checkpoints/``
-(``model-checkpoints/``) holds what it goes on from when killed. A cell that diverged holds
+trial continues behind its last finished part. While it trains, ``adapter-checkpoints/``
+(``model-checkpoints/``) holds what it goes on from when killed. A trial that diverged holds
 ``failed.json`` instead (:mod:`paft.experiment.failure`).
 """
 
@@ -64,7 +64,7 @@ def write_trial_card(plan: Trial, config: RunConfig, inputs: Inputs, folder: Pat
 def run_trial(
     plan: Trial, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter
 ) -> dict[str, Any]:
-    """Train and judge one cell, or return what a former run left.
+    """Train and evaluate one trial, or return what a former run left.
 
     Returns:
         Lists ``rows``, ``per_prompt``, ``robustness`` and ``warnings``, as in ``results.json``.
@@ -75,7 +75,7 @@ def run_trial(
     """
     inputs = inputs.for_seed(plan.seed)
     done = folder / SUMMARY
-    # A cell that a former version summarised lacks figures, and one of another threshold counts other
+    # A trial that a former version summarised lacks figures, and one of another threshold counts other
     # prompts: both follow from its matrices.
     result = read_record(done, "cell", CELL) if done.exists() else {}
     if "robustness" in result and not result["rows"]:
@@ -86,9 +86,9 @@ def run_trial(
         return result
     trained = train_trial(plan, config, inputs, folder, reporter)
     try:
-        result = _judge_splits(plan, config, inputs, folder, reporter, trained)
+        result = _evaluate_splits(plan, config, inputs, folder, reporter, trained)
     except NotFiniteError as error:
-        # Of several processes, which judge a share each, the others do not know: all of them end.
+        # Of several processes, which evaluate a share each, the others do not know: all of them end.
         if METHODS[plan.method].schedule is None or processes()[1] > 1:
             raise
         failure = DivergedError(f"what was trained gives no numbers: {error}")
@@ -100,11 +100,11 @@ def run_trial(
     return result
 
 
-def _judge_splits(
+def _evaluate_splits(
     plan: Trial, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter,
     trained: dict[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
-    """Return what :func:`run_trial` does, of a cell that is trained."""
+    """Return what :func:`run_trial` does, of a trial that is trained."""
     threshold = inputs.task.thresholds[0]
     weights = None if METHODS[plan.method].schedule is None else folder / weights_name(config)
     rows, per_prompt, warnings, matrices = [], [], [], {}
@@ -115,8 +115,8 @@ def _judge_splits(
     warnings.extend(f"{plan.name}: {text}" for text in trained.get("damaged", ()))
     if trained.get("chosen"):
         warnings.extend(_twin_warning(plan, Prompt(trained["chosen"]), inputs))
-    for split, prompts in inputs.judged().items():
-        matrix, seconds = _judge(plan, config, inputs, split, prompts, folder, weights, reporter)
+    for split, prompts in inputs.tested_prompts().items():
+        matrix, seconds = _evaluate_split(plan, config, inputs, split, prompts, folder, weights, reporter)
         matrices[split] = matrix
         row = split_row(plan.method, plan.seed, split, matrix, threshold, seconds)
         rows.append({**row, **{f"train_{key}": trained[key] for key in ("steps", "tokens", "seconds")}})
@@ -147,7 +147,7 @@ def _outcome(row: dict[str, Any]) -> str:
 def train_trial(
     plan: Trial, config: RunConfig, inputs: Inputs, folder: Path, reporter: Reporter
 ) -> dict[str, Any]:
-    """Train one cell, or return what a former run recorded.
+    """Train one trial, or return what a former run recorded.
 
     Returns:
         The content of ``train.json``, see :class:`paft.train.loop.Trained`; zeros for a method that does
@@ -215,15 +215,15 @@ def _chosen(
     return choose_prompt(chooser, seen, config, folder, reporter, seed=plan.seed)
 
 
-def _judge(
+def _evaluate_split(
     plan: Trial, config: RunConfig, inputs: Inputs, split: str, prompts: Sequence[Prompt],
     folder: Path, weights: Path | None, reporter: Reporter,
 ) -> tuple[Matrix, float]:  # fmt: skip
-    """Score one split with what lies on disk, so that what is judged is what gets deployed."""
+    """Score one split with what lies on disk, so that what is evaluated is what gets deployed."""
     trusted = config.trust_remote_code
 
     def load() -> LanguageModel:
-        reporter.stage(plan.name, f"judge on {split} prompts", len(prompts) * len(inputs.test))
+        reporter.stage(plan.name, f"evaluate on {split} prompts", len(prompts) * len(inputs.test))
         if weights is None or config.train.adapt.method != "full":
             return load_model(config.pinned_model, weights, chat=config.chat, trust_remote_code=trusted)
         return load_model(str(weights), chat=config.chat, trust_remote_code=trusted)

@@ -38,7 +38,7 @@ class Side:
         prompts: Ids of the prompts (P).
         examples: Indices of the examples (N).
         scores: In [0, 1], (S, P, N).
-        estimable: Statistics that there are enough judged cells for.
+        estimable: Statistics that there are enough scored cells for.
     """
 
     data: str
@@ -114,7 +114,7 @@ def compare(row: Side | None, reference: Side | None) -> dict[str, Any]:
         return {"none": "no seed in common yet"}
     names = [name for name in COMPARED.values() if name in row.estimable and name in reference.estimable]
     if not names:
-        return {"none": "too few judged cells for an interval"}
+        return {"none": "too few scored cells for an interval"}
     places = [reference.prompts.index(prompt) for prompt in row.prompts]
     found = difference(row.scores[mine], reference.scores[theirs][:, places], names)
     figures: dict[str, Any] = dict.fromkeys(COMPARED)

@@ -1,10 +1,10 @@
-"""How long the cells of a grid will take: from finished cells where there are any, else from a probe.
+"""How long the trials of a grid will take: from finished trials where there are any, else from a probe.
 
-A cell's time is what training took for each example it saw plus what judging took for each
-(prompt, example). In order of trust: finished cells of the same run and method; finished cells of
+A trial's time is what training took for each example it saw plus what evaluating took for each
+(prompt, example). In order of trust: finished trials of the same run and method; finished trials of
 the same method and model in other runs, scaled by examples and cells; a probe, a few optimiser
 steps and a few cells of one run with the same model. What choosing a prompt takes is known of
-finished cells only.
+finished trials only.
 """
 
 from __future__ import annotations
@@ -43,51 +43,51 @@ PROBE_SETTINGS = {
 
 @dataclass(frozen=True)
 class Effort:
-    """What a cell has to do, or did.
+    """What a trial has to do, or did.
 
     Attributes:
         trained: Training examples over all epochs.
-        judged: Prompts times examples.
+        evaluated: Prompts times examples.
     """
 
     trained: int
-    judged: int
+    evaluated: int
 
 
 @dataclass(frozen=True)
 class Seconds:
-    """What a cell took: ``other`` is what scales with neither, choosing a prompt."""
+    """What a trial took: ``other`` is what scales with neither, choosing a prompt."""
 
     train: float
-    judge: float
+    evaluate: float
     other: float = 0.0
 
     @property
     def total(self) -> float:
         """All of it."""
-        return self.train + self.judge + self.other
+        return self.train + self.evaluate + self.other
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds per training example and per judged cell, and what else a cell takes."""
+    """Seconds per training example and per scored cell, and what else a trial takes."""
 
     train: float
-    judge: float
+    evaluate: float
     other: float = 0.0
 
     def seconds(self, effort: Effort) -> float:
         """Return what so much effort takes."""
-        return self.train * effort.trained + self.judge * effort.judged + self.other
+        return self.train * effort.trained + self.evaluate * effort.evaluated + self.other
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds of the cells that are not finished, one after the other.
+    """Seconds of the trials that are not finished, one after the other.
 
     Attributes:
         seconds: By the job's name.
-        rests_on: In a few words each, on how many cells' behalf.
+        rests_on: In a few words each, on how many trials' behalf.
     """
 
     seconds: Mapping[str, float]
@@ -95,15 +95,15 @@ class Estimate:
 
 
 def effort_of(job: Job, inputs: Inputs) -> Effort:
-    """Return what a cell has to do."""
-    trains = METHODS[job.cell.method].schedule is not None
-    prompts = sum(len(prompts) for prompts in inputs.judged().values())
+    """Return what a trial has to do."""
+    trains = METHODS[job.trial.method].schedule is not None
+    prompts = sum(len(prompts) for prompts in inputs.tested_prompts().values())
     trained = len(inputs.train) * job.run.config.train.epochs if trains else 0
     return Effort(trained, prompts * len(inputs.test))
 
 
 def recorded_seconds(job: Job) -> Seconds:
-    """Return what a finished cell took.
+    """Return what a finished trial took.
 
     Raises:
         DataError: If it is not finished or its record cannot be read.
@@ -118,7 +118,7 @@ def estimate_grid(jobs: Sequence[Job], inputs: Mapping[str, Inputs], workers: in
     """Estimate the seconds of every job that is not finished.
 
     Args:
-        jobs: Cells, finished or not.
+        jobs: Trials, finished or not.
         inputs: By the run's name.
         workers: Processes that will share this one's threads; a probe has as many as one of them.
     """
@@ -135,9 +135,9 @@ def estimate_grid(jobs: Sequence[Job], inputs: Mapping[str, Inputs], workers: in
         same = [took.total for other, took in done if _alike(job, other) and other.run.name == job.run.name]
         elsewhere = [(effort_of(o, inputs[o.run.name]), took) for o, took in done if _alike(job, o)]
         if same:
-            found, source = float(np.mean(same)), "finished cells of the same run and method"
+            found, source = float(np.mean(same)), "finished trials of the same run and method"
         elif elsewhere:
-            found, source = pace_of(elsewhere).seconds(effort), "finished cells of the method in other runs"
+            found, source = pace_of(elsewhere).seconds(effort), "finished trials of the method in other runs"
         else:
             if model not in probes:
                 probes[model] = probe(job.run, inputs[job.run.name], threads)
@@ -147,22 +147,22 @@ def estimate_grid(jobs: Sequence[Job], inputs: Mapping[str, Inputs], workers: in
     return Estimate(seconds, rests_on)
 
 
-def pace_of(cells: Sequence[tuple[Effort, Seconds]]) -> Pace:
-    """Return the pace of finished cells together.
+def pace_of(trials: Sequence[tuple[Effort, Seconds]]) -> Pace:
+    """Return the pace of finished trials together.
 
     >>> pace_of([(Effort(100, 10), Seconds(20, 1)), (Effort(300, 10), Seconds(60, 3, 8))])
-    Pace(train=0.2, judge=0.2, other=4.0)
+    Pace(train=0.2, evaluate=0.2, other=4.0)
     """
-    efforts, times = zip(*cells, strict=True)
+    efforts, times = zip(*trials, strict=True)
     return Pace(
         train=sum(took.train for took in times) / max(1, sum(effort.trained for effort in efforts)),
-        judge=sum(took.judge for took in times) / max(1, sum(effort.judged for effort in efforts)),
+        evaluate=sum(took.evaluate for took in times) / max(1, sum(effort.evaluated for effort in efforts)),
         other=sum(took.other for took in times) / len(times),
     )
 
 
 def probe(run: RunPlan, inputs: Inputs, threads: int) -> Pace:
-    """Measure a few optimiser steps and a few judged cells of a run, in a folder that is then removed.
+    """Measure a few optimiser steps and a few scored cells of a run, in a folder that is then removed.
 
     The first steps and cells of a process are slow, so this errs on the long side.
 
@@ -212,5 +212,5 @@ def _threads(count: int) -> Iterator[None]:
 
 
 def _alike(job: Job, other: Job) -> bool:
-    """Whether a cell's time tells about another's."""
-    return (job.cell.method, job.run.config.model) == (other.cell.method, other.run.config.model)
+    """Whether a trial's time tells about another's."""
+    return (job.trial.method, job.run.config.model) == (other.trial.method, other.run.config.model)

@@ -32,13 +32,13 @@ from paft.report.run_folder import plan_trials
 from paft.shape import read_record
 
 KEPT: dict[str, Any] = {"rows": [], "robustness": [], "warnings": [], "judging": None, "environment": None}
-"""What is kept of a run's results, with what stands for it where no cell is finished."""
+"""What is kept of a run's results, with what stands for it where no trial is finished."""
 
 
 def gather_grid(
     name: str, grid: GridFile, runs: Sequence[RunPlan], inputs: Mapping[str, Inputs]
 ) -> dict[str, Any]:
-    """Write the table and the figures of all finished cells.
+    """Write the table and the figures of all finished trials.
 
     Args:
         name: The grid's name.
@@ -52,7 +52,7 @@ def gather_grid(
     told: list[dict[str, Any]] = []
     figures: dict[str, dict[str, Any]] = {}
     differences: dict[str, dict[RowKey, Any]] = {}
-    # The runs of a task follow one another, and only they are compared: no more cells are held at once.
+    # The runs of a task follow one another, and only they are compared: no more trials are held at once.
     for task, of_task in groupby(runs, lambda run: run.task):
         sides: dict[RowKey, Side | None] = {}
         for run in of_task:
@@ -82,23 +82,23 @@ def gather_grid(
 
 
 def _results_of(run: RunPlan, inputs: Inputs) -> dict[str, Any] | None:
-    """Return the figures of a run's finished cells, written anew if some finished since; None without any."""
+    """Return the figures of a run's finished trials, anew if some finished since; None without any."""
     jobs = [job for job in _jobs(run) if finished(job)]
     if not jobs:
         return None
-    # Of finished cells only the record is read, and a model card written that a kill left out.
-    cells = [run_trial(job.cell, run.config, inputs, job.folder, Silent()) for job in jobs]
+    # Of finished trials only the record is read, and a model card written that a kill left out.
+    trials = [run_trial(job.trial, run.config, inputs, job.folder, Silent()) for job in jobs]
     path = Path(run.config.output) / "results.json"
     if path.exists() and path.with_name("report.html").exists():
         saved = read_record(path, "results", {"rows": [], "config": {}})
-        rows = [row for cell in cells for row in cell["rows"]]
+        rows = [row for trial in trials for row in trial["rows"]]
         if saved["rows"] == rows and saved["config"] == run.config.model_dump(mode="json"):
             return saved
-    return gather_run(run.config, inputs, cells)
+    return gather_run(run.config, inputs, trials)
 
 
 def _read(run: RunPlan, results: Mapping[str, Any]) -> tuple[dict[str, dict[str, Any]], dict[str, Side]]:
-    """Return the table's figures and what rows are compared by, by method, from one look at the cells."""
+    """Return the table's figures and what rows are compared by, by method, from one look at the trials."""
     folder = Path(run.config.output)
     matrices = read_matrices(folder, results)
     report = gather_report(results, matrices)
@@ -128,9 +128,9 @@ def _told(run: RunPlan, results: Mapping[str, Any] | None) -> dict[str, Any]:
     lacking = [job for job in _jobs(run) if not finished(job)]
     failures = [
         {
-            "cell": job.cell.name,
+            "cell": job.trial.name,
             "error": recorded_error(job),
-            "file": f"{run.name}/cells/{job.cell.name}/error.txt",
+            "file": f"{run.name}/cells/{job.trial.name}/error.txt",
         }
         for job in lacking
         if error_file(job).exists()
@@ -142,9 +142,9 @@ def _told(run: RunPlan, results: Mapping[str, Any] | None) -> dict[str, Any]:
         "path": run.name,
         **{key: results[key] if results else nothing for key, nothing in KEPT.items()},
         "failures": failures,
-        "unfinished": [job.cell.name for job in lacking if job.cell.name not in failed],
+        "unfinished": [job.trial.name for job in lacking if job.trial.name not in failed],
     }
 
 
 def _jobs(run: RunPlan) -> list[Job]:
-    return [Job(run, cell) for cell in plan_trials(run.config)]
+    return [Job(run, trial) for trial in plan_trials(run.config)]

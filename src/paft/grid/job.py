@@ -1,6 +1,6 @@
-"""The unit of work of a grid: one cell, whose failure is its own.
+"""The unit of work of a grid: one trial, whose failure is its own.
 
-A cell that fails leaves ``error.txt`` beside what it had finished: what went wrong in a line, then the
+A trial that fails leaves ``error.txt`` beside what it had finished: what went wrong in a line, then the
 traceback. The next call tries it again and removes the file when it succeeds.
 """
 
@@ -21,18 +21,18 @@ from paft.lock import locked
 from paft.progress import Reporter, Silent
 from paft.shape import CELL, read_record
 
-ORPHAN = 30.0  # seconds a cell waits for a process of a killed grid to be gone
+ORPHAN = 30.0  # seconds a trial waits for a process of a killed grid to be gone
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a cell ended.
+    """How a trial ended.
 
     Attributes:
-        job: The cell.
+        job: The trial.
         seconds: What it took in this call.
-        told: Its figures in a line; empty for a cell that failed.
-        error: First line of what went wrong; None for a cell that is done.
+        told: Its figures in a line; empty for a trial that failed.
+        error: First line of what went wrong; None for a trial that is done.
     """
 
     job: Job
@@ -42,7 +42,7 @@ class Outcome:
 
 
 class LoadedInputs:
-    """Inputs of the run that was worked on last, so that its cells share them."""
+    """Inputs of the run that was worked on last, so that its trials share them."""
 
     def __init__(self) -> None:
         self._config: RunConfig | None = None
@@ -56,12 +56,12 @@ class LoadedInputs:
 
 
 class OfJob:
-    """Tells a reporter how a cell goes on under its name in the grid, and keeps how it ended."""
+    """Tells a reporter how a trial goes on under its name in the grid, and keeps how it ended."""
 
     def __init__(self, job: Job, reporter: Reporter) -> None:
         self._job, self._reporter, self.told = job, reporter, ""
 
-    def stage(self, cell: str, what: str, total: int) -> None:
+    def stage(self, trial: str, what: str, total: int) -> None:
         """A stage of ``total`` units begins."""
         self._reporter.stage(self._job.name, what, total)
 
@@ -69,18 +69,18 @@ class OfJob:
         """So many more units are done."""
         self._reporter.advance(count, note)
 
-    def finish(self, cell: str, text: str) -> None:
-        """The cell is done."""
+    def finish(self, trial: str, text: str) -> None:
+        """The trial is done."""
         self.told = text
 
 
 def error_file(job: Job) -> Path:
-    """Return where a cell's traceback goes when it fails."""
+    """Return where a trial's traceback goes when it fails."""
     return job.folder / "error.txt"
 
 
 def recorded_error(job: Job) -> str:
-    """Return what a cell failed with, from its record.
+    """Return what a trial failed with, from its record.
 
     Raises:
         DataError: If there is none.
@@ -89,16 +89,16 @@ def recorded_error(job: Job) -> str:
 
 
 def finished(job: Job) -> bool:
-    """Whether a cell is done, here or in an earlier call."""
+    """Whether a trial is done, here or in an earlier call."""
     path = job.folder / "cell.json"
     return path.exists() and "robustness" in read_record(path, "cell", CELL)
 
 
 def work(job: Job, inputs: Callable[[RunConfig], Inputs], reporter: Reporter | None = None) -> Outcome:
-    """Train and judge a cell, or go on with it.
+    """Train and evaluate a trial, or go on with it.
 
     Args:
-        job: The cell; its run's folder is there.
+        job: The trial; its run's folder is there.
         inputs: Gives the run's inputs.
         reporter: Hears how it goes on.
 
@@ -109,8 +109,10 @@ def work(job: Job, inputs: Callable[[RunConfig], Inputs], reporter: Reporter | N
     started = time.monotonic()
     heard = OfJob(job, reporter or Silent())
     try:
-        with locked(job.folder.parent / f".{job.cell.name}.lock", "another process works on it", wait=ORPHAN):
-            run_trial(job.cell, job.run.config, inputs(job.run.config), job.folder, heard)
+        with locked(
+            job.folder.parent / f".{job.trial.name}.lock", "another process works on it", wait=ORPHAN
+        ):
+            run_trial(job.trial, job.run.config, inputs(job.run.config), job.folder, heard)
     except Exception as error:
         return failed(job, time.monotonic() - started, first_line(error), traceback.format_exc())
     error_file(job).unlink(missing_ok=True)
@@ -118,10 +120,10 @@ def work(job: Job, inputs: Callable[[RunConfig], Inputs], reporter: Reporter | N
 
 
 def failed(job: Job, seconds: float, error: str, trace: str) -> Outcome:
-    """Record a failure beside the cell.
+    """Record a failure beside the trial.
 
     Args:
-        job: The cell.
+        job: The trial.
         seconds: What it took.
         error: What went wrong, in a line.
         trace: Its traceback, or whatever else is known.

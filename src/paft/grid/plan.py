@@ -1,4 +1,4 @@
-"""What a grid consists of: runs, the product of its axes, and their cells. Pure: no file is read."""
+"""What a grid consists of: runs, the product of its axes, and their trials. Pure: no file is read."""
 
 from __future__ import annotations
 
@@ -41,25 +41,25 @@ class RunPlan:
 
 @dataclass(frozen=True)
 class Job:
-    """One cell of one run: the unit of work.
+    """One trial of one run: the unit of work.
 
     Attributes:
         run: The run it belongs to.
-        cell: Method and seed.
+        trial: Method and seed.
     """
 
     run: RunPlan
-    cell: Trial
+    trial: Trial
 
     @property
     def name(self) -> str:
-        """Run and cell, as ``--only`` sees it."""
-        return f"{self.run.name}/{self.cell.name}"
+        """Run and trial, as ``--only`` sees it."""
+        return f"{self.run.name}/{self.trial.name}"
 
     @property
     def folder(self) -> Path:
         """Where its files go."""
-        return Path(self.run.config.output) / "cells" / self.cell.name
+        return Path(self.run.config.output) / "cells" / self.trial.name
 
 
 def plan_runs(grid: GridFile, where: str) -> list[RunPlan]:
@@ -86,16 +86,16 @@ def plan_runs(grid: GridFile, where: str) -> list[RunPlan]:
 
 
 def plan_jobs(runs: Sequence[RunPlan], only: str | None = None) -> list[Job]:
-    """Return the cells of all runs, run by run.
+    """Return the trials of all runs, run by run.
 
     Args:
         runs: The runs.
-        only: A regular expression; cells whose ``<run>/<cell>`` it is not found in are left out.
+        only: A regular expression; trials whose ``<run>/<trial>`` it is not found in are left out.
 
     Raises:
-        ConfigError: If the expression is malformed or fits no cell.
+        ConfigError: If the expression is malformed or fits no trial.
     """
-    jobs = [Job(run, cell) for run in runs for cell in plan_trials(run.config)]
+    jobs = [Job(run, trial) for run in runs for trial in plan_trials(run.config)]
     if only is None:
         return jobs
     try:
@@ -103,7 +103,7 @@ def plan_jobs(runs: Sequence[RunPlan], only: str | None = None) -> list[Job]:
     except re.error as error:
         raise ConfigError(f"--only {only!r} is no regular expression: {error}") from None
     if not chosen:
-        raise ConfigError(f"--only {only!r} fits none of {len(jobs)} cells, the first is {jobs[0].name!r}")
+        raise ConfigError(f"--only {only!r} fits none of {len(jobs)} trials, the first is {jobs[0].name!r}")
     return chosen
 
 

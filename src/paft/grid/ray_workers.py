@@ -1,6 +1,6 @@
-"""Cells of a grid on several machines, each cell a task of a Ray cluster (extra ``paft[ray]``).
+"""Trials of a grid on several machines, each trial a task of a Ray cluster (extra ``paft[ray]``).
 
-All machines must see the same files under the same paths, and have PAFT installed: a cell reads its
+All machines must see the same files under the same paths, and have PAFT installed: a trial reads its
 inputs from disk and leaves its results there.
 """
 
@@ -22,13 +22,13 @@ from paft.grid.plan import Job
 def on_ray(
     jobs: Sequence[Job], workers: int, *, address: str | None = None, gpus_per_cell: float = 1.0
 ) -> Iterator[Outcome]:
-    """Work on several cells at once, wherever the cluster has room.
+    """Work on several trials at once, wherever the cluster has room.
 
     Args:
-        jobs: The cells.
-        workers: Cells at once.
+        jobs: The trials.
+        workers: Trials at once.
         address: Of a running cluster; without one a cluster of this machine alone is started.
-        gpus_per_cell: Share of a GPU, or GPUs, of each cell; without meaning where there are none.
+        gpus_per_cell: Share of a GPU, or GPUs, of each trial; without meaning where there are none.
 
     Raises:
         ConfigError: If Ray is not installed or the cluster is out of reach.
@@ -78,7 +78,7 @@ def _connected(address: str | None) -> Any:
 
 
 def _resources(ray: Any, workers: int, gpus_per_cell: float) -> tuple[int, float]:
-    """Return CPUs and GPUs of a cell: all CPUs shared out, no more than the smallest machine has."""
+    """Return CPUs and GPUs of a trial: all CPUs shared out, no more than the smallest machine has."""
     machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     cpus = [int(machine.get("CPU", 0)) for machine in machines]
     threads = min(sum(cpus) // workers, min((count for count in cpus if count), default=1))
@@ -87,7 +87,7 @@ def _resources(ray: Any, workers: int, gpus_per_cell: float) -> tuple[int, float
 
 
 def _work(job: Job, folder: str, threads: int) -> Outcome:
-    """Work on a cell in a process of the cluster."""
+    """Work on a trial in a process of the cluster."""
     import torch
 
     from paft.progress import quiet_libraries

@@ -33,13 +33,13 @@ from paft.progress import Reporter, Silent
 
 @dataclass(frozen=True)
 class Execution:
-    """Where cells run.
+    """Where trials run.
 
     Attributes:
         executor: ``local`` or ``ray``.
-        workers: Cells at once.
+        workers: Trials at once.
         address: Of a running Ray cluster; without one a cluster of this machine is started.
-        gpus_per_cell: GPUs of a cell on Ray, or a share of one, where there are any.
+        gpus_per_cell: GPUs of a trial on Ray, or a share of one, where there are any.
     """
 
     executor: Literal["local", "ray"] = "local"
@@ -57,7 +57,7 @@ class Checked:
         name: Its name.
         runs: Its runs.
         inputs: Their inputs by the run's name.
-        jobs: The cells that are asked for.
+        jobs: The trials that are asked for.
     """
 
     grid: GridFile
@@ -73,7 +73,7 @@ def check_grid(grid: GridFile, path: Path, only: str | None = None) -> Checked:
     Args:
         grid: The grid.
         path: Its file, which names it.
-        only: A regular expression that chooses among the cells.
+        only: A regular expression that chooses among the trials.
 
     Raises:
         PaftError: On the first thing that cannot be used, or that differs from what a run was
@@ -102,13 +102,13 @@ def run_grid(
     reporter: Reporter | None = None,
     on_outcome: Callable[[Outcome], None] | None = None,
 ) -> dict[str, Any]:
-    """Run the cells of a grid that are not finished, and gather what there is.
+    """Run the trials of a grid that are not finished, and gather what there is.
 
     Args:
         checked: The grid.
-        execution: Where cells run.
-        reporter: Hears how cells go on that run in this process.
-        on_outcome: Called whenever a cell ends.
+        execution: Where trials run.
+        reporter: Hears how trials go on that run in this process.
+        on_outcome: Called whenever a trial ends.
 
     Returns:
         The content of the grid's ``results.json``; failures are in it, none is raised.
@@ -135,7 +135,7 @@ def run_grid(
 def _outcomes(
     checked: Checked, jobs: Sequence[Job], execution: Execution, reporter: Reporter
 ) -> Iterator[Outcome]:
-    """Run cells where they are to run."""
+    """Run trials where they are to run."""
     if not jobs:
         return iter(())
     if execution.executor == "ray":

@@ -43,7 +43,7 @@ def table_rows(runs: Sequence[RunPlan], figures: Figures) -> list[dict[str, Any]
     Args:
         runs: All runs of the grid.
         figures: By run and method: ``seeds``, ``threshold`` and, for each of ``FIGURES``, ``value`` and
-            ``interval``; methods without a finished cell are left out.
+            ``interval``; methods without a finished trial are left out.
 
     Returns:
         Rows with ``model``, ``setting``, ``method``, ``tasks`` (by task: the figures and how many
@@ -53,7 +53,7 @@ def table_rows(runs: Sequence[RunPlan], figures: Figures) -> list[dict[str, Any]
     tasks = list(dict.fromkeys(run.task for run in runs))
     rows: dict[tuple[str | None, str | None, str], dict[str, Any]] = {}
     for run in runs:
-        planned = [cell.method for cell in plan_trials(run.config)]
+        planned = [trial.method for trial in plan_trials(run.config)]
         for method in dict.fromkeys(planned):
             key = run.model, run.setting, method
             row = rows.setdefault(
@@ -147,7 +147,7 @@ def note(results: Mapping[str, Any]) -> str:
 
 
 def failures(results: Mapping[str, Any]) -> list[str]:
-    """Return a line for every cell that failed: its name, what went wrong, where more is told."""
+    """Return a line for every trial that failed: its name, what went wrong, where more is told."""
     return [
         f"{run['run']}/{each['cell']}: {each['error']} ({each['file']})"
         for run in results["runs"]
@@ -156,8 +156,10 @@ def failures(results: Mapping[str, Any]) -> list[str]:
 
 
 def not_finished(results: Mapping[str, Any]) -> list[str]:
-    """Return a line for every cell that failed or was not run."""
-    left_out = [f"{run['run']}/{cell}: was not run" for run in results["runs"] for cell in run["unfinished"]]
+    """Return a line for every trial that failed or was not run."""
+    left_out = [
+        f"{run['run']}/{trial}: was not run" for run in results["runs"] for trial in run["unfinished"]
+    ]
     return failures(results) + left_out
 
 

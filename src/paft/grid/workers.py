@@ -1,6 +1,6 @@
-"""Where the cells of a grid run: in this process, or in several on this machine.
+"""Where the trials of a grid run: in this process, or in several on this machine.
 
-Every executor takes jobs and yields their outcomes as they end. A cell is the same whoever works
+Every executor takes jobs and yields their outcomes as they end. A trial is the same whoever works
 on it: it reads its inputs from disk and leaves its results there. The executor for several machines is
 :mod:`paft.grid.ray_workers`.
 """
@@ -28,10 +28,10 @@ from paft.progress import Reporter, quiet_libraries
 def in_process(
     jobs: Sequence[Job], inputs: Callable[[RunConfig], Inputs], reporter: Reporter
 ) -> Iterator[Outcome]:
-    """Work on one cell after the other.
+    """Work on one trial after the other.
 
     Args:
-        jobs: The cells.
+        jobs: The trials.
         inputs: Gives a run's inputs.
         reporter: Hears how each goes on.
     """
@@ -40,12 +40,12 @@ def in_process(
 
 
 def in_processes(jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
-    """Work on several cells at once, each in a process that shares this one's threads out.
+    """Work on several trials at once, each in a process that shares this one's threads out.
 
-    A process that dies fails its cell alone and is replaced.
+    A process that dies fails its trial alone and is replaced.
 
     Args:
-        jobs: The cells.
+        jobs: The trials.
         workers: Processes at once, at least 1.
 
     Raises:
@@ -80,7 +80,7 @@ def threads_each(workers: int) -> int:
 
 
 class _Worker:
-    """A process that works on one cell at a time."""
+    """A process that works on one trial at a time."""
 
     def __init__(self, context: SpawnContext, threads: int) -> None:
         self.connection, other = context.Pipe()
@@ -90,18 +90,18 @@ class _Worker:
         other.close()
 
     def begin(self, job: Job) -> None:
-        """Send the worker a cell."""
+        """Send the worker a trial."""
         self._job, self._started = job, time.monotonic()
         with suppress(OSError):  # it died idle: the outcome will tell
             self.connection.send(job)
 
     @property
     def ended(self) -> bool:
-        """Whether the cell is done, one way or another."""
+        """Whether the trial is done, one way or another."""
         return self.connection.poll() or not self.process.is_alive()
 
     def outcome(self) -> Outcome:
-        """Return how the cell ended; a process that died without a word has failed at it."""
+        """Return how the trial ended; a process that died without a word has failed at it."""
         try:
             found = self.connection.recv() if self.connection.poll() else None
         except (EOFError, OSError):
@@ -115,13 +115,13 @@ class _Worker:
         return failed(self._job, time.monotonic() - self._started, told, told + "\n")
 
     def stop(self) -> None:
-        """End the process; what its cell had finished stays."""
+        """End the process; what its trial had finished stays."""
         self.process.kill()
         self.process.join()
 
 
 def _serve(connection: Connection, threads: int) -> None:
-    """Work on the cells that come in, until nobody sends any."""
+    """Work on the trials that come in, until nobody sends any."""
     import torch
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us decides
@@ -141,7 +141,7 @@ def _serve(connection: Connection, threads: int) -> None:
 
 
 def _die_with_parent() -> None:
-    """End this process when the one that started it is gone: nobody may work unseen on a cell."""
+    """End this process when the one that started it is gone: nobody may work unseen on a trial."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -1,11 +1,11 @@
-"""The prompt that a method of this package chooses for a cell, and how it came to it.
+"""The prompt that a method of this package chooses for a trial, and how it came to it.
 
 A prompt's score is the accuracy of the model *before* training under it, on a random sample of the
 training examples (``choose.examples``, another sample for every seed); ties go to the higher mean
 log-probability of the right answers, then to the smaller id. Only what :class:`Seen` holds has a
 part in a choice: the user's own prompt, training prompts, training examples.
 
-The cell's folder gets ``choice.json``: the prompt, its score and the trace of all scores in the
+The trial's folder gets ``choice.json``: the prompt, its score and the trace of all scores in the
 order in which they came. Until then, and after, ``choice/`` holds every score as a matrix of
 :mod:`paft.evaluate.runner`, with a ledger while it is made: searches are pure functions of seed and
 scores, so one that was killed finds what it had and goes on where it was.
@@ -53,7 +53,7 @@ class Seen:
     """All that a choice is based on.
 
     Attributes:
-        task: Says how answers are judged; its data is not read.
+        task: Says how answers are scored; its data is not read.
         own: The user's own prompt.
         prompts: The bank's training prompts.
         examples: Training examples.
@@ -104,9 +104,9 @@ def choose_prompt(
         chooser: How.
         seen: What it may see.
         config: The run's configuration; its sections ``choose`` and ``evaluate`` count.
-        folder: The cell's folder.
+        folder: The trial's folder.
         reporter: Hears about progress.
-        seed: The cell's seed.
+        seed: The trial's seed.
 
     Raises:
         PaftError: If the model, a writer or the embedding cannot be had.
