@@ -27,7 +27,7 @@ def test_accelerate_reads_it_and_its_first_line_starts_it(name):
     assert config.num_processes > config.num_machines
     command = path.read_text().splitlines()[0]
     assert command.startswith(f"# accelerate launch --config_file recipes/accelerate/{path.name} ")
-    assert " -m paft.cli.main train " in command
+    assert " -m paft train " in command
 
 
 def test_divided_weights_are_put_together_when_they_are_saved():
