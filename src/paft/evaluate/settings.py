@@ -18,8 +18,8 @@ class Evaluate(Schema):
             (``mean``) is the prediction.
         batch_tokens: Tokens per forward pass at most; lower it when memory runs out.
         allow_code: Whether answers that are programs (rule ``code``) may be run on this machine.
-        generate: Whether answers of closed rules are written and read, as a server's are, not told by
-            the likelihood of the options: what a deployed model says, and what saying it costs.
+        generate: Whether answers of closed rules are generated and read, as a server's are, instead of
+            scored by likelihood: what a deployed model says, and what saying it costs.
     """
 
     examples: int | None = Field(default=None, ge=1)
