@@ -129,7 +129,7 @@ def test_rewrites_are_screened(own, task, tmp_path, monkeypatch):
         def close(self):
             pass
 
-    monkeypatch.setattr(writers, "_client", lambda generator, settings: Client())
+    monkeypatch.setattr(writers, "open_client", lambda generator, settings: Client())
     current = attack(own, task, fresh(), [], 0, {})
     offered = ModelWriter(task, generators("http://127.0.0.1:9/v1"), tmp_path, 0).rewrites(
         current, [], [own], 3

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from paft.bank.generate.generators import Generator, Generators
-from paft.bank.generate.local import LocalClient
+from paft.bank.generate.local import open_client
 from paft.bank.generate.meta_prompts import meta_prompt, style_at
 from paft.bank.generate.replies import candidates
 from paft.bank.screen import screen
@@ -25,7 +25,6 @@ from paft.errors import DataError
 from paft.experiment.baselines.attack import Attacked
 from paft.experiment.baselines.scores import Score
 from paft.files import fingerprint, read_json, write_json
-from paft.model.endpoint import Client, EndpointClient
 from paft.prompt import Prompt
 from paft.task.task import Task
 
@@ -111,7 +110,7 @@ class ModelWriter:
         path = self._folder / f"reply-{fingerprint([name, generator.model, text])}.json"
         if path.exists():
             return _recorded(path)
-        client = _client(generator, self._generators)
+        client = open_client(generator, self._generators)
         try:
             seed = int(fingerprint([name, generator.seed])[:8], 16) >> 1
             reply = client.ask([{"role": "user", "content": text}], name, seed, lambda why, wait: None)
@@ -154,7 +153,3 @@ def _request(task: Task, current: Attacked, failures: Sequence[Score], count: in
             meta["content"],
         ]
     )
-
-
-def _client(generator: Generator, settings: Generators) -> Client:
-    return LocalClient(generator) if generator.local else EndpointClient(generator.endpoint, settings)
