@@ -34,7 +34,7 @@ def test_an_adapter_comes_out_that_evaluate_takes(train, paft, own_desk, model_f
     (command,) = [line for line in out.splitlines() if line.startswith("Evaluate it: ")]
     code, out, err = paft(*command.removeprefix("Evaluate it: paft ").split())
     assert code == 0, err
-    rows = json.loads((folder / "judged" / "results.json").read_text())["rows"]
+    rows = json.loads((folder / "evaluated" / "results.json").read_text())["rows"]
     assert [row["split"] for row in rows] == ["test", "user"]
 
 

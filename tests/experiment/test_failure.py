@@ -82,14 +82,14 @@ def test_a_run_of_which_nothing_is_left_is_an_error(configure, tmp_path):
 def test_weights_that_give_no_numbers_when_they_are_judged_fail_their_trial_alone(
     configure, tmp_path, monkeypatch
 ):
-    original = cells.judge
+    original = cells.evaluate_split
 
     def broken(load, *args, **kwargs):
         if kwargs["folder"].name == "paft-0" and kwargs["split"] == "user":
             raise NotFiniteError("model m computes log-probabilities that are not finite")
         return original(load, *args, **kwargs)
 
-    monkeypatch.setattr(cells, "judge", broken)
+    monkeypatch.setattr(cells, "evaluate_split", broken)
     results = paft.run(configure(tmp_path / "out"))
     assert "what was trained gives no numbers" in results["failures"][0]["error"]
     assert left(tmp_path / "out" / "cells" / "paft-0") == {"failed.json"}
@@ -99,7 +99,7 @@ def test_a_base_that_gives_no_numbers_ends_the_run(configure, tmp_path, monkeypa
     def broken(*args, **kwargs):
         raise NotFiniteError("model m computes log-probabilities that are not finite")
 
-    monkeypatch.setattr(cells, "judge", broken)
+    monkeypatch.setattr(cells, "evaluate_split", broken)
     with pytest.raises(NotFiniteError):
         paft.run(configure(tmp_path / "out"))
     assert not list((tmp_path / "out").rglob("failed.json"))

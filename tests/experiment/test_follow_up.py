@@ -51,11 +51,11 @@ def test_the_evaluation_that_is_printed_is_of_what_was_trained(paft, place, sett
     code, _, err = paft(*command)
     assert code == 0, err
     trained_with = read_yaml(place / "out" / "config.yaml", "configuration")
-    judged_with = read_yaml(place / "out" / "judged" / "config.yaml", "configuration")
+    judged_with = read_yaml(place / "out" / "evaluated" / "config.yaml", "configuration")
     assert judged_with["max_length"] == trained_with["train"]["max_length"]
     for key in ("task", "data", "bank", "chat", "evaluate"):
         assert judged_with[key] == trained_with[key], key
-    results = json.loads((place / "out" / "judged" / "results.json").read_text("utf-8"))
+    results = json.loads((place / "out" / "evaluated" / "results.json").read_text("utf-8"))
     assert [row["split"] for row in results["rows"]] == ["test", "user"]
     weights = place / "out" / ("model" if judged_with["adapter"] is None else "adapter")
     assert str(weights) in (judged_with["adapter"], judged_with["model"])

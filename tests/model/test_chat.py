@@ -237,9 +237,9 @@ def test_a_run_in_chat_leaves_an_adapter_that_is_judged_the_same_way(finished, j
 @pytest.mark.parametrize(
     ("chat", "named"),
     [
-        ({}, "to be judged with chat off"),
-        ({"enabled": True}, "to be judged with chat on and no system turn"),
-        ({"enabled": True, "system": "Else."}, "to be judged with chat on and system turn 'Else.'"),
+        ({}, "to be evaluated with chat off"),
+        ({"enabled": True}, "to be evaluated with chat on and no system turn"),
+        ({"enabled": True, "system": "Else."}, "to be evaluated with chat on and system turn 'Else.'"),
     ],
 )
 def test_an_adapter_is_not_judged_in_another_way_than_it_was_trained(judged_again, chat, named):
@@ -283,7 +283,7 @@ def test_a_generation_prompt_that_merges_with_answers_is_kept_apart_from_them(te
 def test_an_adapter_trained_without_chat_is_not_judged_with_it(tmp_path):
     save_chat(tmp_path, Chat())
     check_chat(tmp_path, Chat())
-    with pytest.raises(ConfigError, match="trained with chat off, but is to be judged with chat on"):
+    with pytest.raises(ConfigError, match="trained with chat off, but is to be evaluated with chat on"):
         check_chat(tmp_path, ON)
 
 

@@ -200,7 +200,7 @@ def test_arc_rows_of_three_to_five_options_are_told_by_their_own_keys():
 def test_answers_that_are_kept_back_are_an_error_that_says_so(name, label):
     recipe, row = yaml.safe_load(RECIPES[name].read_text("utf-8")), {**HUB[name][0], "label": label}
     task = Task(**{**recipe, "data": {**recipe["data"], "hub": None, "train": [row], "test": [row]}})
-    with pytest.raises(DataError, match="hides its answers: judge on a split that has them"):
+    with pytest.raises(DataError, match="hides its answers: evaluate on a split that has them"):
         task.examples("test")
 
 

@@ -30,7 +30,7 @@ from paft.shape import NUMBER, read_record
 from paft.task.task import Example, Task
 
 
-def judge(
+def evaluate_split(
     load: Callable[[], LanguageModel | VllmModel | ServedModel],
     task: Task,
     prompts: Sequence[Prompt],

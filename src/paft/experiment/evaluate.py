@@ -27,7 +27,7 @@ from paft.evaluate.rows import (
     robustness_row,
     split_row,
 )
-from paft.evaluate.runner import judge, processes
+from paft.evaluate.runner import evaluate_split, processes
 from paft.evaluate.scoring.server import ServedModel, Server
 from paft.evaluate.scoring.vllm import VllmModel, import_vllm, load_vllm
 from paft.evaluate.settings import Evaluate
@@ -311,7 +311,7 @@ def _evaluate_splits(
             reporter.stage(name, f"evaluate on {split} prompts", cells)
             return loaded()
 
-        matrices[split], seconds[split] = judge(
+        matrices[split], seconds[split] = evaluate_split(
             load, task, prompts, examples,
             folder=Path(config.output) / "cells" / name, split=split, settings=config.evaluate,
             max_length=config.max_length, on_cells=reporter.advance, chosen=chosen,

@@ -39,7 +39,7 @@ def next_command(config: RunConfig) -> list[str]:
         ]
     base = ["--model", config.model, *_revision(config), "--adapter", str(weights)]
     model = ["--model", str(weights)] if whole else base
-    output = str(Path(config.output) / "judged")
+    output = str(Path(config.output) / "evaluated")
     command = ["paft", "evaluate", *_shared(config), *model, *_chat(config), "--output", output]
     return [*lines, f"Evaluate it: {shlex.join([*command, *_settings(config)])}"]
 

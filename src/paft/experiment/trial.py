@@ -21,7 +21,7 @@ from paft.config import RunConfig
 from paft.errors import DataError, DivergedError, NotFiniteError
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.rows import cell_warnings, prompt_rows, robustness_row, split_row
-from paft.evaluate.runner import judge, processes
+from paft.evaluate.runner import evaluate_split, processes
 from paft.experiment.baselines.choice import Seen, choose_prompt, most_cells
 from paft.experiment.failure import check_not_failed, give_up
 from paft.experiment.inputs import Inputs
@@ -228,7 +228,7 @@ def _evaluate_split(
             return load_model(config.pinned_model, weights, chat=config.chat, trust_remote_code=trusted)
         return load_model(str(weights), chat=config.chat, trust_remote_code=trusted)
 
-    return judge(
+    return evaluate_split(
         load, inputs.task, prompts, inputs.test,
         folder=folder, split=split, settings=config.evaluate, max_length=config.train.max_length,
         on_cells=reporter.advance,

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from paft.bank import Bank
-from paft.evaluate.runner import judge
+from paft.evaluate.runner import evaluate_split
 from paft.experiment.inputs import Inputs, take
 from paft.experiment.trial import train_trial
 from paft.grid.job import finished
@@ -189,7 +189,7 @@ def probe(run: RunPlan, inputs: Inputs, threads: int) -> Pace:
             plan = Trial("paft" if "paft" in methods else methods[0], config.seeds[0])
             trained = train_trial(plan, config, few, Path(folder), Silent())["seconds"] / len(few.train)
         prompts = few.bank.prompts("test")
-        _, judged = judge(
+        _, judged = evaluate_split(
             lambda: load_model(
                 config.pinned_model, chat=config.chat, trust_remote_code=config.trust_remote_code
             ),

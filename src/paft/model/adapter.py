@@ -108,7 +108,7 @@ def check_adapter(folder: Path) -> None:
     if issubclass(PEFT_TYPE_TO_CONFIG_MAPPING.get(kind, object), PromptLearningConfig):
         raise ModelError(
             f"adapter {folder} is of the kind {kind}, which puts trained tokens before every prompt: only "
-            "adapters that change the model's modules, as LoRA does, are judged and exported"
+            "adapters that change the model's modules, as LoRA does, are evaluated and exported"
         )
 
 

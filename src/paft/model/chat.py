@@ -265,11 +265,11 @@ def check_chat(folder: Path, chat: Chat) -> None:
         return
     record = read_json(path, "training record")
     if not isinstance(record, dict) or not isinstance(record.get("chat"), dict):
-        raise ConfigError(f"{path} is no record of a training: remove it to judge the weights as asked")
+        raise ConfigError(f"{path} is no record of a training: remove it to evaluate the weights as asked")
     trained = record["chat"]
     if trained != chat.model_dump(mode="json"):
         raise ConfigError(
-            f"{folder} was trained with {described(trained)}, but is to be judged with "
+            f"{folder} was trained with {described(trained)}, but is to be evaluated with "
             f"{described(chat.model_dump(mode='json'))}: give the setting it was trained with "
             "(--chat, --no-chat, --system)"
         )

@@ -99,7 +99,7 @@ class BudgetReport:
         """What the figures were made from, in sentences."""
         results = self.results
         return (
-            f"Task {results['task']}, judged {self.name} (model {results['model']}), bank "
+            f"Task {results['task']}, evaluated {self.name} (model {results['model']}), bank "
             f"{results['bank_fingerprint']}; percent. {self.measured}"
         )
 

@@ -135,7 +135,7 @@ class Task(Schema):
             raise ValueError(f"field {self.answer.field!r} is the gold answer: prompts would show it")
         hidden = [name for name in self.answer.columns[1:] if name in self.fields]
         if hidden:
-            raise ValueError(f"field {hidden[0]!r} is for judging answers: prompts do not show it")
+            raise ValueError(f"field {hidden[0]!r} is for scoring answers: prompts do not show it")
         if self.answer.program is not None and self.answer.program.begins not in self.fields:
             raise ValueError(f"`answer.program.begins` is no field: {self.answer.program.begins!r}")
         named = [*self.fields, *self.answer.columns]
@@ -321,7 +321,7 @@ class Task(Schema):
         try:
             at = find_gold(answer, gold, texts, keys)
         except ValueError as error:
-            kept_back = "is how a data set hides its answers: judge on a split that has them (`data.test`)"
+            kept_back = "is how a data set hides its answers: evaluate on a split that has them (`data.test`)"
             why = kept_back if gold in HIDDEN else error
             raise DataError(f"{where}: gold answer {shown(gold)} {why}") from None
         if answer.options_field is None or answer.rule == "label":

@@ -99,7 +99,7 @@ def test_ties_go_to_the_likelier_answers_then_to_the_smaller_id():
 @pytest.mark.parametrize("name", CHOOSERS)
 def test_only_training_prompts_and_training_examples_are_scored(name, configure, bank, tmp_path, monkeypatch):
     judged = []
-    judge = choice.judge
+    judge = choice.evaluate_split
 
     def spy(load, task, prompts, examples, **settings):
         judged.extend((prompt.id, example) for prompt in prompts for example in examples)
@@ -113,7 +113,7 @@ def test_only_training_prompts_and_training_examples_are_scored(name, configure,
     def stop(path, data):
         raise Killed
 
-    monkeypatch.setattr(choice, "judge", spy)
+    monkeypatch.setattr(choice, "evaluate_split", spy)
     monkeypatch.setattr(choice, "write_json", stop)
     with pytest.raises(Killed):  # what comes behind the choice sees more
         paft.run(config)
@@ -137,7 +137,7 @@ def test_other_test_prompts_and_test_examples_choose_the_same(name, seen, config
 @pytest.mark.parametrize("name", CHOOSERS)
 def test_killed_behind_any_score_the_same_choice_comes_out(name, seen, config, tmp_path, monkeypatch):
     straight = chosen(name, seen, config, tmp_path / "straight")
-    judge, lives = choice.judge, []
+    judge, lives = choice.evaluate_split, []
 
     def dies(*args, **settings):
         fresh = not (settings["folder"] / f"{settings['split']}.json").exists()
@@ -147,7 +147,7 @@ def test_killed_behind_any_score_the_same_choice_comes_out(name, seen, config, t
             raise Killed
         return result
 
-    monkeypatch.setattr(choice, "judge", dies)
+    monkeypatch.setattr(choice, "evaluate_split", dies)
     while True:
         try:
             resumed = chosen(name, seen, config, tmp_path / "killed")
@@ -161,7 +161,7 @@ def test_killed_behind_any_score_the_same_choice_comes_out(name, seen, config, t
 def test_a_choice_that_was_made_is_not_made_again(seen, config, tmp_path, monkeypatch):
     first = chosen("top_accuracy", seen, config, tmp_path)
     monkeypatch.setattr(choice, "load_model", None)
-    monkeypatch.setattr(choice, "judge", None)
+    monkeypatch.setattr(choice, "evaluate_split", None)
     assert chosen("top_accuracy", seen, config, tmp_path) == first
 
 

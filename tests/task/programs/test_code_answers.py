@@ -298,7 +298,7 @@ def test_cells_are_scored_by_running_what_was_generated(language_model, monkeypa
         ({"rule": "code"}, "rule 'code' with `program`"),
         ({"rule": "text", "program": {"begins": "code"}}, "`program` goes with rule 'code'"),
         ({"rule": "code", "program": {"begins": "cod"}}, "`answer.program.begins` is no field: 'cod'"),
-        ({"rule": "code", "program": {"begins": "code", "tests": "code"}}, "'code' is for judging answers"),
+        ({"rule": "code", "program": {"begins": "code", "tests": "code"}}, "'code' is for scoring answers"),
         ({"rule": "code", "program": {"begins": "code", "test": "x"}}, "did you mean 'tests'?"),
     ],
 )

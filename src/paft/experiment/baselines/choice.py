@@ -26,7 +26,7 @@ from paft.bank.generate.generators import Generators
 from paft.config import RunConfig
 from paft.errors import DataError
 from paft.evaluate.matrix import Matrix
-from paft.evaluate.runner import judge
+from paft.evaluate.runner import evaluate_split
 from paft.experiment.baselines.bat import bat
 from paft.experiment.baselines.embed import hidden_states
 from paft.experiment.baselines.scores import Measured, Score, Scores
@@ -173,7 +173,7 @@ class _Untrained:
         def load() -> LanguageModel:
             return self._load()
 
-        matrix, seconds = judge(
+        matrix, seconds = evaluate_split(
             load, self._seen.task, prompts, self.examples,
             folder=self.folder, split=f"scores-{fingerprint([prompt.id for prompt in prompts])}",
             settings=self._config.evaluate, max_length=self._config.train.max_length, on_cells=tell,

@@ -53,7 +53,7 @@ def isolation() -> str:
 
 @lru_cache(maxsize=1)
 def bubblewrap() -> str | None:
-    """Return the path of ``bwrap`` if a program can be judged under it: some machines forbid namespaces."""
+    """Return the path of ``bwrap`` if a program can be scored under it: some machines forbid namespaces."""
     path = shutil.which("bwrap")
     return path if path is not None and _runs(path) else None
 
@@ -68,15 +68,15 @@ def check_opt_in(task: Task, allowed: bool) -> None:
         return
     if not allowed:
         raise ConfigError(
-            f"answers of task {task.name!r} are programs: judging runs what a model wrote on this machine "
+            f"answers of task {task.name!r} are programs: scoring runs what a model wrote on this machine "
             "(under bubblewrap where it works, else within limits that are no sandbox); say --allow-code or "
             "evaluate.allow_code=true if you want that"
         )
     if os.name != "posix":
-        raise ConfigError("answers that are programs can be judged on Linux and macOS only")
+        raise ConfigError("answers that are programs can be scored on Linux and macOS only")
     if bubblewrap() is None and not _runs(None):
         raise ConfigError(
-            f"programs cannot be judged on this machine: one that is right fails; does {sys.executable} "
+            f"programs cannot be scored on this machine: one that is right fails; does {sys.executable} "
             "start without environment variables, and is there a gigabyte of memory?"
         )
 
