@@ -258,7 +258,7 @@ def test_a_machine_that_fails_a_right_program_is_refused(monkeypatch):
     monkeypatch.setattr(code_answer, "bubblewrap", lambda: None)
     monkeypatch.setattr(code_answer, "SCRIPT", Path("/nowhere.py"))
     code_answer._passes.cache_clear()
-    with pytest.raises(ConfigError, match="cannot be judged on this machine: one that is right fails"):
+    with pytest.raises(ConfigError, match="cannot be scored on this machine: one that is right fails"):
         check_opt_in(code_task(), True)
     code_answer._passes.cache_clear()
 
