@@ -14,8 +14,7 @@ from paft.experiment.inputs import sample
 from paft.schema import parse
 from paft.task import data
 from paft.task import task as tasks
-from paft.task.examples import Examples
-from paft.task.task import Task, data_fingerprint
+from paft.task.task import Examples, Task, data_fingerprint
 
 ROWS = [{"text": f"message {i} \u00e9", "answer": "ham" if i % 3 else "spam"} for i in range(30)]
 

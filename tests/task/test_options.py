@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from paft.errors import ConfigError, DataError
 from paft.schema import parse
+from paft.task.answer import twins
 from paft.task.task import Task
-from paft.task.twins import twins
 
 EACH = {"options_field": "choices"}
 CHOICE = {"rule": "choice", **EACH}

@@ -14,9 +14,8 @@ import numpy as np
 from paft.errors import ConfigError, shown
 from paft.evaluate.cells import generation_limit
 from paft.model.encode import Encoder
-from paft.task.examples import Examples
 from paft.task.replies.extract import extract
-from paft.task.task import CHECKED, Example, Task
+from paft.task.task import CHECKED, Example, Examples, Task
 
 FEW = 0.01  # share of gold answers that may be too long to be given
 _CUES = ("x", "x\n")  # ends of a rendered prompt: a space separates the answer, or none does

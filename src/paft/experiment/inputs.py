@@ -23,9 +23,8 @@ from paft.model.encode import Encoder
 from paft.model.load import check_model, load_encoder, resolve_model
 from paft.model.quantised import four_bit
 from paft.prompt import Prompt
-from paft.task.examples import Examples
 from paft.task.programs.code_answer import check_opt_in
-from paft.task.task import Example, Task, load_task
+from paft.task.task import Example, Examples, Task, load_task
 from paft.train.adapt import check_adapt
 from paft.train.logs import check_optimizer, report_to
 from paft.train.schedule import make_schedule

@@ -16,14 +16,15 @@ code          a program, or the rest of one                    generated, run on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from paft.errors import shown
 from paft.schema import Schema, unquoted
-from paft.task.twins import twins
 
 Rule = Literal["choice", "label", "number", "final_number", "text", "json", "code"]
 Gold = Literal["text", "letter", "key", "index", "position"]
@@ -151,3 +152,31 @@ class Answer(Schema):
     def token_limit(self) -> int:
         """Tokens generated at most."""
         return self.max_tokens or DEFAULT_MAX_TOKENS[self.rule]
+
+
+def twins(options: Sequence[str]) -> tuple[str, str] | None:
+    """Return two options that a reader could not tell apart, None if there are none.
+
+    Letters of either case, compatible and composed forms of characters, and white space count as one.
+
+    >>> twins(("US", "UK", "us"))
+    ('US', 'us')
+    """
+    return _twins(tuple(options))
+
+
+def seen(option: str) -> str:
+    """Return what a reader sees of an option; that of twins is equal."""
+    # Twice: folding may bring forth characters that normalisation takes apart.
+    form = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", option).casefold())
+    return " ".join(form.split())
+
+
+@lru_cache(maxsize=4096)
+def _twins(options: tuple[str, ...]) -> tuple[str, str] | None:
+    first: dict[str, str] = {}
+    for option in options:
+        other = first.setdefault(seen(option), option)
+        if other is not option:
+            return other, option
+    return None

@@ -3,7 +3,7 @@
 A gold answer in the data may be an option's text, its letter, its key, or its number. Where the task
 does not say which (``answer.gold``) and two of these fit but name different options, the row is
 refused: a shift by one makes every figure wrong and looks like nothing. Where only texts can be
-meant, what fits none may still be one of them to a reader (:func:`paft.task.twins.seen`).
+meant, what fits none may still be one of them to a reader (:func:`paft.task.answer.seen`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import string
 from collections.abc import Sequence
 
 from paft.errors import shown
-from paft.task.answer import Answer
-from paft.task.twins import seen
+from paft.task.answer import Answer, seen
 
 _WHOLE = re.compile(r"0|[1-9]\d{0,5}", re.ASCII)
 _WHOLE_FLOAT = re.compile(r"(-?\d+)\.0+", re.ASCII)  # pandas writes the labels 0 and 1 so beside a gap

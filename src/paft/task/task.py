@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 from pydantic import Field, PrivateAttr, field_validator, model_validator
@@ -23,13 +23,11 @@ from paft.errors import ConfigError, DataError, PromptError, shown
 from paft.files import fingerprint, read_yaml
 from paft.prompt import Prompt
 from paft.schema import Schema, nearest, parse
-from paft.task.answer import Answer
+from paft.task.answer import Answer, twins
 from paft.task.data import ABSENT, DataSource, Rows, read_rows
-from paft.task.examples import Examples
 from paft.task.gold import gold_texts, why_unreadable
 from paft.task.options import find_gold
 from paft.task.replies.code_reply import CodeTests
-from paft.task.twins import twins
 from paft.task.values import as_list, as_text
 
 Split = Literal["train", "validation", "test"]
@@ -74,6 +72,49 @@ class Example:
             pairs = zip(self.options, self.option_texts, strict=True)
             return {**self.fields, OPTIONS: "\n".join(f"{a}. {text}" for a, text in pairs)}
         return {**self.fields, OPTIONS: ", ".join(self.options)}
+
+
+class Examples(Sequence[Example]):
+    """Some or all examples of a split, read from disk and checked when they are asked for.
+
+    Args:
+        read: Returns the example at a place of the split; must go through pickle, for loader
+            workers that are spawned.
+        places: (N,) places in the split, in the order wanted.
+        digest: Hash of all that ``read`` depends on.
+    """
+
+    def __init__(self, read: Callable[[int], Example], places: np.ndarray, digest: str) -> None:
+        self._read = read
+        self._places = places
+        self._digest = digest
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, at: int) -> Example: ...
+    @overload
+    def __getitem__(self, at: slice) -> Examples: ...
+    def __getitem__(self, at: int | slice) -> Example | Examples:
+        """Read an example, or take a part without reading it.
+
+        Raises:
+            DataError: If the row does not fit the task; file and line are named.
+        """
+        if isinstance(at, slice):
+            return self.take(range(len(self))[at])
+        return self._read(int(self._places[at]))
+
+    def take(self, numbers: Sequence[int] | np.ndarray) -> Examples:
+        """Return the examples of these numbers; none is read."""
+        return Examples(self._read, self._places[np.asarray(numbers, dtype=np.int64)], self._digest)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what they are read from, to the last byte, and of which they are."""
+        chosen = np.ascontiguousarray(self._places, dtype="<i8").tobytes().hex()
+        return fingerprint([self._digest, chosen])
 
 
 def data_fingerprint(examples: Sequence[Example]) -> str:

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from paft.task.replies.extract import cell_score, extract
-from paft.task.replies.word_overlap import word_f1
+from paft.task.replies.extract import cell_score, extract, word_f1
 
 
 def score(reply, gold, metric="exact_match"):

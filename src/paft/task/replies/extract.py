@@ -25,15 +25,21 @@ rules (``choice``, ``label``) are read from text only where a model gives no lik
 
 from __future__ import annotations
 
+import re
+import string
+from collections import Counter
+
 from paft.task.replies.code_reply import CodeTests, read_program
 from paft.task.replies.json_reply import json_value
 from paft.task.replies.number_reply import FINAL, final_number, first_number
 from paft.task.replies.option_reply import extract_option
 from paft.task.replies.reply_text import first_line
 from paft.task.replies.thoughts import without_thoughts
-from paft.task.replies.word_overlap import word_f1
 
 __all__ = ["FINAL", "cell_score", "extract", "extract_option"]
+
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def extract(rule: str, text: str, *, cut: bool = False, tests: CodeTests | None = None) -> str | None:
@@ -86,3 +92,23 @@ def cell_score(metric: str, rule: str, prediction: str | None, gold: str) -> flo
     if metric == "token_f1" and target is not None:
         return word_f1(prediction, target)
     return float(prediction == target)
+
+
+def word_f1(prediction: str, gold: str) -> float:
+    """Return the F1 of the words that two answers share, as SQuAD's script computes it.
+
+    Both lose case, ASCII punctuation and the English articles, and are split at white space; where either
+    has no word, 1 if both have none, else 0.
+
+    >>> word_f1("the red car", "red car"), word_f1("a red car", "red, bus"), word_f1("the", "an")
+    (1.0, 0.5, 1.0)
+    """
+    got, want = _words(prediction), _words(gold)
+    if not got or not want:
+        return float(got == want)
+    shared = sum((Counter(got) & Counter(want)).values())
+    return 2 * shared / (len(got) + len(want))
+
+
+def _words(text: str) -> list[str]:
+    return _ARTICLES.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split()

@@ -7,10 +7,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from paft.task.replies.announcement import is_announced, is_boxed, is_taken_back
 from paft.task.replies.negation import is_denied
-from paft.task.replies.reply_text import bare, fold, has_substance, same_case
-from paft.task.replies.scripts import stands_alone
+from paft.task.replies.reply_text import bare, fold, has_substance, same_case, stands_alone
 from paft.task.replies.thoughts import without_thoughts
 
 MOST = 100  # names at either end that are looked at: a model that repeats itself says no more
@@ -37,6 +35,36 @@ _NEXT_EXAMPLE = re.compile(r"\n[^\W\d_]{2,}(?: \w+)?:[ \t]*\S[^\n]*\n")
 _SCALE = r"(?<=\d) ?(?:/|out of|of|von|sur|de|su|из) ?{0}\b(?![.,/-]\d)|\b(?:of|from) \d+ to {0}\b"
 _SHARE = re.compile(r"[\"'*)`\]]*\s*[:=]\s*[\d.]")
 
+# Where a reply announces its answer: only listed words may stand before the noun, so "the obvious answer
+# is A" and "if the answer is A" announce nothing.
+ANNOUNCED_WITHIN = 120  # characters before a name that are looked at
+_NOUN = (
+    "answer|label|category|class|classification|sentiment|prediction|output|result|verdict|conclusion|choice"
+    "|rating|score|intent|emotion|topic|relationship|antwort|kategorie|stimmung|réponse|catégorie|respuesta"
+    "|categoría|sentimiento|risposta|resposta|antwoord|odpowiedź|ответ"
+    "|категория|cevap|jawaban|đáp\\ án|الإجابة|الجواب|उत्तर"
+)
+_SURE = (
+    "the|my|correct|right|best|final|overall|predicted|most|likely|die|richtige|endgültige|la|el|il|a|bonne|final[ea]?"
+    "|правильный|окончательный|итоговый"
+)
+_IS = "(?:(?:correct[ae]|correta|corretta|final[ea]?)\\ )?(?:is|ist|lautet|est|es|è|é|jest)"
+_OPTION = "(?:(?:option|choice|letter|class|die|la|the)\\ )?"
+_ANNOUNCED = re.compile(
+    rf"""(?:^|[\n.!:;,*\#>"'{{(<]|\b(?:so|therefore|thus|hence|and|but|think|believe|say)\b)
+    [\s*_\#>"'{{(<-]*(?:(?:{_SURE})\ )*(?:{_NOUN})
+    (?:["'*_`>)]*\s*[:=\n>]
+      |(?:\ (?:of|for|to|in|here|expressed|between)\b[^.,:;!?\n]{{0,40}})?\ (?:{_IS})\b:?)
+    [\s"'*_`(\[<$]*{_OPTION}["'*_`(\[<$]*$
+    |(?:答案|結論|结论|类别|類別|情感|分类|選|选|答え|正解|정답)[\u4e00-\u9fff]{{0,2}}\s*[은는はが:是为為]*[\s"'*「『【(]*$""",
+    re.VERBOSE,
+)
+_BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{[\s$({]*(?:\\[a-z]+\s*\{[\s(]*)*$")
+_EMPHASISED = re.compile(r"\*\*[\"'(]?$")
+_TAKEN_BACK = re.compile(
+    r"\b(?:but|however|wait|actually|hmm|although|unless|or|and|aber|oder|mais|ou|pero)\b|(?<![.!]\s)\bif\b|或|还是|%"
+)
+
 
 @dataclass(frozen=True)
 class _Name:
@@ -52,8 +80,8 @@ def extract_option(text: str, options: Sequence[str], *, cut: bool = False) -> s
 
     In this order: the reply is an option; it is one but for case and what stands around it
     (:func:`paft.task.replies.reply_text.bare`); the last in ``\boxed``; it begins with one; it contains
-    just one, or announces just one (:mod:`paft.task.replies.announcement`). Options of symbols alone ("+")
-    are the whole reply or nothing.
+    just one, or announces just one ("Answer: B"; other options are named on the way). Options of symbols
+    alone ("+") are the whole reply or nothing.
 
     An option is not named inside of a longer one ("card" in "card arrival", "满意" in "不满意"), inside
     of a word, where it is denied (:mod:`paft.task.replies.negation`) or asked about ("Spam? ..."). A
@@ -108,7 +136,7 @@ def _named_option(text: str, options: Sequence[str]) -> str | None:
     named = _affirmed(places, lower)
     if not named:
         return None
-    boxed = [name for name in named if is_boxed(lower, name.start)]
+    boxed = [name for name in named if _is_boxed(lower, name.start)]
     if boxed:
         end = boxed[-1].end + len(lower[boxed[-1].end :].partition("}")[0])
         within = {name.option for name in named if boxed[-1].start <= name.start < end}
@@ -146,12 +174,12 @@ def _announced(named: Sequence[_Name], text: str) -> set[str]:
     """Return the options that a reply says are its answer; none where it lists others or goes back on it."""
     found = set()
     for place, name in enumerate(named):
-        if not is_announced(text, name.start, name.end):
+        if not _is_announced(text, name.start, name.end):
             continue
         other = next((other for other in named[place + 1 :] if other.option != name.option), None)
         between = "" if other is None else text[name.end : other.start]
         ended = re.search(r"[.!\u3002][\s\w]|[.!\u3002]$|\n\s*\n|[()]", between) is not None
-        if is_taken_back(between) or (other is not None and not ended and _in_list(between)):
+        if _is_taken_back(between) or (other is not None and not ended and _in_list(between)):
             return set()
         if _NEXT_EXAMPLE.search(text, named[0].end, name.start):
             return set()
@@ -243,3 +271,38 @@ def _in_list(between: str) -> bool:
     return words == 0 or (
         words == 1 and not re.search(rf"[.!?:\n\u3002]|(?i:\b(?:{_BECAUSE}|not|both)\b)", between)
     )
+
+
+def _is_boxed(text: str, start: int) -> bool:
+    r"""Whether a name stands in ``\boxed``.
+
+    >>> _is_boxed("a, so \\boxed{b}", 13)
+    True
+    """
+    return _BOXED.search(text, max(0, start - ANNOUNCED_WITHIN), start) is not None
+
+
+def _is_announced(text: str, start: int, end: int) -> bool:
+    """Whether the name at ``text[start:end]`` is said to be the answer, or is all that is emphasised.
+
+    Args:
+        text: A folded reply without case.
+        start: Where the name begins.
+        end: Where it ends.
+
+    >>> _is_announced("a fits, but the answer is b", 26, 27), _is_announced("if the answer is b", 17, 18)
+    (True, False)
+    """
+    if _ANNOUNCED.search(text, max(0, start - ANNOUNCED_WITHIN), start):
+        return True
+    emphasised = _EMPHASISED.search(text, max(0, start - ANNOUNCED_WITHIN), start) is not None
+    return emphasised and "**" in text[end : end + 4]
+
+
+def _is_taken_back(text: str) -> bool:
+    """Whether what stands between an announced answer and another option makes it unsure.
+
+    >>> _is_taken_back(". But wait, "), _is_taken_back(" because ")
+    (True, False)
+    """
+    return _TAKEN_BACK.search(text[:ANNOUNCED_WITHIN].lower()) is not None
