@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import paft as api
 from paft.config import RunConfig, load_config
-from paft.errors import ConfigError, ModelError, ResumeError
+from paft.errors import ConfigError, DataError, ModelError, ResumeError
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.scoring.generation import generate_answers
 from paft.experiment.evaluate import EvaluateConfig, evaluate
@@ -294,7 +294,7 @@ def test_weights_of_others_have_no_record_and_are_judged_as_asked(chat_folder):
 
 def test_a_record_that_is_none_is_refused(tmp_path):
     (tmp_path / RECORD).write_text("[]")
-    with pytest.raises(ConfigError, match="is no record"):
+    with pytest.raises(DataError, match=r"paft\.json is damaged"):
         check_chat(tmp_path, Chat())
 
 

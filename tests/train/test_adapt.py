@@ -10,7 +10,7 @@ from peft.tuners.lora import LoraLayer
 from pydantic import ValidationError
 
 import paft.model.quantised
-from paft.errors import ConfigError, ModelError, ResumeError
+from paft.errors import ConfigError, DataError, ModelError, ResumeError
 from paft.experiment.output_folder import claim_output
 from paft.model.load import load_model
 from paft.model.quantised import four_bit, is_quantised, trained_quantised
@@ -179,7 +179,7 @@ def test_the_record_beside_an_adapter_says_what_it_was_trained_on(tmp_path, reco
     (tmp_path / "paft.json").write_text(json.dumps(record))
     assert trained_quantised(tmp_path) is expected
     (tmp_path / "paft.json").write_text("[]")
-    with pytest.raises(ModelError, match="no record of a training"):
+    with pytest.raises(DataError, match=r"paft\.json is damaged"):
         trained_quantised(tmp_path)
 
 

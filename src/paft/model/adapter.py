@@ -235,11 +235,19 @@ def _same_base(record: Mapping[str, Any], name: str) -> bool | None:
     return None if weights is None or "weights" not in record else bool(record["weights"] == weights)
 
 
+def training_record(folder: Path, shape: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the record beside trained weights; empty for weights of others, which have none.
+
+    Raises:
+        DataError: If it is damaged, or lacks what :func:`paft.shape.read_record` is to find.
+    """
+    path = folder / RECORD
+    return read_record(path, "training record", shape or {}) if path.exists() else {}
+
+
 def recorded_base(folder: Path) -> Mapping[str, Any] | None:
     """Return what was recorded of the base that an adapter was tuned on; None without a record."""
-    path = folder / RECORD
-    record = read_record(path, "training record", {}) if path.exists() else {}
-    base = record.get("base") if isinstance(record, dict) else None
+    base = training_record(folder).get("base")
     return base if isinstance(base, dict) else None
 
 

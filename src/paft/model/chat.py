@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paft.errors import ConfigError, DataError, ModelError
-from paft.files import read_json, write_json
+from paft.files import write_json
 from paft.model.adapter import RECORD as RECORD
+from paft.model.adapter import training_record
 from paft.model.encode import Encoder
 from paft.model.settings import Chat
 from paft.model.turns import SETTINGS, Turns, conversation
@@ -258,19 +259,15 @@ def check_chat(folder: Path, chat: Chat) -> None:
     """Refuse another chat setting than weights were trained with; weights of others have no record.
 
     Raises:
-        ConfigError: If the settings differ, or the record is none.
+        ConfigError: If the settings differ.
+        DataError: If the record is damaged.
     """
-    path = folder / RECORD
-    if not path.exists():
-        return
-    record = read_json(path, "training record")
-    if not isinstance(record, dict) or not isinstance(record.get("chat"), dict):
-        raise ConfigError(f"{path} is no record of a training: remove it to evaluate the weights as asked")
-    trained = record["chat"]
-    if trained != chat.model_dump(mode="json"):
+    trained = training_record(folder, {"chat": {}}).get("chat")
+    asked = chat.model_dump(mode="json")
+    if trained not in (None, asked):
         raise ConfigError(
             f"{folder} was trained with {described(trained)}, but is to be evaluated with "
-            f"{described(chat.model_dump(mode='json'))}: give the setting it was trained with "
+            f"{described(asked)}: give the setting it was trained with "
             "(--chat, --no-chat, --system)"
         )
 

@@ -10,6 +10,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from paft.builtin import MODELS
 from paft.files import file_digest, fingerprint
 from paft.model.gguf import find_gguf
 from paft.names import split_revision
@@ -23,8 +24,6 @@ SMALL = (
 
 def resolve_model(name: str) -> str:
     """Return the folder of a built-in model, else the name itself."""
-    from paft.builtin import MODELS
-
     return str(MODELS.get(name, name))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paft.builtin import MODELS
 from paft.errors import ModelError, said
 from paft.model.adapter import check_adapter, check_base, check_tokenizer, put_adapter
 from paft.model.chat import make_encoder
@@ -170,8 +171,6 @@ def _fitting(config: Any, max_length: int) -> int:
 
 
 def _unreachable(name: str, error: Exception) -> str:
-    from paft.builtin import MODELS
-
     refuse_code(name, error)
     if Path(name).exists():
         what = "folder" if Path(name).is_dir() else "file"

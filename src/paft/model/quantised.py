@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paft.errors import ModelError
-from paft.files import read_json
-from paft.model.adapter import RECORD
+from paft.model.adapter import training_record
 
 if TYPE_CHECKING:
     from transformers import BitsAndBytesConfig, PreTrainedModel
@@ -82,12 +81,6 @@ def trained_quantised(adapter: Path) -> bool:
     """Whether an adapter was trained beside weights in 4 bit; adapters of others do not tell.
 
     Raises:
-        ModelError: If the record beside it is none.
+        DataError: If the record beside it is damaged.
     """
-    path = adapter / RECORD
-    if not path.exists():
-        return False
-    record = read_json(path, "training record")
-    if not isinstance(record, dict):
-        raise ModelError(f"{path} is no record of a training: remove it to load the adapter without it")
-    return bool(record.get("quantised"))
+    return bool(training_record(adapter).get("quantised"))

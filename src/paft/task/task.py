@@ -14,11 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
+from paft.builtin import TASKS
 from paft.errors import ConfigError, DataError, PromptError, shown
 from paft.files import fingerprint, read_yaml
 from paft.prompt import Prompt
@@ -129,6 +130,14 @@ def data_fingerprint(examples: Sequence[Example]) -> str:
             for e in examples
         ]
     )
+
+
+class _Options(NamedTuple):
+    """The options of an example, what each stands for (if they are letters), and the gold one."""
+
+    options: tuple[str, ...]
+    texts: tuple[str, ...]
+    gold: str
 
 
 class Task(Schema):
@@ -284,8 +293,8 @@ class Task(Schema):
             entry, source = (self._text(row, name, where) for name in (program.entry, program.tests))
             tests = CodeTests(fields[program.begins], entry, source)
         if self.answer.closed:
-            options, texts, gold = self._options(row, where)
-            return Example(index, fields, gold, options, texts, tests)
+            found = self._options(row, where)
+            return Example(index, fields, found.gold, found.options, found.texts, tests)
         gold, *others = self._golds(row, where)
         return Example(index, fields, gold, tests=tests, references=tuple(others))
 
@@ -338,26 +347,10 @@ class Task(Schema):
                 )
         return found
 
-    def _options(self, row: Mapping[str, Any], where: str) -> tuple[tuple[str, ...], tuple[str, ...], str]:
-        """Return the options, what they stand for, and the gold answer as one of them."""
+    def _options(self, row: Mapping[str, Any], where: str) -> _Options:
         answer = self.answer
-        texts, keys = answer.words or (), None
-        if answer.options_field is not None:
-            texts = self._texts(row, answer.options_field, where) or ()
-            if answer.rule == "label":
-                _check_words(texts, where)
-            if len(texts) < 2 or (answer.rule == "choice" and len(texts) > len(string.ascii_uppercase)):
-                many = "2 to 26" if answer.rule == "choice" else "2 or more"
-                raise DataError(
-                    f"{where}: {self._named(answer.options_field)} must be a list of {many} options"
-                )
-        if answer.keys_field is not None:
-            keys = self._texts(row, answer.keys_field, where)
-            if keys is None or len(keys) != len(texts):
-                raise DataError(
-                    f"{where}: field {answer.keys_field!r} must be a list of {len(texts)} keys, one for "
-                    "each option"
-                )
+        texts = answer.words or self._row_options(row, where)
+        keys = self._keys(row, len(texts), where)
         gold = self._text(row, answer.field, where)
         try:
             at = find_gold(answer, gold, texts, keys)
@@ -366,9 +359,30 @@ class Task(Schema):
             why = kept_back if gold in HIDDEN else error
             raise DataError(f"{where}: gold answer {shown(gold)} {why}") from None
         if answer.options_field is None or answer.rule == "label":
-            return texts, (), texts[at]
+            return _Options(texts, (), texts[at])
         letters = tuple(string.ascii_uppercase[: len(texts)])
-        return letters, texts, letters[at]
+        return _Options(letters, texts, letters[at])
+
+    def _row_options(self, row: Mapping[str, Any], where: str) -> tuple[str, ...]:
+        """Return the texts of the options that a row brings."""
+        name, choice = str(self.answer.options_field), self.answer.rule == "choice"
+        texts = self._texts(row, name, where) or ()
+        if not choice:
+            _check_words(texts, where)
+        if len(texts) < 2 or (choice and len(texts) > len(string.ascii_uppercase)):
+            many = "2 to 26" if choice else "2 or more"
+            raise DataError(f"{where}: {self._named(name)} must be a list of {many} options")
+        return texts
+
+    def _keys(self, row: Mapping[str, Any], count: int, where: str) -> tuple[str, ...] | None:
+        """Return the keys of a row's options, None where the task names no column of them."""
+        name = self.answer.keys_field
+        if name is None:
+            return None
+        keys = self._texts(row, name, where)
+        if keys is None or len(keys) != count:
+            raise DataError(f"{where}: field {name!r} must be a list of {count} keys, one for each option")
+        return keys
 
 
 def _check_words(options: Sequence[str], where: str) -> None:
@@ -392,8 +406,6 @@ def load_task(source: str | Path | Task, data: str | Path | None = None) -> Task
     """
     if isinstance(source, Task):
         return source
-    from paft.builtin import TASKS
-
     if str(source) in TASKS:
         return Task.from_yaml(TASKS[str(source)], data)
     path = Path(source)
