@@ -85,11 +85,20 @@ def read_jsonl(path: Path, what: str) -> Iterator[tuple[int, dict[str, Any]]]:
             ) from None
         except (ValueError, RecursionError):
             raise DataError(f"{path}:{number}: {_BEYOND}") from None
-        if not isinstance(row, dict):
-            raise DataError(f"{path}:{number}: expected a JSON object, got {type(row).__name__}")
-        if "\\u" in line and not encodable(json.dumps(row, ensure_ascii=False)):
-            raise DataError(f"{path}:{number}: a \\ud8xx escape is half a surrogate pair: remove it")
-        yield number, row
+        yield number, as_object(row, line, f"{path}:{number}")
+
+
+def as_object(value: Any, text: str, where: str) -> dict[str, Any]:
+    """Return a value read from a JSON text if it is an object whose texts can be written again.
+
+    Raises:
+        DataError: If not; ``where`` names the place.
+    """
+    if not isinstance(value, dict):
+        raise DataError(f"{where}: expected a JSON object, got {type(value).__name__}")
+    if "\\u" in text and not encodable(json.dumps(value, ensure_ascii=False, default=str)):
+        raise DataError(f"{where}: a \\ud8xx escape is half a surrogate pair: remove it")
+    return value
 
 
 def encodable(text: str) -> bool:

@@ -14,8 +14,8 @@ import io
 import json
 from abc import abstractmethod
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import Field, SerializerFunctionWrapHandler, field_serializer, model_validator
 
 from paft.errors import DataError, shown
-from paft.files import encodable, file_digest, fingerprint, read_text
+from paft.files import as_object, file_digest, fingerprint, read_text
 from paft.json_values import read_json_value
 from paft.schema import Schema
 from paft.task.text_rows import Records, find_csv, find_lines, table_reader
@@ -192,45 +192,29 @@ class HeldRows(Rows):
         return fingerprint([[where, repr(row)] for where, row in self.rows])
 
 
-class JsonRows(Rows):
-    """Lines of a JSON Lines file, one object each."""
+class TextRows(Rows):
+    """Rows of a text file, read by byte offset when they are asked for.
 
-    def __init__(self, records: Records) -> None:
+    Args:
+        records: Where they lie.
+        parse: Returns the row in a record, given the record's text and place; must go through pickle.
+    """
+
+    def __init__(self, records: Records, parse: Callable[[str, str], dict[str, Any]]) -> None:
         self.records = records
+        self.parse = parse
 
     def __len__(self) -> int:
         return len(self.records)
 
     def at(self, number: int) -> Located:
-        """Read a line.
+        """Read a row.
 
         Raises:
-            DataError: If it is no JSON object; file and line are named.
+            DataError: If it is malformed; file and line are named.
         """
-        where, line = self.records.where(number), self.records.text(number)
-        return where, _object(read_json_value(line, where, "each line must be one JSON object"), line, where)
-
-    def digest(self) -> str:
-        """Hash of the file."""
-        return self.records.digest
-
-
-class CsvRows(Rows):
-    """Rows of a CSV or TSV file; a cell is text, an empty one too."""
-
-    def __init__(self, names: Sequence[str], records: Records, delimiter: str = ",") -> None:
-        self.names = names
-        self.records = records
-        self.delimiter = delimiter
-
-    def __len__(self) -> int:
-        return len(self.records)
-
-    def at(self, number: int) -> Located:
-        """Read a row."""
-        lines = io.StringIO(self.records.text(number), newline="")
-        values = next(table_reader(lines, self.delimiter))
-        return self.records.where(number), dict(zip(self.names, values, strict=True))
+        where, text = self.records.where(number), self.records.text(number)
+        return where, self.parse(text, where)
 
     def digest(self) -> str:
         """Hash of the file."""
@@ -326,31 +310,34 @@ def _file_rows(path: Path) -> Rows:
     if suffix == ".json":
         return _json_rows(path)
     if suffix == ".jsonl":
-        return JsonRows(find_lines(path))
+        return TextRows(find_lines(path), _json_row)
     if suffix in DELIMITERS:
-        delimiter = DELIMITERS[suffix]
-        return CsvRows(*find_csv(path, delimiter), delimiter)
+        names, records = find_csv(path, DELIMITERS[suffix])
+        return TextRows(records, partial(_table_row, names, DELIMITERS[suffix]))
     return _parquet_rows(path)
+
+
+def _json_row(text: str, where: str) -> dict[str, Any]:
+    return as_object(read_json_value(text, where, "each line must be one JSON object"), text, where)
+
+
+def _table_row(names: Sequence[str], delimiter: str, text: str, where: str) -> dict[str, Any]:
+    """Return a row of a CSV or TSV file; a cell is text, an empty one too."""
+    values = next(table_reader(io.StringIO(text, newline=""), delimiter))
+    return dict(zip(names, values, strict=True))
 
 
 def _json_rows(path: Path) -> Rows:
     """Return the rows of a list of objects; a file that begins with an object is read as JSON Lines."""
     text = read_text(path, "data")
     if not text.lstrip().startswith("["):
-        return JsonRows(find_lines(path))
+        return TextRows(find_lines(path), _json_row)
     rows = read_json_value(text, str(path), "a .json file is one list of objects")
     places = [f"{path}:row {number}" for number in range(1, len(rows) + 1)]
     escapes = "\\u" if "\\u" in text else ""
-    return HeldRows([(where, _object(row, escapes, where)) for where, row in zip(places, rows, strict=True)])
-
-
-def _object(row: Any, text: str, where: str) -> dict[str, Any]:
-    """Return a row read from a JSON text, if it is one."""
-    if not isinstance(row, dict):
-        raise DataError(f"{where}: expected a JSON object, got {type(row).__name__}")
-    if "\\u" in text and not encodable(json.dumps(row, ensure_ascii=False, default=str)):
-        raise DataError(f"{where}: a \\ud8xx escape is half a surrogate pair: remove it")
-    return row
+    return HeldRows(
+        [(where, as_object(row, escapes, where)) for where, row in zip(places, rows, strict=True)]
+    )
 
 
 def _parquet_rows(path: Path) -> Rows:
