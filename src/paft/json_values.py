@@ -28,7 +28,7 @@ def read_json_value(text: str, where: str, what: str = "") -> Any:
     Args:
         text: JSON.
         where: File and line, named in errors.
-        what: What is expected, told where it is malformed.
+        what: What is expected, for the error of malformed JSON.
 
     Raises:
         DataError: If it is malformed, has a key twice, or is nested too deeply.

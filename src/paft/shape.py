@@ -95,8 +95,10 @@ def interpreted(path: Path) -> Iterator[None]:
     except PaftError:
         raise
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
-        told = " ".join(f"{type(error).__name__}: {error}".split())[:120]
-        raise DataError(f"{path} is damaged, its figures do not fit together ({told}): {ADVICE}") from error
+        problem = " ".join(f"{type(error).__name__}: {error}".split())[:120]
+        raise DataError(
+            f"{path} is damaged, its figures do not fit together ({problem}): {ADVICE}"
+        ) from error
 
 
 def _first(found: Iterator[str]) -> str:

@@ -3,7 +3,7 @@
 Beside an adapter of ours lies a record (``paft.json``) with the digest of its base's weights and, for a
 base of the Hub, its commit. On another base of the same shape an adapter gives figures that mean
 nothing, so that is refused unless it is asked for. Adapters of others have no record: they are loaded,
-and that their base could not be verified is told.
+and that their base could not be verified is reported.
 """
 
 from __future__ import annotations
@@ -48,26 +48,20 @@ def check_before_loading(
 ) -> str | None:
     """Refuse what can be seen to be wrong with an adapter on a base while no weights are loaded.
 
-    Args:
-        folder: Of the adapter.
-        name: The base it is to be put on.
-        any_base: Tell of another base than it was tuned on, do not refuse it.
-        trust_remote_code: Whether code in the base's folder may be run.
-
     Returns:
-        What there is to say of the base, see :func:`check_base`.
+        A warning about the base, see :func:`check_base`.
 
     Raises:
         ModelError: Saying what is wrong.
     """
     check_adapter(folder)
     check_files_finite(str(folder))
-    told = check_base(folder, name, any_base=any_base)
+    warning = check_base(folder, name, any_base=any_base)
     if read_record(folder / CONFIG, "adapter configuration", {}).get("peft_type") == "LORA":
         check_adapter_names(name, folder, trust_remote_code=trust_remote_code)
     tokenizer = read_tokenizer(name, trust_remote_code=trust_remote_code)
     check_tokenizer(folder, tokenizer, name, trust_remote_code=trust_remote_code)
-    return told
+    return warning
 
 
 def put_adapter(model: PreTrainedModel, folder: Path) -> Any:
@@ -96,7 +90,7 @@ def check_adapter(folder: Path) -> None:
     """Refuse a folder that holds no adapter, or one whose weights are pickled or stand before a prompt.
 
     Raises:
-        ModelError: Saying what is not there, or what cannot be judged.
+        ModelError: Saying what is not there, or what cannot be evaluated.
     """
     from peft import PEFT_TYPE_TO_CONFIG_MAPPING, PromptLearningConfig
 
@@ -193,15 +187,10 @@ def base_record(name: str) -> dict[str, Any]:
 
 
 def check_base(folder: Path, name: str, *, any_base: bool = False) -> str | None:
-    """Refuse another base than an adapter was tuned on; return what there is to say of the base.
-
-    Args:
-        folder: Of the adapter.
-        name: The base it is to be put on.
-        any_base: Tell of another base, do not refuse it.
+    """Refuse another base than an adapter was tuned on.
 
     Returns:
-        A warning, None where the base is the one recorded.
+        A warning if the base cannot be verified, or is another and ``any_base`` allows it; else None.
 
     Raises:
         ModelError: If the base is another.
@@ -218,15 +207,17 @@ def check_base(folder: Path, name: str, *, any_base: bool = False) -> str | None
         return None
     if same is None:  # of the Hub, and not downloaded yet
         return f"the weights of {name} are not here: that adapter {folder} was tuned on it was not verified"
-    there, here = _told(record), _told(base_record(name))
-    told = f"adapter {folder} was tuned on another base ({there}) than {name} ({here})"
+    there, here = _described(record), _described(base_record(name))
+    message = f"adapter {folder} was tuned on another base ({there}) than {name} ({here})"
     if any_base:
-        return told
-    raise ModelError(f"{told}: take the base it was tuned on, or add --any-base to use this one all the same")
+        return message
+    raise ModelError(
+        f"{message}: take the base it was tuned on, or add --any-base to use this one all the same"
+    )
 
 
 def _same_base(record: Mapping[str, Any], name: str) -> bool | None:
-    """Whether a base is the one of a record: the same commit, else the same bytes; None if nothing tells."""
+    """Whether a base is the one of a record: the same commit, else the same bytes; None if unknown."""
     revision = hub_revision(name)
     bare, _ = split_revision(name)
     if revision is not None and (record.get("name"), record.get("revision")) == (bare, revision):
@@ -251,7 +242,7 @@ def recorded_base(folder: Path) -> Mapping[str, Any] | None:
     return base if isinstance(base, dict) else None
 
 
-def _told(record: Mapping[str, Any]) -> str:
+def _described(record: Mapping[str, Any]) -> str:
     revision = f" at {record['revision'][:12]}" if record.get("revision") else ""
     return f"{record.get('name')}{revision}, weights {record.get('weights', 'unknown')}"
 

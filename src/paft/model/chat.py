@@ -6,7 +6,7 @@ answer says never is. Text of the template that touches the user's is tokenised 
 as the tokenizer does; prompt and answer are tokenised apart, so the boundary between them holds.
 
 The prompt is the one that an inference server makes of the same conversation, to the token, a
-thinking model being told to answer at once (``enable_thinking=False``). Where a template opens a
+thinking model being set to answer at once (``enable_thinking=False``). Where a template opens a
 thought all the same (DeepSeek-R1), it is closed behind the prompt, and the answer stands after it
 (:func:`paft.model.turns.closing_of`).
 """
@@ -66,7 +66,7 @@ class ChatEncoder(Encoder):
         return self._ids[self._after[1]] if len(self._after) > 1 else super().end
 
     def separator(self, rendered: str) -> str:  # type: ignore[override]  # the template's, for every prompt
-        """What stands between the generation prompt and an answer."""
+        """The text between the generation prompt and an answer."""
         return self.turns.lead
 
     def answer(self, rendered: str, answer: str) -> list[int]:
@@ -242,14 +242,7 @@ def make_encoder(tokenizer: PreTrainedTokenizerBase, max_length: int, chat: Chat
 def save_chat(
     folder: Path, chat: Chat, *, quantised: bool = False, base: Mapping[str, Any] | None = None
 ) -> None:
-    """Write beside trained weights what they need to be asked like.
-
-    Args:
-        folder: Of adapter or model.
-        chat: How they were asked.
-        quantised: Whether the weights under an adapter were in 4 bit.
-        base: Of an adapter, the base it was tuned on (:func:`paft.model.adapter.base_record`).
-    """
+    """Write the record beside trained weights: chat setting, 4-bit base, of an adapter its base."""
     record = {"schema": 1, "chat": chat.model_dump(mode="json")}
     record |= {"quantised": True} if quantised else {}
     write_json(folder / RECORD, record | ({} if base is None else {"base": dict(base)}))

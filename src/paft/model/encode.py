@@ -100,7 +100,7 @@ class Encoder:
 
     @staticmethod
     def separator(rendered: str) -> str:
-        """What stands between a rendered prompt and its answer."""
+        """The text between a rendered prompt and its answer."""
         return "" if not rendered or rendered[-1].isspace() else " "
 
     def answer(self, rendered: str, answer: str) -> list[int]:
@@ -154,7 +154,7 @@ class Encoder:
         """The tokenizer without the space it puts before every text, None if it puts none.
 
         None too where white space is no part of the tokens (T5, BERT): there that space is what
-        tells a word from the rest of one.
+        distinguishes a word from the rest of one.
         """
         if not self.tokenizer.is_fast or not _puts_space(self.tokenizer.backend_tokenizer):
             return None

@@ -1,4 +1,4 @@
-"""The files of a model: where they lie, and hashes by which a changed model is told from the old one.
+"""The files of a model: where they lie, and hashes that show whether a model has changed.
 
 Every byte is hashed. A digest is kept for the life of the process alone, by what the file system says of
 the file: one that lay beside the model could be older than the bytes it vouches for.

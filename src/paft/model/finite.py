@@ -12,11 +12,7 @@ from paft.errors import NotFiniteError
 
 
 def check_scores(rows: Iterable[Sequence[float]], name: str) -> None:
-    """Refuse log-probabilities that choose no option: one is NaN, or all are impossible.
-
-    Args:
-        rows: Log-probabilities of the options of each request.
-        name: What the model is called.
+    """Refuse log-probabilities of a request's options that choose none: one is NaN, or all are impossible.
 
     Raises:
         NotFiniteError: Saying what may be wrong.

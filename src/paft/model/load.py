@@ -58,12 +58,7 @@ class LanguageModel:
 
 
 def check_model(name: str, chat: Chat = PLAIN, *, trust_remote_code: bool = False) -> None:
-    """Make sure, before anything is written, that a model can be had; weights are not loaded.
-
-    Args:
-        name: ``"tiny"`` (built in), a folder, a Hub id or a GGUF file (:mod:`paft.model.gguf`).
-        chat: Whether it is asked in turns of its chat template.
-        trust_remote_code: Whether code in the model's folder may be run.
+    """Make sure, before anything is written, that :func:`load_model` can load a model; no weights are loaded.
 
     Raises:
         ModelError: If it is unknown, unreadable, out of reach, brings code that may not be run, no

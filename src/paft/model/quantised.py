@@ -2,7 +2,7 @@
 
 The weights are held as 4-bit NormalFloat with doubly quantised scales and computed with in bfloat16,
 as in the QLoRA paper. An adapter trained beside them has learnt to make up for their rounding, so it
-is judged and merged on the same rounded weights: its folder records that (:mod:`paft.model.chat`).
+is evaluated and merged on the same rounded weights: its folder records that (:mod:`paft.model.chat`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Turns: what a chat template writes around the user's text and the answer.
 
-The template is rendered a few times with marks for the texts; what stands around the marks, and
-which white space beside them is gone, tells all that :mod:`paft.model.chat` needs.
+The template is rendered a few times with marks for the texts; the text around the marks, and
+which white space beside them is gone, is all that :mod:`paft.model.chat` needs.
 
 Some templates open a thought where the model is to write (``<think>``) and show none in a conversation
 that is written down. An answer does not belong into it: the thought is closed at once and stays empty.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SYSTEM, USER, ANSWER = "PaftSystemText", "PaftUserText", "PaftAnswerText"
 SPACES = " \n\t"
-# A thinking model answers at once. Some templates write today's date unless told one: this is what
+# A thinking model answers at once. Some templates write today's date unless given one: this is what
 # those of Llama write where no clock is at hand.
 SETTINGS: dict[str, Any] = {"enable_thinking": False, "date_string": "26 Jul 2024"}
 # A tag at the end of a generation prompt, a pair of tags, and names of tags that hold thoughts or answers.
@@ -105,9 +105,7 @@ class Turns:
 def closing_of(prompt: str, before: str) -> str:
     r"""Return what closes a thought that a generation prompt opens; empty if it opens none.
 
-    Args:
-        prompt: A prompt up to the end of the generation prompt.
-        before: A whole conversation up to its answer.
+    ``prompt`` ends with the generation prompt, ``before`` is a whole conversation up to its answer.
 
     Raises:
         ModelError: If something is opened that may be a thought, or a thought by what has no closing tag.

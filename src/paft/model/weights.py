@@ -34,12 +34,7 @@ MASKS = re.compile(r"\b(attn|attention)\.(masked_)?bias\Z")
 
 
 def load_weights(name: str, *, trust_remote_code: bool = False, **how: Any) -> PreTrainedModel:
-    """Load a causal language model from safetensors, every tensor of it.
-
-    Args:
-        name: A folder, a Hub id or a built-in name.
-        trust_remote_code: Whether code in the model's folder may be run.
-        how: Further arguments of ``from_pretrained``.
+    """Load a causal language model from safetensors, every tensor of it; ``how`` is for ``from_pretrained``.
 
     Raises:
         ModelError: If files and architecture do not have the same tensors, or numbers are not finite.
@@ -98,24 +93,18 @@ def empty_model(name: str, *, trust_remote_code: bool = False) -> Any:
 
 
 def check_whole(what: str, missing: Iterable[str], unexpected: Iterable[str], where: str) -> None:
-    """Refuse weights that lack tensors or bring others.
-
-    Args:
-        what: Whose weights.
-        missing: Tensors that the files lack.
-        unexpected: Tensors that have no place.
-        where: What they would have their place in.
+    """Refuse weights whose files lack tensors, or bring some that have no place in ``where``.
 
     Raises:
         ModelError: Naming the first of them.
     """
     lost, left = sorted(missing), sorted(unexpected)
-    told = [f"lack {_first(lost)}"] if lost else []
-    told += [f"hold {_first(left)}, which {where} does not have"] if left else []
-    if told:
+    problems = [f"lack {_first(lost)}"] if lost else []
+    problems += [f"hold {_first(left)}, which {where} does not have"] if left else []
+    if problems:
         raise ModelError(
-            f"{what} cannot be loaded whole: its files {' and '.join(told)}; what was renamed or lost would "
-            "be random numbers or go unused: restore the files"
+            f"{what} cannot be loaded whole: its files {' and '.join(problems)}; what was renamed or lost "
+            "would be random numbers or go unused: restore the files"
         )
 
 

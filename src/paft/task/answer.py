@@ -1,7 +1,7 @@
 """How the examples of a task are answered.
 
 ============  ===============================================  =======================
-rule          the model answers with                           how it is judged
+rule          the model answers with                           how it is scored
 ============  ===============================================  =======================
 choice        a letter; the letters stand for fields or for a  likelihood of letters
               per-example list of options

@@ -1,11 +1,8 @@
 """Where a task's rows come from: local JSON, CSV, TSV or Parquet files, rows in Python, or the Hub.
 
-The Hub's rows may be nested; a column is then named by a dotted path, ``choices.text.0``. Files of a
-folder given on the command line stand in for the Hub, with its columns or the task's own names.
-
 Rows are read when they are asked for: JSONL, CSV and TSV by byte offset (:mod:`paft.task.text_rows`), large
-Parquet files and the Hub's from Arrow files that the ``datasets`` library maps into memory. What the
-values in a row are as text is told in :mod:`paft.task.values`.
+Parquet files and the Hub's from Arrow files that the ``datasets`` library maps into memory. Files of a
+folder given on the command line stand in for the Hub, with its columns or the task's own names.
 """
 
 from __future__ import annotations
@@ -122,7 +119,7 @@ class DataSource(Schema):
 
 
 def look_up(row: Mapping[str, Any], path: str) -> Any:
-    """Return what stands under a column's name, or a dotted path of keys and places.
+    """Return the value under a column's name, or a dotted path of keys and places.
 
     Returns:
         The value, None for null (on the way there too), or ``ABSENT``.
@@ -160,7 +157,7 @@ class Rows(Sequence[Located]):
 
     @abstractmethod
     def at(self, number: int) -> Located:
-        """Return a row, numbered from 0, and where it stands."""
+        """Return a row, numbered from 0, and its place."""
 
     def __getitem__(self, number: Any) -> Any:
         if not 0 <= number < len(self):
@@ -184,7 +181,7 @@ class HeldRows(Rows):
         return len(self.rows)
 
     def at(self, number: int) -> Located:
-        """Return a row and where it stands."""
+        """Return a row and its place."""
         return self.rows[number]
 
     def digest(self) -> str:
@@ -270,7 +267,7 @@ class JoinedRows(Rows):
         return self.ends[-1]
 
     def at(self, number: int) -> Located:
-        """Return a row and where it stands."""
+        """Return a row and its place."""
         part = bisect_right(self.ends, number)
         return self.parts[part].at(number - (self.ends[part - 1] if part else 0))
 
@@ -282,10 +279,7 @@ class JoinedRows(Rows):
 def read_rows(source: DataSource, split: str, folder: Path) -> Rows:
     """Return the rows of a split, each as ``("file:line", row)``.
 
-    Args:
-        source: Where the data lies.
-        split: ``train``, ``validation`` or ``test``.
-        folder: What relative paths are relative to.
+    Relative paths are relative to ``folder``.
 
     Raises:
         DataError: If the split is not defined, or a file or the Hub dataset cannot be read. A single
@@ -365,7 +359,7 @@ def _mapped(path: Path) -> Dataset | None:
         # The library knows a file again by its time alone: another content of that time would stay unread.
         cache = Path(config.HF_DATASETS_CACHE) / "paft" / file_digest(path)
         return Dataset.from_parquet(str(path), cache_dir=str(cache))
-    except Exception:  # many unrelated types; what the file itself is to blame for, its reader tells
+    except Exception:  # many unrelated types; errors of the file itself are reported by its reader
         return None
 
 

@@ -1,19 +1,9 @@
 """The gold answer of an open rule: read whole, or refused with the reason.
 
 A reply is searched for an answer; a gold answer is one. What is read from a reply that equals the
-gold answer must be the gold answer, so each rule has a condition:
-
-================  =====================================================================
-rule              a gold answer is
-================  =====================================================================
-number            one number and nothing else (:func:`paft.task.numerals.read_number`)
-final_number      a text; behind its first ``####``, where it has one, one number and
-                  nothing else; else its last number stands alone: no fraction, no date,
-                  no percentage, no groups of digits with plain spaces
-text              one line
-json              one JSON value and nothing else
-code              a program
-================  =====================================================================
+gold answer must be the gold answer, so each rule has a condition: ``number`` one number and nothing
+else; ``final_number`` one number behind the first ``####``, else a last number that is no part of a
+fraction, date, percentage or group of digits; ``text`` one line; ``json`` one value and nothing else.
 
 A list of gold answers (not under rule ``json``, where a list is a value, nor ``code``) holds
 references of equal right: training has the first, a reply scores against the best.

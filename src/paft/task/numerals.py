@@ -1,18 +1,8 @@
 """Numbers as people write them: what is a number, and its one plain form.
 
 The plain form is decimal, exact, without exponent, plus sign, thousands separators or needless
-zeros, so equal numbers have equal texts:
-
-================================================  =========
-text                                              number
-================================================  =========
-``1,250.50``, ``1'250.5``, ``+1250.5``            ``1250.5``
-``1 250`` with a no-break or thin space           ``1250``
-``1e-05``, ``.00001``                             ``0.00001``
-a minus sign or dash and ``7``, ``-7.0``          ``-7``
-full-width, Arabic, Devanagari ... digits         the same digits
-``-0``                                            ``0``
-================================================  =========
+zeros, so equal numbers have equal texts. Separators are ``,``, ``'`` and spaces that do not break;
+signs, digits and points of other scripts count as the ASCII ones.
 
 Fractions, percentages, units, dates and words are no numbers, nor are numbers of more than
 :data:`LIMIT` digits.

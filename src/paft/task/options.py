@@ -26,11 +26,8 @@ _MEANT = {
 def find_gold(answer: Answer, gold: str, texts: Sequence[str], keys: Sequence[str] | None = None) -> int:
     """Return which option a gold answer names, counted from 0.
 
-    Args:
-        answer: The task's answer rule; its ``gold`` says how the data names an option.
-        gold: What stands in the data.
-        texts: The options.
-        keys: Their keys, where the row has some.
+    ``texts`` are the options, ``keys`` their keys, where the row has some; ``answer.gold`` says how the data
+    names an option.
 
     Raises:
         ValueError: If it names none, or possible readings name different ones.
@@ -50,8 +47,10 @@ def find_gold(answer: Answer, gold: str, texts: Sequence[str], keys: Sequence[st
         return places[0]
     if len(fitting) == 1:
         raise ValueError(f"is {_MEANT[next(iter(fitting))]} {len(places)} options: they must differ")
-    told = " and ".join(f"{_MEANT[name]} {shown(texts[found[0]])}" for name, found in fitting.items())
-    raise ValueError(f"is {told}: say which is meant with `answer.gold: {' | '.join(fitting)}`")
+    readings_found = " and ".join(
+        f"{_MEANT[name]} {shown(texts[found[0]])}" for name, found in fitting.items()
+    )
+    raise ValueError(f"is {readings_found}: say which is meant with `answer.gold: {' | '.join(fitting)}`")
 
 
 def _considered(answer: Answer, keys: Sequence[str] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -47,7 +47,7 @@ class Example:
         gold: The right answer as the model should write it.
         options: What may be answered (closed rules), in order; empty for open rules.
         option_texts: What each letter stands for, when options are given per example.
-        tests: What a program is judged by (rule ``code``).
+        tests: What a program is tested with (rule ``code``).
         references: Other answers that are as right as the gold one (open rules); see ``golds``.
     """
 
@@ -153,7 +153,7 @@ class Task(Schema):
             ``text``, ``token_f1``.
         thresholds: Accuracies t of the share Top@t; the first is the one in tables.
         prompt: The user prompt, or several. The first is what method ``single`` trains on and
-            what is judged as the user's own; language models that write a bank are shown them all.
+            what is evaluated as the user prompt; language models that write a bank are shown them all.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -386,7 +386,7 @@ class Task(Schema):
 
 
 def _check_words(options: Sequence[str], where: str) -> None:
-    """Refuse options of a row that cannot be answered, or not told apart."""
+    """Refuse options of a row that cannot be answered, or not distinguished."""
     if not all(option.strip() for option in options):
         raise DataError(f"{where}: an option is blank ({', '.join(map(shown, options))}): correct the row")
     if (pair := twins(options)) is not None:

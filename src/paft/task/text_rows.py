@@ -1,7 +1,7 @@
 """Records of a text file by byte offset: a million rows cost two whole numbers each, not their text.
 
-One pass over the file finds where each record begins and hashes every byte; a record is read when
-it is asked for. Nothing is kept open, so loader workers, forked or spawned, share nothing.
+One pass finds where each record begins and hashes every byte; a record is read when it is asked for.
+Nothing is kept open, so loader workers share nothing.
 """
 
 from __future__ import annotations
@@ -119,10 +119,6 @@ def table_reader(lines: Iterator[str], delimiter: str) -> Reader:
 
 def find_csv(path: Path, delimiter: str = ",") -> tuple[list[str], Records]:
     """Return the names of the columns and the rows of a CSV or TSV file; all are checked for their width.
-
-    Args:
-        path: The file.
-        delimiter: What stands between cells.
 
     Raises:
         DataError: If the file cannot be read, is malformed, two columns have one name, or a row has

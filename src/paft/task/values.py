@@ -1,19 +1,7 @@
-"""From a value in the data to text: one rule for every kind of file.
+"""From a value in the data to text: one rule for every kind of file, in the tables of docs/tasks.md.
 
-==========================================  =================================================
-value                                       text
-==========================================  =================================================
-text                                        as it stands, to the last space
-whole number, float, decimal                as people write it, no needless zeros
-                                            (:mod:`paft.task.numerals`); 32 bits are not shown as 64
-truth value                                 ``True`` or ``False``
-date, date and time                         ``2024-05-01``, ``2024-05-01 12:30:00``
-bytes                                       the UTF-8 text they are, else refused
-null, NaN, NaT                              missing: refused
-infinity, list, nested object, others       refused
-==========================================  =================================================
-
-Arrow (Parquet, the Hub) says the type of a column, and fills the keys that an object lacks with null.
+Missing values, infinity, lists and objects are refused. Arrow (Parquet, the Hub) says the type of a column,
+and fills the keys that an object lacks with null.
 """
 
 from __future__ import annotations
@@ -37,10 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Unknown:
-    """A value whose content cannot be told; using it is refused with the reason.
+    """A value whose content is unknown; using it is refused with the reason.
 
     Attributes:
-        why: What cannot be told.
+        why: What is unknown.
     """
 
     why: str

@@ -59,7 +59,7 @@ def bubblewrap() -> str | None:
 
 
 def check_opt_in(task: Task, allowed: bool) -> None:
-    """Refuse to judge programs without a yes.
+    """Refuse to score programs without a yes.
 
     Raises:
         ConfigError: If the task's answers are programs and they may not, or cannot, be run.
@@ -88,7 +88,7 @@ def passes(
 
     Args:
         answer: What :func:`paft.task.replies.code_reply.read_program` read.
-        tests: What judges it.
+        tests: What it is tested with.
         seconds: CPU time at most, at least 1.
         wall: Wall clock at most, in seconds.
         memory: Bytes of address space at most.
@@ -134,7 +134,7 @@ def _runs(bwrap: str | None) -> bool:
 def _passes(answer: str, tests: CodeTests, bwrap: str | None, limits: tuple[int, int, int]) -> bool:
     word = secrets.token_hex(16)
     program = {"begins": tests.begins, "source": source_of(answer, tests), "entry": tests.entry}
-    told = json.dumps({"program": program, "tests": tests.tests, "word": word}).encode()
+    message = json.dumps({"program": program, "tests": tests.tests, "word": word}).encode()
     calls_out, calls_in = os.pipe()
     replies_out, replies_in = os.pipe()
     started: list[subprocess.Popen[bytes]] = []
@@ -152,7 +152,7 @@ def _passes(answer: str, tests: CodeTests, bwrap: str | None, limits: tuple[int,
             if len(started) < 2:
                 _end(started)
         try:
-            said, _ = started[1].communicate(told, timeout=limits[1])
+            said, _ = started[1].communicate(message, timeout=limits[1])
         except subprocess.TimeoutExpired:
             return False
         finally:

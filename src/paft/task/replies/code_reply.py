@@ -3,7 +3,7 @@
 A reply is cut at its fence lines (three or more backticks or tildes). What stands between any two of
 them, or between one and an end of the reply, is a *piece*: models forget fences, close one that the
 prompt opened, and write fences into docstrings, so whether a piece is inside or outside of a block is
-told by what it holds. In this order, the program is
+decided by what it holds. In this order, the program is
 
 1. the last piece that is Python and defines the function, unless its body is empty or it is imported;
 2. the first piece that goes on where the beginning stops; one that returns a value comes first;
@@ -42,7 +42,7 @@ KEPT = (
 
 @dataclass(frozen=True)
 class CodeTests:
-    """What a program is made of and judged by.
+    """What a program is made of and tested with.
 
     Attributes:
         begins: Its beginning as the prompt shows it: imports, helpers, and the function's first lines.

@@ -1,25 +1,8 @@
-"""From generated text to an answer, and from answers to a score.
+"""From generated text to an answer, and from answers to a score; docs/evaluate.md shows every rule.
 
-================  ==========================================  =============================
-rule              what is read                                when it equals the gold answer
-================  ==========================================  =============================
-number            the last boxed number, else the first one   equal as decimal numbers
-final_number      the last boxed number, else the one behind  equal as decimal numbers
-                  the first ``####``, else the last one
-text              the first line with a letter or digit       equal without case, Markdown,
-                                                              outer punctuation, repeated
-                                                              spaces, in NFC
-json              the whole reply, else the fenced value,     equal as parsed values
-                  else the first object, else the first list
-code              the block that defines the function         the tests pass
-choice, label     the option in the reply                     the same option
-================  ==========================================  =============================
-
-Thoughts before the answer (:mod:`paft.task.replies.thoughts`) are left out first, under every rule. What
-would be misread is not read: see :mod:`paft.task.replies.number_reply`, :mod:`paft.task.replies.json_reply`,
-:mod:`paft.task.replies.reply_text` and :mod:`paft.task.replies.option_reply`. Programs are found by
-:mod:`paft.task.replies.code_reply`, and run, not compared (:mod:`paft.task.programs.code_answer`). Closed
-rules (``choice``, ``label``) are read from text only where a model gives no likelihoods
+Thoughts before the answer (:mod:`paft.task.replies.thoughts`) are left out first, under every rule, and
+what would be misread is not read. Programs are run, not compared (:mod:`paft.task.programs.code_answer`).
+Closed rules are read from text only where a model gives no likelihoods
 (:mod:`paft.evaluate.scoring.server`).
 """
 

@@ -81,13 +81,9 @@ _MARKDOWN = "*_`~'<>[]{}"
 
 
 def is_denied(text: str, start: int, end: int, following: int | None = None) -> bool:
-    """Whether the name at ``text[start:end]`` is denied.
+    """Whether the name at ``text[start:end]`` of a folded reply without case is denied.
 
-    Args:
-        text: A folded reply without case.
-        start: Where the name begins.
-        end: Where it ends.
-        following: Where the next name begins, if there is one.
+    ``following`` is where the next name begins, if there is one.
 
     >>> is_denied("this is not spam", 12, 16), is_denied("not ham but spam", 12, 16)
     (True, False)

@@ -85,7 +85,7 @@ def extract_option(text: str, options: Sequence[str], *, cut: bool = False) -> s
 
     An option is not named inside of a longer one ("card" in "card arrival", "满意" in "不满意"), inside
     of a word, where it is denied (:mod:`paft.task.replies.negation`) or asked about ("Spam? ..."). A
-    reply that begins with a list of options begins with none. Letters are told from words: they must
+    reply that begins with a list of options begins with none. Letters are distinguished from words: they must
     be capitals, "A" and "I" before most words are English, and a reply begins with a letter only if
     no word follows it.
 
@@ -283,12 +283,7 @@ def _is_boxed(text: str, start: int) -> bool:
 
 
 def _is_announced(text: str, start: int, end: int) -> bool:
-    """Whether the name at ``text[start:end]`` is said to be the answer, or is all that is emphasised.
-
-    Args:
-        text: A folded reply without case.
-        start: Where the name begins.
-        end: Where it ends.
+    """Whether the name at ``text[start:end]`` is announced as the answer, or is all that is emphasised.
 
     >>> _is_announced("a fits, but the answer is b", 26, 27), _is_announced("if the answer is b", 17, 18)
     (True, False)

@@ -1,4 +1,4 @@
-"""What a model thinks aloud before it answers, told from the answer.
+"""The thoughts that a model writes before its answer, separated from the answer.
 
 Thoughts stand between ``<think>`` and ``</think>`` or what other models write for them. The answer is
 the rest. A chat template may have opened the thought, so a closing tag alone ends one that began with
