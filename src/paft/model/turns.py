@@ -96,10 +96,16 @@ class Turns:
         continues = whole.startswith(prompt)
         lead, after = _cut(whole.removeprefix(prompt) if continues else _cut(whole, USER)[1], ANSWER)
         return cls(
-            before, between, closing, lead if continues else "", after, continues,
-            _trim(tokenizer, system, before, USER), _trim(tokenizer, system, _cut(whole, ANSWER)[0], ANSWER),
-            _written(tokenizer) + closing,
-        )  # fmt: skip
+            before=before,
+            between=between,
+            closing=closing,
+            lead=lead if continues else "",
+            after=after,
+            continues=continues,
+            user=_trim(tokenizer, system, before, USER),
+            answer=_trim(tokenizer, system, _cut(whole, ANSWER)[0], ANSWER),
+            written=_written(tokenizer) + closing,
+        )
 
 
 def closing_of(prompt: str, before: str) -> str:

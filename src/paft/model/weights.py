@@ -53,9 +53,14 @@ def load_weights(name: str, *, trust_remote_code: bool = False, **how: Any) -> P
         )
     kept: dict[str, Any] = {**where, **({"quantization_config": plain_weights()} if gguf else {})}
     model, found = factory.from_pretrained(
-        source, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True,
-        trust_remote_code=trust_remote_code, **how, **kept,
-    )  # fmt: skip
+        source,
+        use_safetensors=True,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,
+        trust_remote_code=trust_remote_code,
+        **how,
+        **kept,
+    )
     if gguf:
         model.name_or_path = name  # what an adapter names as its base
     for tensor, there, wanted in sorted(found["mismatched_keys"]):

@@ -31,8 +31,14 @@ Gold = Literal["text", "letter", "key", "index", "position"]
 CLOSED_RULES = ("choice", "label")
 _NEW = ("gold",)
 DEFAULT_MAX_TOKENS = {
-    "choice": 1, "label": 1, "number": 24, "final_number": 256, "text": 64, "json": 128, "code": 320
-}  # fmt: skip
+    "choice": 1,
+    "label": 1,
+    "number": 24,
+    "final_number": 256,
+    "text": 64,
+    "json": 128,
+    "code": 320,
+}
 
 
 class Program(Schema):

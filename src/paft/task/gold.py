@@ -125,5 +125,8 @@ def _json(gold: str) -> str | None:
 
 
 _CHECKS: dict[str, Callable[[str], str | None]] = {
-    "number": _number, "final_number": _final_number, "text": _text, "json": _json
-}  # fmt: skip
+    "number": _number,
+    "final_number": _final_number,
+    "text": _text,
+    "json": _json,
+}

@@ -18,9 +18,12 @@ from paft.task.answer import Answer, seen
 _WHOLE = re.compile(r"0|[1-9]\d{0,5}", re.ASCII)
 _WHOLE_FLOAT = re.compile(r"(-?\d+)\.0+", re.ASCII)  # pandas writes the labels 0 and 1 so beside a gap
 _MEANT = {
-    "text": "the text of", "letter": "the letter of", "key": "the key of",
-    "index": "the number, counted from 0, of", "position": "the number, counted from 1, of",
-}  # fmt: skip
+    "text": "the text of",
+    "letter": "the letter of",
+    "key": "the key of",
+    "index": "the number, counted from 0, of",
+    "position": "the number, counted from 1, of",
+}
 
 
 def find_gold(answer: Answer, gold: str, texts: Sequence[str], keys: Sequence[str] | None = None) -> int:

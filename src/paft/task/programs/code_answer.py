@@ -161,16 +161,26 @@ def _passes(answer: str, tests: CodeTests, bwrap: str | None, limits: tuple[int,
 
 
 def _start(
-    arguments: list[str], folder: str, bwrap: str | None, stdin: int | IO[Any], stdout: int | IO[Any],
+    arguments: list[str],
+    folder: str,
+    bwrap: str | None,
+    stdin: int | IO[Any],
+    stdout: int | IO[Any],
     kept: tuple[int, ...] = (),
-) -> subprocess.Popen[bytes]:  # fmt: skip
+) -> subprocess.Popen[bytes]:
     # The base interpreter: a virtual environment's needs a file beside it that nobody has mounted.
     python = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
     command = [python, "-I", "-S", "-X", "utf8", str(SCRIPT), *arguments]
     return subprocess.Popen(
-        enclosed(command, folder, bwrap), stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL, cwd=folder,
-        env={}, start_new_session=True, pass_fds=kept,
-    )  # fmt: skip
+        enclosed(command, folder, bwrap),
+        stdin=stdin,
+        stdout=stdout,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+        env={},
+        start_new_session=True,
+        pass_fds=kept,
+    )
 
 
 def _end(processes: list[subprocess.Popen[bytes]]) -> None:
