@@ -26,7 +26,7 @@ from paft.experiment.trial import train_trial
 from paft.grid.job import finished
 from paft.grid.plan import Job, RunPlan
 from paft.grid.workers import threads_each
-from paft.methods import METHODS
+from paft.methods import METHODS, main_method
 from paft.model.load import load_model
 from paft.progress import Silent
 from paft.report.run_folder import Trial
@@ -186,7 +186,7 @@ def probe(run: RunPlan, inputs: Inputs, threads: int) -> Pace:
     with _threads(threads), tempfile.TemporaryDirectory() as folder:
         trained = 0.0
         if methods:
-            plan = Trial("paft" if "paft" in methods else methods[0], config.seeds[0])
+            plan = Trial(main_method(methods) or methods[0], config.seeds[0])
             trained = train_trial(plan, config, few, Path(folder), Silent())["seconds"] / len(few.train)
         prompts = few.bank.prompts("test")
         _, judged = evaluate_split(
