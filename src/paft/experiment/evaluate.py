@@ -51,7 +51,7 @@ from paft.model.load import (
 from paft.model.quantised import four_bit, trained_quantised
 from paft.model.settings import Chat
 from paft.names import REVISION, folder_name, pin_model, short_name
-from paft.progress import Reporter, Silent
+from paft.progress import Reporter
 from paft.provenance import environment
 from paft.schema import Schema
 from paft.statistics.budget import estimate_mean, estimate_std, parse_budget, sample_cells
@@ -187,7 +187,7 @@ def evaluate(
         PaftError: If an input is unusable; nothing is written before all inputs were checked.
         ResumeError: If the output folder belongs to another configuration.
     """
-    reporter = reporter or Silent()
+    reporter = reporter or Reporter()
     task = task or load_task(config.task, config.data)
     bank = bank or load_bank(bank_file(config.task, config.bank))
     examples, warnings = _check(config, task, bank)

@@ -27,7 +27,7 @@ from paft.experiment.trial import run_trial
 from paft.files import disk_error, write_json
 from paft.methods import METHODS
 from paft.model.files import hub_commit
-from paft.progress import Reporter, Silent
+from paft.progress import Reporter
 from paft.provenance import environment
 from paft.report import read_verdict, write_report
 from paft.report.card import tell_verdict
@@ -61,7 +61,7 @@ def run(
         DivergedError: If every trial failed; one that did is named in the results, and the others run.
         PaftError: If another process works in it.
     """
-    reporter = reporter or Silent()
+    reporter = reporter or Reporter()
     inputs = checked_inputs(config, task, bank)
     with working_in(Path(config.output)):
         prepare(config, inputs)

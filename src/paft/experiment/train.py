@@ -20,7 +20,7 @@ from paft.experiment.output_folder import begin_output, working_in
 from paft.experiment.trial import train_trial, write_trial_card
 from paft.files import disk_error
 from paft.methods import METHODS
-from paft.progress import Reporter, Silent
+from paft.progress import Reporter
 from paft.report.run_folder import Trial
 from paft.task.task import Task
 
@@ -49,7 +49,7 @@ def train(
         ResumeError: If the output folder belongs to another configuration.
         PaftError: If another process works in it.
     """
-    reporter = reporter or Silent()
+    reporter = reporter or Reporter()
     method, seed = only_method(config), only_seed(config)
     plan = Trial(method, seed)
     inputs = load_inputs(config, task, bank, evaluate=False, methods=[method]).for_seed(seed)

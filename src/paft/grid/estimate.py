@@ -28,7 +28,7 @@ from paft.grid.plan import Job, RunPlan
 from paft.grid.workers import threads_each
 from paft.methods import METHODS
 from paft.model.load import load_model
-from paft.progress import Silent
+from paft.progress import Reporter
 from paft.report.run_folder import Trial
 from paft.shape import CELL, read_record
 
@@ -187,7 +187,7 @@ def probe(run: RunPlan, inputs: Inputs, threads: int) -> Pace:
         trained = 0.0
         if methods:
             plan = Trial("paft" if "paft" in methods else methods[0], config.seeds[0])
-            trained = train_trial(plan, config, few, Path(folder), Silent())["seconds"] / len(few.train)
+            trained = train_trial(plan, config, few, Path(folder), Reporter())["seconds"] / len(few.train)
         prompts = few.bank.prompts("test")
         _, judged = evaluate_split(
             lambda: load_model(

@@ -23,7 +23,7 @@ from paft.grid.job import error_file, finished, recorded_error
 from paft.grid.plan import Job, RunPlan, axes_of
 from paft.grid.reference import RowKey
 from paft.grid.table import FIGURES, grid_page, markdown, table_rows
-from paft.progress import Silent
+from paft.progress import Reporter
 from paft.provenance import environment
 from paft.report.data import MethodFigures, Report
 from paft.report.data import gather as gather_report
@@ -87,7 +87,7 @@ def _results_of(run: RunPlan, inputs: Inputs) -> dict[str, Any] | None:
     if not jobs:
         return None
     # Of finished trials only the record is read, and a model card written that a kill left out.
-    trials = [run_trial(job.trial, run.config, inputs, job.folder, Silent()) for job in jobs]
+    trials = [run_trial(job.trial, run.config, inputs, job.folder, Reporter()) for job in jobs]
     path = Path(run.config.output) / "results.json"
     if path.exists() and path.with_name("report.html").exists():
         saved = read_record(path, "results", {"rows": [], "config": {}})

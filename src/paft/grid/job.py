@@ -18,7 +18,7 @@ from paft.experiment.trial import run_trial
 from paft.files import read_text, write_text
 from paft.grid.plan import Job
 from paft.lock import locked
-from paft.progress import Reporter, Silent
+from paft.progress import Reporter
 from paft.shape import CELL, read_record
 
 ORPHAN = 30.0  # seconds a trial waits for a process of a killed grid to be gone
@@ -55,22 +55,19 @@ class LoadedInputs:
         return self._inputs
 
 
-class OfJob:
+class OfJob(Reporter):
     """Tells a reporter how a trial goes on under its name in the grid, and keeps how it ended."""
 
     def __init__(self, job: Job, reporter: Reporter) -> None:
         self._job, self._reporter, self.told = job, reporter, ""
 
     def stage(self, trial: str, what: str, total: int) -> None:
-        """A stage of ``total`` units begins."""
         self._reporter.stage(self._job.name, what, total)
 
     def advance(self, count: int, note: str = "") -> None:
-        """So many more units are done."""
         self._reporter.advance(count, note)
 
     def finish(self, trial: str, text: str) -> None:
-        """The trial is done."""
         self.told = text
 
 
@@ -107,7 +104,7 @@ def work(job: Job, inputs: Callable[[RunConfig], Inputs], reporter: Reporter | N
         which not even the traceback can be written.
     """
     started = time.monotonic()
-    heard = OfJob(job, reporter or Silent())
+    heard = OfJob(job, reporter or Reporter())
     try:
         with locked(
             job.folder.parent / f".{job.trial.name}.lock", "another process works on it", wait=ORPHAN

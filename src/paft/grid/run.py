@@ -28,7 +28,7 @@ from paft.grid.plan import Job, RunPlan, check_reference, origin, plan_jobs, pla
 from paft.grid.ray_workers import on_ray, require_ray
 from paft.grid.workers import in_process, in_processes
 from paft.lock import locked, sole_process
-from paft.progress import Reporter, Silent
+from paft.progress import Reporter
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def run_grid(
             held.enter_context(sole_process(Path(run.config.output)))
             prepare(run.config, checked.inputs[run.name])
         jobs = [job for job in checked.jobs if not finished(job)]
-        for outcome in _outcomes(checked, jobs, execution, reporter or Silent()):
+        for outcome in _outcomes(checked, jobs, execution, reporter or Reporter()):
             if on_outcome is not None:
                 on_outcome(outcome)
         return gather_grid(checked.name, checked.grid, checked.runs, checked.inputs)
