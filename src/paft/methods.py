@@ -36,6 +36,11 @@ class Method:
     chooser: Chooser | None = None
     patch: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def trains_on_bank(self) -> bool:
+        """Whether it trains on the prompts of the bank's training split."""
+        return self.schedule is not None and self.prompts == "bank"
+
     def settings(self, train: Train) -> Train:
         """The training settings as this method has them.
 

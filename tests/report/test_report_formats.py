@@ -149,7 +149,7 @@ def test_the_command_writes_a_page_beside_the_results(paft, run):
     code, out, _ = paft("report", run)
     assert (code, out) == (0, f"{run / 'report.html'} written\n")
     text = (run / "report.html").read_text("utf-8")
-    for told in ("On 5 unseen prompts: ", "PAFT", "worst examples", "flipped", "data:image/png;base64,"):
+    for told in ("On 5 unseen prompts, ", "PAFT", "worst examples", "flipped", "data:image/png;base64,"):
         assert told in text
 
 

@@ -14,8 +14,9 @@ from paft.report.card import COMPARED, MARK, tell_verdict
 from paft.report.cells import Cells
 from paft.report.data import read_report
 from paft.report.table import escape_markdown
-from paft.report.verdict import read_verdict, verdict
-from paft.statistics.comparison import difference, estimate, sentence
+from paft.report.verdict import _claim, read_verdict, verdict
+from paft.statistics.comparison import Difference, difference, estimate
+from paft.statistics.intervals import Interval
 from report_run import write_run
 
 
@@ -34,34 +35,60 @@ def made(method_accuracies, examples=40, prompts=12, seed=0):
     return results(accuracies, prompts=texts), cells
 
 
+OPEN = "the difference is not significant"
+BOTH = "on average and under the worst prompt"
+
+
 @pytest.mark.parametrize(
     ("shares", "claim"),
     [
+        ({"single": 0.4, "paft": 0.8}, f"PAFT is better than 'single' {BOTH}"),
+        ({"single": 0.8, "paft": 0.4}, f"PAFT is worse than 'single' {BOTH}"),
         (
-            {"single": 0.4, "paft": 0.8},
-            r"PAFT beats 'single' on the mean over prompts by \d+\.\d points \(95 %",
+            {"single": 0.60, "paft": 0.601},
+            "PAFT and 'single' do not differ significantly on average or under the worst prompt",
         ),
-        (
-            {"single": 0.8, "paft": 0.4},
-            r"'single' beats PAFT on the mean over prompts by \d+\.\d points \(95 %",
-        ),
-        ({"single": 0.60, "paft": 0.601}, "no difference between PAFT and 'single' on the mean over prompts"),
-        ({"base": 0.3, "static": 0.5, "paft": 0.9}, "PAFT beats 'static' on the mean"),
+        ({"base": 0.3, "static": 0.5, "paft": 0.9}, f"PAFT is better than 'static' {BOTH}"),
+        ({"single": 0.3, "per_example": 0.9, "static": 0.5}, f"'per_example' is better than 'single' {BOTH}"),
+        ({"single": 0.3, "per_example": 0.9, "paft": 0.5}, f"PAFT is better than 'single' {BOTH}"),
     ],
 )
 def test_a_claim_is_made_where_the_interval_leaves_out_0_alone(shares, claim):
     told = verdict(*made(shares))
-    assert told.startswith("On 12 unseen prompts: ")
-    assert re.search(claim, told), told
-    assert len(told.split("; ")) == 3  # mean, worst prompt, std
+    figures = (
+        r"mean \d+\.\d % against \d+\.\d % \([+-]\d+\.\d points, 95 % interval -?\d+\.\d to -?\d+\.\d\), "
+        r"worst prompt [+-]\d+\.\d points \(.* to .*\), "
+        r"standard deviation over prompts [+-]\d+\.\d points \(.* to .*\)\.( The highest|$)"
+    )
+    assert re.match(re.escape(f"On 12 unseen prompts, {claim}: ") + figures, told), told
+
+
+def found_differences(low, high, names=("mean", "min", "std")):
+    """Differences of which each has an interval of its own."""
+    ends = zip(names, low, high, strict=True)
+    return {name: Difference(name, None, (a + b) / 2, 0, Interval(a, b, 0.95), ()) for name, a, b in ends}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "claim"),
+    [
+        ((-0.1, 0.1), (0.1, 0.3), "A is better than B under the worst prompt, while on average " + OPEN),
+        ((0.1, -0.1), (0.2, 0.1), "A is better than B on average, while under the worst prompt " + OPEN),
+        ((0.1, -0.2), (0.2, -0.1), "A is better than B on average and worse than B under the worst prompt"),
+        ((0.0, -0.2), (0.2, 0.0), "A and B do not differ significantly on average or under the worst prompt"),
+    ],
+)  # fmt: skip
+def test_mean_and_worst_prompt_are_claimed_apart(monkeypatch, low, high, claim):
+    monkeypatch.setattr("paft.report.verdict._spoken", lambda row: row)
+    assert _claim(found_differences(low, high, ("mean", "min")), "A", "B") == claim
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_no_word_claims_more_than_the_intervals(seed):
     """Nearly equal methods: the larger figures are luck, whichever they are."""
     told = verdict(*made({"single": 0.70, "paft": 0.701}, seed=seed))
-    assert told.count("no difference between PAFT and 'single'") == 3
-    assert "beat" not in told
+    assert "do not differ significantly" in told
+    assert "better" not in told and "worse than" not in told
 
 
 def test_a_higher_mean_of_another_method_is_told_as_observed():
@@ -71,17 +98,19 @@ def test_a_higher_mean_of_another_method_is_told_as_observed():
 
 
 def test_a_highest_mean_that_several_share_is_said_of_all():
-    shared, cells = made({"single": 0.5, "static": 0.5, "paft": 0.2})
+    shared, cells = made({"single": 0.5, "top_accuracy": 0.5, "paft": 0.2})
     for row in shared["rows"]:
         row["mean"] = 0.2 if row["method"] == "paft" else 0.5
-    assert verdict(shared, cells).endswith(" The highest mean observed is that of 'single' and 'static'.")
+    assert verdict(shared, cells).endswith(
+        " The highest mean observed is that of 'single' and 'top_accuracy'."
+    )
     for row in shared["rows"]:
         row["mean"] = 0.5
     assert "highest" not in verdict(shared, cells)
     shared["rows"] = [row for row in shared["rows"] if row["method"] != "paft"]
     told = verdict(shared, cells)
     assert told.startswith(
-        "'single' has the highest mean observed, shared with 'static', on 12 unseen prompts: "
+        "'single' has the highest mean observed, shared with 'top_accuracy', on 12 unseen prompts: "
     )
 
 
@@ -103,7 +132,7 @@ def test_nothing_is_claimed_without_the_cells_that_show_it(lacking):
     else:
         cells["single"] = cut(cells["single"], slice(5), slice(None))
     told = verdict(found, cells)
-    assert "beat" not in told
+    assert "better" not in told.replace("who is better", "") and "worse" not in told
     assert re.search(r"as observed: mean \d+\.\d % and \d+\.\d %, worst prompt", told)
 
 
@@ -118,7 +147,7 @@ def test_the_folder_gives_the_sentence_of_the_report(tmp_path):
     run = write_run(tmp_path, prompts=5, seeds=(0, 1))
     report = read_report(run)
     assert read_verdict(run, report.results) == report.headline
-    assert report.headline.startswith("On 5 unseen prompts: ")
+    assert report.headline.startswith("On 5 unseen prompts, PAFT ")
 
 
 def test_terminal_report_and_cards_print_one_sentence(paft, desk, model_folder, tmp_path):
@@ -130,7 +159,7 @@ def test_terminal_report_and_cards_print_one_sentence(paft, desk, model_folder, 
     def printed(*methods):
         code, out, err = paft("run", *flags, *small, "--methods", ",".join(methods))
         assert code == 0, err
-        (sentence,) = [line for line in out.splitlines() if "on the mean" in line or "highest mean" in line]
+        (sentence,) = [line for line in out.splitlines() if "on average" in line or "highest mean" in line]
         return sentence
 
     def cards():
@@ -139,7 +168,7 @@ def test_terminal_report_and_cards_print_one_sentence(paft, desk, model_folder, 
     first = printed("base", "single")
     assert first.startswith("'") and escape_markdown(first) in cards()["single-0"]
     sentence = printed("base", "single", "paft")
-    assert sentence.startswith("On 3 unseen prompts: ")
+    assert sentence.startswith("On 3 unseen prompts, PAFT ")
     html = (output / "report.html").read_text("utf-8").replace("&#39;", "'")
     assert f'<p class="headline">{sentence}</p>' in html
     for name, card in cards().items():
@@ -165,7 +194,6 @@ def test_cells_that_are_all_alike_claim_no_more_than_their_number_shows():
     right, wrong = np.ones((1, 1, 50)), np.zeros((1, 1, 50))
     for name, found in estimate(right, ["mean", "min", "max", "cvar", "top"]).items():
         assert (found.value, round(found.interval.low, 3), found.interval.high) == (1, 0.929, 1), name
-    few = difference(right[..., :2], wrong[..., :2], ["mean", "min"])
-    assert all("no difference" in sentence(each, "PAFT", "'single'") for each in few.values())
-    many = difference(right, wrong, ["mean", "min"])
-    assert all("beats" in sentence(each, "PAFT", "'single'") for each in many.values())
+    for count, clear in ((2, False), (50, True)):
+        found = difference(right[..., :count], wrong[..., :count], ["mean", "min"])
+        assert all((each.interval.low > 0) is clear for each in found.values())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from paft.methods import METHODS
 from paft.report.table import Table, percent
 
 if TYPE_CHECKING:
@@ -66,13 +67,20 @@ def method_rows(results: Mapping[str, Any], split: str = "test") -> list[MethodR
     return table
 
 
-def rival_of_paft(rows: Sequence[MethodRow]) -> MethodRow | None:
-    """Return what PAFT is compared with: ``single``, else the best other mean; None without either."""
-    others = [row for row in rows if row.method != "paft"]
-    if not others or len(others) == len(rows):
+def compared_pair(rows: Sequence[MethodRow]) -> tuple[MethodRow, MethodRow] | None:
+    """Return the two methods that the verdict compares; None where there are no two.
+
+    The first is the one that trains on the bank: ``paft`` where it is there, else the first named of the
+    others (never the best observed, which luck would choose). The second is ``single``, else the other
+    method with the best mean.
+    """
+    of_bank = [row for row in rows if row.method in METHODS and METHODS[row.method].trains_on_bank]
+    subject = next((row for row in of_bank if row.method == "paft"), of_bank[0] if of_bank else None)
+    others = [row for row in rows if row is not subject]
+    if subject is None or not others:
         return None
     single = [row for row in others if row.method == "single"]
-    return single[0] if single else max(others, key=lambda row: row.mean)
+    return subject, single[0] if single else max(others, key=lambda row: row.mean)
 
 
 def main_split(results: Mapping[str, Any]) -> str:

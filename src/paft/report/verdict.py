@@ -1,7 +1,7 @@
 """Who wins on the unseen prompts, in the one sentence that terminal, report and model card print.
 
 What it claims, paired 95 % intervals show (:func:`paft.statistics.comparison.difference`). Without the
-cells it tells what was observed and claims nothing.
+cells it says what was observed and claims nothing.
 """
 
 from __future__ import annotations
@@ -12,12 +12,16 @@ from typing import Any
 
 from paft.report.cells import Cells, estimable, gather_cells
 from paft.report.folder import read_matrices
-from paft.report.method_rows import MethodRow, main_split, method_rows, prompts_name, rival_of_paft
+from paft.report.method_rows import MethodRow, compared_pair, main_split, method_rows, prompts_name
 from paft.report.table import percent, with_interval
-from paft.statistics.comparison import difference, estimate, sentence
+from paft.statistics.comparison import Difference, difference, estimate
 from paft.statistics.summary import Name
 
-HEADLINE: tuple[Name, ...] = ("mean", "min", "std")  # what PAFT is said to win or lose by
+PLACES: dict[Name, str] = {"mean": "on average", "min": "under the worst prompt"}
+# Said with their figures. A smaller standard deviation alone makes no method better.
+NAMES: dict[Name, str] = {
+    "mean": "mean", "min": "worst prompt", "std": "standard deviation over prompts",
+}  # fmt: skip
 
 
 def read_verdict(folder: Path, results: Mapping[str, Any]) -> str:
@@ -36,7 +40,9 @@ def read_verdict(folder: Path, results: Mapping[str, Any]) -> str:
 
 
 def verdict(results: Mapping[str, Any], cells: Mapping[str, Cells | None]) -> str:
-    """Say who wins: PAFT against ``single``, or how the best method does where PAFT is not compared.
+    """Say who wins, in one sentence (:func:`paft.report.method_rows.compared_pair`).
+
+    Where no two methods are compared, it says how the one with the best mean does.
 
     Args:
         results: The content of ``results.json``.
@@ -44,19 +50,18 @@ def verdict(results: Mapping[str, Any], cells: Mapping[str, Cells | None]) -> st
     """
     split = main_split(results)
     rows = method_rows(results, split)
-    rival = rival_of_paft(rows)
+    pair = compared_pair(rows)
     count = next(row["n_prompts"] for row in results["rows"] if row["split"] == split)
     place = prompts_name(split, count)
-    if split != "test" or rival is None:
+    if split != "test" or pair is None:
         return _alone(rows, cells, place)
-    paft = next(row for row in rows if row.method == "paft")
-    claims = _claims(cells.get("paft"), cells.get(rival.method), repr(rival.method))
-    if not claims:
-        return _observed(paft, rival, place)
+    found = _differences(*(cells.get(row.method) for row in pair))
+    if not found:
+        return _observed(*pair, place)
     best = _best(rows)
     named = " and ".join(repr(row.method) for row in best)
-    other = "" if paft in best else f" The highest mean observed is that of {named}."
-    return f"On {place}: {'; '.join(claims)}.{other}"
+    other = "" if pair[0] in best else f" The highest mean observed is that of {named}."
+    return f"On {place}, {_claim(found, *pair)}: {_figures(found, *pair)}.{other}"
 
 
 def _best(rows: Sequence[MethodRow]) -> list[MethodRow]:
@@ -65,21 +70,53 @@ def _best(rows: Sequence[MethodRow]) -> list[MethodRow]:
     return [row for row in rows if percent(row.mean) == top]
 
 
-def _claims(first: Cells | None, second: Cells | None, rival: str) -> list[str]:
-    """Return what the intervals show of each statistic; nothing where they cannot be had."""
-    names = [name for name in HEADLINE if name in estimable(first) and name in estimable(second)]
-    if first is None or second is None or not names or first.scores.shape[1:] != second.scores.shape[1:]:
-        return []
-    found = difference(first.scores, second.scores, names).values()
-    return [sentence(each, "PAFT", rival) for each in found]
+def _differences(first: Cells | None, second: Cells | None) -> dict[Name, Difference]:
+    """Return the paired differences, as far as the cells are enough; nothing where they cannot be had."""
+    if first is None or second is None or first.scores.shape[1:] != second.scores.shape[1:]:
+        return {}
+    names = [name for name in NAMES if name in estimable(first) and name in estimable(second)]
+    return difference(first.scores, second.scores, names) if names else {}
 
 
-def _observed(paft: MethodRow, rival: MethodRow, place: str) -> str:
-    figures = {"mean": (paft.mean, rival.mean), "worst prompt": (paft.min, rival.min)}
+def _claim(found: Mapping[Name, Difference], first: MethodRow, second: MethodRow) -> str:
+    """Say where the first method is better, worse, or not significantly different."""
+    places: dict[str, list[str]] = {"better": [], "worse": [], "": []}
+    for name, place in PLACES.items():
+        interval = found[name].interval
+        places["better" if interval.low > 0 else "worse" if interval.high < 0 else ""].append(place)
+    unclear = places.pop("")
+    one, other = (_spoken(row) for row in (first, second))
+    parts = [f"{word} than {other} {' and '.join(where)}" for word, where in places.items() if where]
+    if not parts:
+        return f"{one} and {other} do not differ significantly {' or '.join(unclear)}"
+    rest = f", while {' and '.join(unclear)} the difference is not significant" if unclear else ""
+    return f"{one} is {' and '.join(parts)}{rest}"
+
+
+def _figures(found: Mapping[Name, Difference], first: MethodRow, second: MethodRow) -> str:
+    """Return each difference with its interval, behind the means that it is the difference of."""
+    parts = []
+    for name, each in found.items():
+        low, high = each.interval.low, each.interval.high
+        value = f"{100 * each.value:+.1f} points"
+        if name == "mean":
+            ends = f"95 % interval {100 * low:.1f} to {100 * high:.1f}"
+            parts.append(f"mean {percent(first.mean)} % against {percent(second.mean)} % ({value}, {ends})")
+        else:
+            parts.append(f"{NAMES[name]} {value} ({100 * low:.1f} to {100 * high:.1f})")
+    return ", ".join(parts)
+
+
+def _spoken(row: MethodRow) -> str:
+    return "PAFT" if row.method == "paft" else repr(row.method)
+
+
+def _observed(first: MethodRow, second: MethodRow, place: str) -> str:
+    figures = {"mean": (first.mean, second.mean), "worst prompt": (first.min, second.min)}
     named = [f"{name} {percent(a)} % and {percent(b)} %" for name, (a, b) in figures.items()]
     return (
-        f"On {place}, PAFT and {rival.method!r} as observed: {', '.join(named)}; who is better cannot be "
-        "said without the cells of two examples or more."
+        f"On {place}, {_spoken(first)} and {_spoken(second)} as observed: {', '.join(named)}; who is better "
+        "cannot be said without the cells of two examples or more."
     )
 
 

@@ -1,4 +1,4 @@
-"""One model, or two compared, over prompts: estimates with intervals, and the verdict in words.
+"""One model, or two compared, over prompts: estimates with intervals.
 
 A matrix has one score for every prompt and example, for one or more training seeds. Which of these
 were drawn from a larger population, and so vary, differs by statistic:
@@ -45,15 +45,6 @@ from paft.statistics.intervals import (
     std_interval,
 )
 from paft.statistics.summary import STATISTICS, Floats, Name, statistic
-
-PHRASES: dict[Name, str] = {
-    "mean": "on the mean over prompts",
-    "min": "on the worst prompt",
-    "max": "on the best prompt",
-    "cvar": "on the worst 10 % of the prompts",
-    "top": "on the share of prompts above {threshold:g} %",
-    "std": "in the standard deviation over prompts",
-}
 
 
 @dataclass(frozen=True)
@@ -164,30 +155,6 @@ def difference(
     }
 
 
-def sentence(difference: Difference, first: str, second: str) -> str:
-    """Say in plain words what a difference shows.
-
-    A claim is made only if the interval leaves out 0. A smaller standard deviation is the better.
-
-    Args:
-        difference: Statistic of the first model minus that of the second.
-        first: Name of the first model.
-        second: Name of the second model.
-    """
-    phrase = PHRASES[difference.statistic].format(threshold=100 * (difference.threshold or 0))
-    low, high = difference.interval.low, difference.interval.high
-    if low <= 0 <= high:
-        value = f"{100 * difference.value:+.1f}"
-        ends = _ends(low, high, difference.interval.level)
-        return f"no difference between {first} and {second} {phrase} can be shown: {value} points ({ends})"
-    smaller_is_better = difference.statistic == "std"
-    if high < 0:
-        low, high = -high, -low
-    winner, loser = (first, second) if (difference.value > 0) != smaller_is_better else (second, first)
-    ends = _ends(low, high, difference.interval.level)
-    return f"{winner} beats {loser} {phrase} by {100 * abs(difference.value):.1f} points ({ends})"
-
-
 def _checked(statistics: Sequence[Name], level: float, *sides: Floats) -> list[Floats]:
     unknown = [name for name in statistics if name not in STATISTICS]
     if unknown:
@@ -249,7 +216,3 @@ def _infer(
                 interval = alike_interval(value, examples, level, least=1.0 - len(sides))
             found[name] = value, interval
     return found
-
-
-def _ends(low: float, high: float, level: float) -> str:
-    return f"{100 * level:g} % interval {100 * low:.1f} to {100 * high:.1f}"
