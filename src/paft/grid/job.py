@@ -88,7 +88,7 @@ def recorded_error(job: Job) -> str:
 def finished(job: Job) -> bool:
     """Whether a trial is done, here or in an earlier call."""
     path = job.folder / "cell.json"
-    return path.exists() and "robustness" in read_record(path, "cell", CELL)
+    return path.exists() and bool(read_record(path, "cell", CELL))
 
 
 def work(job: Job, inputs: Callable[[RunConfig], Inputs], reporter: Reporter | None = None) -> Outcome:

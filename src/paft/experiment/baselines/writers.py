@@ -122,17 +122,16 @@ class ModelWriter:
 
 
 def _recorded(path: Path) -> str:
-    """Return the reply in a file; one of an older version has no digest.
+    """Return the reply in a file.
 
     Raises:
         DataError: If it is not what was written.
     """
     row = read_json(path, "reply")
-    told = dict(row) if isinstance(row, dict) else {}
-    digest = told.pop("digest", None)
-    if not isinstance(told.get("reply"), str) or (digest is not None and digest != fingerprint(told)):
+    digest = row.pop("digest", None) if isinstance(row, dict) else None
+    if digest is None or digest != fingerprint(row):
         raise DataError(f"{path} is damaged: delete it, and the model is asked again")
-    return str(told["reply"])
+    return str(row["reply"])
 
 
 def _request(task: Task, current: Attacked, failures: Sequence[Score], count: int, number: int) -> str:
