@@ -142,7 +142,7 @@ def test_a_folder_of_an_earlier_version_goes_on_and_then_knows_what_counts(start
 
 def test_a_folder_that_says_nothing_of_its_task_is_refused(started, tmp_path):
     rewrite_identity(tmp_path / "run", "task.")
-    with pytest.raises(ResumeError, match=r"\(task\.fields: None there"):
+    with pytest.raises(ResumeError, match=r"task\.fields: None there"):
         started()
 
 
