@@ -23,13 +23,9 @@ _FREE = ("final_number", "code")  # rules under which an answer may be shorter t
 
 
 def check_options(encoder: Encoder, task: Task, *splits: Sequence[Example]) -> None:
-    """Refuse options that the tokenizer cannot tell apart.
+    """Refuse options, the task's or those of examples, that the tokenizer cannot tell apart.
 
-    Args:
-        encoder: That of the model.
-        task: Gives the fixed options.
-        splits: Examples, which may have options of their own; of many, ``CHECKED`` that lie evenly are
-            looked at.
+    Of many examples, ``CHECKED`` that lie evenly are looked at.
 
     Raises:
         ConfigError: If two options of a set become the same tokens.
@@ -53,10 +49,7 @@ def check_options(encoder: Encoder, task: Task, *splits: Sequence[Example]) -> N
 def check_lengths(encoder: Encoder, task: Task, examples: Sequence[Example]) -> list[str]:
     """Compare gold answers that have to be generated with the tokens that may be.
 
-    Args:
-        encoder: That of the model.
-        task: Gives rule and limit.
-        examples: Those to evaluate on; of many, ``CHECKED`` that lie evenly are looked at.
+    Of many examples, ``CHECKED`` that lie evenly are looked at.
 
     Returns:
         A warning if a gold answer does not fit, where shorter ones may be right as well or only few

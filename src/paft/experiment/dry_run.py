@@ -25,12 +25,7 @@ _GIB = 2**30
 
 
 def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = None) -> dict[str, Any]:
-    """Plan a training without doing it.
-
-    Args:
-        config: As for :func:`paft.experiment.train.train`.
-        task: A task made in Python.
-        bank: A bank made in Python.
+    """Plan a training without doing it; arguments are those of :func:`paft.experiment.train.train`.
 
     Returns:
         What ``paft train --dry-run --json`` prints. Figures of sequences come from a sample

@@ -32,7 +32,7 @@ def train(
     task: Task | None = None,
     bank: Bank | None = None,
 ) -> dict[str, Any]:
-    """Train one model, or go on where a killed training stopped.
+    """Train one model, or go on where a killed training stopped; return the content of ``train.json``.
 
     Args:
         config: Settings, with one seed; :func:`only_method` tells the method. Section ``evaluate`` has
@@ -41,13 +41,9 @@ def train(
         task: A task made in Python, instead of the one the configuration names.
         bank: A bank made in Python, likewise.
 
-    Returns:
-        The content of ``train.json``.
-
     Raises:
-        PaftError: If an input is unusable; nothing is written before all inputs were checked.
+        PaftError: If an input is unusable, with nothing written, or another process works in the folder.
         ResumeError: If the output folder belongs to another configuration.
-        PaftError: If another process works in it.
     """
     reporter = reporter or Reporter()
     method, seed = only_method(config), only_seed(config)

@@ -43,12 +43,7 @@ PROBE_SETTINGS = {
 
 @dataclass(frozen=True)
 class Effort:
-    """What a trial has to do, or did.
-
-    Attributes:
-        trained: Training examples over all epochs.
-        evaluated: Prompts times examples.
-    """
+    """What a trial has to do, or did: training examples over all epochs, and prompts times examples."""
 
     trained: int
     evaluated: int
@@ -115,12 +110,9 @@ def recorded_seconds(job: Job) -> Seconds:
 
 
 def estimate_grid(jobs: Sequence[Job], inputs: Mapping[str, Inputs], workers: int = 1) -> Estimate:
-    """Estimate the seconds of every job that is not finished.
+    """Estimate the seconds of every job that is not finished; inputs are by the run's name.
 
-    Args:
-        jobs: Trials, finished or not.
-        inputs: By the run's name.
-        workers: Processes that will share this one's threads; a probe has as many as one of them.
+    A probe has as many threads of this process's as one of the workers that will share them.
     """
     threads = threads_each(workers)
     done = [(job, recorded_seconds(job)) for job in jobs if finished(job)]
@@ -164,12 +156,8 @@ def pace_of(trials: Sequence[tuple[Effort, Seconds]]) -> Pace:
 def probe(run: RunPlan, inputs: Inputs, threads: int) -> Pace:
     """Measure a few optimiser steps and a few scored cells of a run, in a folder that is then removed.
 
-    The first steps and cells of a process are slow, so this errs on the long side.
-
-    Args:
-        run: The run; of its methods ``paft`` is trained, else the first that trains.
-        inputs: Its inputs.
-        threads: Threads to use of this process's.
+    The first steps and cells of a process are slow, so this errs on the long side. Of the run's methods
+    ``paft`` is trained, else the first that trains.
     """
     train = run.config.train.model_copy(update=PROBE_SETTINGS)
     config = run.config.model_copy(update={"train": train})

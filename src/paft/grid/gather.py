@@ -38,17 +38,7 @@ KEPT: dict[str, Any] = {"rows": [], "robustness": [], "warnings": [], "judging":
 def gather_grid(
     name: str, grid: GridFile, runs: Sequence[RunPlan], inputs: Mapping[str, Inputs]
 ) -> dict[str, Any]:
-    """Write the table and the figures of all finished trials.
-
-    Args:
-        name: The grid's name.
-        grid: The grid.
-        runs: All its runs.
-        inputs: By the run's name.
-
-    Returns:
-        The content of ``results.json``.
-    """
+    """Write the tables and figures of all finished trials; return the content of ``results.json``."""
     told: list[dict[str, Any]] = []
     figures: dict[str, dict[str, Any]] = {}
     differences: dict[str, dict[RowKey, Any]] = {}

@@ -92,16 +92,10 @@ def finished(job: Job) -> bool:
 
 
 def work(job: Job, inputs: Callable[[RunConfig], Inputs], reporter: Reporter | None = None) -> Outcome:
-    """Train and evaluate a trial, or go on with it.
+    """Train and evaluate a trial, or go on with it; its run's folder is there.
 
-    Args:
-        job: The trial; its run's folder is there.
-        inputs: Gives the run's inputs.
-        reporter: Hears how it goes on.
-
-    Returns:
-        How it ended. Only what is no :class:`Exception` (an interrupt) is raised, and a disk on
-        which not even the traceback can be written.
+    Only what is no :class:`Exception` (an interrupt) is raised, and a disk on which not even the traceback
+    can be written.
     """
     started = time.monotonic()
     heard = OfJob(job, reporter or Reporter())
@@ -117,14 +111,7 @@ def work(job: Job, inputs: Callable[[RunConfig], Inputs], reporter: Reporter | N
 
 
 def failed(job: Job, seconds: float, error: str, trace: str) -> Outcome:
-    """Record a failure beside the trial.
-
-    Args:
-        job: The trial.
-        seconds: What it took.
-        error: What went wrong, in a line.
-        trace: Its traceback, or whatever else is known.
-    """
+    """Record a failure beside the trial: what went wrong in a line, and what else is known of it."""
     write_text(error_file(job), f"{error}\n\n{trace}")
     return Outcome(job, seconds, error=error)
 

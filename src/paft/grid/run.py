@@ -50,15 +50,7 @@ class Execution:
 
 @dataclass(frozen=True)
 class Checked:
-    """A grid all of whose inputs can be used.
-
-    Attributes:
-        grid: The grid.
-        name: Its name.
-        runs: Its runs.
-        inputs: Their inputs by the run's name.
-        jobs: The trials that are asked for.
-    """
+    """A grid all of whose inputs, by the run's name, can be used, and the trials that are asked for."""
 
     grid: GridFile
     name: str

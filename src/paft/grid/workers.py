@@ -28,13 +28,7 @@ from paft.progress import Reporter, quiet_libraries
 def in_process(
     jobs: Sequence[Job], inputs: Callable[[RunConfig], Inputs], reporter: Reporter
 ) -> Iterator[Outcome]:
-    """Work on one trial after the other.
-
-    Args:
-        jobs: The trials.
-        inputs: Gives a run's inputs.
-        reporter: Hears how each goes on.
-    """
+    """Work on one trial after the other."""
     for job in jobs:
         yield work(job, inputs, reporter)
 
@@ -43,10 +37,6 @@ def in_processes(jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
     """Work on several trials at once, each in a process that shares this one's threads out.
 
     A process that dies fails its trial alone and is replaced.
-
-    Args:
-        jobs: The trials.
-        workers: Processes at once, at least 1.
 
     Raises:
         PaftError: If a worker cannot write to the disk.

@@ -7,7 +7,7 @@ part in a choice: the user's own prompt, training prompts, training examples.
 
 The trial's folder gets ``choice.json``: the prompt, its score and the trace of all scores in the
 order in which they came. Until then, and after, ``choice/`` holds every score as a matrix of
-:mod:`paft.evaluate.runner`, with a ledger while it is made: searches are pure functions of seed and
+:mod:`paft.evaluate.runner`, with a log while it is made: searches are pure functions of seed and
 scores, so one that was killed finds what it had and goes on where it was.
 """
 
@@ -78,11 +78,6 @@ def most_cells(chooser: Chooser, seen: Seen, config: RunConfig) -> int:
 def check_chooser(chooser: Chooser, config: RunConfig, generators: Generators | None) -> None:
     """Refuse, before anything is trained, a choice that this machine could not make.
 
-    Args:
-        chooser: How a prompt is to be chosen.
-        config: The run's configuration.
-        generators: Who rewrites prompts; None for nobody.
-
     Raises:
         ConfigError: If a key is not in the environment.
         PromptError: If sentence-transformers is not installed.
@@ -98,15 +93,7 @@ def check_chooser(chooser: Chooser, config: RunConfig, generators: Generators | 
 def choose_prompt(
     chooser: Chooser, seen: Seen, config: RunConfig, folder: Path, reporter: Reporter, *, seed: int
 ) -> Prompt:
-    """Choose a prompt, or return what a former run chose.
-
-    Args:
-        chooser: How.
-        seen: What it may see.
-        config: The run's configuration; its sections ``choose`` and ``evaluate`` count.
-        folder: The trial's folder.
-        reporter: Hears about progress.
-        seed: The trial's seed.
+    """Choose a prompt for a trial, or return what a former run chose and left in the trial's folder.
 
     Raises:
         PaftError: If the model, a writer or the embedding cannot be had.
@@ -199,12 +186,7 @@ class _Untrained:
 
 
 def measured(matrix: Matrix, examples: Sequence[Example]) -> list[Measured]:
-    """Return accuracy and mean log-probability of the right answers under each prompt of a matrix.
-
-    Args:
-        matrix: Every cell, prompt by prompt.
-        examples: Its examples.
-    """
+    """Return accuracy and mean log-probability of the right answers under each prompt of a matrix."""
     accuracies = matrix.scores.mean(axis=1)
     if not matrix.cells[0].log_probabilities:
         return [Measured(float(accuracy)) for accuracy in accuracies]

@@ -37,7 +37,7 @@ class Writer(Protocol):
     def rewrites(
         self, current: Attacked, failures: Sequence[Score], tried: Sequence[Prompt], count: int
     ) -> list[Prompt]:
-        """Return prompts to replace one.
+        """Return at most ``count`` prompts to replace one, none of those tried.
 
         Args:
             current: The prompt to be replaced.
@@ -48,11 +48,7 @@ class Writer(Protocol):
 
 
 class BankWriter:
-    """Offers training prompts, those most like the prompt first.
-
-    Args:
-        prompts: The training prompts.
-    """
+    """Offers training prompts, those most like the prompt first."""
 
     def __init__(self, prompts: Sequence[Prompt]) -> None:
         self._prompts = prompts
@@ -69,14 +65,7 @@ class BankWriter:
 
 
 class ModelWriter:
-    """Has language models rewrite, in turn.
-
-    Args:
-        task: What the prompts are for.
-        generators: The models.
-        folder: Where replies are kept.
-        seed: Other seeds ask for other replies.
-    """
+    """Has language models rewrite, in turn; other seeds ask for other replies, which a folder keeps."""
 
     def __init__(self, task: Task, generators: Generators, folder: Path, seed: int) -> None:
         self._task, self._generators, self._folder, self._seed = task, generators, folder, seed
