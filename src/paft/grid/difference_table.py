@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from paft.grid.differences import COMPARED, NOT_FINISHED
-from paft.grid.reference import Reference
+from paft.grid.file import Reference
 from paft.report.table import HEADS, Table
 
 TIE = 1e-9  # shares closer than this differ by rounding alone

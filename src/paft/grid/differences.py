@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from paft.grid.reference import Reference, RowKey
+from paft.grid.file import Reference, RowKey
 from paft.report.data import Matrices, Report
 from paft.statistics.comparison import difference
 from paft.statistics.summary import Name

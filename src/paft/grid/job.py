@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paft.config import RunConfig
-from paft.experiment.inputs import Inputs, load_inputs
+from paft.experiment.inputs import Inputs
 from paft.experiment.trial import run_trial
 from paft.files import read_text, write_text
 from paft.grid.plan import Job
@@ -39,20 +39,6 @@ class Outcome:
     seconds: float
     told: str = ""
     error: str | None = None
-
-
-class LoadedInputs:
-    """Inputs of the run that was worked on last, so that its trials share them."""
-
-    def __init__(self) -> None:
-        self._config: RunConfig | None = None
-        self._inputs: Inputs | None = None
-
-    def __call__(self, config: RunConfig) -> Inputs:
-        """Return the inputs of a run, which were checked before."""
-        if self._inputs is None or config != self._config:
-            self._config, self._inputs = config, load_inputs(config)
-        return self._inputs
 
 
 class OfJob(Reporter):

@@ -11,8 +11,7 @@ from typing import Any
 
 from paft.config import Patch, RunConfig, merged
 from paft.errors import ConfigError
-from paft.grid.file import GridFile
-from paft.grid.reference import Reference
+from paft.grid.file import GridFile, Reference
 from paft.report.run_folder import Trial, plan_trials
 from paft.schema import nearest, parse
 
@@ -50,7 +49,7 @@ class Job:
     @property
     def folder(self) -> Path:
         """Where its files go."""
-        return Path(self.run.config.output) / "cells" / self.trial.name
+        return self.trial.folder(Path(self.run.config.output))
 
 
 def plan_runs(grid: GridFile, where: str) -> list[RunPlan]:
