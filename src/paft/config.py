@@ -17,7 +17,7 @@ from paft.errors import ConfigError
 from paft.evaluate.settings import Evaluate
 from paft.experiment.baselines.settings import Choose
 from paft.files import read_yaml
-from paft.methods import METHODS
+from paft.methods import DEFAULT, METHODS
 from paft.model.settings import Chat
 from paft.names import REVISION, pin_model
 from paft.schema import Schema, nearest, parse
@@ -58,7 +58,7 @@ class RunConfig(Schema):
     model: str = BUILTIN_MODEL
     revision: str | None = Field(default=None, pattern=REVISION)
     trust_remote_code: bool = False
-    methods: tuple[str, ...] = Field(default=("base", "single", "paft"), min_length=1)
+    methods: tuple[str, ...] = Field(default=DEFAULT, min_length=1)
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     output: str
     chat: Chat = Chat()

@@ -24,7 +24,10 @@ def show_schedule(
     data: options.Data = None,
     bank: options.Bank = None,
     model: options.Model = None,
-    method: Annotated[str, typer.Option(help="The method whose prompts are shown.")] = "paft",
+    method: Annotated[
+        str | None,
+        typer.Option(help="The method whose prompts are shown; by default that of `paft train`."),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Training seed; the configuration's first by default.", min=0)
     ] = None,
@@ -39,16 +42,17 @@ def show_schedule(
     from paft.config import load_config
     from paft.errors import ConfigError
     from paft.experiment.inputs import load_inputs
-    from paft.methods import METHODS
+    from paft.methods import METHODS, method_to_train
     from paft.schema import nearest
     from paft.train.schedule import make_schedule
     from paft.train.show import outline
     from paft.train.show_text import print_schedule, schedule_figures
 
     trained = [name for name, known in METHODS.items() if known.schedule is not None]
-    if method not in trained:
+    if method is not None and method not in trained:
         raise ConfigError(f"--method {method!r} is no method that trains{nearest(method, trained)}")
     settings = load_config(config, options.overrides(given))
+    method = method or method_to_train(settings.methods)
     inputs = load_inputs(settings, methods=[method])
     train = METHODS[method].settings(settings.train)
     seed = settings.seeds[0] if seed is None else seed

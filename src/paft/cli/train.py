@@ -1,4 +1,4 @@
-"""``paft train``: train one model with PAFT or another method; ``--dry-run`` says what it would take."""
+"""``paft train``: train one model; ``--dry-run`` says what it would take."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def train(
     revision: options.Revision = None,
     trust_remote_code: options.Trust = None,
     output: options.Output = None,
-    method: Annotated[str | None, typer.Option(help="How its prompts are chosen; by default paft.")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="How its prompts are chosen; per_example by default.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Training seed; 0 by default.", min=0)] = None,
     chat: options.Chat = None,
     system: options.System = None,
@@ -34,7 +36,7 @@ def train(
     as_json: options.Json = False,
     set_: options.Set = None,
 ) -> None:
-    """Train one model, with PAFT or another method; `paft evaluate` then evaluates it."""
+    """Train one model; `paft evaluate` then evaluates it."""
     given = {
         **locals(),
         "methods": None if method is None else [method],
@@ -52,14 +54,15 @@ def train(
 def _train(config: RunConfig, as_json: bool) -> None:
     from paft.bank import load_bank, near_duplicates_across, near_warnings
     from paft.experiment.follow_up import next_command
-    from paft.experiment.train import only_method, only_seed
+    from paft.experiment.train import only_seed
     from paft.experiment.train import train as train_model
+    from paft.methods import method_to_train
     from paft.progress import Live
 
     console = open_console(quiet=as_json)
     say(
         console,
-        f"PAFT: task {config.task}, model {config.model}, method {only_method(config)}, "
+        f"PAFT: task {config.task}, model {config.model}, method {method_to_train(config.methods)}, "
         f"seed {only_seed(config)} -> {config.output}",
     )
     with Live(console) as live:

@@ -12,8 +12,8 @@ from paft.bank import Bank, near_duplicates_across, near_warnings
 from paft.config import RunConfig
 from paft.errors import DataError
 from paft.experiment.inputs import Inputs, encoder_of, load_inputs, take
-from paft.experiment.train import only_method, only_seed
-from paft.methods import METHODS
+from paft.experiment.train import only_seed
+from paft.methods import METHODS, method_to_train
 from paft.model.encode import Encoder
 from paft.model.load import check_model
 from paft.task.task import CHECKED, Task
@@ -39,10 +39,10 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
     from paft.train.preview import preview
     from paft.train.variation import variation
 
-    inputs = load_inputs(config, task, bank, evaluate=False, methods=[only_method(config)])
+    inputs = load_inputs(config, task, bank, evaluate=False, methods=[method_to_train(config.methods)])
     inputs = inputs.for_seed(only_seed(config))
     check_model(config.pinned_model, config.chat, trust_remote_code=config.trust_remote_code)
-    method = METHODS[only_method(config)]
+    method = METHODS[method_to_train(config.methods)]
     settings = method.settings(config.train)
     prompts = inputs.training_prompts(method, settings, seed=only_seed(config))
     size, steps = len(inputs.train), -(-len(inputs.train) // settings.batch_size)
@@ -58,7 +58,7 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
     found = {
         "task": inputs.task.name,
         "model": config.model,
-        "method": only_method(config),
+        "method": method_to_train(config.methods),
         "seed": only_seed(config),
         "examples": size,
         "validation_examples": len(inputs.validation),

@@ -27,7 +27,7 @@ from paft.experiment.trial import train_trial
 from paft.grid.job import finished
 from paft.grid.plan import Job, RunPlan
 from paft.grid.workers import threads_each
-from paft.methods import METHODS
+from paft.methods import METHODS, main_method
 from paft.model.load import load_model
 from paft.progress import Reporter
 from paft.report.run_folder import Trial
@@ -145,8 +145,8 @@ def pace_of(trials: Sequence[tuple[Effort, Seconds]]) -> Seconds:
 def probe(run: RunPlan, inputs: Inputs, threads: int) -> Seconds:
     """Measure a few optimiser steps and a few scored cells of a run, in a folder that is then removed.
 
-    The first steps and cells of a process are slow, so this errs on the long side. Of the run's methods
-    ``paft`` is trained, else the first that trains.
+    The first steps and cells of a process are slow, so this errs on the long side. One method is trained,
+    the main one if it is among the run's.
     """
     train = run.config.train.model_copy(update=PROBE_SETTINGS)
     config = run.config.model_copy(update={"train": train})
@@ -163,7 +163,7 @@ def probe(run: RunPlan, inputs: Inputs, threads: int) -> Seconds:
     with _threads(threads), tempfile.TemporaryDirectory() as folder:
         trained = 0.0
         if methods:
-            plan = Trial("paft" if "paft" in methods else methods[0], config.seeds[0])
+            plan = Trial(main_method(methods) or methods[0], config.seeds[0])
             trained = train_trial(plan, config, few, Path(folder), Reporter())["seconds"] / len(few.train)
         prompts = few.bank.prompts("test")
         _, judged = evaluate_split(
