@@ -13,9 +13,10 @@ import numpy as np
 
 from paft.errors import ConfigError, shown
 from paft.evaluate.cells import generation_limit
+from paft.experiment.inputs import take
 from paft.model.encode import Encoder
 from paft.task.replies.extract import extract
-from paft.task.task import CHECKED, Example, Examples, Task
+from paft.task.task import CHECKED, Example, Task
 
 FEW = 0.01  # share of gold answers that may be too long to be given
 _CUES = ("x", "x\n")  # ends of a rendered prompt: a space separates the answer, or none does
@@ -76,10 +77,7 @@ def check_lengths(encoder: Encoder, task: Task, examples: Sequence[Example]) -> 
 def spread(examples: Sequence[Example]) -> Sequence[Example]:
     """Return at most ``CHECKED`` of the examples, evenly spread."""
     count = min(CHECKED, len(examples))
-    at = np.linspace(0, len(examples) - 1, count).round().astype(int)
-    if isinstance(examples, Examples):
-        return examples.take(at)
-    return examples if count == len(examples) else [examples[i] for i in at]
+    return take(examples, np.linspace(0, len(examples) - 1, count).round().astype(int))
 
 
 def _option_sets(task: Task, splits: Sequence[Sequence[Example]]) -> Iterable[tuple[str, ...]]:

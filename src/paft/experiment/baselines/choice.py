@@ -17,20 +17,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paft.bank.diversity import embed_prompts, require_sentence_transformers, sentence_embedder
+from paft.bank.diversity import embed_prompts, masked, require_sentence_transformers, sentence_embedder
 from paft.bank.generate.generators import Generators
 from paft.config import RunConfig
 from paft.errors import DataError
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.runner import evaluate_split
 from paft.experiment.baselines.bat import bat
-from paft.experiment.baselines.embed import hidden_states
 from paft.experiment.baselines.scores import Measured, Score, Scores
-from paft.experiment.baselines.top_accuracy import top_accuracy
 from paft.experiment.baselines.writers import BankWriter, ModelWriter
 from paft.experiment.baselines.zopo import zopo
 from paft.experiment.inputs import take
@@ -123,7 +121,9 @@ def _search(
     chooser: Chooser, seen: Seen, config: RunConfig, model: _Untrained, scores: Scores, seed: int
 ) -> Score:
     if chooser == "top_accuracy":
-        return top_accuracy(seen.prompts, scores)
+        # PAPER: "the prompt with the highest accuracy on the training set"; here on a sample of it.
+        scores([(prompt, {"origin": "bank"}) for prompt in seen.prompts])
+        return scores.best()
     if chooser == "zopo":
         return zopo(seen.prompts, model.vectors(), scores, budget=config.choose.budget, seed=seed)
     writer = (
@@ -157,11 +157,8 @@ class _Untrained:
             told += count
             self._reporter.advance(count)
 
-        def load() -> LanguageModel:
-            return self._load()
-
         matrix, seconds = evaluate_split(
-            load, self._seen.task, prompts, self.examples,
+            self._load, self._seen.task, prompts, self.examples,
             folder=self.folder, split=f"scores-{fingerprint([prompt.id for prompt in prompts])}",
             settings=self._config.evaluate, max_length=self._config.train.max_length, on_cells=tell,
         )  # fmt: skip
@@ -183,6 +180,20 @@ class _Untrained:
             return np.asarray(np.load(path, allow_pickle=False))
         except (OSError, EOFError, ValueError) as error:
             raise DataError(f"{path} is damaged ({error}): {ADVICE}") from error
+
+
+def hidden_states(language_model: LanguageModel, prompts: Sequence[Prompt], max_length: int) -> Array:
+    """Return the mean of the last hidden states over each template's tokens, placeholders masked: (P, H)."""
+    import torch
+
+    model: Any = language_model.model
+    found = []
+    with torch.inference_mode():
+        for prompt in prompts:  # one at a time: no padding that could move a bit
+            ids = language_model.tokenizer(masked(prompt))["input_ids"][:max_length]
+            out = model(torch.tensor([ids], device=language_model.device), output_hidden_states=True)
+            found.append(out.hidden_states[-1][0].double().mean(dim=0).cpu().numpy())
+    return np.stack(found)
 
 
 def measured(matrix: Matrix, examples: Sequence[Example]) -> list[Measured]:
