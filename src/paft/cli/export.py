@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
-
-
-class Dtype(str, Enum):
-    """Types of weights."""
-
-    float32 = "float32"
-    bfloat16 = "bfloat16"
-    float16 = "float16"
 
 
 def export(
@@ -32,7 +23,8 @@ def export(
         bool, typer.Option("--merge", help="Merge the adapter into its base: one whole model.")
     ] = False,
     dtype: Annotated[
-        Dtype | None, typer.Option(help="Type of a whole model's weights; the base's own by default.")
+        Literal["float32", "bfloat16", "float16"] | None,
+        typer.Option(help="Type of a whole model's weights; the base's own by default."),
     ] = None,
     base: Annotated[
         str | None, typer.Option(help="Base model of the adapter, where it lies elsewhere now.")
@@ -56,7 +48,7 @@ def export(
 
     quiet_libraries()
     done = write(
-        source, output, cell=cell, merge=merge, dtype=dtype.value if dtype else None, base=base,
+        source, output, cell=cell, merge=merge, dtype=dtype, base=base,
         push_to=push_to_hub, private=private, any_base=any_base, trust_remote_code=trust_remote_code,
     )  # fmt: skip
     if done.warning is not None:

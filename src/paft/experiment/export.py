@@ -9,7 +9,6 @@ rounded to 4 bit again would be another model.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -52,9 +51,8 @@ class Exported:
     Attributes:
         source: The folder of adapter or model that was taken.
         whole: Whether a whole model was written, or an adapter.
-        difference: Largest difference of a logit between merged model and adapter; None if nothing
-            was merged.
-        url: Where it lies on the Hub; None if it was not pushed.
+        difference: Largest difference of a logit between merged model and adapter, if it was merged.
+        url: Where it lies on the Hub, if it was pushed.
         warning: What there is to say of the adapter's base, if anything.
     """
 
@@ -84,12 +82,12 @@ def export(
         source: Output folder of ``paft run``, one of its trials, or a folder of adapter or model.
         output: A folder that is not there yet; it appears when complete.
         cell: Which trial of a run, say ``paft-0``; see :func:`find_weights`.
-        merge: Merge the adapter into its base.
+        merge: Whether to merge the adapter into its base.
         dtype: Type of a whole model's weights; the base's own by default.
         base: Base model of the adapter (a folder or Hub id), where another than it names.
         push_to: Repository on the Hub, ``owner/name``.
-        private: Make the repository private, if it is new.
-        any_base: Take another base than the adapter was tuned on too.
+        private: Whether to make the repository private, if it is new.
+        any_base: Whether to take another base than the adapter was tuned on too.
         trust_remote_code: Whether code in the model's folder may be run.
 
     Raises:
@@ -109,25 +107,28 @@ def export(
         warning = _check_adapter(weights, base, any_base, trust_remote_code)
     if push_to is not None:
         check_push(push_to, base if is_adapter and not merge else None)
-    difference = None
-    if is_adapter and not merge:
-        _write(output, lambda part: _write_adapter(weights, str(base), part, trust_remote_code))
-    elif is_adapter:
+    model = difference = None
+    if not is_adapter:
+        model = _load(str(weights), trust_remote_code=trust_remote_code)
+    elif merge:
         model, difference = merged(weights, str(base), trust_remote_code=trust_remote_code)
-        _write(output, lambda part: _write_model(model, weights, str(base), dtype, part, trust_remote_code))
-    else:
-        whole = _load(str(weights), trust_remote_code=trust_remote_code)
-        _write(output, lambda p: _write_model(whole, weights, str(weights), dtype, p, trust_remote_code))
+    own = str(base if is_adapter else weights)
+    try:
+        with new_folder(output) as part:
+            if model is None:
+                _write_adapter(weights, own, part, trust_remote_code)
+            else:
+                _write_model(model, weights, own, dtype, part, trust_remote_code)
+    except ValueError as error:
+        raise ModelError(f"cannot write {output}: {said(error)}") from error
     url = push(output, push_to, private=private) if push_to is not None else None
     return Exported(weights, merge or not is_adapter, difference, url, warning)
 
 
 def find_weights(source: Path, cell: str | None = None) -> Path:
-    """Return the folder of adapter or model that a path stands for.
+    """Return the folder of adapter or model that a path stands for: one itself, or that of a trial or run.
 
-    Args:
-        source: A folder of adapter or model, of a trial, or of a run.
-        cell: Which trial of a run; by default the only one, or the first seed of method ``paft``.
+    By default the trial of a run is the only one, or the first seed of method ``paft``.
 
     Raises:
         ConfigError: If there is none, or several and none is named.
@@ -284,12 +285,3 @@ def _save_tokenizer(weights: Path, base: str, part: Path, trusted: bool) -> None
     """Write the tokenizer that lies beside the weights, else the base's, chat template included."""
     source = str(weights) if (weights / "tokenizer_config.json").exists() else base
     read_tokenizer(source, trust_remote_code=trusted).save_pretrained(part)
-
-
-def _write(output: Path, fill: Callable[[Path], None]) -> None:
-    """Let ``fill`` write a folder that appears as ``output`` when complete."""
-    try:
-        with new_folder(output) as part:
-            fill(part)
-    except ValueError as error:
-        raise ModelError(f"cannot write {output}: {said(error)}") from error
