@@ -1,9 +1,9 @@
 # python -m results.make_details [--check]
-"""Work out what the first table rests on, from the predictions beside it, the banks and the grid files.
+"""Work out what the main table rests on, from the predictions beside it, the banks and the grid files.
 
 Writes table1_small/details.json: the set-up of each task, how many prompts PAFT's draws reached, the
-mean of every seed, and figures apart for unseen prompts that list the options. ``--check`` changes
-nothing and fails when the file is not what they give.
+mean of every seed, paired differences from ``single``, and figures apart for unseen prompts that list the
+options. ``--check`` changes nothing and fails when the file is not what they give.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from paft.methods import METHODS
 from paft.prompt import Prompt
 from paft.statistics.comparison import Difference, difference
 from paft.statistics.summary import Name
-from paft.task.task import OPTIONS
+from paft.task.task import OPTIONS, load_task
 from paft.train.schedule import make_schedule
 from paft.train.show import outline
 
@@ -136,8 +136,14 @@ def task_details(config: RunConfig, rows: Rows) -> dict[str, Any]:
         "test prompts that list options": len(listed),
         "test examples": len({row["example"] for row in test}),
         "majority": majority(test),
+        "threshold": load_task(ROOT / str(config.task), None).thresholds[0],
         "seeds": {
             method: [float(each) for each in judged.mean(axis=(1, 2))] for method, judged in scores.items()
+        },
+        "differences from single": {
+            method: told(difference(judged, scores["single"], COMPARED))
+            for method, judged in scores.items()
+            if method not in ("base", "single")
         },
         "augmented - per_example": told(difference(scores["augmented"], scores["per_example"], COMPARED)),
     }
