@@ -43,7 +43,7 @@ def beyond(found: Sequence[Case], folder: Path) -> Exhibit:
         ),
         panels=(),
         notes=(
-            measured(found) + " CVaR10: mean of the worst tenth of the prompts.",
+            measured(found) + " CVaR10: mean of the worst 10 % of the prompts.",
             f"{difference_title(results)}. {difference_note(results)} Model: {models(found)}.",
         ),
         figures=[
@@ -57,7 +57,7 @@ def beyond(found: Sequence[Case], folder: Path) -> Exhibit:
 
 
 def wins(difference: Mapping[str, Any]) -> bool:
-    """Whether worst prompt and worst tenth are surely better, and the mean not lower by 0.3 points."""
+    """Whether worst prompt and worst 10 % are significantly better, and the mean not lower by 0.3 points."""
     worst, mean = [difference[name] for name in ("min", "cvar_10")], difference["mean"]
     if mean is None or None in worst:
         return False
@@ -86,7 +86,9 @@ def _wins(found: Sequence[Case], told: Mapping[int, Difference | None]) -> Table
         if difference is not None:
             row = rows.setdefault((str(case.run.setting), case.method), [])
             row += [case.task] if wins(difference) else []
-    title = "On which tasks Min and CVaR10 are surely higher, and Mean not lower by more than 0.3 points"
+    title = (
+        "Tasks on which Min and CVaR10 are significantly higher, and Mean not lower by more than 0.3 points"
+    )
     return Table(
         title,
         ("setting", "method", "tasks"),

@@ -11,14 +11,14 @@ from paft.methods import METHODS
 from paft.task.task import load_task
 from paper.case import Case, by_task, over
 from paper.exhibit import Exhibit, Table
-from paper.published import published
+from paper.published import published, published_row
 from paper.wording import models, number, with_interval
 
 THOUSAND = 1000  # answers a figure of seconds is for
 
 
 def training_time(found: Sequence[Case], folder: Path) -> Exhibit:
-    """Return seconds and tokens of training by method, relative to ``single`` (Table 6).
+    """Return seconds and tokens of training by method, relative to ``single`` (Table 10).
 
     Args:
         found: Every method of every run; those that train count.
@@ -31,7 +31,7 @@ def training_time(found: Sequence[Case], folder: Path) -> Exhibit:
     _need(tasks, "single")
     return Exhibit(
         kind="time",
-        title="Time of training (the paper's Table 6)",
+        title="Time of training (the paper's Table 10)",
         tables=(
             *(_training(task, each) for task, each in tasks.items()),
             _relative(tasks, "time", "single", lambda case: case.average("train_seconds")),
@@ -55,7 +55,7 @@ def training_time(found: Sequence[Case], folder: Path) -> Exhibit:
 
 
 def inference(found: Sequence[Case], folder: Path) -> Exhibit:
-    """Return generated tokens and seconds of answering by method (Table 2).
+    """Return generated tokens and seconds of answering by method (Table 3).
 
     Args:
         found: Every method of every run.
@@ -66,14 +66,14 @@ def inference(found: Sequence[Case], folder: Path) -> Exhibit:
     """
     if not all(_tokens(case) for case in found):
         raise DataError(
-            "answers of this grid were told by likelihood, so no token was generated: set "
+            "answers of this grid were scored by likelihood, so no token was generated: set "
             "evaluate.generate, as recipes/paper/inference.yaml does"
         )
     tasks = by_task(found)
     _need(tasks, "paft")
     return Exhibit(
         kind="inference",
-        title="Generated tokens and time of inference (the paper's Table 2)",
+        title="Generated tokens and time of inference (the paper's Table 3)",
         tables=(
             *(_answering(task, each) for task, each in tasks.items()),
             _relative(tasks, "inference", "paft", _seconds),
@@ -87,7 +87,7 @@ def inference(found: Sequence[Case], folder: Path) -> Exhibit:
             "that is not told, and counted hours with loading: its factor is one of output length too, and "
             "falls with the cap (ours: "
             + ", ".join(dict.fromkeys(f"{case.task} {_cap(case)} tokens" for case in found))
-            + "). With answers told by likelihood every method takes the same time.",
+            + "). With likelihood scoring every method takes the same time.",
         ),
         figures={
             task: {
@@ -143,16 +143,18 @@ def _relative(
     """Set factors against a method's, averaged over tasks, beside the paper's."""
     paper = published()[kind]
     factors: dict[str, list[float | None]] = {}
+    hours: dict[str, float | None] = {}
     for found in tasks.values():
         base = over([case for case in found if case.method == reference], ask)
         for case in found:
             value = ask(case)
+            hours[case.method] = published_row(kind, case)
             factors.setdefault(case.method, []).append(value / base if value is not None and base else None)
     rows = []
     for method, values in factors.items():
         known = [value for value in values if value is not None]
         ours = sum(known) / len(known) if len(known) == len(tasks) else None
-        theirs = paper["rows"].get(method)
+        theirs = hours[method]
         relative = None if theirs is None else theirs / paper["rows"][reference]
         rows.append((method, number(ours, 2, "x"), number(relative, 2, "x"), number(theirs, 2)))
     head = ("method", "ours", "paper", "paper, hours")

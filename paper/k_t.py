@@ -1,4 +1,4 @@
-"""How long a prompt is kept, and how long is trained: K and T (the paper's Table 3)."""
+"""How long a prompt is kept, and how long is trained: K and T (the paper's Table 5)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def k_and_t(found: Sequence[Case], folder: Path) -> Exhibit:
     tasks = by_task(found)
     return Exhibit(
         kind="k_t",
-        title="Steps that share a prompt (K) and epochs (T) (the paper's Table 3)",
+        title="Steps that share a prompt (K) and epochs (T) (the paper's Table 5)",
         tables=(_ours(tasks, settings), _beside(tasks, settings)),
         panels=tuple(_panel(name, tasks, settings) for name in ("mean", "std")),
         notes=(

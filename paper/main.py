@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from paft.methods import METHODS
 from paft.report.table import percent
 from paft.shape import read_record
 from paper.case import Case, average, by_task
 from paper.exhibit import Exhibit, Panel, Series, Table
-from paper.published import published
+from paper.published import published, published_row
 from paper.wording import measured, models, number, with_interval
 
 FIGURES = {"mean": "Mean", "std": "Std", "top": "Top", "min": "Min", "cvar_10": "CVaR10"}
@@ -33,7 +32,7 @@ def main_table(found: Sequence[Case], folder: Path) -> Exhibit:
         panels=tuple(_dots(task, each, folder) for task, each in tasks.items()),
         notes=(
             measured(found) + " Top: prompts above the threshold. Min: the worst prompt. "
-            "CVaR10: mean of the worst tenth. Own prompt: the user's, on which `single` is trained.",
+            "CVaR10: mean of the worst 10 %. User prompt: the task file's, on which `single` trains.",
             f"Ours is {models(found)} on tasks of our choice, with {_seeds(found)} for each figure; the "
             "paper's is an 8B model on other tasks, one training run, and its PAFT row takes the best K of "
             "each data set. So only the order of methods and the direction of differences can be compared, "
@@ -53,7 +52,7 @@ def _of_task(task: str, found: Sequence[Case]) -> Table:
     heads = [f"Top (> {100 * found[0].threshold:g})" if head == "Top" else head for head in FIGURES.values()]
     return Table(
         title=task,
-        head=("method", *heads, "Own prompt"),
+        head=("method", *heads, "User prompt"),
         rows=tuple(
             (case.label, *(with_interval(case, name) for name in FIGURES), percent(_own(case)))
             for case in found
@@ -89,13 +88,12 @@ def _winner(found: Sequence[Case], name: str) -> str:
 
 
 def _averages(tasks: dict[str, list[Case]]) -> Table:
-    paper: dict[str, Any] = published()["main"]["rows"]
     rows = []
     for label in dict.fromkeys(case.label for found in tasks.values() for case in found):
         mine = [case for found in tasks.values() for case in found if case.label == label]
         names = ("mean", "std", "top", "min")
         ours = [percent(average(mine, name)) if len(mine) == len(tasks) else "-" for name in names]
-        theirs = [number(paper.get(mine[0].method, {}).get(name)) for name in names[:3]]
+        theirs = [number((published_row("main", mine[0]) or {}).get(name)) for name in names[:3]]
         rows.append((label, *ours, *theirs))
     heads = ("Mean", "Std", "Top", "Min")
     return Table(

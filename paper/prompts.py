@@ -53,7 +53,7 @@ def prompt_count(found: Sequence[Case], folder: Path) -> Exhibit:
         notes=(
             measured(found),
             "A seed's N prompts are a part of its prompts for any larger N. MMD is between the prompts "
-            "trained on and the unseen ones, on TF-IDF vectors of their wording with a Gaussian kernel at "
+            "trained on and the unseen ones, on TF-IDF vectors of their text with a Gaussian kernel at "
             "the median distance, a mean over seeds: its square with the two samples taken as they are "
             "(V-statistic), which falls with N by itself, about as 1/N, and unbiased (U-statistic), which "
             "does not: what is left of it is how far the populations are apart.",
