@@ -42,8 +42,8 @@ def adversarial(found: Sequence[Case], folder: Path) -> Exhibit:
             measured(found) + f" Con: mean accuracy on {_count(found)} adversarial prompts, which are unseen "
             "prompts with typos, odd letter case, spacing and punctuation, or labels in another order.",
             f"{models(found)} here. In the paper ({published()['worst']['where']}; other models, ten "
-            f"adversarial prompts whose making is not told) PAFT gains {_gain():.1f} points of Con over a fixed prompt, "
-            "averaged over eight tasks: the direction can be compared, the size cannot.",
+            f"adversarial prompts whose making is not told) PAFT gains {_gain():.1f} points of Con over a "
+            "fixed prompt, averaged over eight tasks: the direction can be compared, the size cannot.",
         ),
         figures=[
             {
