@@ -124,14 +124,14 @@ def task_details(config: RunConfig, rows: Rows) -> dict[str, Any]:
     test = [row for row in rows if row["split"] == "test"]
     listed = [name for name, prompt in prompts.items() if OPTIONS in prompt.placeholders]
     plain = [name for name in prompts if name not in listed]
-    seen = load_bank(ROOT / str(config.bank)).prompts("train")
+    seen = listing(load_bank(ROOT / str(config.bank)).prompts("train"))
     scores = scores_of(test, list(prompts))
     found: dict[str, Any] = {
         "examples": train.examples,
         "epochs": train.epochs,
         "steps": train.epochs * -(-(train.examples or 0) // train.batch_size),
-        "training prompts": len(seen),
-        "training prompts that list options": sum(OPTIONS in prompt.placeholders for prompt in seen),
+        "training prompts": seen["prompts"],
+        "training prompts that list options": seen["list options"],
         "test prompts": len(prompts),
         "test prompts that list options": len(listed),
         "test examples": len({row["example"] for row in test}),
@@ -167,7 +167,19 @@ def details() -> dict[str, Any]:
         }
         for grid in DRAWN
     }
-    return {"tasks": tasks, "prompts reached": reached}
+    splits = {
+        name: {
+            split: listing(load_bank(ROOT / str(config.bank)).prompts(split))
+            for split in ("test", "adversarial")
+        }
+        for name, config in configs("unseen").items()
+    }
+    return {"tasks": tasks, "prompts reached": reached, "prompts that list options": splits}
+
+
+def listing(prompts: Sequence[Prompt]) -> dict[str, int]:
+    """Return how many prompts there are, and how many of them list the options."""
+    return {"prompts": len(prompts), "list options": sum(OPTIONS in each.placeholders for each in prompts)}
 
 
 def main() -> None:

@@ -61,7 +61,7 @@ def known(name: str) -> bool:
 @pytest.mark.parametrize("path", [*CODE, *PAGES], ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_files_and_names_that_are_spoken_of_exist(path: Path) -> None:
     for text in spoken(path):
-        places = (ROOT, path.parent)  # links of a page start beside it
+        places = (ROOT, path.parent, ROOT / "docs")  # links of a page start beside it, its template's in docs
         lost = [each for each in PATH.findall(text) if not any((place / each).exists() for place in places)]
         assert lost == [], f"no such file: {lost}"
         names = {found for found in NAME.findall(text) if found not in FILES}

@@ -1,0 +1,78 @@
+"""One picture of the main table: every method's paired differences from ``single``, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from paft.methods import METHODS
+from paft.report.plot import svg
+from results.sources import TASKS, from_single, significant, task_details
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FIGURES = {"mean": "mean", "min": "worst prompt"}
+ONE_PROMPT, BANK, PAFT = "#d1603d", "#4e8a4a", "#1f6f8b"
+WIDTH, HEIGHT = 12.0, 6.4  # inches
+GROUPS = {"one prompt": ONE_PROMPT, "many prompts": BANK, "paft": PAFT}
+
+
+class Bar(NamedTuple):
+    """A difference with its interval, in points."""
+
+    method: str
+    value: float
+    low: float
+    high: float
+    significant: bool
+
+
+def bars(task: str, figure: str) -> Iterator[Bar]:
+    """Yield the bars of a panel in the order of the main table."""
+    for method in task_details(task)["differences from single"]:
+        found = from_single(task, method)[figure]
+        low, high = found["interval"]
+        yield Bar(method, 100 * found["value"], 100 * low, 100 * high, significant(found))
+
+
+def forest() -> str:
+    """Return the picture as SVG: a column for each task, a row for mean and worst prompt."""
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+    grid = figure.subplots(len(FIGURES), len(TASKS), sharey=True, squeeze=False)
+    for row, (key, name) in zip(grid, FIGURES.items(), strict=True):
+        for axes, (task, title) in zip(row, TASKS.items(), strict=True):
+            _draw(axes, list(bars(task, key)))
+            axes.set_title(f"{title}: {name}", fontsize=10)
+    figure.supxlabel(
+        "difference from single in points, 95 % interval (filled marker: excludes 0)", fontsize=10
+    )
+    handles = [Line2D([], [], color=shade, marker="o", label=name) for name, shade in GROUPS.items()]
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
+    return svg(figure)
+
+
+def _draw(axes: Axes, found: list[Bar]) -> None:
+    axes.axvline(0, color="#2b2d33", linewidth=0.8)
+    for place, bar in enumerate(found):
+        shade = _shade(bar.method)
+        axes.plot([bar.low, bar.high], [place, place], color=shade, linewidth=1.6)
+        axes.plot(
+            bar.value, place, marker="o", markersize=6, color=shade, linestyle="none",
+            markerfacecolor=shade if bar.significant else "white",
+        )  # fmt: skip
+    axes.set_yticks(range(len(found)), [bar.method for bar in found])
+    axes.set_ylim(len(found) - 0.5, -0.5)
+    axes.grid(axis="x", color="#e3e5e8")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+
+
+def _shade(method: str) -> str:
+    if method == "paft":
+        return PAFT
+    return BANK if METHODS[method].prompts == "bank" else ONE_PROMPT
