@@ -293,11 +293,12 @@ def read_rows(source: DataSource, split: str, folder: Path) -> Rows:
     items = (value,) if isinstance(value, str) else value
     if all(isinstance(item, dict) for item in items):
         return HeldRows([(f"{split} row {i}", row) for i, row in enumerate(items) if isinstance(row, dict)])
-    parts = [_file_rows(folder / str(item)) for item in items]
+    parts = [file_rows(folder / str(item)) for item in items]
     return parts[0] if len(parts) == 1 else JoinedRows(parts)
 
 
-def _file_rows(path: Path) -> Rows:
+def file_rows(path: Path) -> Rows:
+    """Return the rows of a file of one of the ``FORMATS``; see :func:`read_rows`."""
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
         raise DataError(f"data file {path}: unknown format {path.suffix!r} (known: {', '.join(FORMATS)})")
