@@ -122,12 +122,9 @@ class RunConfig(ModelOnTask):
 
 
 def load_config(path: str | Path | None, overrides: Mapping[str, Any] | None = None) -> RunConfig:
-    """Read a configuration.
+    """Read a YAML file, whose paths are relative to the working directory; overrides by dotted key win.
 
-    Args:
-        path: YAML file; None for the built-in task's file or, when the overrides name a task, for
-            nothing but defaults. Paths in it are relative to the working directory.
-        overrides: Values by dotted key (``{"train.epochs": 2}``); they win over the file.
+    Without a file it is the built-in task's or, when the overrides name a task, nothing but defaults.
 
     Raises:
         ConfigError: If the file is malformed, a key is unknown or a value does not fit.
@@ -145,10 +142,7 @@ def load_config(path: str | Path | None, overrides: Mapping[str, Any] | None = N
 def merged(base: Mapping[str, Any], patch: Mapping[str, Any], where: str = "") -> Patch:
     """Return ``base`` with a patch over it; sections are merged, everything else is replaced.
 
-    Args:
-        base: Nested sections.
-        patch: Nested sections, or values by dotted key.
-        where: Who wrote the patch, for errors.
+    A patch has nested sections, or values by dotted key; ``where`` says who wrote it, for errors.
 
     Raises:
         ConfigError: If a dotted key goes through something that is no section.

@@ -30,7 +30,7 @@ class Setting:
     Attributes:
         key: Its dotted key.
         type: What it takes, in words.
-        default: What it is where nobody sets it, as YAML would have it; ``required`` if it must be set.
+        default: As YAML would have it; ``required`` if it must be set.
         meaning: What it does.
     """
 
@@ -41,12 +41,7 @@ class Setting:
 
 
 def list_settings(model: type[BaseModel], prefix: str = "") -> Iterator[Setting]:
-    """Yield every setting of a schema, those of its sections behind the section itself.
-
-    Args:
-        model: The schema.
-        prefix: Of the keys, with its dot.
-    """
+    """Yield every setting of a schema, those of its sections behind the section itself."""
     meanings = attribute_meanings(model)
     for name, field in model.model_fields.items():
         section = _section(field.annotation)

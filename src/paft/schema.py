@@ -31,15 +31,10 @@ S = TypeVar("S", bound=Schema)
 
 
 def parse(model: type[S], data: Mapping[str, Any], where: str) -> S:
-    """Validate ``data`` as ``model``.
-
-    Args:
-        model: The schema to build.
-        data: What the user wrote.
-        where: The file (or ``"command line"``) to name in errors.
+    """Validate what the user wrote in a file (or on the ``"command line"``), which ``where`` names in errors.
 
     Raises:
-        ConfigError: On the first thing that does not fit, with key path, value and a suggestion.
+        ConfigError: On what does not fit, with key path, value and a suggestion.
     """
     try:
         return model.model_validate(dict(data))
