@@ -33,7 +33,7 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
     Raises:
         PaftError: If an input is unusable, an answer that does not fit among them.
     """
-    from paft.train.batches import RenderedExamples
+    from paft.train.batches import RenderedExamples, make_sampler
     from paft.train.length import training_steps
     from paft.train.preview import preview
     from paft.train.variation import variation
@@ -49,7 +49,7 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
     encoder = encoder_of(config)
     varied = variation(settings, prompts, only_seed(config))
     dataset = RenderedExamples(inputs.train, prompts, encoder, varied)
-    looked = preview(dataset, schedule, settings.batch_size)
+    looked = preview(dataset, make_sampler(settings, dataset, schedule))
     total = training_steps(settings, dataset, schedule, inputs.bank.require("train"))
     uses = outline(schedule, epochs=settings.epochs, steps=steps, examples=size).uses
     answers = answer_shares(inputs)
