@@ -88,11 +88,7 @@ class RunConfig(ModelOnTask):
         train = data.get("train", {})
         given = train.model_dump(exclude_unset=True) if isinstance(train, Train) else train
         if data.get("model", BUILTIN_MODEL) == BUILTIN_MODEL and isinstance(given, dict):
-            adapt = given.get("adapt", {})
-            merged = {**BUILTIN_TRAIN, **given}
-            if isinstance(adapt, dict):
-                merged["adapt"] = {**BUILTIN_TRAIN["adapt"], **adapt}
-            data["train"] = merged
+            data["train"] = merged(BUILTIN_TRAIN, given)
         return data
 
     @field_validator("methods")
