@@ -8,7 +8,10 @@ rounded to 4 bit again would be another model.
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from paft.errors import ConfigError, ModelError, said
 from paft.experiment.hub import check_push, push
 from paft.files import new_folder, read_text, write_json, write_text
+from paft.methods import METHODS, main_method
 from paft.model.adapter import CONFIG as ADAPTER_CONFIG
 from paft.model.adapter import (
     RECORD,
@@ -128,7 +132,8 @@ def export(
 def find_weights(source: Path, cell: str | None = None) -> Path:
     """Return the folder of adapter or model that a path stands for: one itself, or that of a trial or run.
 
-    By default the trial of a run is the only one, or the first seed of method ``paft``.
+    By default the trial of a run is the only one, or the first seed of ``paft``, else of the only method that
+    trains on the bank.
 
     Raises:
         ConfigError: If there is none, or several and none is named.
@@ -142,12 +147,41 @@ def find_weights(source: Path, cell: str | None = None) -> Path:
     if not found:
         raise ConfigError(f"{source} holds no trained weights: give a run, an adapter or a model folder")
     if cell is None:
-        paft = sorted((name for name in found if name.startswith("paft-")), key=lambda n: (len(n), n))
-        cell = next(iter(found)) if len(found) == 1 else next(iter(paft), None)
+        cell = next(iter(found)) if len(found) == 1 else _main_trial(found)
     if cell not in found:
         asked = "has several trials" if cell is None else f"has no trained trial {cell!r}"
         raise ConfigError(f"{source} {asked}: choose one by --cell ({', '.join(found)})")
     return found[cell]
+
+
+def _main_trial(names: Iterable[str]) -> str | None:
+    """Return the first seed of the method that a run is about; None where that is not clear."""
+    by_method: dict[str, list[str]] = {}
+    for name in sorted(names, key=lambda name: (len(name), name)):
+        by_method.setdefault(name.rpartition("-")[0], []).append(name)
+    of_bank = [method for method in by_method if method in METHODS and METHODS[method].trains_on_bank]
+    main = main_method(of_bank) if "paft" in of_bank or len(of_bank) == 1 else None
+    return None if main is None else by_method[main][0]
+
+
+def gguf_commands(model: Path) -> list[str]:
+    """Return the two commands that make a GGUF file of a model's folder and serve it (llama.cpp, Ollama)."""
+    file = model / f"{model.resolve().name}-f16.gguf"
+    convert = [
+        "python",
+        "llama.cpp/convert_hf_to_gguf.py",
+        str(model),
+        "--outfile",
+        str(file),
+        "--outtype",
+        "f16",
+    ]
+    modelfile, name = model / "Modelfile", re.sub(r"[^a-z0-9._-]+", "-", model.resolve().name.lower())
+    create = shlex.join(["ollama", "create", name, "-f", str(modelfile)])
+    return [
+        shlex.join(convert),
+        f"echo FROM ./{shlex.quote(file.name)} > {shlex.quote(str(modelfile))} && {create}",
+    ]
 
 
 def merged(adapter: Path, base: str, *, trust_remote_code: bool = False) -> tuple[PreTrainedModel, float]:
