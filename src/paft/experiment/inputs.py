@@ -120,12 +120,6 @@ class Inputs:
         return [own, *(prompt for prompt in seen if prompt.id != own.id)]
 
 
-def _writers(config: RunConfig) -> Generators | None:
-    """Return the models that rewrite prompts for ``bat``; None where rules do."""
-    name = config.choose.writer
-    return None if name == RULES else Generators.from_yaml(Path(name))
-
-
 def some(prompts: Sequence[Prompt], count: int | None, seed: int) -> list[Prompt]:
     """Return a random choice of prompts, in their order; all of them for None.
 
@@ -188,7 +182,9 @@ def load_inputs(
         train, validation = validation_split(task, train, config.train.validate_examples)
     if pool:
         pool, train = train, sample(train, config.train.examples)
-    inputs = Inputs(task, bank, train, test, validation, _writers(config), pool=pool)
+    writer = config.choose.writer
+    generators = None if writer == RULES else Generators.from_yaml(Path(writer))
+    inputs = Inputs(task, bank, train, test, validation, generators, pool=pool)
     for name in config.methods if methods is None else methods:
         check_method(name, config, inputs)
     return inputs
