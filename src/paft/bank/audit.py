@@ -106,11 +106,9 @@ class Audit:
 
     @property
     def errors(self) -> int:
-        """Number of findings that are errors."""
         return sum(finding.is_error for finding in self.findings)
 
     def to_json(self) -> dict[str, Any]:
-        """The audit as JSON data: name, rows, counts, findings."""
         found = [
             {key: value for key, value in vars(finding).items() if value not in ("", None)}
             | {"severity": "error" if finding.is_error else "warning"}

@@ -18,7 +18,7 @@ from paft.bank.answer_checks import contradicts_rule, leaks_answer, unreadable_a
 from paft.bank.backslashes import literal_escape as find_escape
 from paft.errors import PromptError
 from paft.prompt import Prompt
-from paft.task.task import OPTIONS, Task
+from paft.task.task import Task
 
 MAX_LETTERS = 1500
 WORD = re.compile(r"[^\W\d_]{2,}")
@@ -87,8 +87,7 @@ def syntax(template: str, task: Task) -> str | None:
 def placeholder_missing(template: str, task: Task) -> str | None:
     """Return a field the template leaves out, and how it is written where its braces are doubled."""
     used = Prompt(template).placeholders
-    required = [*task.fields, *([OPTIONS] if task.answer.options_field else [])]
-    name = next((name for name in required if name not in used), None)
+    name = next((name for name in task.required if name not in used), None)
     if name is None:
         return None
     doubled = re.search(r"\{\{\s*" + re.escape(name) + r"\s*\}\}", template)

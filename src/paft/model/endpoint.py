@@ -93,7 +93,6 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        """The address."""
         return self.base_url or OPENAI_URL
 
     def key(self) -> str:
@@ -205,7 +204,6 @@ class EndpointClient:
         self._client = self._connection.client
 
     def ask(self, messages: Sequence[Message], name: str, seed: int | None, retried: Retried) -> Reply:
-        """See :class:`Client`."""
         why = ""
         for attempt in range(1 + self._settings.retries):
             try:
@@ -225,7 +223,6 @@ class EndpointClient:
         )
 
     def close(self) -> None:
-        """Close the connections."""
         self._connection.close()
 
     def _wait(self, failure: _Passing, name: str, attempt: int) -> float:

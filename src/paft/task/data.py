@@ -89,7 +89,6 @@ class DataSource(Schema):
             return json.loads(json.dumps(value, default=repr))
 
     def column(self, field: str) -> str:
-        """The column that holds a field."""
         return self.columns.get(field, field)
 
     def value(self, row: Mapping[str, Any], field: str, first: Mapping[str, Any]) -> Any:
@@ -166,7 +165,6 @@ class Rows(Sequence[Located]):
 
     @cached_property
     def first_row(self) -> Mapping[str, Any]:
-        """The first row."""
         row: Mapping[str, Any] = self[0][1]
         return row
 
@@ -181,11 +179,9 @@ class HeldRows(Rows):
         return len(self.rows)
 
     def at(self, number: int) -> Located:
-        """Return a row and its place."""
         return self.rows[number]
 
     def digest(self) -> str:
-        """Hash of all rows."""
         return fingerprint([[where, repr(row)] for where, row in self.rows])
 
 
@@ -214,7 +210,6 @@ class TextRows(Rows):
         return where, self.parse(text, where)
 
     def digest(self) -> str:
-        """Hash of the file."""
         return self.records.digest
 
 
@@ -233,7 +228,6 @@ class ArrowRows(Rows):
         return len(self.rows)
 
     def at(self, number: int) -> Located:
-        """Read a row."""
         row = self._part(number, number + 1)
         return f"{self.name}{number + self.first}", {
             name: from_arrow(row.column(i)[0]) for i, name in enumerate(row.column_names)
@@ -267,7 +261,6 @@ class JoinedRows(Rows):
         return self.ends[-1]
 
     def at(self, number: int) -> Located:
-        """Return a row and its place."""
         part = bisect_right(self.ends, number)
         return self.parts[part].at(number - (self.ends[part - 1] if part else 0))
 
