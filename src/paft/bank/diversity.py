@@ -213,10 +213,8 @@ def diversity_of(
             raise PromptError(f"split {name!r} has {len(bank.prompts(name))} prompts; {LEAST} are needed")
     everyone = [prompt for name in splits for prompt in bank.prompts(name)]
     vectors = embed_prompts(everyone, embed)
-    parts, start = {}, 0
-    for name in splits:
-        parts[name] = vectors[start : start + len(bank.prompts(name))]
-        start += len(bank.prompts(name))
+    ends = np.cumsum([len(bank.prompts(name)) for name in splits])
+    parts = dict(zip(splits, np.split(vectors, ends[:-1]), strict=True))
     return {
         "schema": 1,
         "bank_fingerprint": bank.fingerprint,

@@ -12,6 +12,7 @@ import json
 from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import accumulate
 from pathlib import Path
@@ -169,11 +170,11 @@ class Rows(Sequence[Located]):
         return row
 
 
+@dataclass(eq=False)
 class HeldRows(Rows):
     """Rows in memory."""
 
-    def __init__(self, rows: Sequence[Located]) -> None:
-        self.rows = rows
+    rows: Sequence[Located]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -185,17 +186,17 @@ class HeldRows(Rows):
         return fingerprint([[where, repr(row)] for where, row in self.rows])
 
 
+@dataclass(eq=False)
 class TextRows(Rows):
     """Rows of a text file, read by byte offset when they are asked for.
 
-    Args:
+    Attributes:
         records: Where they lie.
         parse: Returns the row in a record, given the record's text and place; must go through pickle.
     """
 
-    def __init__(self, records: Records, parse: Callable[[str, str], dict[str, Any]]) -> None:
-        self.records = records
-        self.parse = parse
+    records: Records
+    parse: Callable[[str, str], dict[str, Any]]
 
     def __len__(self) -> int:
         return len(self.records)

@@ -13,7 +13,6 @@ neither is any other in its place.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from paft.task.numerals import fold, read_number
 
@@ -153,15 +152,11 @@ def _boxed(text: str) -> str | None:
 
 def _only(text: str) -> str | None:
     """Return the number of a text that holds just one."""
-    return _chosen(text, 0, False) if len(_found(text)) == 1 else None
-
-
-def _found(text: str) -> Sequence[re.Match[str]]:
-    return list(_NUMBER.finditer(text))
+    return _chosen(text, 0, False) if len(_NUMBER.findall(text)) == 1 else None
 
 
 def _chosen(text: str, which: int, cut: bool) -> str | None:
-    found = _found(text)
+    found = list(_NUMBER.finditer(text))
     if not found:
         return None
     match = found[which]
