@@ -25,13 +25,7 @@ from paft.errors import DataError, PromptError
 from paft.prompt import Prompt
 from paft.task.task import OPTIONS, Task
 
-WARNINGS = (
-    "placeholder_repeated",
-    "too_long",
-    "duplicate_near",
-    "not_expressible",
-    "leak_near",
-)
+WARNINGS = ("placeholder_repeated", "too_long", "duplicate_near", "not_expressible", "leak_near")
 SHOWN = 3  # rows per finding under the table; `--json` has all
 WIDTH = 110
 NEEDS_RULE = ("unreadable_answer", "contradicts_rule", "answer_leaked")

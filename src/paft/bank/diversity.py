@@ -33,6 +33,7 @@ Embedder = Callable[[Sequence[str]], Vectors]
 MASK = " _ "
 LEAST = 4  # prompts a split needs before a discrepancy can be estimated
 SEEN, FLOOR = "#1f6f8b", "#8a8f98"
+DRAWS = 20  # random subsets of each size on the curve
 CHUNK = 512  # rows of a distance matrix in memory at once
 
 
@@ -155,7 +156,7 @@ def compare(a: Vectors, b: Vectors, *, permutations: int = 500, seed: int = 0) -
     }
 
 
-def mmd_curve(train: Vectors, test: Vectors, *, draws: int = 20, seed: int = 0) -> list[dict[str, Any]]:
+def mmd_curve(train: Vectors, test: Vectors, *, seed: int = 0) -> list[dict[str, Any]]:
     """Return rows ``n``, ``mean``, ``std``: MMD² from n = 2, 4 ... all train prompts to the test prompts.
 
     The kernel's width is the same for every n (median distance over all prompts).
@@ -164,7 +165,7 @@ def mmd_curve(train: Vectors, test: Vectors, *, draws: int = 20, seed: int = 0) 
     subsets = []
     for n in sizes:
         generator = np.random.default_rng([seed, n])
-        subsets += [generator.permutation(len(train))[:n] for _ in range(draws if n < len(train) else 1)]
+        subsets += [generator.permutation(len(train))[:n] for _ in range(DRAWS if n < len(train) else 1)]
     found = subset_mmd2(train, test, subsets)
     values = {n: np.array([row["unbiased"] for row in found if row["n"] == n], float) for n in sizes}
     return [{"n": n, "mean": float(each.mean()), "std": float(each.std())} for n, each in values.items()]

@@ -66,10 +66,7 @@ def write_lm_eval(bank: Bank, output: Path, task: Task, split: str) -> None:
 
 def _row(task: Task, example: Example) -> dict[str, Any]:
     if task.answer.closed:
-        answer: dict[str, Any] = {
-            ANSWER: example.options.index(example.gold),
-            CHOICES: list(example.options),
-        }
+        answer: dict[str, Any] = {ANSWER: example.options.index(example.gold), CHOICES: list(example.options)}
     else:
         answer = {ANSWER: extract(task.answer.rule, example.gold)}
     return {**example.values, **answer}

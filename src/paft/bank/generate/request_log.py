@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from paft.errors import DataError, ResumeError
-from paft.files import encodable, fingerprint
+from paft.files import as_object, fingerprint
 from paft.log import Log
 from paft.names import require_file
 from paft.schema import Schema, parse
@@ -129,15 +129,14 @@ class RequestLog:
         return parse(Record, row, f"{self.path}:{number}")
 
     def _object(self, line: bytes, number: int) -> dict[str, Any]:
+        where = f"{self.path}:{number}"
         try:
-            row = json.loads(line.decode("utf-8"))
+            text = line.decode("utf-8")
+            return as_object(json.loads(text), text, where)
         except UnicodeDecodeError as error:
-            raise DataError(f"{self.path}:{number}: not UTF-8 (byte {error.start}): {_ADVICE}") from None
-        except (ValueError, RecursionError):
-            row = None
-        if not isinstance(row, dict) or not encodable(json.dumps(row, ensure_ascii=False)):
-            raise DataError(f"{self.path}:{number}: not a JSON object: {_ADVICE}")
-        return row
+            raise DataError(f"{where}: not UTF-8 (byte {error.start}): {_ADVICE}") from None
+        except (DataError, ValueError, RecursionError):
+            raise DataError(f"{where}: not a JSON object: {_ADVICE}") from None
 
 
 _ADVICE = "remove the file to start anew, or choose another output"

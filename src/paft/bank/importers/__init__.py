@@ -80,20 +80,13 @@ def read_candidates(
     return replace(imported, candidates=candidates)
 
 
-def import_prompts(
-    path: str | Path, rename: Mapping[str, str] | None = None, *, format: str | None = None
-) -> list[Prompt]:
+def import_prompts(path: str | Path, rename: Mapping[str, str] | None = None) -> list[Prompt]:
     """Read a file all of whose rows are valid templates; the first row that is none is an error.
-
-    Args:
-        path: The file.
-        rename: New placeholder name by old one.
-        format: One of ``FORMATS``; found from the file's suffix and content by default.
 
     Returns:
         Prompts in file order, exact repeats removed; provenance names file and row.
     """
-    imported = read_candidates(path, format=format, rename=rename)
+    imported = read_candidates(path, rename=rename)
     if imported.skipped:
         first = imported.skipped[0]
         raise PromptError(

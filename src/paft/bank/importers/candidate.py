@@ -52,9 +52,7 @@ def rename_placeholders(template: str, names: Mapping[str, str]) -> str:
     """
     # Doubled braces are literal text, and so is what stands between them.
     return re.sub(
-        r"\{\{|\}\}|\{(\w+)\}",
-        lambda m: "{" + names.get(m[1], m[1]) + "}" if m[1] else m[0],
-        template,
+        r"\{\{|\}\}|\{(\w+)\}", lambda m: "{" + names.get(m[1], m[1]) + "}" if m[1] else m[0], template
     )
 
 
