@@ -388,7 +388,7 @@ class Task(Schema):
         return keys
 
 
-def _check_words(options: Sequence[str], where: str) -> None:
+def _check_words(options: tuple[str, ...], where: str) -> None:
     """Refuse options of a row that cannot be answered, or not distinguished."""
     if not all(option.strip() for option in options):
         raise DataError(f"{where}: an option is blank ({', '.join(map(shown, options))}): correct the row")

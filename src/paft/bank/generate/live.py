@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter, defaultdict
 from dataclasses import astuple
 
@@ -33,7 +32,6 @@ class LiveCalls(Reporter):
         }
         self.counts: dict[str, Counter[str]] = defaultdict(Counter)
         self.reasons: dict[str, str] = {}
-        self._lock = threading.Lock()
         self._live = Live(self._table(), console=console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> LiveCalls:
@@ -45,19 +43,16 @@ class LiveCalls(Reporter):
         self._live.stop()
 
     def called(self, generator: str, candidates: int, tokens: int) -> None:
-        with self._lock:
-            self.counts[generator].update(replies=1, templates=candidates, tokens=tokens)
+        self.counts[generator].update(replies=1, templates=candidates, tokens=tokens)
         self._tell(f"{generator}: {candidates} templates, {tokens} tokens")
 
     def retried(self, generator: str, why: str, wait: float) -> None:
-        with self._lock:
-            self.counts[generator].update(retries=1)
-            self.reasons[generator] = why
+        self.counts[generator].update(retries=1)
+        self.reasons[generator] = why
         self._tell(f"{generator}: {why}; again in {wait:.1f} s")
 
     def failed(self, generator: str, why: str) -> None:
-        with self._lock:
-            self.reasons[generator] = f"given up: {why}"
+        self.reasons[generator] = f"given up: {why}"
         self._tell(f"{generator}: given up: {why}")
 
     def _tell(self, line: str) -> None:
