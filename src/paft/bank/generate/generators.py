@@ -133,7 +133,6 @@ class Generators(Patience):
 
     def wanted(self, generator: Generator, strategy: Strategy) -> int:
         """Prompts wanted from a model by a strategy."""
-        own = generator.few_shot if strategy == "few-shot" else generator.zero_shot
-        if own is not None:
-            return own
-        return self.few_shot if strategy == "few-shot" else self.zero_shot
+        few = strategy == "few-shot"
+        own = generator.few_shot if few else generator.zero_shot
+        return own if own is not None else self.few_shot if few else self.zero_shot
