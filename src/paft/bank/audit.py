@@ -123,10 +123,8 @@ class Row:
 def audit_paths(path: Path, against: Path | None = None, task: Task | None = None) -> list[Audit]:
     """Audit a file, or a folder of files, and what leaks from one into another.
 
-    Args:
-        path: A file of prompts, or a folder: there ``...test...`` is compared with its ``...train...``.
-        against: A second file, whose rows should be unseen by the first's.
-        task: The task the prompts are for.
+    Of a folder ``...test...`` is compared with its ``...train...``; the rows of ``against`` should be unseen
+    by those of ``path``.
     """
     if path.is_dir():
         files = sorted(p for p in path.iterdir() if p.suffix in {".xlsx", ".csv", ".jsonl", ".txt"})

@@ -176,10 +176,7 @@ def subset_mmd2(
 ) -> list[dict[str, float | None]]:
     """Return MMD² of some training prompts to all test prompts, with one kernel width for all subsets.
 
-    Args:
-        train: Vectors of all training prompts.
-        test: Vectors of the test prompts, two at least.
-        subsets: Places of the training prompts used, one array a subset.
+    ``test`` holds two vectors at least; a subset is an array of places in ``train``.
 
     Returns:
         Rows ``n``, ``biased`` (the V-statistic: the distance between the two sets as they are, never
@@ -202,11 +199,8 @@ def diversity_of(
 ) -> dict[str, Any]:
     """Measure a bank that has at least four train and four test prompts.
 
-    Args:
-        bank: The bank.
-        embed: Sentence embeddings; TF-IDF of letters by default.
-        embedding: Name of the embedding model, for the record.
-        seed: Seed of permutations and draws.
+    ``embed`` makes sentence embeddings, whose model's name ``embedding`` is kept; TF-IDF of letters by
+    default.
     """
     splits = [name for name in ("train", "validation", "test") if bank.prompts(name)]
     for name in ("train", "test"):

@@ -159,11 +159,8 @@ class Client(Protocol):
     def ask(self, messages: Sequence[Message], name: str, seed: int | None, retried: Retried) -> Reply:
         """Return the reply to ``messages``; a model that cannot be had is a :class:`ModelError`.
 
-        Args:
-            messages: Role and content of each message.
-            name: Distinguishes this request from every other (seeds the jitter).
-            seed: Seed of the sampling.
-            retried: Called before each wait.
+        ``name`` distinguishes this request from every other (and seeds the jitter); ``retried`` is called
+        before each wait.
         """
 
     def close(self) -> None:
@@ -186,10 +183,7 @@ class EndpointClient:
     ) -> None:
         """Prepare; nothing is sent.
 
-        Args:
-            endpoint: The model.
-            settings: Retries, waits, timeout.
-            pause: Called with the seconds to wait; may raise to give up.
+        ``pause`` is called with the seconds to wait, and may raise to give up.
         """
         try:
             import openai

@@ -400,9 +400,7 @@ def _check_words(options: tuple[str, ...], where: str) -> None:
 def load_task(source: str | Path | Task, data: str | Path | None = None) -> Task:
     """Return a task from a YAML file, a built-in name (``"routing"``) or a Task itself.
 
-    Args:
-        source: File, name or task.
-        data: Folder of the task's data files, if it is not the task file's own.
+    ``data`` is the folder of the task's data files, if it is not the task file's own.
 
     Raises:
         ConfigError: If the name is unknown or the file is no task.

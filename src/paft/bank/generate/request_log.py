@@ -79,9 +79,8 @@ class RequestLog:
     def __init__(self, path: Path, header: Mapping[str, str]) -> None:
         """Open the log, or begin one.
 
-        Args:
-            path: The file; another process must not have it open.
-            header: Hash by name of everything the whole run depends on; one that changed is named.
+        No other process may have it open. ``header`` is a hash by name of everything the whole run depends
+        on; one that changed is named.
         """
         self.path = path
         self._log = Log(path)

@@ -61,11 +61,8 @@ def read_candidates(
 ) -> Imported:
     """Read every row of a file but blank ones as a candidate, repeats and invalid templates included.
 
-    Args:
-        path: The file.
-        format: One of ``FORMATS``; found from the file's suffix and content by default.
-        rename: New placeholder name by old one.
-        decode: Whether escapes of spreadsheets and text lines are decoded (see the module).
+    The format (one of ``FORMATS``) is found from the file's suffix and content by default. ``rename`` gives
+    new names of placeholders by old ones; ``decode`` is whether escapes are decoded (see the module).
     """
     path = Path(path)
     name = format if format is not None else _detect(path)

@@ -81,9 +81,7 @@ _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 def first_number(text: str, *, cut: bool = False) -> str | None:
     r"""Return the last boxed number, else the first one.
 
-    Args:
-        text: The reply.
-        cut: Whether it ends at the limit: a number at its end may lack digits.
+    Of a reply that was cut at the limit, a number at its end may lack digits.
 
     >>> first_number("\\boxed{18}. That took 3 steps."), first_number("It costs 1 250 EUR.")
     ('18', '1250')
@@ -101,9 +99,7 @@ def first_number(text: str, *, cut: bool = False) -> str | None:
 def final_number(text: str, *, cut: bool = False) -> str | None:
     r"""Return the last boxed number, else the one behind the first ``####``, else the last one.
 
-    Args:
-        text: The reply.
-        cut: Whether it ends at the limit: working that was cut has no last number.
+    Working that was cut at the limit has no last number.
 
     >>> final_number("20 - 8 = 12, and 3 of them make $1,036.00.")
     '1036'

@@ -89,10 +89,7 @@ def extract_option(text: str, options: Sequence[str], *, cut: bool = False) -> s
     be capitals, "A" and "I" before most words are English, and a reply begins with a letter only if
     no word follows it.
 
-    Args:
-        text: The reply.
-        options: What may be answered, at least one.
-        cut: Whether it ended at the limit: an option at its end may be the beginning of a longer one.
+    In a reply that was cut at the limit, an option at its end may be the beginning of a longer one.
 
     >>> extract_option("**Card arrival.**", ["card", "card arrival"])
     'card arrival'
