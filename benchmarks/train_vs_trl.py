@@ -220,10 +220,10 @@ def run_trl(folder: Path, name: str, data: Path, steps: int, settings: Mapping[s
     from trl import SFTConfig, SFTTrainer
 
     from paft.train.adapt import adapted
-    from paft.train.batches import plan_epoch
+    from paft.train.batches import PlanSampler
 
     model, dataset, schedule, _ = plan(folder, name, data, {}, steps)
-    plans = plan_epoch(schedule, size=len(dataset), batch=BATCH, epoch=0)
+    plans = list(PlanSampler(schedule, len(dataset), BATCH).plans(0))
     rows = Dataset.from_list([labelled(dataset[planned]) for planned in plans])
     cuda = torch.cuda.is_available()
     options = dict(settings)

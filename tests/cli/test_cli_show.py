@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 from paft.bank import load_bank
 from paft.methods import METHODS
 from paft.task.task import Task
-from paft.train.batches import plan_epoch
+from paft.train.batches import PlanSampler
 from paft.train.schedule import Schedule
 from paft.train.show import outline, visible
 
@@ -64,7 +64,7 @@ def test_the_prompts_shown_are_those_of_the_training_plan(show, own_desk, method
     shown = expanded(found)
     assert len(shown) == EPOCHS * (SIZE if found["unit"] == "example" else STEPS)
     for epoch in range(EPOCHS):
-        for at, plan in enumerate(plan_epoch(schedule, size=SIZE, batch=BATCH, epoch=epoch)):
+        for at, plan in enumerate(PlanSampler(schedule, SIZE, BATCH).plans(epoch)):
             place = plan.example if found["unit"] == "example" else at // BATCH
             assert shown[epoch, place] == prompts[plan.prompt].id
     counts = {each["id"]: each["uses"] for each in found["prompts"]}

@@ -9,7 +9,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from paft.train.adapt import adapted
-from paft.train.batches import RenderedExamples, plan_epoch
+from paft.train.batches import PlanSampler, RenderedExamples
 from paft.train.checkpoint import Checkpoints
 from paft.train.loop import make_trainer, training_arguments
 from paft.train.schedule import Schedule
@@ -27,7 +27,7 @@ def dataset(train_examples, bank, language_model):
 @pytest.fixture(scope="module")
 def rows(dataset, train_examples):
     """The encoded examples of the first optimiser step."""
-    plans = plan_epoch(SCHEDULE, size=len(train_examples), batch=CONFIG.batch_size, epoch=0)
+    plans = list(PlanSampler(SCHEDULE, len(train_examples), CONFIG.batch_size).plans(0))
     return [dataset[plan] for plan in plans[: CONFIG.batch_size]]
 
 

@@ -1,4 +1,4 @@
-"""Fingerprints of models: every byte counts, a Hub id is its commit, and former records still hold."""
+"""Fingerprints of models: every byte counts, a Hub id is its commit."""
 
 from __future__ import annotations
 
@@ -148,17 +148,18 @@ def test_a_folder_has_no_commit_in_the_results(configure, tmp_path):
     assert "model_revision" not in run(configure(tmp_path / "out", methods=("base",)))
 
 
-def test_a_run_does_not_go_on_with_another_model(configure, own, tmp_path):
+def test_a_run_is_not_resumed_with_another_byte_of_its_model(configure, own, tmp_path):
     config = configure(tmp_path / "out", model=str(own))
     wanted = run_identity(config, load_inputs(config))
     claim_output(tmp_path / "out", wanted)
+    assert check_output(tmp_path / "out", wanted)
     with (own / "config.json").open("a") as file:
         file.write("\n")
     with pytest.raises(ResumeError, match="model files"):
         check_output(tmp_path / "out", {**wanted, "model files": model_fingerprint(str(own))})
 
 
-def test_a_run_on_the_hub_of_a_former_version_which_did_not_know_the_commit_goes_on(hub, configure, tmp_path):
+def test_a_run_on_the_hub_that_did_not_know_the_commit_goes_on(hub, configure, tmp_path):
     config = configure(tmp_path / "out", model="somebody/tiny")
     wanted = run_identity(config, load_inputs(config))
     claim_output(tmp_path / "out", {**wanted, "model files": None})

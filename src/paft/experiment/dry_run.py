@@ -6,17 +6,16 @@ import dataclasses
 from collections import Counter
 from typing import Any
 
-import numpy as np
-
 from paft.bank import Bank, near_duplicates_across, near_warnings
 from paft.config import RunConfig
 from paft.errors import DataError
-from paft.experiment.inputs import Inputs, encoder_of, load_inputs, take
+from paft.experiment.answer_tokens import spread
+from paft.experiment.inputs import Inputs, encoder_of, load_inputs
 from paft.experiment.train import only_seed
 from paft.methods import METHODS, method_to_train
 from paft.model.encode import Encoder
 from paft.model.load import check_model
-from paft.task.task import CHECKED, Task
+from paft.task.task import Task
 from paft.train.schedule import make_schedule
 from paft.train.show import outline
 
@@ -25,12 +24,7 @@ _GIB = 2**30
 
 
 def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = None) -> dict[str, Any]:
-    """Plan a training without doing it.
-
-    Args:
-        config: As for :func:`paft.experiment.train.train`.
-        task: A task made in Python.
-        bank: A bank made in Python.
+    """Plan a training without doing it; arguments are those of :func:`paft.experiment.train.train`.
 
     Returns:
         What ``paft train --dry-run --json`` prints. Figures of sequences come from a sample
@@ -39,7 +33,7 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
     Raises:
         PaftError: If an input is unusable, an answer that does not fit among them.
     """
-    from paft.train.batches import RenderedExamples
+    from paft.train.batches import RenderedExamples, make_sampler
     from paft.train.length import training_steps
     from paft.train.preview import preview
     from paft.train.variation import variation
@@ -55,7 +49,7 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
     encoder = encoder_of(config)
     varied = variation(settings, prompts, only_seed(config))
     dataset = RenderedExamples(inputs.train, prompts, encoder, varied)
-    looked = preview(dataset, schedule, settings.batch_size)
+    looked = preview(dataset, make_sampler(settings, dataset, schedule))
     total = training_steps(settings, dataset, schedule, inputs.bank.require("train"))
     uses = outline(schedule, epochs=settings.epochs, steps=steps, examples=size).uses
     answers = answer_shares(inputs)
@@ -85,16 +79,13 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
 def answer_shares(inputs: Inputs) -> dict[str, float]:
     """Return the share of each answer of a closed rule, fixed options that never occur among them.
 
-    At most ``CHECKED`` training examples, spread evenly, are looked at.
+    Of many training examples those of :func:`spread` are looked at.
     """
     if not inputs.task.answer.closed:
         return {}
-    count = min(CHECKED, len(inputs.train))
-    spread = np.linspace(0, len(inputs.train) - 1, count).round().astype(int)
-    counts = Counter(example.gold for example in take(inputs.train, spread))
-    return {
-        word: counts[word] / count for word in dict.fromkeys([*(inputs.task.answer.words or ()), *counts])
-    }
+    counts = Counter(example.gold for example in spread(inputs.train))
+    words = dict.fromkeys([*(inputs.task.answer.words or ()), *counts])
+    return {word: counts[word] / counts.total() for word in words}
 
 
 def unreachable(inputs: Inputs, encoder: Encoder) -> list[str]:

@@ -23,11 +23,7 @@ _APART = ("model", "revision", "chat", "output", "evaluate")  # of both, put in 
 
 
 def next_command(config: RunConfig) -> list[str]:
-    """Return the lines that say where the result of a training lies and how to evaluate it.
-
-    Args:
-        config: The training's configuration; its output folder is there.
-    """
+    """Return the lines that say where the result of a finished training lies and how to evaluate it."""
     weights = Path(config.output) / weights_name(config)
     whole = config.train.adapt.method == "full"
     lines = [f"{'Model' if whole else 'Adapter'}: {weights}"]
@@ -84,11 +80,7 @@ def _set(name: str, value: Any) -> list[str]:
 
 
 def deploy_command(config: RunConfig) -> list[str]:
-    """Return the lines that show how to use what the best-known method of a run left behind.
-
-    Args:
-        config: The run's configuration. Where none of its methods left weights, there are no lines.
-    """
+    """Return the lines that show how to use what a run's best-known method trained, if any did."""
     found = _best_known(config)
     if found is None:
         return []

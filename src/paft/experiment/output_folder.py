@@ -43,12 +43,6 @@ def working_in(output: Path) -> Iterator[None]:
 def begin_output(output: Path, identity: dict[str, Any], config: Schema, bank: Bank) -> None:
     """Claim an output folder and write down what all work in it shares; the first process does it for all.
 
-    Args:
-        output: The folder.
-        identity: What must not change.
-        config: The resolved configuration.
-        bank: All prompts.
-
     Raises:
         ResumeError: If the folder belongs to other inputs.
     """
@@ -70,7 +64,7 @@ def claim_output(output: Path, wanted: dict[str, Any]) -> None:
         write_json(path, wanted)
         return
     found = read_record(path, "run identity", {})
-    # What a former version, or a run of fewer methods, did not record is known from now on.
+    # What an earlier version, or a run of fewer methods, did not record is known from now on.
     known = {**found, **{key: value for key, value in wanted.items() if found.get(key) is None}}
     if known != found:
         write_json(path, known)

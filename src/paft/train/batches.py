@@ -13,8 +13,9 @@ the examples of a batch form one row, and positions that start anew tell where e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,11 +26,13 @@ from paft.model.encode import Encoded, Encoder, left_pad
 from paft.prompt import Prompt
 from paft.task.task import Example
 from paft.train.schedule import Schedule
+from paft.train.settings import Train
 from paft.train.variation import Variation
 
 IGNORE = -100  # label of a position that carries no loss
-_STREAM = 0x0DE5
+_STREAM, _WINDOWS = 0x0DE5, 0x0DE6  # first numbers of the keys of random orders
 _POOL = 50  # batches that are sorted by length together
+_KNOWN = 20_000  # texts whose numbers of tokens are remembered
 
 
 class Plan(NamedTuple):
@@ -46,141 +49,125 @@ class Plan(NamedTuple):
     place: tuple[int, int] | None = None
 
 
-def epoch_order(
-    size: int, seed: int, epoch: int, *, lengths: np.ndarray | None = None, batch: int = 1
-) -> np.ndarray:
-    """Return the order of examples in an epoch, a permutation of ``range(size)``; pure.
+class PlanSampler(Sampler[Plan]):
+    """The plans of any epoch, a pure function of (seed, epoch); as an iterable those of the current one.
 
-    Args:
-        size: Number of examples.
-        seed: Seed of the run.
-        epoch: Epoch, from 0.
-        lengths: (size,) lengths of the examples in any unit. If given, each ``batch`` consecutive
-            examples are of similar length, and the first of them hold the longest, so that memory
-            runs out at once if at all. Prompts have no part in it.
-        batch: Examples per optimiser step.
-    """
-    draws = np.random.default_rng([_STREAM, seed, epoch])
-    order = draws.permutation(size)
-    return order if lengths is None else _grouped(order, lengths, batch, draws)
-
-
-def _grouped(order: np.ndarray, lengths: np.ndarray, batch: int, draws: np.random.Generator) -> np.ndarray:
-    """Sort pools of the shuffled examples by length, cut them into batches, and shuffle the batches."""
-    longest = int(lengths[order].argmax())
-    order[[0, longest]] = order[[longest, 0]]
-    whole = len(order) // batch
-    # Some pools at least, or every epoch of little data would have the same batches.
-    pool = batch * max(1, min(_POOL, whole // 4))
-    order = order[np.lexsort((-lengths[order], np.arange(len(order)) // pool))]
-    batches = order[: whole * batch].reshape(whole, batch)
-    # What fills no batch stays last: an optimiser step ends at every multiple of ``batch``.
-    shuffled = np.concatenate([batches[:1], draws.permutation(batches[1:])])
-    return np.concatenate([shuffled.ravel(), order[whole * batch :]])
-
-
-def rendered_lengths(examples: Sequence[Example], prompt: Prompt) -> np.ndarray:
-    """Return the characters of each example under a prompt, with its answer: a cheap measure of length.
-
-    All examples of a step are under one prompt (schedules ``block`` and ``single``), whose own text
-    adds the same to each, so any prompt will do. Nothing is tokenised.
-
-    Returns:
-        (N,) of int64.
-    """
-    return np.array([len(prompt.render(e.values)) + len(e.gold) for e in examples], dtype=np.int64)
-
-
-def plan_epoch(
-    schedule: Schedule,
-    *,
-    size: int,
-    batch: int,
-    epoch: int,
-    fill: int = 1,
-    lengths: np.ndarray | None = None,
-) -> list[Plan]:
-    """Return the plan of every position of an epoch; arguments as of :func:`plans`."""
-    return list(plans(schedule, size=size, batch=batch, epoch=epoch, fill=fill, lengths=lengths))
-
-
-def plans(
-    schedule: Schedule,
-    *,
-    size: int,
-    batch: int,
-    epoch: int,
-    fill: int = 1,
-    lengths: np.ndarray | None = None,
-) -> Iterator[Plan]:
-    """Yield the plan of every position of an epoch.
-
-    With several ranks the last forward pass must be full on each. accelerate would fill it with
-    the plans the epoch began with, prompts included; here the epoch's first examples fill it under
-    the prompt of the step they join.
+    With several ranks the last forward pass must be full on each. accelerate would fill it with the
+    plans the epoch began with, prompts included; here the epoch's first examples fill it under the
+    prompt of the step they join.
 
     Args:
         schedule: Chooses the prompts; its seed also orders the examples.
         size: Number of examples.
         batch: Examples per optimiser step, over all ranks and micro-batches.
-        epoch: Epoch, from 0.
         fill: The number of plans is rounded up to a multiple of this, which must divide ``batch``.
-        lengths: (size,) lengths of the examples, if batches are to be of similar length.
+        length: Length of an example under a prompt, each by its index, in any unit. If given, batches are
+            of similar length. Under schedules by step it is asked once, for the first prompt: a step's
+            prompt adds the same to all its examples. Under schedules by example it is asked for the
+            prompt of each, without what a variant of it may leave out, when its window is reached.
     """
-    order = epoch_order(size, schedule.seed, epoch, lengths=lengths, batch=batch)
-    order = np.resize(order, round_up(size, fill))
-    by_example = schedule.mode in ("static", "example")
-    prompt = 0
-    for at, example in enumerate(map(int, order)):
-        if by_example or at % batch == 0:  # else the prompt is the step's, already drawn
-            prompt = schedule.prompt(epoch=epoch, step=at // batch, example=example)
-        yield plan_of(schedule, epoch=epoch, step=at // batch, example=example, prompt=prompt)
-
-
-def plan_of(schedule: Schedule, *, epoch: int, step: int, example: int, prompt: int) -> Plan:
-    """Return the plan of an example of a step that the schedule gives a prompt."""
-    return Plan(example, prompt, (epoch, step) if schedule.placed else None)
-
-
-def round_up(size: int, multiple: int) -> int:
-    """Return the smallest multiple that is not below ``size``."""
-    return -(-size // multiple) * multiple
-
-
-class PlanSampler(Sampler[Plan]):
-    """Yields the plans of the current epoch, which the trainer sets with :meth:`set_epoch`."""
 
     def __init__(
-        self, schedule: Schedule, size: int, batch: int, fill: int = 1, lengths: np.ndarray | None = None
+        self,
+        schedule: Schedule,
+        size: int,
+        batch: int,
+        fill: int = 1,
+        length: Callable[[int, int], int] | None = None,
     ) -> None:
         self.schedule = schedule
         self.size = size
         self.batch = batch
         self.fill = fill
-        self.lengths = lengths
+        self.length = length
         self.epoch = 0
+        # Some pools at least, or every epoch of little data would have the same batches.
+        self._pool = batch * max(1, min(_POOL, size // batch // 4))
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of the next pass, from 0."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[Plan]:
-        return plans(
-            self.schedule,
-            size=self.size,
-            batch=self.batch,
-            epoch=self.epoch,
-            fill=self.fill,
-            lengths=self.lengths,
-        )
+        return self.plans(self.epoch)
+
+    def __len__(self) -> int:
+        return -(-self.size // self.fill) * self.fill
 
     @property
     def steps(self) -> int:
         """Optimiser steps of an epoch."""
         return -(-self.size // self.batch)
 
-    def __len__(self) -> int:
-        return round_up(self.size, self.fill)
+    @property
+    def windowed(self) -> bool:
+        """Whether batches of similar length are made window by window, prompts included."""
+        return self.length is not None and self.schedule.by_example
+
+    def plans(self, epoch: int) -> Iterator[Plan]:
+        """Yield the plan of every position of an epoch."""
+        order, drawn = self.order(epoch), {}  # prompts of the window by example
+        whole, prompt = self.size - self.size % self.batch, 0
+        for at in range(len(self)):
+            if self.windowed and at % self._pool == 0 and at < whole:
+                drawn = self._sort_window(order[at : min(at + self._pool, whole)], epoch, at)
+            example, step = int(order[at % self.size]), at // self.batch
+            if example in drawn:
+                prompt = drawn[example]
+            elif self.schedule.by_example or at % self.batch == 0:  # else it is the step's, already drawn
+                prompt = self.schedule.prompt(epoch=epoch, step=step, example=example)
+            yield self.plan(epoch, step, example, prompt)
+
+    def plan(self, epoch: int, step: int, example: int, prompt: int) -> Plan:
+        """Return the plan of an example of a step that the schedule gives a prompt."""
+        return Plan(example, prompt, (epoch, step) if self.schedule.placed else None)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """Return the examples in the order of an epoch, but for what windows change in it.
+
+        Under schedules by step and with lengths, the first ``batch`` examples hold the longest, so that
+        memory runs out at once if at all.
+        """
+        draws = np.random.default_rng([_STREAM, self.schedule.seed, epoch])
+        order = draws.permutation(self.size)
+        if self.length is None or self.windowed:
+            return order
+        lengths = self._lengths
+        longest = int(lengths[order].argmax())
+        order[[0, longest]] = order[[longest, 0]]
+        order = order[np.lexsort((-lengths[order], np.arange(self.size) // self._pool))]
+        whole = self.size - self.size % self.batch
+        batches = order[:whole].reshape(-1, self.batch)
+        # What fills no batch stays last: an optimiser step ends at every multiple of ``batch``.
+        shuffled = np.concatenate([batches[:1], draws.permutation(batches[1:])])
+        return np.concatenate([shuffled.ravel(), order[whole:]])
+
+    @cached_property
+    def _lengths(self) -> np.ndarray:
+        """Length of every example under the first prompt, (size,)."""
+        assert self.length is not None
+        return np.array([self.length(example, 0) for example in range(self.size)])
+
+    def _sort_window(self, window: np.ndarray, epoch: int, at: int) -> dict[int, int]:
+        """Put the examples of a window into batches of similar length, in random order; return their prompts.
+
+        Nothing outside the window is looked at, so that a large data set is not read beforehand.
+        """
+        assert self.length is not None
+        drawn = {e: self.schedule.prompt(epoch=epoch, step=0, example=e) for e in window.tolist()}
+        lengths = np.array([self.length(example, prompt) for example, prompt in drawn.items()])
+        batches = window[np.argsort(-lengths, kind="stable")].reshape(-1, self.batch)
+        draws = np.random.default_rng([_WINDOWS, self.schedule.seed, epoch, at])
+        window[:] = draws.permutation(batches).ravel()
+        return drawn
+
+
+def make_sampler(config: Train, dataset: RenderedExamples, schedule: Schedule, fill: int = 1) -> PlanSampler:
+    """Return the plans that training settings ask for; arguments as of :class:`PlanSampler`."""
+    length = None
+    if config.groups_by_length:
+        length = dataset.tokens if schedule.by_example else dataset.characters
+    return PlanSampler(schedule, len(dataset), config.batch_size, fill, length)
 
 
 @dataclass(frozen=True)
@@ -208,6 +195,8 @@ class RenderedExamples(Dataset[Planned]):
         self.prompts = prompts
         self.encoder = encoder
         self.vary = vary
+        self._frames: dict[int, int] = {}  # tokens of a prompt beside those of fields and answer
+        self._known: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -218,6 +207,35 @@ class RenderedExamples(Dataset[Planned]):
             prompt = self.vary(prompt, *plan.place, plan.example, plan.prompt)
         encoded = self.encoder.encode(prompt.render(example.values), example.gold)
         return Planned(encoded.input_ids, encoded.answer_start, encoded.truncated, plan.prompt)
+
+    def characters(self, example: int, prompt: int) -> int:
+        """Return the characters of an example under a prompt, with its answer; nothing is tokenised."""
+        found = self.examples[example]
+        return len(self.prompts[prompt].render(found.values)) + len(found.gold)
+
+    def tokens(self, example: int, prompt: int) -> int:
+        """Return nearly the tokens of an example under a prompt, up to a constant.
+
+        Fields and answer are counted apart from the prompt, whose own part is the same in every example
+        but for merges at its seams; so a prompt is tokenised once, not with every example.
+        """
+        if prompt not in self._frames:
+            values = self.examples[0].values
+            whole = self._count(self.prompts[prompt].render(values))
+            self._frames[prompt] = whole - self._filled(values, prompt)
+        found = self.examples[example]
+        return self._frames[prompt] + self._filled(found.values, prompt) + self._count(found.gold)
+
+    def _filled(self, values: Mapping[str, str], prompt: int) -> int:
+        return sum(self._count(values[name]) for name in self.prompts[prompt].placeholders)
+
+    def _count(self, text: str) -> int:
+        count = self._known.get(text)
+        if count is None:
+            count = len(self.encoder.tokens(text))
+            if len(self._known) < _KNOWN:
+                self._known[text] = count
+        return count
 
 
 @dataclass(frozen=True)

@@ -33,10 +33,9 @@ from paft.train.average import Averager
 from paft.train.batches import (
     Collator,
     Plan,
-    PlanSampler,
     RenderedExamples,
     StepCollator,
-    rendered_lengths,
+    make_sampler,
 )
 from paft.train.checkpoint import (
     LOG_EVERY,
@@ -146,7 +145,7 @@ def fine_tune(
         args.max_steps = steps
         if on_steps is not None:
             on_steps(steps)
-    looked = preview(dataset, schedule, config.batch_size)
+    looked = preview(dataset, make_sampler(config, dataset, schedule))
 
     # From the newest checkpoint of the same inputs, if there is one.
     shutil.rmtree(part, ignore_errors=True)
@@ -225,7 +224,6 @@ def make_trainer(
 ) -> PromptTrainer:
     """Put model, data, schedule and loss together; see :func:`fine_tune`."""
     fill = args.per_device_train_batch_size * args.world_size if args.world_size > 1 else 1
-    lengths = rendered_lengths(dataset.examples, dataset.prompts[0]) if config.group_by_length else None
     model = trainable(language_model, dataset, config, copies=args.n_gpu)
     # Several copies of a model in one process see different rows of a batch.
     head = cast("Any", model).get_output_embeddings() if args.n_gpu <= 1 else None
@@ -235,7 +233,7 @@ def make_trainer(
         train_dataset=dataset,
         data_collator=StepCollator(Collator(dataset.encoder.pad, config.padding_free)),
         step_loss=StepLoss(config.loss, head, Tally(len(dataset.prompts))),
-        sampler=PlanSampler(schedule, len(dataset), config.batch_size, fill, lengths),
+        sampler=make_sampler(config, dataset, schedule, fill),
         checkpoints=checkpoints,
         save_every=config.save_every,
         on_step=on_step,

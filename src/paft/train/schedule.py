@@ -28,7 +28,7 @@ from functools import lru_cache
 import numpy as np
 
 from paft.errors import ConfigError
-from paft.train.settings import Draws, Mode, Train
+from paft.train.settings import BY_EXAMPLE, Draws, Mode, Train
 
 # First numbers of the keys of random draws; a step is a block of one.
 _STREAM = 0x5EED
@@ -103,6 +103,11 @@ class Schedule:
             return self._first + int(_generator(self.seed, *key).integers(self._drawn))
         cycle, place = divmod(number - user_draws, self._drawn)
         return self._first + int(_permutation(self._drawn, self.seed, _CYCLE, cycle)[place])
+
+    @property
+    def by_example(self) -> bool:
+        """Whether each example of a step has a prompt of its own."""
+        return self.mode in BY_EXAMPLE
 
     @property
     def _first(self) -> int:
