@@ -102,12 +102,14 @@ def test_the_tables_that_paft_writes_are_read_as_they_are(tmp_path, paft):
 
 
 def test_the_order_of_examples_with_numbers_does_not_matter(tmp_path):
-    scores = np.random.default_rng(1).random((4, 12)).round(1)
-    rows = [["p" + str(p), n, scores[p, n]] for p in range(4) for n in range(12)]
+    scores = np.random.default_rng(1).random((4, 99))
+    rows = [["p" + str(p), n, scores[p, n]] for p in range(4) for n in range(99)]
     one = read_foreign_report(write_csv(tmp_path / "t.csv", HEAD, rows))
     rows.sort(key=lambda row: (row[0], -row[1]))
     other = read_foreign_report(write_csv(tmp_path / "t.csv", HEAD, rows))
     assert one.methods[0].estimates == other.methods[0].estimates
+    assert one.methods[0].row == other.methods[0].row  # to the last bit, which the order of a sum may change
+    assert one.results["robustness"] == other.results["robustness"]
 
 
 @settings(max_examples=30, deadline=None)
@@ -191,6 +193,13 @@ def test_wide_tables_may_name_methods_and_seeds(tmp_path):
     found = read_foreign_report(write_csv(tmp_path / "t.csv", head, rows), columns="examples")
     assert [(m.row.method, m.row.seeds, m.row.mean) for m in found.methods] == [("x", 2, 0.75), ("y", 1, 0)]
     assert found.measured.seeds == (0, 1)
+    record = html.page(found).partition(">Record</h2>")[2]
+    assert '<th scope="col">seed</th>' in record and "<td>1</td><td>100.0</td>" in record
+
+
+def test_a_column_without_a_name_is_nothing(tmp_path):
+    table = write_csv(tmp_path / "t.csv", ["", *HEAD], [[0, "p", "a", 1], [1, "p", "b", 0]])
+    assert read_foreign_report(table).methods[0].row.mean == 0.5
 
 
 def test_what_scores_alone_do_not_say_is_not_reported(tmp_path, paft):
