@@ -41,7 +41,8 @@ class Plan(NamedTuple):
     Attributes:
         example: Index of the example.
         prompt: Index of the prompt.
-        place: (epoch, step within it), where a variant of the prompt is drawn from them.
+        place: (epoch, step within it), where a variant of the prompt is drawn from them; the step is that of
+            the order before windows are sorted.
     """
 
     example: int
@@ -61,10 +62,9 @@ class PlanSampler(Sampler[Plan]):
         size: Number of examples.
         batch: Examples per optimiser step, over all ranks and micro-batches.
         fill: The number of plans is rounded up to a multiple of this, which must divide ``batch``.
-        length: Length of an example under a prompt, each by its index, in any unit. If given, batches are
-            of similar length. Under schedules by step it is asked once, for the first prompt: a step's
-            prompt adds the same to all its examples. Under schedules by example it is asked for the
-            prompt of each, without what a variant of it may leave out, when its window is reached.
+        length: Length of a planned sequence in any unit. If given, batches are of similar length. Under
+            schedules by step it is asked once, for the first prompt: a step's prompt adds the same to all
+            its examples. Under schedules by example it is asked when a window of the order is reached.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class PlanSampler(Sampler[Plan]):
         size: int,
         batch: int,
         fill: int = 1,
-        length: Callable[[int, int], int] | None = None,
+        length: Callable[[Plan], float] | None = None,
     ) -> None:
         self.schedule = schedule
         self.size = size
@@ -106,20 +106,25 @@ class PlanSampler(Sampler[Plan]):
 
     def plans(self, epoch: int) -> Iterator[Plan]:
         """Yield the plan of every position of an epoch."""
-        order, drawn = self.order(epoch), {}  # prompts of the window by example
+        order, window = self.order(epoch), dict[int, Plan]()
         whole, prompt = self.size - self.size % self.batch, 0
         for at in range(len(self)):
             if self.windowed and at % self._pool == 0 and at < whole:
-                drawn = self._sort_window(order[at : min(at + self._pool, whole)], epoch, at)
+                window = self._sort_window(order[at : min(at + self._pool, whole)], epoch, at)
             example, step = int(order[at % self.size]), at // self.batch
-            if example in drawn:
-                prompt = drawn[example]
-            elif self.schedule.by_example or at % self.batch == 0:  # else it is the step's, already drawn
+            if example in window:
+                yield window[example]
+                continue
+            if self.schedule.by_example or at % self.batch == 0:  # else it is the step's, already drawn
                 prompt = self.schedule.prompt(epoch=epoch, step=step, example=example)
-            yield self.plan(epoch, step, example, prompt)
+            yield self._plan(epoch, step, example, prompt)
 
-    def plan(self, epoch: int, step: int, example: int, prompt: int) -> Plan:
-        """Return the plan of an example of a step that the schedule gives a prompt."""
+    def plan(self, epoch: int, step: int, example: int) -> Plan:
+        """Return the plan of an example that has its place at a step of an epoch."""
+        prompt = self.schedule.prompt(epoch=epoch, step=step, example=example)
+        return self._plan(epoch, step, example, prompt)
+
+    def _plan(self, epoch: int, step: int, example: int, prompt: int) -> Plan:
         return Plan(example, prompt, (epoch, step) if self.schedule.placed else None)
 
     def order(self, epoch: int) -> np.ndarray:
@@ -146,20 +151,22 @@ class PlanSampler(Sampler[Plan]):
     def _lengths(self) -> np.ndarray:
         """Length of every example under the first prompt, (size,)."""
         assert self.length is not None
-        return np.array([self.length(example, 0) for example in range(self.size)])
+        return np.array([self.length(Plan(example, 0)) for example in range(self.size)])
 
-    def _sort_window(self, window: np.ndarray, epoch: int, at: int) -> dict[int, int]:
-        """Put the examples of a window into batches of similar length, in random order; return their prompts.
+    def _sort_window(self, window: np.ndarray, epoch: int, at: int) -> dict[int, Plan]:
+        """Put the examples of a window into batches of similar length, in random order; return their plans.
 
+        Prompt and variant of an example are those of its place before, so only the order is another.
         Nothing outside the window is looked at, so that a large data set is not read beforehand.
         """
         assert self.length is not None
-        drawn = {e: self.schedule.prompt(epoch=epoch, step=0, example=e) for e in window.tolist()}
-        lengths = np.array([self.length(example, prompt) for example, prompt in drawn.items()])
+        places = enumerate(window.tolist(), at)
+        plans = [self.plan(epoch, place // self.batch, example) for place, example in places]
+        lengths = np.array(list(map(self.length, plans)))
         batches = window[np.argsort(-lengths, kind="stable")].reshape(-1, self.batch)
         draws = np.random.default_rng([_WINDOWS, self.schedule.seed, epoch, at])
         window[:] = draws.permutation(batches).ravel()
-        return drawn
+        return {plan.example: plan for plan in plans}
 
 
 def make_sampler(config: Train, dataset: RenderedExamples, schedule: Schedule, fill: int = 1) -> PlanSampler:
@@ -202,32 +209,37 @@ class RenderedExamples(Dataset[Planned]):
         return len(self.examples)
 
     def __getitem__(self, plan: Plan) -> Planned:
-        example, prompt = self.examples[plan.example], self.prompts[plan.prompt]
-        if self.vary is not None and plan.place is not None:
-            prompt = self.vary(prompt, *plan.place, plan.example, plan.prompt)
-        encoded = self.encoder.encode(prompt.render(example.values), example.gold)
+        example = self.examples[plan.example]
+        encoded = self.encoder.encode(self._prompt(plan).render(example.values), example.gold)
         return Planned(encoded.input_ids, encoded.answer_start, encoded.truncated, plan.prompt)
 
-    def characters(self, example: int, prompt: int) -> int:
-        """Return the characters of an example under a prompt, with its answer; nothing is tokenised."""
-        found = self.examples[example]
-        return len(self.prompts[prompt].render(found.values)) + len(found.gold)
+    def characters(self, plan: Plan) -> int:
+        """Return the characters of a planned sequence; nothing is tokenised."""
+        example = self.examples[plan.example]
+        return len(self._prompt(plan).render(example.values)) + len(example.gold)
 
-    def tokens(self, example: int, prompt: int) -> int:
-        """Return nearly the tokens of an example under a prompt, up to a constant.
+    def tokens(self, plan: Plan) -> float:
+        """Return nearly the tokens of a planned sequence, up to a constant.
 
-        Fields and answer are counted apart from the prompt, whose own part is the same in every example
-        but for merges at its seams; so a prompt is tokenised once, not with every example.
+        A prompt is tokenised once, not with every example: its own part is the same in all but for merges
+        at its seams. The part of a variant is taken to change as its characters do.
         """
-        if prompt not in self._frames:
+        whole, prompt = self.prompts[plan.prompt], self._prompt(plan)
+        if plan.prompt not in self._frames:
             values = self.examples[0].values
-            whole = self._count(self.prompts[prompt].render(values))
-            self._frames[prompt] = whole - self._filled(values, prompt)
-        found = self.examples[example]
-        return self._frames[prompt] + self._filled(found.values, prompt) + self._count(found.gold)
+            self._frames[plan.prompt] = self._count(whole.render(values)) - self._filled(values, whole)
+        frame = self._frames[plan.prompt] * len(prompt.template) / len(whole.template)
+        example = self.examples[plan.example]
+        return frame + self._filled(example.values, prompt) + self._count(example.gold)
 
-    def _filled(self, values: Mapping[str, str], prompt: int) -> int:
-        return sum(self._count(values[name]) for name in self.prompts[prompt].placeholders)
+    def _prompt(self, plan: Plan) -> Prompt:
+        prompt = self.prompts[plan.prompt]
+        if self.vary is None or plan.place is None:
+            return prompt
+        return self.vary(prompt, *plan.place, plan.example, plan.prompt)
+
+    def _filled(self, values: Mapping[str, str], prompt: Prompt) -> int:
+        return sum(self._count(values[name]) for name in prompt.placeholders)
 
     def _count(self, text: str) -> int:
         count = self._known.get(text)
