@@ -186,6 +186,7 @@ def test_by_default_schedules_by_example_alone_are_grouped(dataset, schedule, se
     plans = list(make_sampler(config, dataset, made).plans(0))
     assert (plans != list(PlanSampler(made, 24, 2).plans(0))) == groups
     length = dataset.tokens if schedule in BY_EXAMPLE else dataset.characters
+    assert not config.model_copy(update={"padding_free": True}).groups_by_length or setting is True
     if groups:
         assert plans == list(PlanSampler(made, 24, 2, length=length).plans(0))
 
