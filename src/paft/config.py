@@ -17,7 +17,7 @@ from paft.errors import ConfigError
 from paft.evaluate.settings import Evaluate
 from paft.experiment.baselines.settings import Choose
 from paft.files import read_yaml
-from paft.methods import METHODS
+from paft.methods import DEFAULT, METHODS
 from paft.model.settings import Chat
 from paft.names import REVISION, pin_model
 from paft.schema import Schema, nearest, parse
@@ -32,8 +32,8 @@ BUILTIN_MODEL = "tiny"
 BUILTIN_TRAIN: dict[str, Any] = {"learning_rate": 1e-3, "batch_size": 8, "adapt": {"method": "full"}}
 
 
-class RunConfig(Schema):
-    """Everything ``paft run`` needs.
+class ModelOnTask(Schema):
+    """What every verb needs that works with a model.
 
     Attributes:
         task: A task file or a built-in name.
@@ -42,14 +42,7 @@ class RunConfig(Schema):
         model: A folder, a Hub id or ``tiny``.
         revision: Commit, tag or branch of a model on the Hub; pin it for a result that can be repeated.
         trust_remote_code: Whether code in the model's folder may be run on this machine.
-        methods: What is compared; see :mod:`paft.methods`.
-        seeds: Training seeds; every method but ``base`` runs once for each.
-        output: Folder for everything the run makes; ``runs/<task>`` by default.
-        chat: Whether prompts are put as turns of the model's chat template.
-        train: Settings of stage 2. For the built-in model, ``BUILTIN_TRAIN`` stands in for what is
-            not given.
-        evaluate: Settings of stage 3.
-        choose: How methods that choose a prompt do so.
+        chat: Whether prompts are put as turns of the model's chat template; as in its training.
     """
 
     task: str = BUILTIN_TASK
@@ -58,18 +51,33 @@ class RunConfig(Schema):
     model: str = BUILTIN_MODEL
     revision: str | None = Field(default=None, pattern=REVISION)
     trust_remote_code: bool = False
-    methods: tuple[str, ...] = Field(default=("base", "single", "paft"), min_length=1)
-    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
-    output: str
     chat: Chat = Chat()
-    train: Train = Train()
-    evaluate: Evaluate = Evaluate()
-    choose: Choose = Choose()
 
     @property
     def pinned_model(self) -> str:
         """The model as all that loads models takes it, with its revision."""
         return pin_model(self.model, self.revision)
+
+
+class RunConfig(ModelOnTask):
+    """Everything ``paft run`` needs.
+
+    Attributes:
+        methods: What is compared; see :mod:`paft.methods`.
+        seeds: Training seeds; every method but ``base`` runs once for each.
+        output: Folder for everything the run makes; ``runs/<task>`` by default.
+        train: Settings of stage 2. For the built-in model, ``BUILTIN_TRAIN`` stands in for what is
+            not given.
+        evaluate: Settings of stage 3.
+        choose: How methods that choose a prompt do so.
+    """
+
+    methods: tuple[str, ...] = Field(default=DEFAULT, min_length=1)
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    output: str
+    train: Train = Train()
+    evaluate: Evaluate = Evaluate()
+    choose: Choose = Choose()
 
     @model_validator(mode="before")
     @classmethod

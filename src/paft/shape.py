@@ -27,11 +27,14 @@ PROMPT_ROW = {
     "method": str, "seed": (int, type(None)), "split": str, "prompt_id": str, "prompt": str,
     "accuracy": NUMBER,
 }  # fmt: skip
-CELL = {"rows": [ROW], "per_prompt": [PROMPT_ROW], "warnings": [str]}
-RESULTS = {**CELL, "task": str, "model": str, "bank_fingerprint": str}
+RESULTS = {
+    "rows": [ROW], "per_prompt": [PROMPT_ROW], "warnings": [str], "task": str, "model": str,
+    "bank_fingerprint": str,
+}  # fmt: skip
+CELL = {"rows": [ROW], "per_prompt": [PROMPT_ROW], "warnings": [str], "robustness": []}
 ESTIMATE = {"value": NUMBER, "standard_error": NUMBER, "low": NUMBER, "high": NUMBER}
 BUDGET = {"prompts": int, "examples": int, "cells": int, "mean": ESTIMATE, "std": ESTIMATE}
-TRAINED = {"steps": int, "tokens": int, "seconds": NUMBER, "truncated": int}
+TRAINED = {"steps": int, "tokens": int, "seconds": NUMBER, "truncated": int, "looked_at": int}
 
 
 def read_record(path: Path, what: str, shape: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from paft.errors import PaftError
 from paft.evaluate.matrix import Matrix
 from paft.grid import job as work
 from paft.grid import run as grid_module
-from paft.grid import workers as executors
 from paft.lock import locked
 from paft.report.data import read_report
 from paft.statistics.comparison import difference
@@ -41,8 +40,10 @@ def own(finished, tmp_path):
 def worked(monkeypatch):
     """Hears the names of the cells that are worked on."""
     names = []
-    original = executors.work
-    monkeypatch.setattr(executors, "work", lambda job, *rest: names.append(job.name) or original(job, *rest))
+    original = grid_module.work
+    monkeypatch.setattr(
+        grid_module, "work", lambda job, *rest: names.append(job.name) or original(job, *rest)
+    )
     return names
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from paft.cli.options import DataOption, JsonOption
+from paft.cli import options
 from paft.cli.terminal import EXIT_FAILED, say
 
 if TYPE_CHECKING:
-    from paft.bank.importers import Candidate
+    from paft.bank.importers import Candidate, Imported
     from paft.bank.screen import Screened
     from paft.bank.store import Bank
     from paft.prompt import Prompt
@@ -115,8 +115,7 @@ def bank_import(
         for path in paths:
             read = read_candidates(path, format=format, rename=names)
             candidates += read.candidates
-            for skipped in read.skipped:
-                typer.echo(f"left out: {skipped.where}: it uses {skipped.reason}")
+            _tell_skipped(read)
         prompts = prompts_of(candidates)
         if len(prompts) < len(candidates):
             typer.echo(f"{split}: {len(candidates) - len(prompts)} exact repeats left out")
@@ -145,8 +144,7 @@ def bank_screen(
     read = read_candidates(source)
     candidates = [(c.template, c.provenance) for c in read.candidates]
     screened = _screen(candidates, load_task(task), embeddings, size, skip or ())
-    for skipped in read.skipped:
-        typer.echo(f"left out: {skipped.where}: it uses {skipped.reason}")
+    _tell_skipped(read)
     _save_screened(screened, output)
 
 
@@ -205,7 +203,7 @@ def bank_audit(
     ],
     against: Annotated[Path | None, typer.Option(help="Second file, whose prompts should be unseen.")] = None,
     task: MaybeTask = None,
-    as_json: JsonOption = False,
+    as_json: options.Json = False,
     strict: Annotated[bool, typer.Option(help="Exit with code 1 if there are errors.")] = False,
 ) -> None:
     """Find defects, duplicates and leaks; the file is only read."""
@@ -235,7 +233,7 @@ def bank_show(
         list[str] | None, typer.Option(help="Only prompts with this provenance: writer=terse (repeatable).")
     ] = None,
     task: MaybeTask = None,
-    data: DataOption = None,
+    data: options.Data = None,
     example: Annotated[
         int, typer.Option(help="With --task: the test example to fill in, from 0.", min=0)
     ] = 0,
@@ -303,7 +301,7 @@ def bank_export(
     output: Annotated[Path, typer.Option(help="File or folder to write.")],
     format: Annotated[str, typer.Option(help="jsonl, csv, dataset, lm-eval or promptfoo.")],
     task: MaybeTask = None,
-    data: DataOption = None,
+    data: options.Data = None,
     split: Annotated[str, typer.Option(help="Split that evaluation tools get.")] = "test",
     provider: Annotated[
         str | None, typer.Option(help="promptfoo: the model to ask, for instance openai:gpt-4o.")
@@ -317,6 +315,11 @@ def bank_export(
     target = load_task(task, data) if task is not None else None
     export_bank(load_bank(bank), output, format, task=target, split=split, provider=provider)
     typer.echo(f"{output} written")
+
+
+def _tell_skipped(read: Imported) -> None:
+    for skipped in read.skipped:
+        typer.echo(f"left out: {skipped.where}: it uses {skipped.reason}")
 
 
 def _screen(

@@ -6,17 +6,16 @@ import dataclasses
 from collections import Counter
 from typing import Any
 
-import numpy as np
-
 from paft.bank import Bank, near_duplicates_across, near_warnings
 from paft.config import RunConfig
 from paft.errors import DataError
-from paft.experiment.inputs import Inputs, encoder_of, load_inputs, take
-from paft.experiment.train import only_method, only_seed
-from paft.methods import METHODS
+from paft.experiment.answer_tokens import spread
+from paft.experiment.inputs import Inputs, encoder_of, load_inputs
+from paft.experiment.train import only_seed
+from paft.methods import METHODS, method_to_train
 from paft.model.encode import Encoder
 from paft.model.load import check_model
-from paft.task.task import CHECKED, Task
+from paft.task.task import Task
 from paft.train.schedule import make_schedule
 from paft.train.show import outline
 
@@ -25,12 +24,7 @@ _GIB = 2**30
 
 
 def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = None) -> dict[str, Any]:
-    """Plan a training without doing it.
-
-    Args:
-        config: As for :func:`paft.experiment.train.train`.
-        task: A task made in Python.
-        bank: A bank made in Python.
+    """Plan a training without doing it; arguments are those of :func:`paft.experiment.train.train`.
 
     Returns:
         What ``paft train --dry-run --json`` prints. Figures of sequences come from a sample
@@ -44,10 +38,10 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
     from paft.train.preview import preview
     from paft.train.variation import variation
 
-    inputs = load_inputs(config, task, bank, evaluate=False, methods=[only_method(config)])
+    inputs = load_inputs(config, task, bank, evaluate=False, methods=[method_to_train(config.methods)])
     inputs = inputs.for_seed(only_seed(config))
     check_model(config.pinned_model, config.chat, trust_remote_code=config.trust_remote_code)
-    method = METHODS[only_method(config)]
+    method = METHODS[method_to_train(config.methods)]
     settings = method.settings(config.train)
     prompts = inputs.training_prompts(method, settings, seed=only_seed(config))
     size, steps = len(inputs.train), -(-len(inputs.train) // settings.batch_size)
@@ -63,7 +57,7 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
     found = {
         "task": inputs.task.name,
         "model": config.model,
-        "method": only_method(config),
+        "method": method_to_train(config.methods),
         "seed": only_seed(config),
         "examples": size,
         "validation_examples": len(inputs.validation),
@@ -85,16 +79,13 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
 def answer_shares(inputs: Inputs) -> dict[str, float]:
     """Return the share of each answer of a closed rule, fixed options that never occur among them.
 
-    At most ``CHECKED`` training examples, spread evenly, are looked at.
+    Of many training examples those of :func:`spread` are looked at.
     """
     if not inputs.task.answer.closed:
         return {}
-    count = min(CHECKED, len(inputs.train))
-    spread = np.linspace(0, len(inputs.train) - 1, count).round().astype(int)
-    counts = Counter(example.gold for example in take(inputs.train, spread))
-    return {
-        word: counts[word] / count for word in dict.fromkeys([*(inputs.task.answer.words or ()), *counts])
-    }
+    counts = Counter(example.gold for example in spread(inputs.train))
+    words = dict.fromkeys([*(inputs.task.answer.words or ()), *counts])
+    return {word: counts[word] / counts.total() for word in words}
 
 
 def unreachable(inputs: Inputs, encoder: Encoder) -> list[str]:

@@ -13,7 +13,7 @@ from paft.errors import ModelError
 from paft.evaluate.scoring.vllm import lora_rank
 from paft.evaluate.settings import Evaluate
 from paft.experiment.evaluate import EvaluateConfig
-from paft.methods import METHODS
+from paft.methods import METHODS, main_method
 from paft.model.gguf import find_gguf
 from paft.model.load import resolve_model
 from paft.report.run_folder import weights_name
@@ -23,11 +23,7 @@ _APART = ("model", "revision", "chat", "output", "evaluate")  # of both, put in 
 
 
 def next_command(config: RunConfig) -> list[str]:
-    """Return the lines that say where the result of a training lies and how to evaluate it.
-
-    Args:
-        config: The training's configuration; its output folder is there.
-    """
+    """Return the lines that say where the result of a finished training lies and how to evaluate it."""
     weights = Path(config.output) / weights_name(config)
     whole = config.train.adapt.method == "full"
     lines = [f"{'Model' if whole else 'Adapter'}: {weights}"]
@@ -84,11 +80,7 @@ def _set(name: str, value: Any) -> list[str]:
 
 
 def deploy_command(config: RunConfig) -> list[str]:
-    """Return the lines that show how to use what the best-known method of a run left behind.
-
-    Args:
-        config: The run's configuration. Where none of its methods left weights, there are no lines.
-    """
+    """Return the lines that show how to use what a run's best-known method trained, if any did."""
     found = _best_known(config)
     if found is None:
         return []
@@ -124,9 +116,10 @@ def deploy_command(config: RunConfig) -> list[str]:
 
 
 def _best_known(config: RunConfig) -> tuple[str, Path] | None:
-    """Return a method, paft before others, and the weights it left under the first seed that has some."""
+    """Return a method, the main one before others, and the weights of the first seed that left some."""
     trained = [name for name in config.methods if METHODS[name].schedule is not None]
-    for method in sorted(trained, key=lambda name: name != "paft"):
+    main = main_method(trained)
+    for method in sorted(trained, key=lambda name: name != main):
         for seed in config.seeds:
             weights = Path(config.output) / "cells" / f"{method}-{seed}" / weights_name(config)
             if weights.is_dir():

@@ -129,10 +129,7 @@ def _writers(config: RunConfig) -> Generators | None:
 def some(prompts: Sequence[Prompt], count: int | None, seed: int) -> list[Prompt]:
     """Return a random choice of prompts, in their order; all of them for None.
 
-    Args:
-        prompts: All there are.
-        count: How many of them; the choice of a smaller count is a part of it.
-        seed: Seed of the choice.
+    The choice of a smaller count is a part of that of a larger one.
 
     Raises:
         ConfigError: If there are fewer.
@@ -160,7 +157,7 @@ def load_inputs(
         task: A task made in Python.
         bank: A bank made in Python.
         evaluate: Whether test prompts and test examples are needed too.
-        methods: Methods that are planned; by default those of the configuration. Others are not checked.
+        methods: Those to check; by default those of the configuration.
 
     Raises:
         PaftError: On the first thing that cannot be used.
@@ -231,11 +228,6 @@ def _check_own(task: Task, bank: Bank) -> None:
 def check_method(name: str, config: RunConfig, inputs: Inputs) -> None:
     """Refuse a method whose trials could not be trained, before any of the run is.
 
-    Args:
-        name: The method.
-        config: The run's configuration.
-        inputs: What the run works on.
-
     Raises:
         ConfigError: If the settings do not go with the method, its schedule or its prompts.
     """
@@ -270,10 +262,8 @@ def validation_split(
 ) -> tuple[Sequence[Example], Sequence[Example]]:
     """Return training and validation examples, disjoint; test examples have no part in it.
 
-    Args:
-        task: Its validation data is used if it has any.
-        train: Training examples; without validation data a tenth of them at most is held out.
-        count: Validation examples at most.
+    The task's validation data is used if it has any, ``count`` of it at most; else at most a tenth of the
+    training examples is held out.
 
     Raises:
         DataError: If there are too few training examples to hold any out.

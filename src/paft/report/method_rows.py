@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paft.methods import METHODS
+from paft.methods import main_method
 from paft.report.table import Table, percent
 
 if TYPE_CHECKING:
@@ -70,16 +70,15 @@ def method_rows(results: Mapping[str, Any], split: str = "test") -> list[MethodR
 def compared_pair(rows: Sequence[MethodRow]) -> tuple[MethodRow, MethodRow] | None:
     """Return the two methods that the verdict compares; None where there are no two.
 
-    The first is the one that trains on the bank: ``paft`` where it is there, else the first named of the
-    others (never the best observed, which luck would choose). The second is ``single``, else the other
-    method with the best mean.
+    The first is what the comparison is about (:func:`paft.methods.main_method`). The second is ``single``,
+    else the other method with the best mean.
     """
-    of_bank = [row for row in rows if row.method in METHODS and METHODS[row.method].trains_on_bank]
-    subject = next((row for row in of_bank if row.method == "paft"), of_bank[0] if of_bank else None)
-    others = [row for row in rows if row is not subject]
-    if subject is None or not others:
+    main = main_method(row.method for row in rows)
+    others = [row for row in rows if row.method != main]
+    if main is None or not others:
         return None
     single = [row for row in others if row.method == "single"]
+    subject = next(row for row in rows if row.method == main)
     return subject, single[0] if single else max(others, key=lambda row: row.mean)
 
 
