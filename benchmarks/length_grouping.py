@@ -115,8 +115,9 @@ def speed(way: str, task: Task, bank: Bank, seed: int) -> float:
     from transformers import TrainerCallback
 
     from paft.model.load import load_model
+    from paft.train.arguments import training_arguments
     from paft.train.checkpoint import Checkpoints
-    from paft.train.loop import make_trainer, training_arguments
+    from paft.train.loop import make_trainer
 
     model = load_model(str(MODELS["tiny"]))
     dataset, schedule, settings = made(way, task, bank, model.encoder(1024), seed)

@@ -10,9 +10,10 @@ from transformers import LlamaForCausalLM
 
 from paft.errors import ConfigError
 from paft.model.load import load_model
+from paft.train.arguments import trainer_settings
 from paft.train.batches import Planned, PlanSampler, RenderedExamples
 from paft.train.loop import fine_tune
-from paft.train.numerics import check_apart, prepare, trainer_settings
+from paft.train.numerics import check_apart, prepare
 from paft.train.schedule import Schedule
 from paft.train.settings import Train
 

@@ -1,14 +1,13 @@
 """From (seed, epoch) to batches: order of examples, prompt of each, tokens, labels, padding.
 
-The sampler yields plans: which example, under which prompt. The data set renders and tokenises a
-plan on access, so any number of loader workers does the same work. Position in the epoch decides
-the optimiser step: ``step = position // (examples per step over all ranks)``; accelerate hands
-rank r the batches r, r + ranks, ... so all micro-batches of a step lie in one stretch.
+The sampler yields plans: which example, under which prompt. The data set renders and tokenises a plan on
+access, so any number of loader workers does the same work. The position in the epoch decides the optimiser
+step: ``step = position // (examples per step over all ranks)``; accelerate hands rank r the micro-batches r,
+r + ranks, ... so all of a step lie in one stretch.
 
-Batches are padded on the left. Answers then end in the same column, and the model can be asked for
-hidden states of the last few positions alone (``logits_to_keep``); which of those predict an answer
-token stands in ``answers``, so that the loss projects no other to the vocabulary. Without padding
-the examples of a batch form one row, and positions that start anew tell where each begins.
+Batches are padded on the left. Answers then end in the same column, and the model can be asked for hidden
+states of the last few positions alone (``logits_to_keep``). Without padding the examples of a batch form one
+row, and positions that start anew tell where each begins.
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ class Plan(NamedTuple):
     Attributes:
         example: Index of the example.
         prompt: Index of the prompt.
-        place: (epoch, step within it), where a variant of the prompt is drawn from them; the step is that of
-            the order before windows are sorted.
+        place: (epoch, step within it, before batches of similar length are made), where a variant of the
+            prompt is drawn from them.
     """
 
     example: int
@@ -53,34 +52,28 @@ class Plan(NamedTuple):
 class PlanSampler(Sampler[Plan]):
     """The plans of any epoch, a pure function of (seed, epoch); as an iterable those of the current one.
 
-    With several ranks the last forward pass must be full on each. accelerate would fill it with the
-    plans the epoch began with, prompts included; here the epoch's first examples fill it under the
-    prompt of the step they join.
+    With several ranks the last forward pass must be full on each. accelerate would fill it with the plans
+    the epoch began with; here its first examples fill it under the prompt of the step they join.
 
     Args:
         schedule: Chooses the prompts; its seed also orders the examples.
         size: Number of examples.
         batch: Examples per optimiser step, over all ranks and micro-batches.
         fill: The number of plans is rounded up to a multiple of this, which must divide ``batch``.
-        length: Length of a planned sequence in any unit. If given, batches are of similar length. Under
-            schedules by step it is asked once, for the first prompt: a step's prompt adds the same to all
-            its examples. Under schedules by example it is asked when a window of the order is reached.
+        length: Length of a planned sequence in any unit. If given, batches are of similar length.
     """
 
     def __init__(
-        self,
-        schedule: Schedule,
-        size: int,
-        batch: int,
-        fill: int = 1,
+        self, schedule: Schedule, size: int, batch: int, fill: int = 1,
         length: Callable[[Plan], float] | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.schedule = schedule
         self.size = size
         self.batch = batch
         self.fill = fill
         self.length = length
         self.epoch = 0
+        self._whole = size - size % batch  # examples in full batches
         # Some pools at least, or every epoch of little data would have the same batches.
         self._pool = batch * max(1, min(_POOL, size // batch // 4))
 
@@ -99,18 +92,13 @@ class PlanSampler(Sampler[Plan]):
         """Optimiser steps of an epoch."""
         return -(-self.size // self.batch)
 
-    @property
-    def windowed(self) -> bool:
-        """Whether batches of similar length are made window by window, prompts included."""
-        return self.length is not None and self.schedule.by_example
-
     def plans(self, epoch: int) -> Iterator[Plan]:
         """Yield the plan of every position of an epoch."""
-        order, window = self.order(epoch), dict[int, Plan]()
-        whole, prompt = self.size - self.size % self.batch, 0
+        order, prompt = self.order(epoch), 0
+        window: dict[int, Plan] = {}
         for at in range(len(self)):
-            if self.windowed and at % self._pool == 0 and at < whole:
-                window = self._sort_window(order[at : min(at + self._pool, whole)], epoch, at)
+            if self.length and self.schedule.by_example and at % self._pool == 0 and at < self._whole:
+                window = self._sort_window(order[at : min(at + self._pool, self._whole)], epoch, at)
             example, step = int(order[at % self.size]), at // self.batch
             if example in window:
                 yield window[example]
@@ -128,24 +116,23 @@ class PlanSampler(Sampler[Plan]):
         return Plan(example, prompt, (epoch, step) if self.schedule.placed else None)
 
     def order(self, epoch: int) -> np.ndarray:
-        """Return the examples in the order of an epoch, but for what windows change in it.
+        """Return the examples in the order of an epoch; under schedules by example plans sort it by window.
 
-        Under schedules by step and with lengths, the first ``batch`` examples hold the longest, so that
-        memory runs out at once if at all.
+        Under schedules by step a prompt adds the same to all examples of a batch, so their own lengths
+        decide. The first batch holds the longest, so that memory runs out at once if at all.
         """
         draws = np.random.default_rng([_STREAM, self.schedule.seed, epoch])
         order = draws.permutation(self.size)
-        if self.length is None or self.windowed:
+        if self.length is None or self.schedule.by_example:
             return order
         lengths = self._lengths
         longest = int(lengths[order].argmax())
         order[[0, longest]] = order[[longest, 0]]
         order = order[np.lexsort((-lengths[order], np.arange(self.size) // self._pool))]
-        whole = self.size - self.size % self.batch
-        batches = order[:whole].reshape(-1, self.batch)
+        batches = order[: self._whole].reshape(-1, self.batch)
         # What fills no batch stays last: an optimiser step ends at every multiple of ``batch``.
         shuffled = np.concatenate([batches[:1], draws.permutation(batches[1:])])
-        return np.concatenate([shuffled.ravel(), order[whole:]])
+        return np.concatenate([shuffled.ravel(), order[self._whole :]])
 
     @cached_property
     def _lengths(self) -> np.ndarray:
@@ -154,15 +141,15 @@ class PlanSampler(Sampler[Plan]):
         return np.array([self.length(Plan(example, 0)) for example in range(self.size)])
 
     def _sort_window(self, window: np.ndarray, epoch: int, at: int) -> dict[int, Plan]:
-        """Put the examples of a window into batches of similar length, in random order; return their plans.
+        """Put a window into batches of similar length, in random order; return the plans of its examples.
 
-        Prompt and variant of an example are those of its place before, so only the order is another.
-        Nothing outside the window is looked at, so that a large data set is not read beforehand.
+        These keep the prompts and variants of their places before. Nothing outside the window is looked
+        at, so that a large data set is not read beforehand.
         """
         assert self.length is not None
         places = enumerate(window.tolist(), at)
         plans = [self.plan(epoch, place // self.batch, example) for place, example in places]
-        lengths = np.array(list(map(self.length, plans)))
+        lengths = np.array([self.length(plan) for plan in plans])
         batches = window[np.argsort(-lengths, kind="stable")].reshape(-1, self.batch)
         draws = np.random.default_rng([_WINDOWS, self.schedule.seed, epoch, at])
         window[:] = draws.permutation(batches).ravel()
@@ -192,12 +179,9 @@ class RenderedExamples(Dataset[Planned]):
     """Examples under prompts, rendered and tokenised when they are asked for."""
 
     def __init__(
-        self,
-        examples: Sequence[Example],
-        prompts: Sequence[Prompt],
-        encoder: Encoder,
+        self, examples: Sequence[Example], prompts: Sequence[Prompt], encoder: Encoder,
         vary: Variation | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.examples = examples
         self.prompts = prompts
         self.encoder = encoder
@@ -263,14 +247,11 @@ class Collator:
     padding_free: bool = False
 
     def __call__(self, rows: Sequence[Encoded]) -> dict[str, Any]:
-        """Return model inputs.
+        """Return ``input_ids``, ``position_ids`` and ``labels``, each (B, S), and ``logits_to_keep``.
 
-        Returns:
-            ``input_ids``, ``position_ids``, ``labels``, each (B, S), and ``logits_to_keep``: the
-            number of last positions that hold all labels and their predictors; with padding
-            ``attention_mask`` (B, S) too. Without padding B is 1, ``logits_to_keep`` (N,) are the
-            predictors of the N answer tokens, and the boundaries of the examples are there in the
-            form that variable-length kernels take (``cu_seq_lens_q`` and so on).
+        With padding that is the number of last positions that hold all labels and their predictors, and
+        ``attention_mask`` (B, S) is there too. Without padding B is 1, it is the (N,) predictors of the N
+        answer tokens, and the bounds of the examples are there as variable-length kernels take them.
         """
         assert all(1 <= row.answer_start < len(row.input_ids) for row in rows), (
             "an answer needs a token to predict it from"
@@ -283,46 +264,6 @@ class Collator:
             count = answer_tokens(row)
             labels[i, -count:] = inputs["input_ids"][i, -count:]
         return {**inputs, "labels": labels, "logits_to_keep": max(map(answer_tokens, rows)) + 1}
-
-
-@dataclass(frozen=True)
-class StepCollator:
-    """Adds what the loss needs to know about the answers, so that no device has to search for it.
-
-    Attributes:
-        collator: Makes the model inputs.
-    """
-
-    collator: Collator
-
-    def __call__(self, rows: Sequence[Planned]) -> dict[str, Any]:
-        """Return model inputs and ``answers``, which the model does not take.
-
-        Returns:
-            In ``answers``, of all N answer tokens ``at`` (N,), the index of its predictor among the
-            kept positions of all rows; ``ids`` (N,), the token; ``owners`` (N,), its row;
-            ``shares`` (N,), one by the number of answer tokens of its row. Of all B rows
-            ``prompts`` (B,), the index of the prompt, and ``lengths`` (B,), of prompt and answer.
-        """
-        batch = self.collator(rows)
-        counts = torch.tensor([answer_tokens(row) for row in rows])
-        owners = torch.repeat_interleave(torch.arange(len(rows)), counts)
-        at = torch.arange(len(owners))
-        if not self.collator.padding_free:
-            # Token j of n in row i is predicted from kept position keep - 1 - n + j of that row.
-            within = at - (counts.cumsum(0) - counts)[owners]
-            keep = batch["logits_to_keep"]
-            at = owners * keep + keep - 1 - counts[owners] + within
-        ids = torch.tensor([token for row in rows for token in row.input_ids[row.answer_start :]])
-        answers = {
-            "at": at,
-            "ids": ids,
-            "owners": owners,
-            "shares": 1.0 / counts[owners],
-            "prompts": torch.tensor([row.prompt for row in rows]),
-            "lengths": torch.tensor([len(row.input_ids) for row in rows]),
-        }
-        return {**batch, "answers": answers}
 
 
 def answer_tokens(row: Encoded) -> int:
