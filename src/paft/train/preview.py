@@ -1,19 +1,16 @@
 """A look at training sequences before training: how long they are and how many are cut.
 
-A large data set is not tokenised for it: the positions looked at lie evenly over the first epoch, or
-are its first ones where batches of similar length are made window by window.
+A large data set is not tokenised for it: the positions looked at lie evenly over the first epoch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
 from paft.errors import DataError
-from paft.train.batches import Plan, Planned, PlanSampler, RenderedExamples, answer_tokens
+from paft.train.batches import Planned, PlanSampler, RenderedExamples, answer_tokens
 
 LOOKED_AT = 1_000  # positions of the first epoch at most
 
@@ -23,7 +20,7 @@ class Preview:
     """Some training sequences, or all of few.
 
     Attributes:
-        rows: The sequences, in the order of training.
+        rows: The sequences, in the order of training before windows of similar length are sorted.
     """
 
     rows: tuple[Planned, ...]
@@ -54,22 +51,12 @@ def preview(dataset: RenderedExamples, sampler: PlanSampler) -> Preview:
     Raises:
         DataError: If a row cannot be used or an answer does not fit.
     """
+    order, count = sampler.order(0), min(sampler.size, LOOKED_AT)
     rows: list[Planned] = []
-    try:
-        for plan in _some(sampler):
+    for at in np.linspace(0, sampler.size - 1, count).round().astype(int).tolist():
+        plan = sampler.plan(0, at // sampler.batch, int(order[at]))
+        try:
             rows.append(dataset[plan])
-    except DataError as error:
-        raise DataError(f"training examples: {error}") from None
+        except DataError as error:
+            raise DataError(f"training examples: {error}") from None
     return Preview(tuple(rows))
-
-
-def _some(sampler: PlanSampler) -> Iterator[Plan]:
-    """Yield plans from all over the first epoch, as many as are looked at."""
-    size, schedule = sampler.size, sampler.schedule
-    if sampler.windowed:  # the first are as good as any, and further windows need not be sorted for them
-        yield from islice(sampler.plans(0), min(size, LOOKED_AT))
-        return
-    order = sampler.order(0)
-    for at in np.linspace(0, size - 1, min(size, LOOKED_AT)).round().astype(int).tolist():
-        example, step = int(order[at]), at // sampler.batch
-        yield sampler.plan(0, step, example, schedule.prompt(epoch=0, step=step, example=example))
