@@ -54,7 +54,11 @@ def split_prompts(
             f"cannot split {len(unique)} distinct prompts into {test} test, {validation} validation "
             "and at least one train prompt: ask for fewer or add prompts"
         )
-    groups = sorted(clusters(unique), key=lambda group: _rank(seed, [unique[i].id for i in group]))
+
+    def rank(group: Sequence[int]) -> str:
+        return hashlib.sha256(f"{seed}:{min(unique[i].id for i in group)}".encode()).hexdigest()
+
+    groups = sorted(clusters(unique), key=rank)
     held = [hold_out is not None and any(hold_out(unique[i]) for i in group) for group in groups]
     chosen: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
     for group, is_held in zip(groups, held, strict=True):
@@ -134,7 +138,3 @@ def near_warnings(bank: Bank, near: Sequence[tuple[Prompt, Prompt, float]]) -> l
         "a training and a validation prompt": chosen_by,
     }
     return [f"{count} pairs of {what} are near duplicates" for what, count in counts.items() if count]
-
-
-def _rank(seed: int, ids: Sequence[str]) -> str:
-    return hashlib.sha256(f"{seed}:{min(ids)}".encode()).hexdigest()
