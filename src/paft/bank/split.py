@@ -20,7 +20,7 @@ from paft.bank.store import Bank
 from paft.errors import PromptError
 from paft.prompt import Prompt
 
-_IN_ORDER = ("train", "validation", "test")  # a prompt may not come again in a later one
+_IN_ORDER = ("train", "validation", "test", "final")  # a prompt may not come again in a later one
 
 
 def split_prompts(
@@ -107,11 +107,10 @@ def written_by(conditions: Sequence[tuple[str, str]], *, human: bool = False) ->
 def near_duplicates_across(bank: Bank) -> list[tuple[Prompt, Prompt, float]]:
     """Return pairs (prompt, prompt of a later split, similarity) of near duplicates.
 
-    Splits come in the order train, validation, test: validation prompts are unseen in training, and test
-    prompts in both.
+    Splits come in the order train, validation, test, final: the prompts of each are unseen in those before.
 
     Raises:
-        PromptError: If a validation or test prompt has the words of one of an earlier split (equal
+        PromptError: If a prompt of a later split has the words of one of an earlier split (equal
             skeleton): that is no unseen prompt, whatever its placeholders and punctuation.
     """
     placed = [(split, prompt) for split in _IN_ORDER for prompt in bank.prompts(split)]

@@ -14,6 +14,7 @@ import numpy as np
 from paft.bank import Bank, load_bank, near_duplicates_across
 from paft.bank.generate.generators import Generators
 from paft.bank.similarity import skeleton
+from paft.bank.store import SPLITS
 from paft.config import BUILTIN_TASK, RunConfig
 from paft.errors import ConfigError, DataError
 from paft.experiment.baselines.settings import RULES
@@ -162,7 +163,7 @@ def load_inputs(
     if task.answer.rule == "code" and config.train.validate_every is not None:
         raise ConfigError(f"answers of task {task.name!r} are programs: train without validate_every")
     bank = bank or load_bank(bank_file(config.task, config.bank))
-    for split in ("train", "validation", "test", "adversarial"):
+    for split in SPLITS:
         for prompt in bank.prompts(split):
             task.check_prompt(prompt)
     bank.require("train")
