@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
-from paft.errors import PromptError
+from paft.errors import PromptError, shown
 from paft.files import encodable
 
 ID_LENGTH = 12
@@ -65,10 +65,7 @@ class Prompt:
         return tuple(name for _, name in self.pieces if name is not None)
 
     def render(self, values: Mapping[str, str]) -> str:
-        """Return the template with every placeholder filled with its value, exactly once and verbatim.
-
-        Args:
-            values: Text by placeholder name; names the template does not use are ignored.
+        """Fill every placeholder with its value, exactly once and verbatim; other values are ignored.
 
         Raises:
             PromptError: If a placeholder has no value.
@@ -86,23 +83,23 @@ class Prompt:
 # Screening looks at one template a dozen times.
 @lru_cache(maxsize=1024)
 def _parse(template: str) -> tuple[tuple[str, str | None], ...]:
-    shown = template if len(template) <= 80 else template[:77] + "..."
+    named = f"template {shown(template)}"
     try:
         parts = list(string.Formatter().parse(template))
     except ValueError as error:
-        raise PromptError(f"template {shown!r}: {error}; write {{{{ and }}}} for literal braces") from error
+        raise PromptError(f"{named}: {error}; write {{{{ and }}}} for literal braces") from error
     pieces: list[tuple[str, str | None]] = []
     for literal, name, spec, conversion in parts:
         if name is not None and (spec or conversion or not name.isidentifier()):
             raise PromptError(
-                f"template {shown!r}: placeholder {{{name}{'!' + conversion if conversion else ''}"
+                f"{named}: placeholder {{{name}{'!' + conversion if conversion else ''}"
                 f"{':' + spec if spec else ''}}} is not a plain {{field}}: attribute access, "
                 "indexing, format specifications and empty braces are refused; write {{ and }} for "
                 "literal braces"
             )
         pieces.append((literal, name))
     if unparse(pieces) != template:  # the parser hides an empty format specification
-        raise PromptError(f"template {shown!r}: a colon in a placeholder is refused; write plain {{field}}")
+        raise PromptError(f"{named}: a colon in a placeholder is refused; write plain {{field}}")
     return tuple(pieces)
 
 

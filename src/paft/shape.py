@@ -38,13 +38,10 @@ TRAINED = {"steps": int, "tokens": int, "seconds": NUMBER, "truncated": int, "lo
 
 
 def read_record(path: Path, what: str, shape: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the object in a JSON file of ours.
+    """Return the object in a JSON file of ours; ``what`` it is, is named in errors.
 
-    Args:
-        path: The file.
-        what: What it is, named in errors.
-        shape: Type (or types) by key, for what must be there; a list with one shape for a list of
-            such, a mapping for an object.
+    A shape is a type (or types) by key, for what must be there; a list with one shape for a list of
+    such, a mapping for an object.
 
     Raises:
         DataError: If it cannot be read or has another shape; file and place are named.

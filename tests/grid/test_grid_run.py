@@ -263,5 +263,6 @@ def test_what_a_kill_left_of_a_model_card_is_made_up_for(own):
 @pytest.mark.slow
 def test_the_inputs_are_those_of_the_check(finished, tmp_path, monkeypatch):
     plan = checked(finished[0], tmp_path / "out", only="base")
-    monkeypatch.setattr(work, "load_inputs", None)  # in this process nothing is loaded twice
+    for module in ("experiment.run", "grid.workers"):  # in this process nothing is loaded twice
+        monkeypatch.setattr(f"paft.{module}.load_inputs", None)
     grid_module.run_grid(plan, LOCAL)

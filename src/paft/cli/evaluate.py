@@ -19,7 +19,9 @@ def evaluate(
     task: options.Task = None,
     data: options.Data = None,
     bank: options.Bank = None,
-    split: Annotated[str | None, typer.Option(help="Prompts to evaluate on: test, validation ...")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Prompts to evaluate on: test, validation, final ...")
+    ] = None,
     model: options.Model = None,
     revision: options.Revision = None,
     trust_remote_code: options.Trust = None,

@@ -80,7 +80,7 @@ class EvaluateConfig(ModelOnTask):
         evaluate: Settings of stage 3.
     """
 
-    split: Literal["train", "validation", "test", "adversarial"] = "test"
+    split: Literal["train", "validation", "test", "adversarial", "final"] = "test"
     adapter: str | None = None
     any_base: bool = False
     backend: Literal["hf", "vllm", "openai"] = "hf"

@@ -20,7 +20,7 @@ from paft.report.cells import (
     worst_examples,
 )
 from paft.report.folder import read_curves, read_examples, read_matrices, read_results
-from paft.report.method_rows import MethodRow, compared_pair, main_split, method_rows
+from paft.report.method_rows import MethodRow, compared_pair, main_split, method_rows, prompts_name
 from paft.report.showcase import Showcase, choose_showcase
 from paft.report.table import OUTSIDE
 from paft.report.verdict import verdict
@@ -66,6 +66,12 @@ class Measured:
     seeds: tuple[int, ...]
     threshold: float
     bank: str
+
+    @property
+    def size(self) -> str:
+        """How many prompts, and examples where a table from elsewhere has them."""
+        by_example = f" x {self.examples} examples" if self.examples else ""
+        return prompts_name(self.split, self.prompts) + by_example
 
 
 @dataclass(frozen=True)
@@ -187,7 +193,7 @@ def gather(
         examples=texts,
         unfinished=unfinished,
         curves=curves or {},
-        showcase=_showcase(methods, texts),
+        showcase=_showcase(methods, texts) if texts else None,
     )
 
 

@@ -22,7 +22,6 @@ from paft.report.budget import REFUSALS, BudgetReport
 from paft.report.cells import accuracies, easiness
 from paft.report.data import INTERVALS, MethodFigures, Report, gather, worst_prompts
 from paft.report.folder import read_curves, read_matrices
-from paft.report.method_rows import prompts_name
 from paft.report.plot import colour, curves_svg, distribution_svg, heatmap, write_pictures
 from paft.report.table import marked, percent
 from paft.task.task import Example
@@ -82,7 +81,6 @@ def page(report: Report) -> str:
         report=report,
         results=report.results,
         measured=report.measured,
-        prompts_name=prompts_name(report.measured.split, report.measured.prompts),
         names=names,
         texts={prompt.id: prompt.text for prompt in report.prompts},
         intervals=INTERVALS if any(method.estimates for method in report.methods) else "",
