@@ -30,13 +30,13 @@ from paft.train.arguments import training_arguments
 from paft.train.average import Averager
 from paft.train.batches import Collator, RenderedExamples, make_sampler
 from paft.train.checkpoint import Checkpoints, checkpoint_folder, remove_checkpoints, training_inputs
-from paft.train.failures import check_vocabulary, clear_errors
+from paft.train.failures import check_vocabulary, clear_errors, write_failure
 from paft.train.length import Preview, preview, training_steps
 from paft.train.loss import PromptRecord, StepCollator, StepLoss, Tally
 from paft.train.numerics import trainable
 from paft.train.schedule import Schedule, make_schedule
 from paft.train.settings import Train
-from paft.train.trainer import OnStep, PromptTrainer, write_failure
+from paft.train.trainer import OnStep, PromptTrainer
 from paft.train.validation import Point, Validation, Validator, best_point, validation_points
 from paft.train.variation import variation
 

@@ -24,7 +24,6 @@ from paft.files import file_digest, fingerprint, read_json, write_json
 from paft.model.load import LanguageModel
 from paft.prompt import Prompt
 from paft.task.task import Example, Task, data_fingerprint
-from paft.train.divergence import diverged
 from paft.train.settings import Train
 
 if TYPE_CHECKING:
@@ -169,11 +168,7 @@ class Validator(TrainerCallback):
         """
         self.trainer.watch.check_weights()
         found = self._shares()
-        if not np.isfinite(found).all():
-            step = self.trainer.state.global_step
-            raise diverged(
-                f"after step {step} the model computes no finite numbers", self.config.learning_rate
-            )
+        self.trainer.watch.end_if(not np.isfinite(found).all(), "the model computes no finite numbers")
         return found
 
     def _shares(self) -> np.ndarray:
