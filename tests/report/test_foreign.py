@@ -110,7 +110,7 @@ def test_two_methods_are_compared_and_of_more_those_that_are_named(tmp_path, paf
     code, out, err = paft("report", "--matrix", three)
     assert code == 0, err
     page = (tmp_path / "three_report.html").read_text("utf-8")
-    assert "8 prompts × 40 examples" in page and "user prompt" not in page.lower().split("<h2")[0]
+    assert "8 prompts \u00d7 40 examples" in page and "user prompt" not in page.lower().split("<h2")[0]
     assert (tmp_path / "three_report.svg").exists() and (tmp_path / "three_report.png").exists()
 
 
