@@ -54,6 +54,12 @@ def evaluate(
         float | None, typer.Option(help="Score this share of the cells and estimate the rest, say 0.05.")
     ] = None,
     budget_evals: Annotated[int | None, typer.Option(help="The same as a number of cells.")] = None,
+    precision: Annotated[
+        float | None, typer.Option(help="Score cells until mean and worst prompt are known so far, say 0.02.")
+    ] = None,
+    mean_only: Annotated[
+        bool | None, typer.Option("--mean-only", help="Precision of the mean alone: fewer cells.")
+    ] = None,
     chat: ChatOption = None,
     system: SystemOption = None,
     allow_code: CodeOption = None,
@@ -81,6 +87,8 @@ def evaluate(
         "output": output,
         "budget": budget,
         "budget_evals": budget_evals,
+        "precision": precision,
+        "mean_only": mean_only,
         "chat.enabled": chat,
         "chat.system": system,
         "evaluate.examples": examples,
