@@ -204,7 +204,7 @@ def test_the_command_line_says_what_was_found_and_why_it_stopped(paft, settings)
     made = json.loads((Path(config.output) / "results.json").read_text())["budget"]
     said = " ".join(out.split())
     assert f"estimated from {made['cells']} of 60 cells" in said
-    assert f"known to 30 points, from {made['looks'][-1]} cells" in said and "worst" in said
+    assert f"known to 30 points at 95 %, from {made['looks'][-1]} cells" in said and "worst" in said
 
 
 @pytest.fixture

@@ -133,7 +133,8 @@ def test_a_precision_says_why_it_stopped_and_what_the_worst_prompt_is(paft, prec
     assert paft("report", precise, "--format", name, "--output", tmp_path / "out")[0] == 0
     text = (tmp_path / "out").read_text("utf-8").replace("\\", "")
     assert (
-        f"Scoring stopped as the mean of all cells was known to 30 points, from {made['looks'][-1]} " in text
+        f"Scoring stopped as the mean of all cells was known to 30 points at 95 %, from {made['looks'][-1]} "
+        in text
     )
     told = [percent(made["worst"][key]) for key in ("value", "low", "high")]
     assert f"worst prompt {told[0]} [{told[1]}, {told[2]}]" in text

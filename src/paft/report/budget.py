@@ -220,15 +220,15 @@ def stop_reason(made: Mapping[str, Any]) -> str:
     """Say why no more cells were scored, behind a space; nothing where a budget said how many.
 
     >>> stop_reason({"precision": 0.02, "looks": [200, 600]})
-    ' Scoring stopped as the mean of all cells was known to 2 points, from 600 cells after 2 looks.'
+    ' Scoring stopped as the mean of all cells was known to 2 points at 95 %, from 600 cells in 2 looks.'
     """
     if "precision" not in made:
         return ""
     points, looks = 100 * made["precision"], made["looks"]
-    counted = f"from {looks[-1]} cells after {len(looks)} look{'s' * (len(looks) > 1)}"
+    counted = f"from {looks[-1]} cells in {len(looks)} look{'s' * (len(looks) > 1)}"
     worst = f", and no prompt could be {2 * points:g} points worse than the lowest one scored on all examples"
     return (
-        f" Scoring stopped as the mean of all cells was known to {points:g} points, {counted}"
+        f" Scoring stopped as the mean of all cells was known to {points:g} points at 95 %, {counted}"
         f"{worst if 'worst' in made else ''}."
     )
 

@@ -4,7 +4,8 @@ The figures are those of the *full matrix of these prompts and examples*, as in
 :mod:`paft.statistics.budget`: precision is the error that is made by not scoring every cell. Further
 prompts and examples are another question, to which :mod:`paft.statistics.comparison` answers from every
 cell, and whose interval no part of the cells can make narrower. Chance lies in the choice of the
-cells alone, so nothing is assumed of prompts, examples or scores.
+cells alone, so the variance below assumes nothing of prompts, examples or scores; that errors are nearly
+normal is assumed, and tried in the benchmark.
 
 Order. Rows and columns are shuffled, then walked along the diagonals: cell t lies in row ``(t +
 floor(t / lcm(P, N))) mod P`` and column ``t mod N``. In the first t cells, for each t, prompts, and
@@ -18,12 +19,14 @@ and what is left is sampled without replacement. A part that happens to show no
 interaction of prompt and example proves little, hence ``s² - C`` is estimated as if one more pair of
 cells in a column had differed.
 
-Mean. The first look estimates V, the second one is at the t for which V forecasts the precision
-(Stein 1945, Chow and Robbins 1965), the third mends a forecast that was too low, and then every cell is
-scored. Looks are paid for by splitting the error of 5 % among them (``SPENT``: Bonferroni, the
-spending function of Lan and DeMets 1983 without an assumption about how looks depend on each other).
-Most goes to the second look, where most evaluations end. Whole matrices cost nothing: they have no error.
-The interval is the mean -+ precision, of fixed width: one from few cells may seem narrower by chance.
+Mean. The first look estimates V, the second one is at the t for which V forecasts the precision (Stein
+1945, A two-sample test for a linear hypothesis whose power is independent of the variance; Chow and
+Robbins 1965, On the asymptotic theory of fixed-width sequential confidence intervals for the mean), the
+third mends a forecast that was too low, and then every cell is scored. Looks are paid for by splitting
+the error of 5 % among them (``SPENT``: the spending of Lan and DeMets 1983, Discrete sequential boundaries
+for clinical trials, by Bonferroni's inequality, which holds however looks depend on each other). Most
+goes to the second look, where most evaluations end. Whole matrices cost nothing: they have no error. The
+interval is the mean -+ precision, of fixed width: one from few cells may seem narrower by chance.
 
 Worst prompt. The lowest prompt is scored on every example; its accuracy U is known and the minimum
 is no higher. Prompts whose lower bound is below ``U - 2 precision`` get twice the cells, until there is
