@@ -202,8 +202,9 @@ def plan(
 
 def run_paft(folder: Path, name: str, data: Path, steps: int, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Train with PAFT."""
+    from paft.train.arguments import training_arguments
     from paft.train.checkpoint import Checkpoints
-    from paft.train.loop import make_trainer, training_arguments
+    from paft.train.loop import make_trainer
 
     model, dataset, schedule, config = plan(folder, name, data, settings, steps)
     args = training_arguments(config, 0, folder / "out")
@@ -220,10 +221,10 @@ def run_trl(folder: Path, name: str, data: Path, steps: int, settings: Mapping[s
     from trl import SFTConfig, SFTTrainer
 
     from paft.train.adapt import adapted
-    from paft.train.batches import plan_epoch
+    from paft.train.batches import PlanSampler
 
     model, dataset, schedule, _ = plan(folder, name, data, {}, steps)
-    plans = plan_epoch(schedule, size=len(dataset), batch=BATCH, epoch=0)
+    plans = list(PlanSampler(schedule, len(dataset), BATCH).plans(0))
     rows = Dataset.from_list([labelled(dataset[planned]) for planned in plans])
     cuda = torch.cuda.is_available()
     options = dict(settings)

@@ -17,7 +17,7 @@ from paft.errors import ConfigError
 from paft.evaluate.settings import Evaluate
 from paft.experiment.baselines.settings import Choose
 from paft.files import read_yaml
-from paft.methods import METHODS
+from paft.methods import DEFAULT, METHODS
 from paft.model.settings import Chat
 from paft.names import REVISION, pin_model
 from paft.schema import Schema, nearest, parse
@@ -32,8 +32,8 @@ BUILTIN_MODEL = "tiny"
 BUILTIN_TRAIN: dict[str, Any] = {"learning_rate": 1e-3, "batch_size": 8, "adapt": {"method": "full"}}
 
 
-class RunConfig(Schema):
-    """Everything ``paft run`` needs.
+class ModelOnTask(Schema):
+    """What every verb needs that works with a model.
 
     Attributes:
         task: A task file or a built-in name.
@@ -42,14 +42,7 @@ class RunConfig(Schema):
         model: A folder, a Hub id or ``tiny``.
         revision: Commit, tag or branch of a model on the Hub; pin it for a result that can be repeated.
         trust_remote_code: Whether code in the model's folder may be run on this machine.
-        methods: What is compared; see :mod:`paft.methods`.
-        seeds: Training seeds; every method but ``base`` runs once for each.
-        output: Folder for everything the run makes; ``runs/<task>`` by default.
-        chat: Whether prompts are put as turns of the model's chat template.
-        train: Settings of stage 2. For the built-in model, ``BUILTIN_TRAIN`` stands in for what is
-            not given.
-        evaluate: Settings of stage 3.
-        choose: How methods that choose a prompt do so.
+        chat: Whether prompts are put as turns of the model's chat template; as in its training.
     """
 
     task: str = BUILTIN_TASK
@@ -58,18 +51,33 @@ class RunConfig(Schema):
     model: str = BUILTIN_MODEL
     revision: str | None = Field(default=None, pattern=REVISION)
     trust_remote_code: bool = False
-    methods: tuple[str, ...] = Field(default=("base", "single", "paft"), min_length=1)
-    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
-    output: str
     chat: Chat = Chat()
-    train: Train = Train()
-    evaluate: Evaluate = Evaluate()
-    choose: Choose = Choose()
 
     @property
     def pinned_model(self) -> str:
         """The model as all that loads models takes it, with its revision."""
         return pin_model(self.model, self.revision)
+
+
+class RunConfig(ModelOnTask):
+    """Everything ``paft run`` needs.
+
+    Attributes:
+        methods: What is compared; see :mod:`paft.methods`.
+        seeds: Training seeds; every method but ``base`` runs once for each.
+        output: Folder for everything the run makes; ``runs/<task>`` by default.
+        train: Settings of stage 2. For the built-in model, ``BUILTIN_TRAIN`` stands in for what is
+            not given.
+        evaluate: Settings of stage 3.
+        choose: How methods that choose a prompt do so.
+    """
+
+    methods: tuple[str, ...] = Field(default=DEFAULT, min_length=1)
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    output: str
+    train: Train = Train()
+    evaluate: Evaluate = Evaluate()
+    choose: Choose = Choose()
 
     @model_validator(mode="before")
     @classmethod
@@ -80,11 +88,7 @@ class RunConfig(Schema):
         train = data.get("train", {})
         given = train.model_dump(exclude_unset=True) if isinstance(train, Train) else train
         if data.get("model", BUILTIN_MODEL) == BUILTIN_MODEL and isinstance(given, dict):
-            adapt = given.get("adapt", {})
-            merged = {**BUILTIN_TRAIN, **given}
-            if isinstance(adapt, dict):
-                merged["adapt"] = {**BUILTIN_TRAIN["adapt"], **adapt}
-            data["train"] = merged
+            data["train"] = merged(BUILTIN_TRAIN, given)
         return data
 
     @field_validator("methods")
@@ -114,12 +118,9 @@ class RunConfig(Schema):
 
 
 def load_config(path: str | Path | None, overrides: Mapping[str, Any] | None = None) -> RunConfig:
-    """Read a configuration.
+    """Read a YAML file, whose paths are relative to the working directory; overrides by dotted key win.
 
-    Args:
-        path: YAML file; None for the built-in task's file or, when the overrides name a task, for
-            nothing but defaults. Paths in it are relative to the working directory.
-        overrides: Values by dotted key (``{"train.epochs": 2}``); they win over the file.
+    Without a file it is the built-in task's or, when the overrides name a task, nothing but defaults.
 
     Raises:
         ConfigError: If the file is malformed, a key is unknown or a value does not fit.
@@ -137,10 +138,7 @@ def load_config(path: str | Path | None, overrides: Mapping[str, Any] | None = N
 def merged(base: Mapping[str, Any], patch: Mapping[str, Any], where: str = "") -> Patch:
     """Return ``base`` with a patch over it; sections are merged, everything else is replaced.
 
-    Args:
-        base: Nested sections.
-        patch: Nested sections, or values by dotted key.
-        where: Who wrote the patch, for errors.
+    A patch has nested sections, or values by dotted key; ``where`` says who wrote it, for errors.
 
     Raises:
         ConfigError: If a dotted key goes through something that is no section.

@@ -44,12 +44,9 @@ ADVICE = {
 
 
 def read_text(path: Path, what: str, newline: str | None = None) -> str:
-    """Return a UTF-8 file's text.
+    """Return the text of a UTF-8 file; ``what`` it is, ``"bank"`` say, is named in errors.
 
-    Args:
-        path: The file.
-        what: What it is wanted for (for instance ``"bank"``), named in errors.
-        newline: As for :func:`open`; ``""`` keeps carriage returns, which cells of a table may hold.
+    ``newline`` is that of :func:`open`: ``""`` keeps carriage returns, which cells of a table may hold.
 
     Raises:
         DataError: If the file is missing, is a folder, is unreadable or is not UTF-8.
@@ -129,7 +126,7 @@ def read_yaml(path: Path, what: str) -> dict[str, Any]:
     return data
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then rename it to ``path``; links stay links.
 
     Raises:
@@ -191,7 +188,7 @@ def disk_error(path: Path, error: OSError) -> PaftError:
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically."""
-    write_atomically(path, lambda part: _dump(part, text))
+    write_atomically(path, lambda part: part.write_bytes(text.encode("utf-8")))
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -217,11 +214,6 @@ def fingerprint(data: Any) -> str:
     """Return 16 hexadecimal digits of the SHA-256 of canonical JSON."""
     text = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
-
-
-def _dump(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
 
 
 def file_digest(path: Path) -> str:

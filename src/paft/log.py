@@ -19,15 +19,9 @@ from typing import Any
 from paft.files import disk_error
 from paft.lock import locked
 
-APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)  # binary: Windows
-
 
 class Log:
-    """One log file.
-
-    Attributes:
-        path: Where it lies.
-    """
+    """One log file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -54,20 +48,16 @@ class Log:
         """Add a line and wait until it is on the disk; of one that cannot be written no part stays."""
         rest = memoryview((json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8"))
         try:
-            file = os.open(
-                self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644
-            )
-            before = os.fstat(file).st_size
-            try:
-                while rest:
-                    rest = rest[os.write(file, rest) :]
-                os.fsync(file)
-            except OSError:
-                with contextlib.suppress(OSError):
-                    os.ftruncate(file, before)
-                raise
-            finally:
-                os.close(file)
+            with self.path.open("ab", buffering=0) as file:
+                before = os.fstat(file.fileno()).st_size
+                try:
+                    while rest:
+                        rest = rest[os.write(file.fileno(), rest) :]
+                    os.fsync(file.fileno())
+                except OSError:
+                    with contextlib.suppress(OSError):
+                        file.truncate(before)
+                    raise
         except OSError as error:
             raise disk_error(self.path, error) from error
 

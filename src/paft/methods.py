@@ -7,10 +7,11 @@ patch says otherwise. Sources and differences from them: ``docs/methods.md``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from paft.errors import ConfigError
 from paft.schema import parse
 from paft.train.settings import Mode, Train
 
@@ -53,6 +54,34 @@ class Method:
         told = ", ".join(f"train.{key} {value!r}" for key, value in self.patch.items())
         return parse(Train, {**train.model_dump(), **changed}, f"a method sets {told}")
 
+
+def main_method(names: Iterable[str]) -> str | None:
+    """Return the method that a comparison is about; None where none of them trains on the bank.
+
+    It is ``paft`` where that is there, else the first named of those that train on the bank: never the
+    best observed, which luck would choose.
+    """
+    of_bank = [name for name in names if name in METHODS and METHODS[name].trains_on_bank]
+    return "paft" if "paft" in of_bank else of_bank[0] if of_bank else None
+
+
+def method_to_train(names: Sequence[str]) -> str:
+    """Return the method that one training has: the only one, or what a comparison of several is about.
+
+    Raises:
+        ConfigError: If none of several trains on the bank, or the only one does not train.
+    """
+    name = names[0] if len(names) == 1 else main_method(names)
+    if name is None:
+        raise ConfigError(f"one model has one method, got methods {list(names)}: choose one with --method")
+    if METHODS[name].schedule is None:
+        raise ConfigError(f"method {name!r} does not train: choose another with --method")
+    return name
+
+
+# What is compared where nobody names a method. A prompt for every example meets more prompts in as many
+# steps than one for K steps: it is ahead in short trainings and not behind in long ones (docs/methods.md).
+DEFAULT = ("base", "single", "per_example")
 
 METHODS = {
     "base": Method("the model as it is, without training", None),

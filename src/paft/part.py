@@ -23,11 +23,7 @@ SUFFIX = ".part"
 
 @contextmanager
 def part_of(target: Path, *, folder: bool = False) -> Iterator[Path]:
-    """Yield an empty part of a target; what is not renamed to the target in the block is deleted.
-
-    Args:
-        target: What is to be written.
-        folder: Whether it is a folder.
+    """Yield an empty part of a target, a file or a folder; what is not renamed in the block is deleted.
 
     Raises:
         OSError: If it cannot be made.

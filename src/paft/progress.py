@@ -8,7 +8,7 @@ import warnings
 from datetime import timedelta
 from logging import ERROR, getLogger
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -39,8 +39,8 @@ def quiet_libraries() -> None:
     getLogger("bitsandbytes.backends.cpu.ops").setLevel(ERROR)
 
 
-class Reporter(Protocol):
-    """Hears how the trials of a run go on."""
+class Reporter:
+    """Hears how the trials of a run go on; this one tells nobody."""
 
     def stage(self, trial: str, what: str, total: int) -> None:
         """A stage of ``total`` units begins."""
@@ -52,20 +52,7 @@ class Reporter(Protocol):
         """A trial is done, now or in a former run."""
 
 
-class Silent:
-    """Reports nothing."""
-
-    def stage(self, trial: str, what: str, total: int) -> None:
-        """Ignore."""
-
-    def advance(self, count: int, note: str = "") -> None:
-        """Ignore."""
-
-    def finish(self, trial: str, text: str) -> None:
-        """Ignore."""
-
-
-class Live:
+class Live(Reporter):
     """Shows the current stage as a bar, and a line for each finished trial; a context manager."""
 
     def __init__(self, console: Console) -> None:
@@ -94,7 +81,6 @@ class Live:
         self.bars.stop()
 
     def stage(self, trial: str, what: str, total: int) -> None:
-        """Begin a bar (or a line) of ``total`` units."""
         self._title, self._total, self._done, self._note = f"{trial}: {what}", total, 0, ""
         self._began = time.monotonic()
         if self._bar is not None:
@@ -103,7 +89,6 @@ class Live:
         self._line("started")
 
     def advance(self, count: int, note: str = "") -> None:
-        """Count ``count`` more units as done; ``note`` stands beside them."""
         self._done += count
         if self._bar is not None:
             self.bars.update(self._bar, advance=count, note=note or self._note)
@@ -112,7 +97,6 @@ class Live:
             self._line(f"{self._done}/{self._total} {note}".rstrip() + self._left())
 
     def finish(self, trial: str, text: str) -> None:
-        """Say how a trial ended."""
         self.console.print(f"{trial}: {text}", highlight=False, markup=False, soft_wrap=True)
 
     def _left(self) -> str:

@@ -54,9 +54,7 @@ def secret(key: str) -> bool:
 def strike(text: str, keys: Iterable[str] = ()) -> str:
     """Return a text without keys: those given, those remembered and those in the environment.
 
-    Args:
-        text: What came from outside.
-        keys: Struck out even if they are no :func:`secret`.
+    Keys that are given are struck out even if they are no :func:`secret`.
     """
     secrets = {key for key in (*_known, *_ambient()) if secret(key)} | {key for key in keys if key}
     if not secrets:

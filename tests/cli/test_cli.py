@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import json
 import os
 import signal
@@ -15,6 +16,11 @@ import pytest
 
 from paft import __version__, files
 from paft.cli import main as cli
+from paft.cli import options
+from paft.cli.evaluate import evaluate
+from paft.cli.run import run
+from paft.cli.show import show_tokens
+from paft.cli.train import train
 from paft.experiment import run as runner
 
 TINY = ["--set", "train.epochs=1", "--set", "train.batch_size=8", "--set", "train.adapt.rank=4"]
@@ -260,3 +266,13 @@ def test_a_name_too_long_for_a_file_is_one_line(capsys):
     name = "a" * 300
     assert cli.guarded(lambda: Path(name).stat()) == 2
     assert capsys.readouterr().err == f"paft: error: a name is too long for a file: {'a' * 200}\n"
+
+
+@pytest.mark.parametrize("verb", [run, train, evaluate, show_tokens])
+def test_every_option_is_a_setting_or_known_to_be_none(verb):
+    of_verbs = {"config", "method", "seed", "dry_run", "as_json", "examples", "prompt", "set_"}
+    names = inspect.signature(verb).parameters.keys()
+    assert names - options.SETTINGS.keys() <= of_verbs
+    given = {name: name for name in names} | {"set_": ["train.epochs=2"]}
+    wanted = {options.SETTINGS[name]: name for name in names if name in options.SETTINGS}
+    assert options.overrides(given) == {"train.epochs": 2, **wanted}

@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 from paft.bank import load_bank
 from paft.methods import METHODS
 from paft.task.task import Task
-from paft.train.batches import plan_epoch
+from paft.train.batches import PlanSampler
 from paft.train.schedule import Schedule
 from paft.train.show import outline, visible
 
@@ -64,7 +64,7 @@ def test_the_prompts_shown_are_those_of_the_training_plan(show, own_desk, method
     shown = expanded(found)
     assert len(shown) == EPOCHS * (SIZE if found["unit"] == "example" else STEPS)
     for epoch in range(EPOCHS):
-        for at, plan in enumerate(plan_epoch(schedule, size=SIZE, batch=BATCH, epoch=epoch)):
+        for at, plan in enumerate(PlanSampler(schedule, SIZE, BATCH).plans(epoch)):
             place = plan.example if found["unit"] == "example" else at // BATCH
             assert shown[epoch, place] == prompts[plan.prompt].id
     counts = {each["id"]: each["uses"] for each in found["prompts"]}
@@ -83,7 +83,7 @@ def test_stretches_are_as_long_as_can_be_and_end_with_the_epoch():
 
 
 def test_the_table_names_every_stretch_with_the_templates_first_words(show):
-    code, out, err = show("schedule", "--seed", 1, "--set", "train.draws=cycle")
+    code, out, err = show("schedule", "--method", "paft", "--seed", 1, "--set", "train.draws=cycle")
     assert code == 0, err
     assert "block with K = 4 steps, draws cycle; 3 epochs of 5 steps = 15 steps" in out
     assert "0-3" in out and "Message: {message}⏎Topic:" in out
@@ -92,21 +92,32 @@ def test_the_table_names_every_stretch_with_the_templates_first_words(show):
 
 
 def test_prompts_that_are_never_used_are_counted_and_warned_of(show):
-    code, out, err = show("schedule", "--set", "train.epochs=1", "--set", "train.resample_every=5")
+    code, out, err = show(
+        "schedule", "--method", "paft", "--set", "train.epochs=1", "--set", "train.resample_every=5"
+    )
     assert code == 0, err
     assert "Never used in 5 steps: 4 of 5 prompts (" in out
     assert "warning: 4 of 5 prompts are never used" in out
 
 
 def test_long_tables_are_cut_and_say_so(show):
-    code, out, _ = show("schedule", "--limit", 1, "--set", "train.resample_every=1")
+    code, out, _ = show("schedule", "--method", "paft", "--limit", 1, "--set", "train.resample_every=1")
     assert code == 0
     assert "4 more rows; --limit 0 or --json shows all" in out
 
 
 def test_the_users_own_prompt_gets_its_share_beside_the_banks(show, own_desk):
     found = figures(
-        show("schedule", "--json", "--set", "train.user_prompt_share=0.2", "--set", "train.epochs=20")
+        show(
+            "schedule",
+            "--method",
+            "paft",
+            "--json",
+            "--set",
+            "train.user_prompt_share=0.2",
+            "--set",
+            "train.epochs=20",
+        )
         # Blocks of 4 and 1 steps, 2 draws an epoch: 40 draws in all, of which 8 are the user's.
     )
     own = Task.from_yaml(own_desk / "task.yaml").prompts[0].id
@@ -124,7 +135,7 @@ def test_a_method_that_does_not_train_is_refused(show, method):
 def test_templates_are_no_markup_and_hide_nothing(show, own_desk):
     line = json.dumps({"split": "train", "template": "[red]x[/red]\x1b[31m\u202e :bomb: {message}"})
     (own_desk / "bank.jsonl").write_text(line + "\n" + (own_desk / "bank.jsonl").read_text("utf-8"), "utf-8")
-    code, out, err = show("schedule", "--set", "train.draws=cycle")
+    code, out, err = show("schedule", "--method", "paft", "--set", "train.draws=cycle")
     assert code == 0, err
     assert r"[red]x[/red]\x1b[31m\u202e :bomb: {message}" in out
     assert "\x1b" not in out

@@ -57,7 +57,7 @@ def test_neither_test_prompts_nor_test_data_are_needed(train, own_desk):
     bank.write_text("\n".join(kept))
     code, out, err = train("--dry-run", output=None)
     assert code == 0, err
-    assert "steps     3, under 1 of 5 prompts" in out
+    assert "steps     3, under 5 of 5 prompts" in out
 
 
 def test_a_validation_prompt_near_a_training_prompt_is_warned_of(train, own_desk):
@@ -84,7 +84,10 @@ def test_another_method_is_trained_by_name(train, tmp_path):
     ("args", "told"),
     [
         (["--method", "base"], "method 'base' does not train"),
-        (["--set", "methods=[single, static]"], "got methods ['single', 'static']: choose one with --method"),
+        (
+            ["--set", "methods=[single, neftune]"],
+            "got methods ['single', 'neftune']: choose one with --method",
+        ),
         (["--method", "per_exampel"], "per_example"),
         (["--set", "train.schedule=example"], "is for a method to set"),
     ],

@@ -7,7 +7,7 @@ import pytest
 from paft.cli.grid import TimeLeft
 from paft.config import RunConfig
 from paft.grid import job as work
-from paft.grid.estimate import Effort, Pace, Seconds, pace_of
+from paft.grid.estimate import Effort, Seconds, pace_of
 from paft.grid.job import Outcome
 from paft.grid.plan import Job, RunPlan
 from paft.report.run_folder import Trial
@@ -71,9 +71,9 @@ def test_bad_input_is_one_message(paft, path):
 
 def test_a_pace_is_seconds_for_each_unit_and_what_else_a_cell_takes():
     pace = pace_of([(Effort(100, 10), Seconds(20, 1)), (Effort(300, 10), Seconds(60, 3, 8))])
-    assert pace == Pace(train=0.2, evaluate=0.2, other=4.0)
-    assert pace.seconds(Effort(50, 5)) == pytest.approx(10 + 1 + 4)
-    assert pace_of([(Effort(0, 4), Seconds(0.0, 2))]).seconds(Effort(0, 2)) == 1
+    assert pace == Seconds(train=0.2, evaluate=0.2, other=4.0)
+    assert pace.of(Effort(50, 5)) == pytest.approx(10 + 1 + 4)
+    assert pace_of([(Effort(0, 4), Seconds(0.0, 2))]).of(Effort(0, 2)) == 1
 
 
 def test_the_time_left_is_that_of_each_method_shared_by_the_workers():

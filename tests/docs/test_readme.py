@@ -22,7 +22,7 @@ def test_python_example_runs_and_judges_every_method(
     monkeypatch.chdir(tmp_path)
     exec(compile(example, "README.md", "exec"), {})
     printed = capsys.readouterr().out
-    assert all(f"'{method}'" in printed for method in ("base", "single", "paft"))
+    assert all(f"'{method}'" in printed for method in ("base", "single", "per_example"))
     assert (tmp_path / "runs" / "demo" / "report.html").exists()
 
 

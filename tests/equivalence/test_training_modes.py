@@ -10,9 +10,10 @@ from transformers import LlamaForCausalLM
 
 from paft.errors import ConfigError
 from paft.model.load import load_model
-from paft.train.batches import Planned, RenderedExamples, plan_epoch, rendered_lengths
+from paft.train.arguments import trainer_settings
+from paft.train.batches import Planned, PlanSampler, RenderedExamples
 from paft.train.loop import fine_tune
-from paft.train.numerics import check_apart, prepare, trainer_settings
+from paft.train.numerics import check_apart, prepare
 from paft.train.schedule import Schedule
 from paft.train.settings import Train
 
@@ -103,14 +104,11 @@ def test_grouping_trains_on_the_planned_batches(train, monkeypatch, train_exampl
     monkeypatch.setattr(RenderedExamples, "__getitem__", spy)
     record, _ = train(group_by_length=True)
     schedule = Schedule("block", 5, resample_every=1, seed=0)
-    lengths = rendered_lengths(train_examples, bank.prompts("train")[0])
-    planned = [
-        plan
-        for epoch in (0, 1)
-        for plan in plan_epoch(schedule, size=24, batch=8, epoch=epoch, lengths=lengths)
-    ]
+    lengths = [len(example.fields["message"]) + len(example.gold) for example in train_examples]
+    sampler = PlanSampler(schedule, 24, 8, length=lambda plan: lengths[plan.example])
+    planned = [plan for epoch in (0, 1) for plan in sampler.plans(epoch)]
     assert seen[-48:] == planned
-    assert lengths[planned[0].example] == lengths.max()
+    assert lengths[planned[0].example] == max(lengths)
     assert record.steps == 6
 
 
@@ -120,7 +118,7 @@ def test_the_record_tells_how_training_went_under_each_prompt(train, bank):
     ids = [prompt.id for prompt in bank.prompts("train")]
     expected = {}
     for epoch in (0, 1):
-        for plan in plan_epoch(schedule, size=24, batch=8, epoch=epoch):
+        for plan in PlanSampler(schedule, 24, 8).plans(epoch):
             expected[ids[plan.prompt]] = expected.get(ids[plan.prompt], 0) + 1
     assert {name: one.examples for name, one in record.by_prompt.items()} == expected
     assert all(one.loss > 0 and 0 <= one.accuracy <= 1 for one in record.by_prompt.values())

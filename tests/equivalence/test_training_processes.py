@@ -17,7 +17,12 @@ from paft.train.settings import Train
 
 pytestmark = pytest.mark.slow
 SETTINGS = {"epochs": 2, "batch_size": 8, "micro_batch_size": 2, "learning_rate": 5e-3, "adapt": {"rank": 4}}
-CASES = [{}, {"loss": "example"}, {"loss": "example", "padding_free": True, "group_by_length": True}]
+CASES = [
+    {},
+    {"loss": "example"},
+    {"loss": "example", "padding_free": True, "group_by_length": True},
+    {"schedule": "example", "batch_size": 2, "micro_batch_size": 1},
+]
 SHARDED = [
     {},
     {"adapt": {"method": "full"}},

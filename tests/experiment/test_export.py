@@ -1,7 +1,9 @@
 """Exports load in the libraries alone, give the adapter's logits, and appear whole or not at all."""
 
 import json
+import shlex
 import shutil
+import subprocess
 from importlib.util import find_spec
 
 import huggingface_hub
@@ -203,8 +205,8 @@ def test_of_a_run_the_first_seed_of_paft_is_taken_unless_a_cell_is_named(tmp_pat
 
     cells("single-0/adapter", "base")
     assert find_weights(tmp_path).parent.name == "single-0"
-    cells("static-0/adapter")
-    with pytest.raises(ConfigError, match=r"several trials: choose one by --cell \(single-0, static-0\)"):
+    cells("static-0/adapter", "per_step-0/adapter")
+    with pytest.raises(ConfigError, match=r"several trials: choose one by --cell \(per_step-0, single-0"):
         find_weights(tmp_path)
     cells("paft-10/adapter", "paft-2/adapter", "full-0/model")
     assert find_weights(tmp_path) == tmp_path / "cells" / "paft-2" / "adapter"
@@ -212,6 +214,32 @@ def test_of_a_run_the_first_seed_of_paft_is_taken_unless_a_cell_is_named(tmp_pat
     assert find_weights(tmp_path / "cells" / "static-0").parent.name == "static-0"
     with pytest.raises(ConfigError, match="no trained trial 'base'"):
         find_weights(tmp_path, "base")
+
+
+def test_of_a_run_without_paft_the_only_method_on_the_bank_is_taken(tmp_path):
+    for name in ("single-0", "per_example-10", "per_example-2"):
+        (tmp_path / "cells" / name / "model").mkdir(parents=True)
+    assert find_weights(tmp_path).parent.name == "per_example-2"
+    (tmp_path / "cells" / "static-0" / "model").mkdir(parents=True)
+    with pytest.raises(ConfigError, match=r"several trials: choose one by --cell"):
+        find_weights(tmp_path)
+
+
+def test_a_whole_model_comes_with_the_commands_that_make_a_gguf_file_of_it(paft, adapter, tmp_path):
+    output = tmp_path / "my model"
+    code, _, err = paft("export", adapter, "--gguf", "--output", output)
+    assert code != 0 and "add --merge" in err and not output.exists()
+    code, out, err = paft("export", adapter, "--merge", "--gguf", "--output", output)
+    assert code == 0, err
+    convert, create = (line.strip() for line in out.splitlines()[-2:])
+    file = str(output / "my model-f16.gguf")
+    assert shlex.split(convert)[1:] == [
+        "llama.cpp/convert_hf_to_gguf.py", str(output), "--outfile", file, "--outtype", "f16"
+    ]  # fmt: skip
+    line, _, command = create.partition(" && ")
+    subprocess.run(line, shell=True, check=True)
+    assert (output / "Modelfile").read_text() == "FROM ./my model-f16.gguf\n"
+    assert shlex.split(command) == ["ollama", "create", "my-model", "-f", str(output / "Modelfile")]
 
 
 def test_a_run_goes_out_as_one_model_with_its_card(configure, tmp_path):

@@ -118,29 +118,31 @@ def test_of_long_values_what_differs_is_shown():
     assert len(told("k", list(range(999)), None)) < 200
 
 
-def former(folder, task, **more):
-    """Make a folder's identity one that a former version wrote: one hash of the whole task."""
-    kept = {key: value for key, value in identity_in(folder).items() if not key.startswith("task.")}
-    whole = {"task": task, "choose.examples": 100, "choose.budget": 60, "choose.writer": "rules",
-             "choose.embedding": None, "choose.writer file": None, "train.workers": 0,
-             "evaluate.batch_tokens": 4096}  # fmt: skip
-    (folder / "run.json").write_text(json.dumps({**kept, **whole, **more}), "utf-8")
+def rewrite_identity(folder, without="", **more):
+    """Make a folder's identity one that an earlier version wrote."""
+    kept = {
+        key: value for key, value in identity_in(folder).items() if not (without and key.startswith(without))
+    }
+    (folder / "run.json").write_text(json.dumps({**kept, **more}), "utf-8")
 
 
-def test_a_folder_of_a_former_version_goes_on_and_then_knows_what_counts(started, own_desk, tmp_path):
-    folder = tmp_path / "run"
-    former(folder, identity_in(folder)["task"], **{"model files": None})
+def test_a_folder_of_an_earlier_version_goes_on_and_then_knows_what_counts(started, own_desk, tmp_path):
+    free = {
+        "task": "a hash of the whole task",
+        "choose.writer file": "another",
+        "evaluate.batch_tokens": 4096,
+    }
+    rewrite_identity(tmp_path / "run", "task.answer.max_tokens", **{"model files": None}, **free)
     started()
-    assert (
-        identity_in(folder)["task.fields"] == ["message"] and identity_in(folder)["model files"] is not None
-    )
-    edited(own_desk / "task.yaml", "description: Decide", "description: Decides")
-    started()
+    assert identity_in(tmp_path / "run")["model files"] is not None
+    edited(own_desk / "task.yaml", "rule: label", "rule: label\n  max_tokens: 3")
+    with pytest.raises(ResumeError, match=r"\(task\.answer\.max_tokens: "):
+        started()
 
 
-def test_a_folder_of_a_former_version_refuses_another_task(started, tmp_path):
-    former(tmp_path / "run", "another hash")
-    with pytest.raises(ResumeError, match=r"\(task: 'another hash' there"):
+def test_a_folder_that_says_nothing_of_its_task_is_refused(started, tmp_path):
+    rewrite_identity(tmp_path / "run", "task.")
+    with pytest.raises(ResumeError, match=r"task\.fields: None there"):
         started()
 
 

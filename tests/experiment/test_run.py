@@ -134,7 +134,8 @@ def test_training_changes_what_is_measured(finished):
 def test_the_folder_holds_the_documented_files_and_nothing_half_written(finished):
     output = Path(finished.output)
     assert {path.name for path in output.iterdir()} == {
-        "config.yaml", "run.json", "bank.jsonl", "results.json", "report.html", "cells", ".lock"
+        "config.yaml", "run.json", "bank.jsonl", "results.json", "report.html", "report.png", "report.svg",
+        "cells", ".lock",
     }  # fmt: skip
     cell = {path.name for path in (output / "cells" / "paft-0").iterdir()}
     assert cell == {

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paft.grid.differences import COMPARED, Side, compare, difference_rows, task_differences
-from paft.grid.reference import Reference
+from paft.grid.file import Reference
 from paft.statistics.comparison import difference
 
 

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from paft.config import merged
 from paft.errors import ConfigError
-from paft.grid.file import GridFile, load_grid
+from paft.grid.file import GridFile, Reference, load_grid
 from paft.grid.plan import check_reference, origin, plan_jobs, plan_runs
-from paft.grid.reference import Reference
 
 NAMES = st.lists(st.from_regex(r"[a-z][a-z0-9_.-]{0,8}", fullmatch=True), max_size=3, unique=True)
 

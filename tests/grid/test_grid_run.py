@@ -13,7 +13,6 @@ from paft.errors import PaftError
 from paft.evaluate.matrix import Matrix
 from paft.grid import job as work
 from paft.grid import run as grid_module
-from paft.grid import workers as executors
 from paft.lock import locked
 from paft.report.data import read_report
 from paft.statistics.comparison import difference
@@ -41,8 +40,10 @@ def own(finished, tmp_path):
 def worked(monkeypatch):
     """Hears the names of the cells that are worked on."""
     names = []
-    original = executors.work
-    monkeypatch.setattr(executors, "work", lambda job, *rest: names.append(job.name) or original(job, *rest))
+    original = grid_module.work
+    monkeypatch.setattr(
+        grid_module, "work", lambda job, *rest: names.append(job.name) or original(job, *rest)
+    )
     return names
 
 
@@ -262,5 +263,6 @@ def test_what_a_kill_left_of_a_model_card_is_made_up_for(own):
 @pytest.mark.slow
 def test_the_inputs_are_those_of_the_check(finished, tmp_path, monkeypatch):
     plan = checked(finished[0], tmp_path / "out", only="base")
-    monkeypatch.setattr(work, "load_inputs", None)  # in this process nothing is loaded twice
+    for module in ("experiment.run", "grid.workers"):  # in this process nothing is loaded twice
+        monkeypatch.setattr(f"paft.{module}.load_inputs", None)
     grid_module.run_grid(plan, LOCAL)

@@ -41,7 +41,7 @@ def test_every_method_and_seed_is_planned_in_a_folder_of_its_own(methods, seeds)
 
 
 def test_the_default_comparison_is_planned():
-    assert {cell.method for cell in plan_trials(RunConfig())} == {"base", "single", "paft"}
+    assert {cell.method for cell in plan_trials(RunConfig())} == {"base", "single", "per_example"}
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))

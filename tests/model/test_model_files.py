@@ -1,4 +1,4 @@
-"""Fingerprints of models: every byte counts, a Hub id is its commit, and former records still hold."""
+"""Fingerprints of models: every byte counts, a Hub id is its commit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ from paft.model.chat import save_chat
 from paft.model.files import (
     hub_revision,
     model_fingerprint,
-    sampled_fingerprint,
     weight_files,
     weights_digest,
 )
@@ -149,28 +148,18 @@ def test_a_folder_has_no_commit_in_the_results(configure, tmp_path):
     assert "model_revision" not in run(configure(tmp_path / "out", methods=("base",)))
 
 
-@pytest.fixture
-def before(configure, own, tmp_path):
-    """The output folder of a former version, which looked at samples; returns (folder, identity now)."""
+def test_a_run_is_not_resumed_with_another_byte_of_its_model(configure, own, tmp_path):
     config = configure(tmp_path / "out", model=str(own))
     wanted = run_identity(config, load_inputs(config))
-    claim_output(tmp_path / "out", {**wanted, "model files": sampled_fingerprint(str(own))})
-    return tmp_path / "out", wanted
-
-
-def test_a_run_of_a_former_version_goes_on(before):
-    assert check_output(*before)
-
-
-def test_but_not_with_another_model(before, own):
-    folder, wanted = before
+    claim_output(tmp_path / "out", wanted)
+    assert check_output(tmp_path / "out", wanted)
     with (own / "config.json").open("a") as file:
         file.write("\n")
     with pytest.raises(ResumeError, match="model files"):
-        check_output(folder, {**wanted, "model files": model_fingerprint(str(own))})
+        check_output(tmp_path / "out", {**wanted, "model files": model_fingerprint(str(own))})
 
 
-def test_a_run_on_the_hub_of_a_former_version_which_did_not_know_the_commit_goes_on(hub, configure, tmp_path):
+def test_a_run_on_the_hub_that_did_not_know_the_commit_goes_on(hub, configure, tmp_path):
     config = configure(tmp_path / "out", model="somebody/tiny")
     wanted = run_identity(config, load_inputs(config))
     claim_output(tmp_path / "out", {**wanted, "model files": None})

@@ -16,7 +16,7 @@ from paft.evaluate.matrix import Cell, Matrix
 from paft.evaluate.rows import prompt_rows, robustness_row, split_row
 from paft.grid import gather as gathered
 from paft.grid.difference_table import difference_text
-from paft.grid.table import _cell
+from paft.grid.table import FIGURES, _cell
 from paft.prompt import Prompt
 from paft.report import card
 from paft.report.data import INTERVALS, gather
@@ -82,8 +82,8 @@ def test_reports_cards_and_tables_print_no_figure_outside_its_interval_without_a
     report = gather(results, matrices)
     least = 4 if min(scores.shape[1:]) < 3 else 5
     assert check(markdown(report)) >= least and check(latex(report)) >= least
-    figures = gathered._of_method(report.methods[0])
-    assert sum(check(_cell(each)) for name, each in figures.items() if name != "seeds") >= least
+    figures = gathered._figures(report.methods[0], threshold=0.5)
+    assert sum(check(_cell(figures[name])) for name in FIGURES) >= least
     estimates = report.methods[0].estimates if len(scores) == 1 else {}
     shown = card.figure_rows(results["robustness"][0], estimates)
     check("; ".join(f"{value} [{ends.replace(' to ', ', ')}]" for _, value, ends in shown if ends))

@@ -25,7 +25,9 @@ SETTINGS = {
     "workers": {"workers": 2},
     "all weights": {"adapt": {"method": "full"}},
     "modules saved": {"adapt": {"rank": 4, "modules_to_save": ["lm_head"]}},
-    "grouped": {"group_by_length": True, "schedule": "example", "draws": "cycle"},
+    "grouped": {"group_by_length": True, "batch_size": 2},
+    "grouped by example": {"schedule": "example", "draws": "cycle", "batch_size": 2, "micro_batch_size": 1},
+    "variants": {"schedule": "static", "batch_size": 2, "word_dropout": 0.2, "recombination": 0.5},
 }
 
 
@@ -83,6 +85,8 @@ def steps_kept(job):
         ("all weights", 5),
         pytest.param("modules saved", 5, marks=slow),
         pytest.param("grouped", 5, marks=slow),
+        ("grouped by example", 15),  # in the middle of a window
+        pytest.param("variants", 25, marks=slow),
     ],
 )
 def test_a_killed_run_ends_with_the_bits_of_one_that_was_not(job, straight, name, at):
@@ -259,6 +263,17 @@ def test_kill_9_of_two_processes(job, straight):
         train(replace(job, processes=1), die)
     assert start(job) == [0, 0]
     assert_same_run(final(job.output), straight(PLAIN, processes=2))
+
+
+@slow
+@pytest.mark.parametrize("processes", [1, 2])
+def test_kill_9_of_grouped_batches(job, straight, processes):
+    settings = {"schedule": "example", "batch_size": 2, "micro_batch_size": 1, "workers": 1}
+    job = replace(job, settings=settings, processes=processes)
+    assert -signal.SIGKILL in start(replace(job, kill_at=15))
+    assert steps_kept(job) == ["step-12", "step-14"]
+    assert start(job) == [0] * processes
+    assert_same_run(final(job.output), straight(job.settings, processes=processes))
 
 
 @slow

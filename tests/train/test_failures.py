@@ -7,8 +7,8 @@ import torch
 from tokenizers import AddedToken
 
 from paft.errors import ConfigError, DataError, ModelError, PaftError
+from paft.train.arguments import report_to
 from paft.train.failures import check_vocabulary, clear_errors
-from paft.train.logs import report_to
 from paft.train.loop import fine_tune
 from paft.train.settings import Train
 

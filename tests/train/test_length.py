@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paft.train.batches import RenderedExamples, plan_epoch
+from paft.train.batches import PlanSampler, RenderedExamples
 from paft.train.length import nearest_step, step_tokens, training_steps
 from paft.train.schedule import make_schedule
 from paft.train.settings import Train
@@ -52,7 +52,7 @@ def test_the_tokens_of_a_step_are_those_of_its_plan(counted, language_model, tra
     encoder = language_model.encoder(1024)
     expected = []
     for epoch in range(3):
-        plans = plan_epoch(schedule, size=20, batch=8, epoch=epoch)
+        plans = list(PlanSampler(schedule, 20, 8).plans(epoch))
         texts = [(even[p.prompt].render(train_examples[p.example].values), train_examples[p.example].gold)
                  for p in plans]  # fmt: skip
         lengths = [len(encoder.encode(*text).input_ids) for text in texts]

@@ -6,7 +6,7 @@ import pytest
 
 from paft.train import preview as previewing
 from paft.train import step_time as pacing
-from paft.train.batches import RenderedExamples, plan_epoch
+from paft.train.batches import PlanSampler, RenderedExamples
 from paft.train.preview import preview
 from paft.train.schedule import Schedule
 from paft.train.step_time import Pace
@@ -20,8 +20,8 @@ def dataset(train_examples, bank, language_model):
 
 
 def test_few_sequences_are_all_looked_at_as_training_sees_them(dataset):
-    looked = preview(dataset, SCHEDULE, 8)
-    rows = [dataset[plan] for plan in plan_epoch(SCHEDULE, size=24, batch=8, epoch=0)]
+    looked = preview(dataset, PlanSampler(SCHEDULE, 24, 8))
+    rows = [dataset[plan] for plan in PlanSampler(SCHEDULE, 24, 8).plans(0)]
     assert list(looked.rows) == rows
     assert 0 < looked.truncated == sum(row.truncated for row in rows) < 24
     assert looked.lengths.tolist() == [len(row.input_ids) for row in rows]
@@ -30,8 +30,8 @@ def test_few_sequences_are_all_looked_at_as_training_sees_them(dataset):
 
 def test_of_many_some_from_all_over_the_epoch_are(dataset, monkeypatch):
     monkeypatch.setattr(previewing, "LOOKED_AT", 4)
-    rows = [dataset[plan] for plan in plan_epoch(SCHEDULE, size=24, batch=8, epoch=0)]
-    assert list(preview(dataset, SCHEDULE, 8).rows) == [rows[at] for at in (0, 8, 15, 23)]
+    rows = [dataset[plan] for plan in PlanSampler(SCHEDULE, 24, 8).plans(0)]
+    assert list(preview(dataset, PlanSampler(SCHEDULE, 24, 8)).rows) == [rows[at] for at in (0, 8, 15, 23)]
 
 
 def test_the_bar_tells_loss_prompt_and_pace(bank, monkeypatch):

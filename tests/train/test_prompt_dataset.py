@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from paft.errors import ConfigError, PromptError
 from paft.prompt import Prompt
 from paft.train import RowCollator, prompt_dataset
-from paft.train.batches import RenderedExamples, plan_epoch, rendered_lengths
+from paft.train.batches import PlanSampler, RenderedExamples
 from paft.train.schedule import Schedule
 from paft.train.settings import Train
 
@@ -39,7 +39,7 @@ def test_rows_are_the_plans_of_the_epoch_with_loss_on_the_answer_alone(
     planned = Schedule("block", 5, resample_every=1, seed=3)
     for epoch in (0, 1):
         rows.set_epoch(epoch)
-        plans = plan_epoch(planned, size=24, batch=10, epoch=epoch)
+        plans = list(PlanSampler(planned, 24, 10).plans(epoch))
         assert len(rows) == len(plans) == 24
         for at, plan in enumerate(plans):
             expected, row = rendered[plan], rows[at]
@@ -133,10 +133,9 @@ def test_the_users_own_prompt_takes_its_share(make, task, bank):
 def test_grouping_by_length_is_that_of_our_own_loop(make, bank, train_examples):
     prompts = bank.prompts("train")
     config = Train(resample_every=1, batch_size=4, group_by_length=True)
-    plans = plan_epoch(
-        Schedule("block", 5, resample_every=1, seed=3), size=24, batch=4, epoch=0,
-        lengths=rendered_lengths(train_examples, prompts[0]),
-    )  # fmt: skip
+    lengths = [len(prompts[0].render(example.values)) + len(example.gold) for example in train_examples]
+    schedule = Schedule("block", 5, resample_every=1, seed=3)
+    plans = PlanSampler(schedule, 24, 4, length=lambda plan: lengths[plan.example]).plans(0)
     assert [row["example"] for row in make(config)] == [plan.example for plan in plans]
 
 

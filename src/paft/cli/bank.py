@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from paft.cli.options import DataOption, JsonOption
+from paft.cli import options
 from paft.cli.terminal import EXIT_FAILED, say
 
 if TYPE_CHECKING:
-    from paft.bank.importers import Candidate
+    from paft.bank.importers import Candidate, Imported
     from paft.bank.screen import Screened
     from paft.bank.store import Bank
     from paft.prompt import Prompt
@@ -25,19 +25,21 @@ bank_app = typer.Typer(
     rich_markup_mode=None,
 )
 
-TaskOption = Annotated[str, typer.Option(help="Task file or built-in name the prompts are for.")]
-MaybeTask = Annotated[str | None, typer.Option(help="Task file or built-in name the prompts are for.")]
+ForTask = typer.Option(help="Task file or built-in name the prompts are for.")
+TaskName = Annotated[str, ForTask]
+MaybeTask = Annotated[str | None, ForTask]
+BankFile = Annotated[Path, typer.Argument(help="Bank file (JSONL).")]
 BankOutput = Annotated[Path, typer.Option(help="Bank file to write (JSONL).", dir_okay=False)]
-EmbeddingsOption = Annotated[
+Embeddings = Annotated[
     str | None, typer.Option(help="Sentence-transformers model to compare prompts by, besides their letters.")
 ]
-SizeOption = Annotated[int | None, typer.Option(help="Keep a varied choice of so many prompts.", min=1)]
-SeedOption = Annotated[int, typer.Option(help="Seed of the shuffle.")]
+Size = Annotated[int | None, typer.Option(help="Keep a varied choice of so many prompts.", min=1)]
+Seed = Annotated[int, typer.Option(help="Seed of the shuffle.")]
 
 
 @bank_app.command("generate")
 def bank_generate(
-    task: TaskOption,
+    task: TaskName,
     generators: Annotated[Path, typer.Option(help="YAML file that lists the language models.")],
     output: BankOutput,
     max_tokens_total: Annotated[
@@ -46,8 +48,8 @@ def bank_generate(
     max_cost: Annotated[
         float | None, typer.Option(help="Start no call once so many US dollars are spent.", min=0)
     ] = None,
-    embeddings: EmbeddingsOption = None,
-    size: SizeOption = None,
+    embeddings: Embeddings = None,
+    size: Size = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show meta-prompts and plan; call nobody.")
     ] = False,
@@ -115,8 +117,7 @@ def bank_import(
         for path in paths:
             read = read_candidates(path, format=format, rename=names)
             candidates += read.candidates
-            for skipped in read.skipped:
-                typer.echo(f"left out: {skipped.where}: it uses {skipped.reason}")
+            _tell_skipped(read)
         prompts = prompts_of(candidates)
         if len(prompts) < len(candidates):
             typer.echo(f"{split}: {len(candidates) - len(prompts)} exact repeats left out")
@@ -132,11 +133,11 @@ def bank_import(
 @bank_app.command("screen")
 def bank_screen(
     source: Annotated[Path, typer.Argument(help="Candidates, in any format `import` reads.")],
-    task: TaskOption,
+    task: TaskName,
     output: BankOutput,
     skip: Annotated[list[str] | None, typer.Option(help="Reason not to look for (repeatable).")] = None,
-    embeddings: EmbeddingsOption = None,
-    size: SizeOption = None,
+    embeddings: Embeddings = None,
+    size: Size = None,
 ) -> None:
     """Keep the good and distinct prompts; write the others with their reasons."""
     from paft.bank.importers import read_candidates
@@ -145,8 +146,7 @@ def bank_screen(
     read = read_candidates(source)
     candidates = [(c.template, c.provenance) for c in read.candidates]
     screened = _screen(candidates, load_task(task), embeddings, size, skip or ())
-    for skipped in read.skipped:
-        typer.echo(f"left out: {skipped.where}: it uses {skipped.reason}")
+    _tell_skipped(read)
     _save_screened(screened, output)
 
 
@@ -172,7 +172,7 @@ def bank_split(
         typer.Option(help="Generators file: half of the adversarial prompts are reworded by these models."),
     ] = None,
     task: MaybeTask = None,
-    seed: SeedOption = 0,
+    seed: Seed = 0,
 ) -> None:
     """Split prompts into seen and unseen; near duplicates never straddle."""
     from paft.bank import import_prompts, split_prompts
@@ -205,7 +205,7 @@ def bank_audit(
     ],
     against: Annotated[Path | None, typer.Option(help="Second file, whose prompts should be unseen.")] = None,
     task: MaybeTask = None,
-    as_json: JsonOption = False,
+    as_json: options.Json = False,
     strict: Annotated[bool, typer.Option(help="Exit with code 1 if there are errors.")] = False,
 ) -> None:
     """Find defects, duplicates and leaks; the file is only read."""
@@ -228,14 +228,14 @@ def bank_audit(
 
 @bank_app.command("show")
 def bank_show(
-    bank: Annotated[Path, typer.Argument(help="Bank file (JSONL).")],
+    bank: BankFile,
     split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
     grep: Annotated[str | None, typer.Option(help="Only prompts with this text.")] = None,
     where: Annotated[
         list[str] | None, typer.Option(help="Only prompts with this provenance: writer=terse (repeatable).")
     ] = None,
     task: MaybeTask = None,
-    data: DataOption = None,
+    data: options.Data = None,
     example: Annotated[
         int, typer.Option(help="With --task: the test example to fill in, from 0.", min=0)
     ] = 0,
@@ -274,8 +274,8 @@ def bank_diversity(
     output: Annotated[
         Path, typer.Option(help="Picture (.svg or .png), its figures in .json beside it.", dir_okay=False)
     ],
-    embeddings: EmbeddingsOption = None,
-    seed: SeedOption = 0,
+    embeddings: Embeddings = None,
+    seed: Seed = 0,
 ) -> None:
     """Measure how varied the prompts are and how far the unseen are from the seen."""
     from paft.bank import load_bank
@@ -299,11 +299,11 @@ def bank_diversity(
 
 @bank_app.command("export")
 def bank_export(
-    bank: Annotated[Path, typer.Argument(help="Bank file (JSONL).")],
+    bank: BankFile,
     output: Annotated[Path, typer.Option(help="File or folder to write.")],
     format: Annotated[str, typer.Option(help="jsonl, csv, dataset, lm-eval or promptfoo.")],
     task: MaybeTask = None,
-    data: DataOption = None,
+    data: options.Data = None,
     split: Annotated[str, typer.Option(help="Split that evaluation tools get.")] = "test",
     provider: Annotated[
         str | None, typer.Option(help="promptfoo: the model to ask, for instance openai:gpt-4o.")
@@ -317,6 +317,11 @@ def bank_export(
     target = load_task(task, data) if task is not None else None
     export_bank(load_bank(bank), output, format, task=target, split=split, provider=provider)
     typer.echo(f"{output} written")
+
+
+def _tell_skipped(read: Imported) -> None:
+    for skipped in read.skipped:
+        typer.echo(f"left out: {skipped.where}: it uses {skipped.reason}")
 
 
 def _screen(

@@ -7,19 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paft.cli.options import (
-    BankOption,
-    ChatOption,
-    CodeOption,
-    DataOption,
-    ModelOption,
-    RevisionOption,
-    SetOption,
-    SystemOption,
-    TaskOption,
-    TrustOption,
-    overrides,
-)
+from paft.cli import options
 from paft.cli.terminal import open_console, say, warn, warn_of_code
 
 if TYPE_CHECKING:
@@ -28,13 +16,15 @@ if TYPE_CHECKING:
 
 def evaluate(
     output: Annotated[str, typer.Option(help="Folder for results; a rerun resumes there.")],
-    task: TaskOption = None,
-    data: DataOption = None,
-    bank: BankOption = None,
-    split: Annotated[str | None, typer.Option(help="Prompts to evaluate on: test, validation ...")] = None,
-    model: ModelOption = None,
-    revision: RevisionOption = None,
-    trust_remote_code: TrustOption = None,
+    task: options.Task = None,
+    data: options.Data = None,
+    bank: options.Bank = None,
+    split: Annotated[
+        str | None, typer.Option(help="Prompts to evaluate on: test, validation, final ...")
+    ] = None,
+    model: options.Model = None,
+    revision: options.Revision = None,
+    trust_remote_code: options.Trust = None,
     adapter: Annotated[str | None, typer.Option(help="Folder of a PEFT adapter on top of it.")] = None,
     any_base: Annotated[
         bool | None, typer.Option("--any-base", help="Take another base than the adapter's own too.")
@@ -49,7 +39,9 @@ def evaluate(
     completions: Annotated[
         bool | None, typer.Option("--completions", help="Ask the server for plain, not chat completions.")
     ] = None,
-    examples: Annotated[int | None, typer.Option(help="Test examples at most.", min=1)] = None,
+    test_examples: Annotated[
+        int | None, typer.Option("--examples", help="Test examples at most.", min=1)
+    ] = None,
     budget: Annotated[
         float | None, typer.Option(help="Score this share of the cells and estimate the rest, say 0.05.")
     ] = None,
@@ -60,41 +52,18 @@ def evaluate(
     mean_only: Annotated[
         bool | None, typer.Option("--mean-only", help="Precision of the mean alone: fewer cells.")
     ] = None,
-    chat: ChatOption = None,
-    system: SystemOption = None,
-    allow_code: CodeOption = None,
-    set_: SetOption = None,
+    chat: options.Chat = None,
+    system: options.System = None,
+    allow_code: options.Code = None,
+    set_: options.Set = None,
 ) -> None:
     """Evaluate one model on every prompt of a split."""
+    given = locals()
     from paft.config import merged
     from paft.experiment.evaluate import EvaluateConfig
     from paft.schema import parse
 
-    given = {
-        "task": task,
-        "data": data,
-        "bank": bank,
-        "split": split,
-        "model": model,
-        "revision": revision,
-        "trust_remote_code": trust_remote_code,
-        "adapter": adapter,
-        "any_base": any_base,
-        "backend": backend,
-        "server.base_url": base_url,
-        "server.api_key_env": api_key_env,
-        "server.completions": completions,
-        "output": output,
-        "budget": budget,
-        "budget_evals": budget_evals,
-        "precision": precision,
-        "mean_only": mean_only,
-        "chat.enabled": chat,
-        "chat.system": system,
-        "evaluate.examples": examples,
-        "evaluate.allow_code": allow_code,
-    }
-    _evaluate(parse(EvaluateConfig, merged({}, overrides(set_, given)), "command line"))
+    _evaluate(parse(EvaluateConfig, merged({}, options.overrides(given)), "command line"))
 
 
 def _evaluate(config: EvaluateConfig) -> None:

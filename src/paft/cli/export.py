@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
-
-
-class Dtype(str, Enum):
-    """Types of weights."""
-
-    float32 = "float32"
-    bfloat16 = "bfloat16"
-    float16 = "float16"
 
 
 def export(
@@ -26,17 +17,23 @@ def export(
     ],
     output: Annotated[Path, typer.Option(help="Folder to write; must not be there yet.")],
     cell: Annotated[
-        str | None, typer.Option(help="Which trial of a run, say paft-1; else the first of paft.")
+        str | None,
+        typer.Option(help="Which trial of a run, say paft-1; else the first of the method on the bank."),
     ] = None,
     merge: Annotated[
         bool, typer.Option("--merge", help="Merge the adapter into its base: one whole model.")
     ] = False,
     dtype: Annotated[
-        Dtype | None, typer.Option(help="Type of a whole model's weights; the base's own by default.")
+        Literal["float32", "bfloat16", "float16"] | None,
+        typer.Option(help="Type of a whole model's weights; the base's own by default."),
     ] = None,
     base: Annotated[
         str | None, typer.Option(help="Base model of the adapter, where it lies elsewhere now.")
     ] = None,
+    gguf: Annotated[
+        bool,
+        typer.Option("--gguf", help="Print the commands that take a whole model to llama.cpp and Ollama."),
+    ] = False,
     push_to_hub: Annotated[
         str | None, typer.Option(metavar="REPO", help="Upload to owner/name on the Hugging Face Hub too.")
     ] = None,
@@ -51,12 +48,17 @@ def export(
     ] = False,
 ) -> None:
     """Write a trained adapter, or with --merge one whole model, to a folder of its own."""
+    from paft.errors import ConfigError
     from paft.experiment.export import export as write
+    from paft.experiment.export import find_weights, gguf_commands
+    from paft.model.adapter import CONFIG
     from paft.progress import quiet_libraries
 
     quiet_libraries()
+    if gguf and not merge and (find_weights(source, cell) / CONFIG).exists():
+        raise ConfigError("--gguf is for whole models, and this is an adapter: add --merge")
     done = write(
-        source, output, cell=cell, merge=merge, dtype=dtype.value if dtype else None, base=base,
+        source, output, cell=cell, merge=merge, dtype=dtype, base=base,
         push_to=push_to_hub, private=private, any_base=any_base, trust_remote_code=trust_remote_code,
     )  # fmt: skip
     if done.warning is not None:
@@ -69,3 +71,7 @@ def export(
         )
     if done.url is not None:
         typer.echo(f"pushed to {done.url}")
+    if gguf:
+        typer.echo("To serve it with Ollama or llama.cpp (a checkout of llama.cpp beside you):")
+        for command in gguf_commands(output):
+            typer.echo(f"  {command}")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from paft.cli.options import OutputOption, SetOption
+from paft.cli import options
 from paft.cli.terminal import EXIT_FAILED, open_console, say
 
 if TYPE_CHECKING:
@@ -19,13 +18,6 @@ if TYPE_CHECKING:
     from paft.grid.job import Outcome
     from paft.grid.plan import Job
     from paft.grid.run import Checked, Execution
-
-
-class Executor(str, Enum):
-    """Who runs the trials."""
-
-    local = "local"
-    ray = "ray"
 
 
 def grid(
@@ -37,8 +29,9 @@ def grid(
         typer.Option("--dry-run", help="Only list runs and trials, what is finished, and the time left."),
     ] = False,
     executor: Annotated[
-        Executor, typer.Option(help="This machine, or a Ray cluster (paft[ray]) with a common file system.")
-    ] = Executor.local,
+        Literal["local", "ray"],
+        typer.Option(help="This machine, or a Ray cluster (paft[ray]) with a common file system."),
+    ] = "local",
     workers: Annotated[int, typer.Option(help="Trials at once.", min=1)] = 1,
     ray_address: Annotated[
         str | None, typer.Option(help="A running Ray cluster; without it one is started here.")
@@ -50,11 +43,11 @@ def grid(
         str | None, typer.Option(help="Regular expression on RUN/TRIAL: the trials to run.", metavar="REGEX")
     ] = None,
     data: Annotated[str | None, typer.Option(help="Folder that the tasks' relative `data` lies in.")] = None,
-    output: OutputOption = None,
+    output: options.Output = None,
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code in the models' folders, to load them.")
     ] = False,
-    set_: SetOption = None,
+    set_: options.Set = None,
 ) -> None:
     """Run every method, seed, task, model and setting of a grid file, and gather one table."""
     from paft.grid.file import load_grid
@@ -66,7 +59,7 @@ def grid(
     if dry_run:
         _dry_run(console, checked, workers)
         return
-    execution = Execution(executor.value, workers, ray_address, gpus_per_cell)
+    execution = Execution(executor, workers, ray_address, gpus_per_cell)
     if _run(console, checked, execution):
         raise typer.Exit(EXIT_FAILED)
 

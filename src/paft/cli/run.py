@@ -7,21 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paft.cli.options import (
-    BankOption,
-    ChatOption,
-    CodeOption,
-    ConfigArgument,
-    DataOption,
-    ModelOption,
-    OutputOption,
-    RevisionOption,
-    SetOption,
-    SystemOption,
-    TaskOption,
-    TrustOption,
-    overrides,
-)
+from paft.cli import options
 from paft.cli.terminal import EXIT_FAILED, open_console, say, warn, warn_of_code
 
 if TYPE_CHECKING:
@@ -29,41 +15,32 @@ if TYPE_CHECKING:
 
 
 def run(
-    config: ConfigArgument = None,
-    task: TaskOption = None,
-    data: DataOption = None,
-    bank: BankOption = None,
-    model: ModelOption = None,
-    revision: RevisionOption = None,
-    trust_remote_code: TrustOption = None,
+    config: options.Config = None,
+    task: options.Task = None,
+    data: options.Data = None,
+    bank: options.Bank = None,
+    model: options.Model = None,
+    revision: options.Revision = None,
+    trust_remote_code: options.Trust = None,
     methods: Annotated[
         str | None, typer.Option(help="Comma-separated: base,single,paft ...; docs/methods.md has all.")
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="Comma-separated training seeds.")] = None,
-    output: OutputOption = None,
-    chat: ChatOption = None,
-    system: SystemOption = None,
-    allow_code: CodeOption = None,
-    set_: SetOption = None,
+    output: options.Output = None,
+    chat: options.Chat = None,
+    system: options.System = None,
+    allow_code: options.Code = None,
+    set_: options.Set = None,
 ) -> None:
     """Train with one prompt and with PAFT, evaluate both on unseen prompts, print who wins."""
-    from paft.config import load_config
-
     given = {
-        "task": task,
-        "data": data,
-        "bank": bank,
-        "model": model,
-        "revision": revision,
-        "trust_remote_code": trust_remote_code,
+        **locals(),
         "methods": methods and [name.strip() for name in methods.split(",")],
         "seeds": seeds and [_whole_number(seed) for seed in seeds.split(",")],
-        "output": output,
-        "chat.enabled": chat,
-        "chat.system": system,
-        "evaluate.allow_code": allow_code,
     }
-    _run(load_config(config, overrides(set_, given)))
+    from paft.config import load_config
+
+    _run(load_config(config, options.overrides(given)))
 
 
 def _run(config: RunConfig) -> None:

@@ -7,20 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from paft.cli.options import (
-    BankOption,
-    ChatOption,
-    ConfigArgument,
-    DataOption,
-    JsonOption,
-    ModelOption,
-    RevisionOption,
-    SetOption,
-    SystemOption,
-    TaskOption,
-    TrustOption,
-    overrides,
-)
+from paft.cli import options
 from paft.cli.terminal import say
 
 if TYPE_CHECKING:
@@ -32,36 +19,40 @@ show_app = typer.Typer(help="See, before any training, what it will see.", no_ar
 
 @show_app.command("schedule")
 def show_schedule(
-    config: ConfigArgument = None,
-    task: TaskOption = None,
-    data: DataOption = None,
-    bank: BankOption = None,
-    model: ModelOption = None,
-    method: Annotated[str, typer.Option(help="The method whose prompts are shown.")] = "paft",
+    config: options.Config = None,
+    task: options.Task = None,
+    data: options.Data = None,
+    bank: options.Bank = None,
+    model: options.Model = None,
+    method: Annotated[
+        str | None,
+        typer.Option(help="The method whose prompts are shown; by default that of `paft train`."),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Training seed; the configuration's first by default.", min=0)
     ] = None,
     limit: Annotated[int, typer.Option(help="Rows of a table at most; 0 for all.", min=0)] = 30,
-    as_json: JsonOption = False,
-    set_: SetOption = None,
+    as_json: options.Json = False,
+    set_: options.Set = None,
 ) -> None:
     """Show which prompt every optimiser step uses, and how often each prompt is used."""
+    given = locals()
     from rich.console import Console
 
     from paft.config import load_config
     from paft.errors import ConfigError
     from paft.experiment.inputs import load_inputs
-    from paft.methods import METHODS
+    from paft.methods import METHODS, method_to_train
     from paft.schema import nearest
     from paft.train.schedule import make_schedule
     from paft.train.show import outline
     from paft.train.show_text import print_schedule, schedule_figures
 
     trained = [name for name, known in METHODS.items() if known.schedule is not None]
-    if method not in trained:
+    if method is not None and method not in trained:
         raise ConfigError(f"--method {method!r} is no method that trains{nearest(method, trained)}")
-    given = {"task": task, "data": data, "bank": bank, "model": model}
-    settings = load_config(config, overrides(set_, given))
+    settings = load_config(config, options.overrides(given))
+    method = method or method_to_train(settings.methods)
     inputs = load_inputs(settings, methods=[method])
     train = METHODS[method].settings(settings.train)
     seed = settings.seeds[0] if seed is None else seed
@@ -84,40 +75,31 @@ def show_schedule(
 
 @show_app.command("tokens")
 def show_tokens(
-    config: ConfigArgument = None,
-    task: TaskOption = None,
-    data: DataOption = None,
-    bank: BankOption = None,
-    model: ModelOption = None,
-    revision: RevisionOption = None,
-    trust_remote_code: TrustOption = None,
-    chat: ChatOption = None,
-    system: SystemOption = None,
+    config: options.Config = None,
+    task: options.Task = None,
+    data: options.Data = None,
+    bank: options.Bank = None,
+    model: options.Model = None,
+    revision: options.Revision = None,
+    trust_remote_code: options.Trust = None,
+    chat: options.Chat = None,
+    system: options.System = None,
     examples: Annotated[int, typer.Option(help="Training examples to show.", min=1)] = 3,
     prompt: Annotated[
         str | None,
         typer.Option(help="Id of the prompt; by default the user's own, then those of the bank in turn."),
     ] = None,
-    set_: SetOption = None,
+    set_: options.Set = None,
 ) -> None:
     """Show training examples token by token: which are trained, which only read. Loads no weights."""
+    given = locals()
     from rich.console import Console
 
     from paft.config import load_config
     from paft.experiment.inputs import encoder_of, load_inputs
     from paft.train.show_text import legend, print_tokens
 
-    given = {
-        "task": task,
-        "data": data,
-        "bank": bank,
-        "model": model,
-        "revision": revision,
-        "trust_remote_code": trust_remote_code,
-        "chat.enabled": chat,
-        "chat.system": system,
-    }
-    settings = load_config(config, overrides(set_, given))
+    settings = load_config(config, options.overrides(given))
     inputs = load_inputs(settings, methods=())
     chosen = _prompts(inputs, prompt)
     encoder = encoder_of(settings)

@@ -1,4 +1,4 @@
-"""``paft train``: train one model with PAFT or another method; ``--dry-run`` says what it would take."""
+"""``paft train``: train one model; ``--dry-run`` says what it would take."""
 
 from __future__ import annotations
 
@@ -8,21 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paft.cli.options import (
-    BankOption,
-    ChatOption,
-    ConfigArgument,
-    DataOption,
-    JsonOption,
-    ModelOption,
-    OutputOption,
-    RevisionOption,
-    SetOption,
-    SystemOption,
-    TaskOption,
-    TrustOption,
-    overrides,
-)
+from paft.cli import options
 from paft.cli.terminal import open_console, say, warn
 
 if TYPE_CHECKING:
@@ -30,58 +16,53 @@ if TYPE_CHECKING:
 
 
 def train(
-    config: ConfigArgument = None,
-    task: TaskOption = None,
-    data: DataOption = None,
-    bank: BankOption = None,
-    model: ModelOption = None,
-    revision: RevisionOption = None,
-    trust_remote_code: TrustOption = None,
-    output: OutputOption = None,
-    method: Annotated[str | None, typer.Option(help="How its prompts are chosen; by default paft.")] = None,
+    config: options.Config = None,
+    task: options.Task = None,
+    data: options.Data = None,
+    bank: options.Bank = None,
+    model: options.Model = None,
+    revision: options.Revision = None,
+    trust_remote_code: options.Trust = None,
+    output: options.Output = None,
+    method: Annotated[
+        str | None, typer.Option(help="How its prompts are chosen; per_example by default.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Training seed; 0 by default.", min=0)] = None,
-    chat: ChatOption = None,
-    system: SystemOption = None,
+    chat: options.Chat = None,
+    system: options.System = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only report steps, tokens, memory and what looks wrong.")
     ] = False,
-    as_json: JsonOption = False,
-    set_: SetOption = None,
+    as_json: options.Json = False,
+    set_: options.Set = None,
 ) -> None:
-    """Train one model, with PAFT or another method; `paft evaluate` then evaluates it."""
+    """Train one model; `paft evaluate` then evaluates it."""
+    given = {
+        **locals(),
+        "methods": None if method is None else [method],
+        "seeds": None if seed is None else [seed],
+    }
     from paft.config import load_config
     from paft.errors import ConfigError
 
     if output is None and not dry_run:
         raise ConfigError("say where the result goes: --output FOLDER (or look first with --dry-run)")
-    given = {
-        "task": task,
-        "data": data,
-        "bank": bank,
-        "model": model,
-        "revision": revision,
-        "trust_remote_code": trust_remote_code,
-        "output": output,
-        "methods": None if method is None else [method],
-        "seeds": None if seed is None else [seed],
-        "chat.enabled": chat,
-        "chat.system": system,
-    }
-    settings = load_config(config, overrides(set_, given))
+    settings = load_config(config, options.overrides(given))
     _dry_run(settings, as_json) if dry_run else _train(settings, as_json)
 
 
 def _train(config: RunConfig, as_json: bool) -> None:
     from paft.bank import load_bank, near_duplicates_across, near_warnings
     from paft.experiment.follow_up import next_command
-    from paft.experiment.train import only_method, only_seed
+    from paft.experiment.train import only_seed
     from paft.experiment.train import train as train_model
+    from paft.methods import method_to_train
     from paft.progress import Live
 
     console = open_console(quiet=as_json)
     say(
         console,
-        f"PAFT: task {config.task}, model {config.model}, method {only_method(config)}, "
+        f"PAFT: task {config.task}, model {config.model}, method {method_to_train(config.methods)}, "
         f"seed {only_seed(config)} -> {config.output}",
     )
     with Live(console) as live:

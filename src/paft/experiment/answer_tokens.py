@@ -13,9 +13,10 @@ import numpy as np
 
 from paft.errors import ConfigError, shown
 from paft.evaluate.cells import generation_limit
+from paft.experiment.inputs import take
 from paft.model.encode import Encoder
 from paft.task.replies.extract import extract
-from paft.task.task import CHECKED, Example, Examples, Task
+from paft.task.task import CHECKED, Example, Task
 
 FEW = 0.01  # share of gold answers that may be too long to be given
 _CUES = ("x", "x\n")  # ends of a rendered prompt: a space separates the answer, or none does
@@ -23,13 +24,9 @@ _FREE = ("final_number", "code")  # rules under which an answer may be shorter t
 
 
 def check_options(encoder: Encoder, task: Task, *splits: Sequence[Example]) -> None:
-    """Refuse options that the tokenizer cannot tell apart.
+    """Refuse options, the task's or those of examples, that the tokenizer cannot tell apart.
 
-    Args:
-        encoder: That of the model.
-        task: Gives the fixed options.
-        splits: Examples, which may have options of their own; of many, ``CHECKED`` that lie evenly are
-            looked at.
+    Of many examples, ``CHECKED`` that lie evenly are looked at.
 
     Raises:
         ConfigError: If two options of a set become the same tokens.
@@ -53,10 +50,7 @@ def check_options(encoder: Encoder, task: Task, *splits: Sequence[Example]) -> N
 def check_lengths(encoder: Encoder, task: Task, examples: Sequence[Example]) -> list[str]:
     """Compare gold answers that have to be generated with the tokens that may be.
 
-    Args:
-        encoder: That of the model.
-        task: Gives rule and limit.
-        examples: Those to evaluate on; of many, ``CHECKED`` that lie evenly are looked at.
+    Of many examples, ``CHECKED`` that lie evenly are looked at.
 
     Returns:
         A warning if a gold answer does not fit, where shorter ones may be right as well or only few
@@ -83,10 +77,7 @@ def check_lengths(encoder: Encoder, task: Task, examples: Sequence[Example]) -> 
 def spread(examples: Sequence[Example]) -> Sequence[Example]:
     """Return at most ``CHECKED`` of the examples, evenly spread."""
     count = min(CHECKED, len(examples))
-    at = np.linspace(0, len(examples) - 1, count).round().astype(int)
-    if isinstance(examples, Examples):
-        return examples.take(at)
-    return examples if count == len(examples) else [examples[i] for i in at]
+    return take(examples, np.linspace(0, len(examples) - 1, count).round().astype(int))
 
 
 def _option_sets(task: Task, splits: Sequence[Sequence[Example]]) -> Iterable[tuple[str, ...]]:

@@ -6,17 +6,16 @@ import dataclasses
 from collections import Counter
 from typing import Any
 
-import numpy as np
-
 from paft.bank import Bank, near_duplicates_across, near_warnings
 from paft.config import RunConfig
 from paft.errors import DataError
-from paft.experiment.inputs import Inputs, encoder_of, load_inputs, take
-from paft.experiment.train import only_method, only_seed
-from paft.methods import METHODS
+from paft.experiment.answer_tokens import spread
+from paft.experiment.inputs import Inputs, encoder_of, load_inputs
+from paft.experiment.train import only_seed
+from paft.methods import METHODS, method_to_train
 from paft.model.encode import Encoder
 from paft.model.load import check_model
-from paft.task.task import CHECKED, Task
+from paft.task.task import Task
 from paft.train.schedule import make_schedule
 from paft.train.show import outline
 
@@ -25,12 +24,7 @@ _GIB = 2**30
 
 
 def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = None) -> dict[str, Any]:
-    """Plan a training without doing it.
-
-    Args:
-        config: As for :func:`paft.experiment.train.train`.
-        task: A task made in Python.
-        bank: A bank made in Python.
+    """Plan a training without doing it; arguments are those of :func:`paft.experiment.train.train`.
 
     Returns:
         What ``paft train --dry-run --json`` prints. Figures of sequences come from a sample
@@ -39,15 +33,15 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
     Raises:
         PaftError: If an input is unusable, an answer that does not fit among them.
     """
-    from paft.train.batches import RenderedExamples
+    from paft.train.batches import RenderedExamples, make_sampler
     from paft.train.length import training_steps
     from paft.train.preview import preview
     from paft.train.variation import variation
 
-    inputs = load_inputs(config, task, bank, evaluate=False, methods=[only_method(config)])
+    inputs = load_inputs(config, task, bank, evaluate=False, methods=[method_to_train(config.methods)])
     inputs = inputs.for_seed(only_seed(config))
     check_model(config.pinned_model, config.chat, trust_remote_code=config.trust_remote_code)
-    method = METHODS[only_method(config)]
+    method = METHODS[method_to_train(config.methods)]
     settings = method.settings(config.train)
     prompts = inputs.training_prompts(method, settings, seed=only_seed(config))
     size, steps = len(inputs.train), -(-len(inputs.train) // settings.batch_size)
@@ -55,7 +49,7 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
     encoder = encoder_of(config)
     varied = variation(settings, prompts, only_seed(config))
     dataset = RenderedExamples(inputs.train, prompts, encoder, varied)
-    looked = preview(dataset, schedule, settings.batch_size)
+    looked = preview(dataset, make_sampler(settings, dataset, schedule))
     total = training_steps(settings, dataset, schedule, inputs.bank.require("train"))
     uses = outline(schedule, epochs=settings.epochs, steps=steps, examples=size).uses
     answers = answer_shares(inputs)
@@ -63,7 +57,7 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
     found = {
         "task": inputs.task.name,
         "model": config.model,
-        "method": only_method(config),
+        "method": method_to_train(config.methods),
         "seed": only_seed(config),
         "examples": size,
         "validation_examples": len(inputs.validation),
@@ -85,16 +79,13 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
 def answer_shares(inputs: Inputs) -> dict[str, float]:
     """Return the share of each answer of a closed rule, fixed options that never occur among them.
 
-    At most ``CHECKED`` training examples, spread evenly, are looked at.
+    Of many training examples those of :func:`spread` are looked at.
     """
     if not inputs.task.answer.closed:
         return {}
-    count = min(CHECKED, len(inputs.train))
-    spread = np.linspace(0, len(inputs.train) - 1, count).round().astype(int)
-    counts = Counter(example.gold for example in take(inputs.train, spread))
-    return {
-        word: counts[word] / count for word in dict.fromkeys([*(inputs.task.answer.words or ()), *counts])
-    }
+    counts = Counter(example.gold for example in spread(inputs.train))
+    words = dict.fromkeys([*(inputs.task.answer.words or ()), *counts])
+    return {word: counts[word] / counts.total() for word in words}
 
 
 def unreachable(inputs: Inputs, encoder: Encoder) -> list[str]:
@@ -168,14 +159,12 @@ def describe_plan(found: dict[str, Any]) -> list[str]:
     """Return the plan as lines of text; warnings are left out."""
     memory = found["memory"]
     parts = ("weights", "gradients", "optimiser", "activations", "logits")
-    used = found["prompts_used"]
     validated = f", {found['validation_examples']} for validation" if found["validation_examples"] else ""
     return [
         f"{found['task']} on {found['model']}, method {found['method']}, seed {found['seed']}: nothing is "
         "trained or written",
         f"examples  {found['examples']:,} x {found['epochs']} epochs{validated}",
-        f"steps     {found['steps']:,}, under {'?' if used is None else used} of {found['prompts']} prompts"
-        + (", as the losses say" if used is None else ""),
+        f"steps     {found['steps']:,}, under {found['prompts_used']} of {found['prompts']} prompts",
         f"tokens    about {found['tokens']:,}; the longest of {found['looked_at']} sequences looked at has "
         f"{found['longest']}, {found['truncated_share']:.1%} are cut",
         f"memory    about {memory['total'] / _GIB:.2f} GiB with {memory['micro_batch_size']} examples at a "

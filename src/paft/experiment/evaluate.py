@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from paft.bank import Bank, load_bank
-from paft.config import BUILTIN_MODEL, BUILTIN_TASK
+from paft.config import BUILTIN_MODEL, ModelOnTask
 from paft.errors import ConfigError, DataError
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.parts import evaluate_parts
@@ -50,12 +50,10 @@ from paft.model.load import (
     resolve_model,
 )
 from paft.model.quantised import four_bit, trained_quantised
-from paft.model.settings import Chat
-from paft.names import REVISION, folder_name, pin_model, short_name
-from paft.progress import Reporter, Silent
+from paft.names import folder_name, short_name
+from paft.progress import Reporter
 from paft.prompt import Prompt
 from paft.provenance import environment
-from paft.schema import Schema
 from paft.statistics.budget import estimate_mean, estimate_std, parse_budget, sample_cells
 from paft.statistics.precision import Measured, WorstPrompt
 from paft.task.programs.code_answer import check_opt_in
@@ -65,17 +63,11 @@ SERVER_IDENTITY = ("base_url", "completions", "max_tokens")  # what replies depe
 UNTRAINED = {"train_steps": 0, "train_tokens": 0, "train_seconds": 0.0}
 
 
-class EvaluateConfig(Schema):
+class EvaluateConfig(ModelOnTask):
     """Everything ``paft evaluate`` needs.
 
     Attributes:
-        task: A task file or a built-in name.
-        data: Folder of the task's data files; the task file's own by default.
-        bank: A bank file; by default the built-in task's bank.
         split: Prompts to evaluate on.
-        model: A folder, a Hub id or ``tiny``.
-        revision: Commit, tag or branch of a model on the Hub; pin it for a result that can be repeated.
-        trust_remote_code: Whether code in the model's folder may be run on this machine.
         adapter: Folder of a PEFT adapter on top of it.
         any_base: Put the adapter on another base than it was tuned on too.
         backend: What runs the model: ``hf`` (Transformers in this process), ``vllm``
@@ -91,17 +83,10 @@ class EvaluateConfig(Schema):
         precision: Score cells until the mean over all cells is known to so much on either side, in (0, 1),
             and the worst prompt to as much (:mod:`paft.statistics.precision`).
         mean_only: Do not look for the worst prompt, which takes more cells than the mean.
-        chat: Whether prompts are put as turns of the model's chat template; as it was trained.
         evaluate: Settings of stage 3.
     """
 
-    task: str = BUILTIN_TASK
-    data: str | None = None
-    bank: str | None = None
-    split: Literal["train", "validation", "test", "adversarial"] = "test"
-    model: str = BUILTIN_MODEL
-    revision: str | None = Field(default=None, pattern=REVISION)
-    trust_remote_code: bool = False
+    split: Literal["train", "validation", "test", "adversarial", "final"] = "test"
     adapter: str | None = None
     any_base: bool = False
     backend: Literal["hf", "vllm", "openai"] = "hf"
@@ -113,7 +98,6 @@ class EvaluateConfig(Schema):
     budget_seed: int = Field(default=0, ge=0)
     precision: float | None = Field(default=None, gt=0, lt=1)
     mean_only: bool = False
-    chat: Chat = Chat()
     evaluate: Evaluate = Evaluate()
 
     @model_validator(mode="after")
@@ -141,11 +125,6 @@ class EvaluateConfig(Schema):
         if self.chat.enabled and self.server.completions:
             raise ValueError("--chat and --completions exclude each other: give one of them")
         return self
-
-    @property
-    def pinned_model(self) -> str:
-        """The model as all that loads models takes it, with its revision."""
-        return pin_model(self.model, self.revision)
 
     @property
     def served(self) -> ServedModel:
@@ -199,7 +178,7 @@ def evaluate(
         PaftError: If an input is unusable; nothing is written before all inputs were checked.
         ResumeError: If the output folder belongs to another configuration.
     """
-    reporter = reporter or Silent()
+    reporter = reporter or Reporter()
     task = task or load_task(config.task, config.data)
     bank = bank or load_bank(bank_file(config.task, config.bank))
     examples, warnings = _check(config, task, bank)

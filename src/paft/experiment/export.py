@@ -8,8 +8,10 @@ rounded to 4 bit again would be another model.
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from paft.errors import ConfigError, ModelError, said
 from paft.experiment.hub import check_push, push
 from paft.files import new_folder, read_text, write_json, write_text
+from paft.methods import METHODS, main_method
 from paft.model.adapter import CONFIG as ADAPTER_CONFIG
 from paft.model.adapter import (
     RECORD,
@@ -52,9 +55,8 @@ class Exported:
     Attributes:
         source: The folder of adapter or model that was taken.
         whole: Whether a whole model was written, or an adapter.
-        difference: Largest difference of a logit between merged model and adapter; None if nothing
-            was merged.
-        url: Where it lies on the Hub; None if it was not pushed.
+        difference: Largest difference of a logit between merged model and adapter, if it was merged.
+        url: Where it lies on the Hub, if it was pushed.
         warning: What there is to say of the adapter's base, if anything.
     """
 
@@ -84,12 +86,12 @@ def export(
         source: Output folder of ``paft run``, one of its trials, or a folder of adapter or model.
         output: A folder that is not there yet; it appears when complete.
         cell: Which trial of a run, say ``paft-0``; see :func:`find_weights`.
-        merge: Merge the adapter into its base.
+        merge: Whether to merge the adapter into its base.
         dtype: Type of a whole model's weights; the base's own by default.
         base: Base model of the adapter (a folder or Hub id), where another than it names.
         push_to: Repository on the Hub, ``owner/name``.
-        private: Make the repository private, if it is new.
-        any_base: Take another base than the adapter was tuned on too.
+        private: Whether to make the repository private, if it is new.
+        any_base: Whether to take another base than the adapter was tuned on too.
         trust_remote_code: Whether code in the model's folder may be run.
 
     Raises:
@@ -109,25 +111,29 @@ def export(
         warning = _check_adapter(weights, base, any_base, trust_remote_code)
     if push_to is not None:
         check_push(push_to, base if is_adapter and not merge else None)
-    difference = None
-    if is_adapter and not merge:
-        _write(output, lambda part: _write_adapter(weights, str(base), part, trust_remote_code))
-    elif is_adapter:
+    model = difference = None
+    if not is_adapter:
+        model = _load(str(weights), trust_remote_code=trust_remote_code)
+    elif merge:
         model, difference = merged(weights, str(base), trust_remote_code=trust_remote_code)
-        _write(output, lambda part: _write_model(model, weights, str(base), dtype, part, trust_remote_code))
-    else:
-        whole = _load(str(weights), trust_remote_code=trust_remote_code)
-        _write(output, lambda p: _write_model(whole, weights, str(weights), dtype, p, trust_remote_code))
+    own = str(base if is_adapter else weights)
+    try:
+        with new_folder(output) as part:
+            if model is None:
+                _write_adapter(weights, own, part, trust_remote_code)
+            else:
+                _write_model(model, weights, own, dtype, part, trust_remote_code)
+    except ValueError as error:
+        raise ModelError(f"cannot write {output}: {said(error)}") from error
     url = push(output, push_to, private=private) if push_to is not None else None
     return Exported(weights, merge or not is_adapter, difference, url, warning)
 
 
 def find_weights(source: Path, cell: str | None = None) -> Path:
-    """Return the folder of adapter or model that a path stands for.
+    """Return the folder of adapter or model that a path stands for: one itself, or that of a trial or run.
 
-    Args:
-        source: A folder of adapter or model, of a trial, or of a run.
-        cell: Which trial of a run; by default the only one, or the first seed of method ``paft``.
+    By default the trial of a run is the only one, or the first seed of ``paft``, else of the only method that
+    trains on the bank.
 
     Raises:
         ConfigError: If there is none, or several and none is named.
@@ -141,12 +147,41 @@ def find_weights(source: Path, cell: str | None = None) -> Path:
     if not found:
         raise ConfigError(f"{source} holds no trained weights: give a run, an adapter or a model folder")
     if cell is None:
-        paft = sorted((name for name in found if name.startswith("paft-")), key=lambda n: (len(n), n))
-        cell = next(iter(found)) if len(found) == 1 else next(iter(paft), None)
+        cell = next(iter(found)) if len(found) == 1 else _main_trial(found)
     if cell not in found:
         asked = "has several trials" if cell is None else f"has no trained trial {cell!r}"
         raise ConfigError(f"{source} {asked}: choose one by --cell ({', '.join(found)})")
     return found[cell]
+
+
+def _main_trial(names: Iterable[str]) -> str | None:
+    """Return the first seed of the method that a run is about; None where that is not clear."""
+    by_method: dict[str, list[str]] = {}
+    for name in sorted(names, key=lambda name: (len(name), name)):
+        by_method.setdefault(name.rpartition("-")[0], []).append(name)
+    of_bank = [method for method in by_method if method in METHODS and METHODS[method].trains_on_bank]
+    main = main_method(of_bank) if "paft" in of_bank or len(of_bank) == 1 else None
+    return None if main is None else by_method[main][0]
+
+
+def gguf_commands(model: Path) -> list[str]:
+    """Return the two commands that make a GGUF file of a model's folder and serve it (llama.cpp, Ollama)."""
+    file = model / f"{model.resolve().name}-f16.gguf"
+    convert = [
+        "python",
+        "llama.cpp/convert_hf_to_gguf.py",
+        str(model),
+        "--outfile",
+        str(file),
+        "--outtype",
+        "f16",
+    ]
+    modelfile, name = model / "Modelfile", re.sub(r"[^a-z0-9._-]+", "-", model.resolve().name.lower())
+    create = shlex.join(["ollama", "create", name, "-f", str(modelfile)])
+    return [
+        shlex.join(convert),
+        f"echo FROM ./{shlex.quote(file.name)} > {shlex.quote(str(modelfile))} && {create}",
+    ]
 
 
 def merged(adapter: Path, base: str, *, trust_remote_code: bool = False) -> tuple[PreTrainedModel, float]:
@@ -284,12 +319,3 @@ def _save_tokenizer(weights: Path, base: str, part: Path, trusted: bool) -> None
     """Write the tokenizer that lies beside the weights, else the base's, chat template included."""
     source = str(weights) if (weights / "tokenizer_config.json").exists() else base
     read_tokenizer(source, trust_remote_code=trusted).save_pretrained(part)
-
-
-def _write(output: Path, fill: Callable[[Path], None]) -> None:
-    """Let ``fill`` write a folder that appears as ``output`` when complete."""
-    try:
-        with new_folder(output) as part:
-            fill(part)
-    except ValueError as error:
-        raise ModelError(f"cannot write {output}: {said(error)}") from error

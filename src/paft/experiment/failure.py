@@ -31,13 +31,7 @@ def check_not_failed(folder: Path) -> None:
 
 
 def give_up(folder: Path, weights: Path, error: DivergedError) -> None:
-    """Remove what a trial left and record that it failed.
-
-    Args:
-        folder: Of the trial.
-        weights: Where its weights go.
-        error: What went wrong.
-    """
+    """Remove what a trial left in its folder, its weights among that, and record that it failed."""
     remove_checkpoints(weights)
     for path in (weights, weights.with_name(f".{weights.name}.part")):
         shutil.rmtree(path, ignore_errors=True)

@@ -8,26 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from paft.bank import load_bank
-from paft.config import RunConfig
+from paft.config import ModelOnTask, RunConfig
 from paft.errors import ModelError
 from paft.evaluate.scoring.vllm import lora_rank
 from paft.evaluate.settings import Evaluate
 from paft.experiment.evaluate import EvaluateConfig
-from paft.methods import METHODS
+from paft.methods import METHODS, main_method
 from paft.model.gguf import find_gguf
 from paft.model.load import resolve_model
 from paft.report.run_folder import weights_name
 
-_OPTIONS = ("task", "data", "bank")
-_APART = ("model", "revision", "chat", "output", "evaluate")  # of both, put in a way of their own
+_APART = ("model", "revision", "chat")  # put in a way of their own
 
 
 def next_command(config: RunConfig) -> list[str]:
-    """Return the lines that say where the result of a training lies and how to evaluate it.
-
-    Args:
-        config: The training's configuration; its output folder is there.
-    """
+    """Return the lines that say where the result of a finished training lies and how to evaluate it."""
     weights = Path(config.output) / weights_name(config)
     whole = config.train.adapt.method == "full"
     lines = [f"{'Model' if whole else 'Adapter'}: {weights}"]
@@ -49,15 +44,13 @@ def _revision(config: RunConfig) -> list[str]:
 
 
 def _shared(config: RunConfig) -> list[str]:
-    """Return the options for what a training and an evaluation call alike, where it is not the default."""
+    """Return the options for what training and evaluation have in common, where it is not the default."""
     found: list[str] = []
-    for name, field in EvaluateConfig.model_fields.items():
-        value = getattr(config, name, None)
-        if name in RunConfig.model_fields and name not in _APART and value not in (None, field.default):
-            if value is True:
-                found.append(f"--{name.replace('_', '-')}")
-            else:
-                found += [f"--{name}", value] if name in _OPTIONS else _set(name, value)
+    for name, field in ModelOnTask.model_fields.items():
+        value = getattr(config, name)
+        if name not in _APART and value != field.default:
+            option = f"--{name.replace('_', '-')}"
+            found += [option] if value is True else [option, value]
     return found
 
 
@@ -84,11 +77,7 @@ def _set(name: str, value: Any) -> list[str]:
 
 
 def deploy_command(config: RunConfig) -> list[str]:
-    """Return the lines that show how to use what the best-known method of a run left behind.
-
-    Args:
-        config: The run's configuration. Where none of its methods left weights, there are no lines.
-    """
+    """Return the lines that show how to use what a run's best-known method trained, if any did."""
     found = _best_known(config)
     if found is None:
         return []
@@ -124,9 +113,10 @@ def deploy_command(config: RunConfig) -> list[str]:
 
 
 def _best_known(config: RunConfig) -> tuple[str, Path] | None:
-    """Return a method, paft before others, and the weights it left under the first seed that has some."""
+    """Return a method, the main one before others, and the weights of the first seed that left some."""
     trained = [name for name in config.methods if METHODS[name].schedule is not None]
-    for method in sorted(trained, key=lambda name: name != "paft"):
+    main = main_method(trained)
+    for method in sorted(trained, key=lambda name: name != main):
         for seed in config.seeds:
             weights = Path(config.output) / "cells" / f"{method}-{seed}" / weights_name(config)
             if weights.is_dir():

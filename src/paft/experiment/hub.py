@@ -8,10 +8,10 @@ from paft.errors import ConfigError, PaftError
 
 
 def check_push(repository: str, base: str | None = None) -> None:
-    """Make sure, before anything is computed, that a push can succeed.
+    """Make sure, before anything is computed, that a push to ``owner/name`` can succeed.
 
     Args:
-        repository: ``owner/name``.
+        repository: The repository.
         base: Base model of the adapter to push; None for a whole model.
 
     Raises:

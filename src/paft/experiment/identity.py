@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from paft.config import RunConfig
+from paft.errors import SHOWN, shown
 from paft.evaluate.settings import Evaluate
 from paft.experiment.baselines.settings import Choose
 from paft.experiment.inputs import Inputs
@@ -23,24 +24,16 @@ from paft.train.settings import RENAMED, Train
 
 # Settings that change no figure: who does the work, what is kept of it, where it is reported.
 FREE = (
-    "train.workers", "train.save_every", "train.report_to", "evaluate.batch_tokens", "evaluate.allow_code"
+    "train.workers", "train.save_every", "train.report_to", "evaluate.batch_tokens", "evaluate.allow_code",
+    "task", "choose.writer file",  # hashes of more than counts, which earlier versions kept too
 )  # fmt: skip
-# Hashes that former versions kept, of too much; they count where what stands for them now is lacking.
-FORMER = {"task": "task.prompt", "choose.writer file": "choose.writers"}
 # Names of weights, and their hash: with the same hash they may lie elsewhere.
 FILES = {"model": "model files", "revision": "model files", "adapter": "adapter files"}
-SHOWN = 80  # characters of a value in an error
 KEPT = 20  # characters that are shown before the first that differs
 
 
 def run_identity(config: RunConfig, inputs: Inputs, methods: tuple[str, ...] | None = None) -> dict[str, Any]:
-    """Return everything a finished trial depends on, by name.
-
-    Args:
-        config: The run's configuration.
-        inputs: What it works on.
-        methods: Methods that are planned; by default those of the configuration.
-    """
+    """Return everything a finished trial of the planned methods depends on, by name."""
     apart = {"methods", "seeds", "output", "task", "data", "bank", "choose"}
     apart |= unset_keys(config.trust_remote_code, config.revision)
     settings = config.model_dump(mode="json", exclude=apart)
@@ -77,7 +70,6 @@ def task_identity(task: Task) -> dict[str, Any]:
     """Return what figures depend on of a task; its rows are hashed apart."""
     answer = task.answer.model_dump(mode="json")
     return {
-        "task": task.fingerprint(),
         "task.fields": sorted(task.fields),
         "task.metric": task.metric,
         "task.prompt": task.prompts[0].template,
@@ -86,35 +78,20 @@ def task_identity(task: Task) -> dict[str, Any]:
 
 
 def choice_identity(choose: Choose, methods: tuple[str, ...], inputs: Inputs) -> dict[str, Any]:
-    """Return what the prompt that a method chooses depends on; nothing where no method chooses.
-
-    Args:
-        choose: The section ``choose``.
-        methods: Methods that are planned.
-        inputs: What they work on.
-    """
+    """Return what the prompt that a method chooses depends on; nothing where no method chooses."""
     if not any(METHODS[name].chooser for name in methods):
         return {}
     found = {f"choose.{key}": value for key, value in choose.model_dump(mode="json").items()}
     writers = inputs.generators
     if writers is None:
-        return {**found, "choose.writer file": None, "choose.writers": None}
+        return {**found, "choose.writers": None}
     task = inputs.task
     asked = [[each.name, each.model, each.base_url, each.parameters] for each in writers.generators]
-    return {
-        **found,
-        "choose.writer file": fingerprint(writers.model_dump(mode="json", exclude={"deadline"})),
-        "choose.writers": fingerprint([asked, task.name, task.description, task.fields]),
-    }
+    return {**found, "choose.writers": fingerprint([asked, task.name, task.description, task.fields])}
 
 
 def changes(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """Return the names of what differs and changes figures.
-
-    Args:
-        found: What a folder was made from, by this version or a former one.
-        wanted: What it is to be made from now.
-    """
+    """Return the names of what differs and changes figures: what a folder was made from, and is to be now."""
     former = {f"train.{old}": f"train.{new}" for old, new in RENAMED.items()}
     found = {former.get(key, key): value for key, value in found.items()}
     # A version that did not have a setting yet worked as one that leaves it alone.
@@ -132,16 +109,10 @@ def _unchanged(key: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) ->
         return True
     if key.startswith("choose.") and (key not in wanted or not any(k.startswith("choose.") for k in found)):
         return True  # no method chooses now, or none did
-    if key in FORMER:
-        return FORMER[key] in found
-    if key.startswith("task."):
-        return "task" in found and FORMER["task"] not in found  # the former hash says
-    if key == "choose.writers":
-        return "choose.writer file" in found and key not in found
     if key in FILES:
         files = FILES[key]
         return found.get(files) is not None and found.get(files) == wanted.get(files)
-    # Former versions did not know which revision of a model on the Hub they had.
+    # Which revision of a model on the Hub it was may not have been known.
     return key == "model files" and found.get(key) is None
 
 
@@ -159,11 +130,7 @@ def told(key: str, then: Any, now: Any) -> str:
         first = next((place for place, (a, b) in pairs if a != b), min(len(then), len(now)))
         same = max(0, first - KEPT)
         then, now = (side if len(side) <= SHOWN else "..." * (same > 0) + side[same:] for side in (then, now))
-    return f"{key}: {_cut(repr(then))} there, {_cut(repr(now))} now"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+    return f"{key}: {shown(then)} there, {shown(now)} now"
 
 
 def _defaults(wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,10 +141,7 @@ def _defaults(wanted: Mapping[str, Any]) -> dict[str, Any]:
         for name, section in sections.items()
         for key, value in section.model_dump(mode="json").items()
     }
-    rule = wanted.get("task.answer.rule")
-    return found if rule is None else {**found, **_answer_defaults()}
-
-
-def _answer_defaults() -> dict[str, Any]:
-    settings = Answer.model_fields.items()
-    return {f"task.answer.{key}": field.default for key, field in settings if not field.is_required()}
+    if "task.answer.rule" in wanted:
+        settings = Answer.model_fields.items()
+        found |= {f"task.answer.{key}": field.default for key, field in settings if not field.is_required()}
+    return found

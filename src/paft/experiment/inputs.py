@@ -14,6 +14,7 @@ import numpy as np
 from paft.bank import Bank, load_bank, near_duplicates_across
 from paft.bank.generate.generators import Generators
 from paft.bank.similarity import skeleton
+from paft.bank.store import SPLITS
 from paft.config import BUILTIN_TASK, RunConfig
 from paft.errors import ConfigError, DataError
 from paft.experiment.baselines.settings import RULES
@@ -26,7 +27,7 @@ from paft.prompt import Prompt
 from paft.task.programs.code_answer import check_opt_in
 from paft.task.task import Example, Examples, Task, load_task
 from paft.train.adapt import check_adapt
-from paft.train.logs import check_optimizer, report_to
+from paft.train.arguments import check_optimizer, report_to
 from paft.train.schedule import make_schedule
 from paft.train.settings import Train
 
@@ -120,19 +121,10 @@ class Inputs:
         return [own, *(prompt for prompt in seen if prompt.id != own.id)]
 
 
-def _writers(config: RunConfig) -> Generators | None:
-    """Return the models that rewrite prompts for ``bat``; None where rules do."""
-    name = config.choose.writer
-    return None if name == RULES else Generators.from_yaml(Path(name))
-
-
 def some(prompts: Sequence[Prompt], count: int | None, seed: int) -> list[Prompt]:
     """Return a random choice of prompts, in their order; all of them for None.
 
-    Args:
-        prompts: All there are.
-        count: How many of them; the choice of a smaller count is a part of it.
-        seed: Seed of the choice.
+    The choice of a smaller count is a part of that of a larger one.
 
     Raises:
         ConfigError: If there are fewer.
@@ -160,7 +152,7 @@ def load_inputs(
         task: A task made in Python.
         bank: A bank made in Python.
         evaluate: Whether test prompts and test examples are needed too.
-        methods: Methods that are planned; by default those of the configuration. Others are not checked.
+        methods: Those to check; by default those of the configuration.
 
     Raises:
         PaftError: On the first thing that cannot be used.
@@ -171,7 +163,7 @@ def load_inputs(
     if task.answer.rule == "code" and config.train.validate_every is not None:
         raise ConfigError(f"answers of task {task.name!r} are programs: train without validate_every")
     bank = bank or load_bank(bank_file(config.task, config.bank))
-    for split in ("train", "validation", "test", "adversarial"):
+    for split in SPLITS:
         for prompt in bank.prompts(split):
             task.check_prompt(prompt)
     bank.require("train")
@@ -191,7 +183,9 @@ def load_inputs(
         train, validation = validation_split(task, train, config.train.validate_examples)
     if pool:
         pool, train = train, sample(train, config.train.examples)
-    inputs = Inputs(task, bank, train, test, validation, _writers(config), pool=pool)
+    writer = config.choose.writer
+    generators = None if writer == RULES else Generators.from_yaml(Path(writer))
+    inputs = Inputs(task, bank, train, test, validation, generators, pool=pool)
     for name in config.methods if methods is None else methods:
         check_method(name, config, inputs)
     return inputs
@@ -231,11 +225,6 @@ def _check_own(task: Task, bank: Bank) -> None:
 def check_method(name: str, config: RunConfig, inputs: Inputs) -> None:
     """Refuse a method whose trials could not be trained, before any of the run is.
 
-    Args:
-        name: The method.
-        config: The run's configuration.
-        inputs: What the run works on.
-
     Raises:
         ConfigError: If the settings do not go with the method, its schedule or its prompts.
     """
@@ -270,10 +259,8 @@ def validation_split(
 ) -> tuple[Sequence[Example], Sequence[Example]]:
     """Return training and validation examples, disjoint; test examples have no part in it.
 
-    Args:
-        task: Its validation data is used if it has any.
-        train: Training examples; without validation data a tenth of them at most is held out.
-        count: Validation examples at most.
+    The task's validation data is used if it has any, ``count`` of it at most; else at most a tenth of the
+    training examples is held out.
 
     Raises:
         DataError: If there are too few training examples to hold any out.

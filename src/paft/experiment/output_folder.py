@@ -8,7 +8,7 @@ empty, which keeps a second process out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from paft.evaluate.runner import processes
 from paft.experiment.identity import changes, told
 from paft.files import write_json, write_text
 from paft.lock import LOCK, sole_process
-from paft.model.files import sampled_fingerprint
 from paft.part import parts
 from paft.report.run_folder import BANK, CONFIG, IDENTITY
 from paft.schema import Schema
@@ -44,12 +43,6 @@ def working_in(output: Path) -> Iterator[None]:
 def begin_output(output: Path, identity: dict[str, Any], config: Schema, bank: Bank) -> None:
     """Claim an output folder and write down what all work in it shares; the first process does it for all.
 
-    Args:
-        output: The folder.
-        identity: What must not change.
-        config: The resolved configuration.
-        bank: All prompts.
-
     Raises:
         ResumeError: If the folder belongs to other inputs.
     """
@@ -71,7 +64,7 @@ def claim_output(output: Path, wanted: dict[str, Any]) -> None:
         write_json(path, wanted)
         return
     found = read_record(path, "run identity", {})
-    # What a former version, or a run of fewer methods, did not record is known from now on.
+    # What an earlier version, or a run of fewer methods, did not record is known from now on.
     known = {**found, **{key: value for key, value in wanted.items() if found.get(key) is None}}
     if known != found:
         write_json(path, known)
@@ -85,8 +78,7 @@ def check_output(output: Path, wanted: dict[str, Any]) -> bool:
     """
     if not _begun(output):
         return False
-    found = dict(read_record(output / IDENTITY, "run identity", {}))
-    found |= {key: wanted[key] for key in ("model files", "adapter files") if _as_before(key, found, wanted)}
+    found = read_record(output / IDENTITY, "run identity", {})
     changed = changes(found, wanted)
     if changed:
         shown = "; ".join(told(key, found.get(key), wanted.get(key)) for key in changed[:4])
@@ -95,12 +87,6 @@ def check_output(output: Path, wanted: dict[str, Any]) -> bool:
             "restore what changed, or delete the folder"
         )
     return True
-
-
-def _as_before(key: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether a model is the one that a former version wrote down, from samples of its weights."""
-    name = wanted.get(key.split()[0])
-    return isinstance(name, str) and key in found and found[key] == sampled_fingerprint(name)
 
 
 def _begun(output: Path) -> bool:

@@ -27,7 +27,7 @@ from paft.experiment.trial import run_trial
 from paft.files import disk_error, write_json
 from paft.methods import METHODS
 from paft.model.files import hub_commit
-from paft.progress import Reporter, Silent
+from paft.progress import Reporter
 from paft.provenance import environment
 from paft.report import read_verdict, write_report
 from paft.report.card import tell_verdict
@@ -44,7 +44,7 @@ def run(
     task: Task | None = None,
     bank: Bank | None = None,
 ) -> dict[str, Any]:
-    """Run a comparison, or what is missing of it.
+    """Run a comparison, or what is missing of it, and return the content of ``results.json``.
 
     Args:
         config: What to compare.
@@ -52,16 +52,12 @@ def run(
         task: A task made in Python, instead of the one the configuration names.
         bank: A bank made in Python, likewise.
 
-    Returns:
-        The content of ``results.json``.
-
     Raises:
-        PaftError: If an input is unusable; nothing is written before all inputs were checked.
+        PaftError: If an input is unusable, with nothing written, or another process works in the folder.
         ResumeError: If the output folder belongs to another configuration.
         DivergedError: If every trial failed; one that did is named in the results, and the others run.
-        PaftError: If another process works in it.
     """
-    reporter = reporter or Silent()
+    reporter = reporter or Reporter()
     inputs = checked_inputs(config, task, bank)
     with working_in(Path(config.output)):
         prepare(config, inputs)
@@ -83,11 +79,6 @@ def run(
 
 def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | None = None) -> Inputs:
     """Load everything a run works on and check it; nothing is written.
-
-    Args:
-        config: What to compare.
-        task: A task made in Python, instead of the one the configuration names.
-        bank: A bank made in Python, likewise.
 
     Raises:
         PaftError: If an input is unusable.
@@ -125,16 +116,13 @@ def gather_run(
     trials: Sequence[Mapping[str, Any]],
     failures: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Write ``results.json`` and ``report.html`` of finished trials.
+    """Write ``results.json`` and ``report.html`` of finished trials; return the content of the first.
 
     Args:
         config: What was compared.
         inputs: What it was compared on.
         trials: What :func:`paft.experiment.trial.run_trial` returned.
         failures: What other trials failed of, by their name.
-
-    Returns:
-        The content of ``results.json``.
     """
     output = Path(config.output)
     gathered = {key: [item for trial in trials for item in trial[key]] for key in TRIAL_LISTS}
@@ -171,11 +159,6 @@ def gather_run(
 
 
 def tell_cards(config: RunConfig, verdict: str) -> None:
-    """Put a run's verdict into the model cards of all that it trained.
-
-    Args:
-        config: The run's configuration.
-        verdict: The sentence of terminal and report.
-    """
+    """Put a run's verdict, as terminal and report say it, into the model cards of all that it trained."""
     for plan in plan_trials(config):
         tell_verdict(trial_folder(config, plan) / weights_name(config), verdict)

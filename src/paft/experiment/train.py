@@ -19,8 +19,8 @@ from paft.experiment.inputs import check_trained, encoder_of, load_inputs
 from paft.experiment.output_folder import begin_output, working_in
 from paft.experiment.trial import train_trial, write_trial_card
 from paft.files import disk_error
-from paft.methods import METHODS
-from paft.progress import Reporter, Silent
+from paft.methods import method_to_train
+from paft.progress import Reporter
 from paft.report.run_folder import Trial
 from paft.task.task import Task
 
@@ -32,25 +32,21 @@ def train(
     task: Task | None = None,
     bank: Bank | None = None,
 ) -> dict[str, Any]:
-    """Train one model, or go on where a killed training stopped.
+    """Train one model, or go on where a killed training stopped; return the content of ``train.json``.
 
     Args:
-        config: Settings, with one seed; :func:`only_method` tells the method. Section ``evaluate`` has
-            no part.
+        config: Settings, with one seed; :func:`paft.methods.method_to_train` tells the method. Section
+            ``evaluate`` has no part.
         reporter: Hears about progress.
         task: A task made in Python, instead of the one the configuration names.
         bank: A bank made in Python, likewise.
 
-    Returns:
-        The content of ``train.json``.
-
     Raises:
-        PaftError: If an input is unusable; nothing is written before all inputs were checked.
+        PaftError: If an input is unusable, with nothing written, or another process works in the folder.
         ResumeError: If the output folder belongs to another configuration.
-        PaftError: If another process works in it.
     """
-    reporter = reporter or Silent()
-    method, seed = only_method(config), only_seed(config)
+    reporter = reporter or Reporter()
+    method, seed = method_to_train(config.methods), only_seed(config)
     plan = Trial(method, seed)
     inputs = load_inputs(config, task, bank, evaluate=False, methods=[method]).for_seed(seed)
     check_trained(config)
@@ -78,24 +74,6 @@ def only_seed(config: RunConfig) -> int:
     if len(config.seeds) > 1:
         raise ConfigError(f"one model has one seed, got seeds {list(config.seeds)}: choose one with --seed")
     return config.seeds[0]
-
-
-def only_method(config: RunConfig) -> str:
-    """Return the method to train: a configuration's only one, or ``paft`` among several.
-
-    Raises:
-        ConfigError: If ``paft`` is not among several, or the only one does not train.
-    """
-    if len(config.methods) > 1:
-        if "paft" not in config.methods:
-            raise ConfigError(
-                f"one model has one method, got methods {list(config.methods)}: choose one with --method"
-            )
-        return "paft"
-    (name,) = config.methods
-    if METHODS[name].schedule is None:
-        raise ConfigError(f"method {name!r} does not train: choose another with --method")
-    return name
 
 
 def _outcome(trained: dict[str, Any]) -> str:

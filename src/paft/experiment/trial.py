@@ -75,15 +75,15 @@ def run_trial(
     """
     inputs = inputs.for_seed(plan.seed)
     done = folder / SUMMARY
-    # A trial that a former version summarised lacks figures, and one of another threshold counts other
-    # prompts: both follow from its matrices.
-    result = read_record(done, "cell", CELL) if done.exists() else {}
-    if "robustness" in result and not result["rows"]:
-        raise DataError(f"{done} is damaged (it has no row): {ADVICE}")
-    if "robustness" in result and result["rows"][0]["top_threshold"] == inputs.task.thresholds[0]:
-        write_trial_card(plan, config, inputs, folder)
-        reporter.finish(plan.name, "already done: " + _outcome(result["rows"][0]))
-        return result
+    if done.exists():
+        result = read_record(done, "cell", CELL)
+        if not result["rows"]:
+            raise DataError(f"{done} is damaged (it has no row): {ADVICE}")
+        # Under another threshold other prompts count, which follows from the matrices.
+        if result["rows"][0]["top_threshold"] == inputs.task.thresholds[0]:
+            write_trial_card(plan, config, inputs, folder)
+            reporter.finish(plan.name, "already done: " + _outcome(result["rows"][0]))
+            return result
     trained = train_trial(plan, config, inputs, folder, reporter)
     try:
         result = _evaluate_splits(plan, config, inputs, folder, reporter, trained)
@@ -109,9 +109,8 @@ def _evaluate_splits(
     weights = None if METHODS[plan.method].schedule is None else folder / weights_name(config)
     rows, per_prompt, warnings, matrices = [], [], [], {}
     if trained["truncated"]:
-        looked_at = trained.get("looked_at", len(inputs.train))  # a former version looked at all
-        cut = f"of {looked_at} looked at, {trained['truncated']} training prompts were cut to max_length"
-        warnings.append(f"{plan.name}: {cut}")
+        cut = f"{trained['truncated']} training prompts were cut to max_length"
+        warnings.append(f"{plan.name}: of {trained['looked_at']} looked at, {cut}")
     warnings.extend(f"{plan.name}: {text}" for text in trained.get("damaged", ()))
     if trained.get("chosen"):
         warnings.extend(_twin_warning(plan, Prompt(trained["chosen"]), inputs))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from paft.grid.differences import COMPARED, NOT_FINISHED
-from paft.grid.reference import Reference
+from paft.grid.file import Reference
 from paft.report.table import HEADS, Table
 
 TIE = 1e-9  # shares closer than this differ by rounding alone
@@ -14,12 +14,7 @@ BY_CHANCE = 0.05  # of 95 % intervals leave out what they are about
 
 
 def difference_layout(results: Mapping[str, Any], keys: Sequence[str]) -> Table:
-    """Lay out the differences of a grid's ``results.json``.
-
-    Args:
-        results: Its content, with at least one difference.
-        keys: What tells the grid's rows apart.
-    """
+    """Lay out the differences, at least one, of a grid's ``results.json``; ``keys`` tell its rows apart."""
     rows = results["differences"]
     return Table.grouped(
         keys=keys,

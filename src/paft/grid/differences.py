@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from paft.grid.reference import Reference, RowKey
+from paft.grid.file import Reference, RowKey
 from paft.report.data import Matrices, Report
 from paft.statistics.comparison import difference
 from paft.statistics.summary import Name
@@ -50,13 +50,7 @@ class Side:
 
 
 def sides_of(report: Report, matrices: Matrices, data: str) -> dict[str, Side]:
-    """Return what is needed of a run's methods to compare them, by method; the answers are let go.
-
-    Args:
-        report: The run's report.
-        matrices: The cells it was gathered from.
-        data: Fingerprint of the run's test examples.
-    """
+    """Return what is needed of a run's methods to compare them, by method; the answers are let go."""
     split = report.measured.split
     return {
         method.row.method: Side(
@@ -75,15 +69,7 @@ def sides_of(report: Report, matrices: Matrices, data: str) -> dict[str, Side]:
 def task_differences(
     reference: Reference, sides: Mapping[RowKey, Side | None]
 ) -> dict[RowKey, dict[str, Any]]:
-    """Compare all rows of one task with their references.
-
-    Args:
-        reference: What rows are compared with.
-        sides: Of every row that the task has; None where nothing is finished.
-
-    Returns:
-        By row, reference rows left out: what :func:`compare` returns.
-    """
+    """Return what :func:`compare` does, for every row of one task but the reference's own."""
     found = {}
     for row, side in sides.items():
         other = reference.of(row)
@@ -130,15 +116,11 @@ def difference_rows(
     table: Sequence[Mapping[str, Any]],
     by_task: Mapping[str, Mapping[RowKey, dict[str, Any]]],
 ) -> list[dict[str, Any]]:
-    """Lay the differences of all tasks out in rows, reference rows left out.
-
-    Args:
-        reference: What rows are compared with; without one there are no rows.
-        table: The rows of the grid's table, in order.
-        by_task: What :func:`task_differences` returned.
+    """Lay the differences of all tasks, as of :func:`task_differences`, out in the order of the grid's table.
 
     Returns:
-        Rows with ``model``, ``setting``, ``method``, ``reference`` (the same three) and ``tasks``.
+        Rows with ``model``, ``setting``, ``method``, ``reference`` (the same three) and ``tasks``; none of
+        reference rows, and none at all without a reference.
     """
     if reference is None:
         return []

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,9 +27,9 @@ from paft.experiment.trial import train_trial
 from paft.grid.job import finished
 from paft.grid.plan import Job, RunPlan
 from paft.grid.workers import threads_each
-from paft.methods import METHODS
+from paft.methods import METHODS, main_method
 from paft.model.load import load_model
-from paft.progress import Silent
+from paft.progress import Reporter
 from paft.report.run_folder import Trial
 from paft.shape import CELL, read_record
 
@@ -41,43 +42,26 @@ PROBE_SETTINGS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Effort:
-    """What a trial has to do, or did.
-
-    Attributes:
-        trained: Training examples over all epochs.
-        evaluated: Prompts times examples.
-    """
+class Effort(NamedTuple):
+    """What a trial has to do, or did: training examples over all epochs, and prompts times examples."""
 
     trained: int
     evaluated: int
 
 
+ONCE = Effort(1, 1)
+
+
 @dataclass(frozen=True)
 class Seconds:
-    """What a trial took: ``other`` is what scales with neither, choosing a prompt."""
+    """Of a trial, or of each example trained and each cell scored; ``other`` is to choose a prompt."""
 
     train: float
     evaluate: float
     other: float = 0.0
 
-    @property
-    def total(self) -> float:
-        """All of it."""
-        return self.train + self.evaluate + self.other
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Seconds per training example and per scored cell, and what else a trial takes."""
-
-    train: float
-    evaluate: float
-    other: float = 0.0
-
-    def seconds(self, effort: Effort) -> float:
-        """Return what so much effort takes."""
+    def of(self, effort: Effort = ONCE) -> float:
+        """Return what so much effort takes, at a pace, or what a trial took in all."""
         return self.train * effort.trained + self.evaluate * effort.evaluated + self.other
 
 
@@ -115,61 +99,54 @@ def recorded_seconds(job: Job) -> Seconds:
 
 
 def estimate_grid(jobs: Sequence[Job], inputs: Mapping[str, Inputs], workers: int = 1) -> Estimate:
-    """Estimate the seconds of every job that is not finished.
+    """Estimate the seconds of every job that is not finished; inputs are by the run's name.
 
-    Args:
-        jobs: Trials, finished or not.
-        inputs: By the run's name.
-        workers: Processes that will share this one's threads; a probe has as many as one of them.
+    A probe has as many threads of this process's as one of the workers that will share them.
     """
     threads = threads_each(workers)
     done = [(job, recorded_seconds(job)) for job in jobs if finished(job)]
     seconds: dict[str, float] = {}
     rests_on: Counter[str] = Counter()
-    probes: dict[str, Pace] = {}
+    probes: dict[str, Seconds] = {}
     for job in jobs:
         if finished(job):
             continue
         effort = effort_of(job, inputs[job.run.name])
         model = job.run.config.model
-        same = [took.total for other, took in done if _alike(job, other) and other.run.name == job.run.name]
+        same = [took.of() for other, took in done if _alike(job, other) and other.run.name == job.run.name]
         elsewhere = [(effort_of(o, inputs[o.run.name]), took) for o, took in done if _alike(job, o)]
         if same:
             found, source = float(np.mean(same)), "finished trials of the same run and method"
         elif elsewhere:
-            found, source = pace_of(elsewhere).seconds(effort), "finished trials of the method in other runs"
+            found, source = pace_of(elsewhere).of(effort), "finished trials of the method in other runs"
         else:
             if model not in probes:
                 probes[model] = probe(job.run, inputs[job.run.name], threads)
-            found, source = probes[model].seconds(effort), f"a short probe of model {model}"
+            found, source = probes[model].of(effort), f"a short probe of model {model}"
         seconds[job.name] = found
         rests_on[source] += 1
     return Estimate(seconds, rests_on)
 
 
-def pace_of(trials: Sequence[tuple[Effort, Seconds]]) -> Pace:
+def pace_of(trials: Sequence[tuple[Effort, Seconds]]) -> Seconds:
     """Return the pace of finished trials together.
 
     >>> pace_of([(Effort(100, 10), Seconds(20, 1)), (Effort(300, 10), Seconds(60, 3, 8))])
-    Pace(train=0.2, evaluate=0.2, other=4.0)
+    Seconds(train=0.2, evaluate=0.2, other=4.0)
     """
     efforts, times = zip(*trials, strict=True)
-    return Pace(
+    return Seconds(
         train=sum(took.train for took in times) / max(1, sum(effort.trained for effort in efforts)),
         evaluate=sum(took.evaluate for took in times) / max(1, sum(effort.evaluated for effort in efforts)),
         other=sum(took.other for took in times) / len(times),
     )
 
 
-def probe(run: RunPlan, inputs: Inputs, threads: int) -> Pace:
+def probe(run: RunPlan, inputs: Inputs, threads: int) -> Seconds:
     """Measure a few optimiser steps and a few scored cells of a run, in a folder that is then removed.
 
-    The first steps and cells of a process are slow, so this errs on the long side.
-
-    Args:
-        run: The run; of its methods ``paft`` is trained, else the first that trains.
-        inputs: Its inputs.
-        threads: Threads to use of this process's.
+    The first steps and cells of a process are slow, so this errs on the long side. One method is trained,
+    the main one if it is among the run's.
     """
     train = run.config.train.model_copy(update=PROBE_SETTINGS)
     config = run.config.model_copy(update={"train": train})
@@ -186,8 +163,8 @@ def probe(run: RunPlan, inputs: Inputs, threads: int) -> Pace:
     with _threads(threads), tempfile.TemporaryDirectory() as folder:
         trained = 0.0
         if methods:
-            plan = Trial("paft" if "paft" in methods else methods[0], config.seeds[0])
-            trained = train_trial(plan, config, few, Path(folder), Silent())["seconds"] / len(few.train)
+            plan = Trial(main_method(methods) or methods[0], config.seeds[0])
+            trained = train_trial(plan, config, few, Path(folder), Reporter())["seconds"] / len(few.train)
         prompts = few.bank.prompts("test")
         _, judged = evaluate_split(
             lambda: load_model(
@@ -196,7 +173,7 @@ def probe(run: RunPlan, inputs: Inputs, threads: int) -> Pace:
             few.task, prompts, few.test,
             folder=Path(folder), split="test", settings=config.evaluate, max_length=train.max_length,
         )  # fmt: skip
-    return Pace(trained, judged / (len(prompts) * len(few.test)))
+    return Seconds(trained, judged / (len(prompts) * len(few.test)))
 
 
 @contextmanager

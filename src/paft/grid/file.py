@@ -23,16 +23,61 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from paft.config import Patch, merged, parse_overrides
 from paft.files import read_yaml
-from paft.grid.reference import Reference
 from paft.schema import Schema, parse
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 # What lies beside the runs' folders, or in one.
 RESERVED = ("cells", "grid.yaml", "grid.lock", "results.json", "table.md", "report.html")
+
+RowKey = tuple[str | None, str | None, str]  # model, setting, method: what tells the rows of a table apart
+
+
+class Reference(Schema):
+    """What ``reference`` in a grid file says; a bare method's name will do.
+
+    What is not given stays that of the row compared, so ``paft`` is PAFT in the row's own setting.
+
+    Attributes:
+        model: Name on the axis of models.
+        setting: Name on the axis of settings.
+        method: A method.
+    """
+
+    model: str | None = None
+    setting: str | None = None
+    method: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_name(cls, data: Any) -> Any:
+        return {"method": data} if isinstance(data, str) else data
+
+    @model_validator(mode="after")
+    def _check_any(self) -> Reference:
+        if self == Reference.model_construct():
+            raise ValueError(
+                "name a method, a setting or a model, for instance {setting: plain, method: paft}"
+            )
+        return self
+
+    def of(self, row: RowKey) -> RowKey:
+        """Return the row that a row is compared with, perhaps itself.
+
+        >>> Reference(setting="plain").of((None, "k1", "paft"))
+        (None, 'plain', 'paft')
+        """
+        model, setting, method = row
+        return self.model or model, self.setting or setting, self.method or method
+
+    def __str__(self) -> str:
+        """Return the method alone where that is all there is, else every key with its name."""
+        if self.method and self.model is None and self.setting is None:
+            return self.method
+        return ", ".join(f"{key} {name}" for key, name in self if name is not None)
 
 
 class GridFile(Schema):

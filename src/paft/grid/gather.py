@@ -18,17 +18,15 @@ from paft.experiment.run import gather_run, tell_cards
 from paft.experiment.trial import run_trial
 from paft.files import write_json, write_text
 from paft.grid.differences import Side, difference_rows, sides_of, task_differences
-from paft.grid.file import GridFile
+from paft.grid.file import GridFile, RowKey
 from paft.grid.job import error_file, finished, recorded_error
-from paft.grid.plan import Job, RunPlan, axes_of
-from paft.grid.reference import RowKey
+from paft.grid.plan import RunPlan, axes_of, plan_jobs
 from paft.grid.table import FIGURES, grid_page, markdown, table_rows
-from paft.progress import Silent
+from paft.progress import Reporter
 from paft.provenance import environment
-from paft.report.data import MethodFigures, Report
+from paft.report.data import MethodFigures
 from paft.report.data import gather as gather_report
 from paft.report.folder import read_matrices
-from paft.report.run_folder import plan_trials
 from paft.shape import read_record
 
 KEPT: dict[str, Any] = {"rows": [], "robustness": [], "warnings": [], "judging": None, "environment": None}
@@ -38,17 +36,7 @@ KEPT: dict[str, Any] = {"rows": [], "robustness": [], "warnings": [], "judging":
 def gather_grid(
     name: str, grid: GridFile, runs: Sequence[RunPlan], inputs: Mapping[str, Inputs]
 ) -> dict[str, Any]:
-    """Write the table and the figures of all finished trials.
-
-    Args:
-        name: The grid's name.
-        grid: The grid.
-        runs: All its runs.
-        inputs: By the run's name.
-
-    Returns:
-        The content of ``results.json``.
-    """
+    """Write the tables and figures of all finished trials; return the content of ``results.json``."""
     told: list[dict[str, Any]] = []
     figures: dict[str, dict[str, Any]] = {}
     differences: dict[str, dict[RowKey, Any]] = {}
@@ -83,11 +71,11 @@ def gather_grid(
 
 def _results_of(run: RunPlan, inputs: Inputs) -> dict[str, Any] | None:
     """Return the figures of a run's finished trials, anew if some finished since; None without any."""
-    jobs = [job for job in _jobs(run) if finished(job)]
+    jobs = [job for job in plan_jobs([run]) if finished(job)]
     if not jobs:
         return None
     # Of finished trials only the record is read, and a model card written that a kill left out.
-    trials = [run_trial(job.trial, run.config, inputs, job.folder, Silent()) for job in jobs]
+    trials = [run_trial(job.trial, run.config, inputs, job.folder, Reporter()) for job in jobs]
     path = Path(run.config.output) / "results.json"
     if path.exists() and path.with_name("report.html").exists():
         saved = read_record(path, "results", {"rows": [], "config": {}})
@@ -104,19 +92,15 @@ def _read(run: RunPlan, results: Mapping[str, Any]) -> tuple[dict[str, dict[str,
     report = gather_report(results, matrices)
     tell_cards(run.config, report.headline)  # a kill may have come between the results and this
     data = read_record(folder / "run.json", "run identity", {"test examples": str})["test examples"]
-    return _figures(report), sides_of(report, matrices, data)
+    figures = {each.row.method: _figures(each, report.measured.threshold) for each in report.methods}
+    return figures, sides_of(report, matrices, data)
 
 
-def _figures(report: Report) -> dict[str, dict[str, Any]]:
-    """Return every figure of the table by method."""
-    threshold = report.measured.threshold
-    return {each.row.method: {**_of_method(each), "threshold": threshold} for each in report.methods}
-
-
-def _of_method(method: MethodFigures) -> dict[str, Any]:
+def _figures(method: MethodFigures, threshold: float) -> dict[str, Any]:
+    """Return every figure of the table for a method."""
     row = method.row
     values = {"mean": row.mean, "std": row.std, "min": row.min, "top": row.top, "cvar_10": method.cvar}
-    found: dict[str, Any] = {"seeds": row.seeds}
+    found: dict[str, Any] = {"seeds": row.seeds, "threshold": threshold}
     for name, statistic in FIGURES.items():
         estimate = method.estimates.get(statistic)
         interval = None if estimate is None else [estimate.interval.low, estimate.interval.high]
@@ -125,7 +109,7 @@ def _of_method(method: MethodFigures) -> dict[str, Any]:
 
 
 def _told(run: RunPlan, results: Mapping[str, Any] | None) -> dict[str, Any]:
-    lacking = [job for job in _jobs(run) if not finished(job)]
+    lacking = [job for job in plan_jobs([run]) if not finished(job)]
     failures = [
         {
             "cell": job.trial.name,
@@ -144,7 +128,3 @@ def _told(run: RunPlan, results: Mapping[str, Any] | None) -> dict[str, Any]:
         "failures": failures,
         "unfinished": [job.trial.name for job in lacking if job.trial.name not in failed],
     }
-
-
-def _jobs(run: RunPlan) -> list[Job]:
-    return [Job(run, trial) for trial in plan_trials(run.config)]

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paft.config import RunConfig
-from paft.experiment.inputs import Inputs, load_inputs
+from paft.experiment.inputs import Inputs
 from paft.experiment.trial import run_trial
 from paft.files import read_text, write_text
 from paft.grid.plan import Job
 from paft.lock import locked
-from paft.progress import Reporter, Silent
+from paft.progress import Reporter
 from paft.shape import CELL, read_record
 
 ORPHAN = 30.0  # seconds a trial waits for a process of a killed grid to be gone
@@ -41,36 +41,19 @@ class Outcome:
     error: str | None = None
 
 
-class LoadedInputs:
-    """Inputs of the run that was worked on last, so that its trials share them."""
-
-    def __init__(self) -> None:
-        self._config: RunConfig | None = None
-        self._inputs: Inputs | None = None
-
-    def __call__(self, config: RunConfig) -> Inputs:
-        """Return the inputs of a run, which were checked before."""
-        if self._inputs is None or config != self._config:
-            self._config, self._inputs = config, load_inputs(config)
-        return self._inputs
-
-
-class OfJob:
+class OfJob(Reporter):
     """Tells a reporter how a trial goes on under its name in the grid, and keeps how it ended."""
 
     def __init__(self, job: Job, reporter: Reporter) -> None:
         self._job, self._reporter, self.told = job, reporter, ""
 
     def stage(self, trial: str, what: str, total: int) -> None:
-        """A stage of ``total`` units begins."""
         self._reporter.stage(self._job.name, what, total)
 
     def advance(self, count: int, note: str = "") -> None:
-        """So many more units are done."""
         self._reporter.advance(count, note)
 
     def finish(self, trial: str, text: str) -> None:
-        """The trial is done."""
         self.told = text
 
 
@@ -91,23 +74,17 @@ def recorded_error(job: Job) -> str:
 def finished(job: Job) -> bool:
     """Whether a trial is done, here or in an earlier call."""
     path = job.folder / "cell.json"
-    return path.exists() and "robustness" in read_record(path, "cell", CELL)
+    return path.exists() and bool(read_record(path, "cell", CELL))
 
 
 def work(job: Job, inputs: Callable[[RunConfig], Inputs], reporter: Reporter | None = None) -> Outcome:
-    """Train and evaluate a trial, or go on with it.
+    """Train and evaluate a trial, or go on with it; its run's folder is there.
 
-    Args:
-        job: The trial; its run's folder is there.
-        inputs: Gives the run's inputs.
-        reporter: Hears how it goes on.
-
-    Returns:
-        How it ended. Only what is no :class:`Exception` (an interrupt) is raised, and a disk on
-        which not even the traceback can be written.
+    Only what is no :class:`Exception` (an interrupt) is raised, and a disk on which not even the traceback
+    can be written.
     """
     started = time.monotonic()
-    heard = OfJob(job, reporter or Silent())
+    heard = OfJob(job, reporter or Reporter())
     try:
         with locked(
             job.folder.parent / f".{job.trial.name}.lock", "another process works on it", wait=ORPHAN
@@ -120,14 +97,7 @@ def work(job: Job, inputs: Callable[[RunConfig], Inputs], reporter: Reporter | N
 
 
 def failed(job: Job, seconds: float, error: str, trace: str) -> Outcome:
-    """Record a failure beside the trial.
-
-    Args:
-        job: The trial.
-        seconds: What it took.
-        error: What went wrong, in a line.
-        trace: Its traceback, or whatever else is known.
-    """
+    """Record a failure beside the trial: what went wrong in a line, and what else is known of it."""
     write_text(error_file(job), f"{error}\n\n{trace}")
     return Outcome(job, seconds, error=error)
 

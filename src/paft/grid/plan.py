@@ -11,21 +11,16 @@ from typing import Any
 
 from paft.config import Patch, RunConfig, merged
 from paft.errors import ConfigError
-from paft.grid.file import GridFile
-from paft.grid.reference import Reference
+from paft.grid.file import GridFile, Reference
 from paft.report.run_folder import Trial, plan_trials
 from paft.schema import nearest, parse
 
 
 @dataclass(frozen=True)
 class RunPlan:
-    """One run of a grid: an ordinary output folder of ``paft run``.
+    """One run of a grid, an ordinary output folder of ``paft run``: names on the axes, and configuration.
 
-    Attributes:
-        task: Name on the axis of tasks.
-        model: Name on the axis of models; None for a grid without one.
-        setting: Name on the axis of settings, likewise.
-        config: Its configuration, output folder included.
+    A grid without an axis of models or of settings has None there.
     """
 
     task: str
@@ -41,12 +36,7 @@ class RunPlan:
 
 @dataclass(frozen=True)
 class Job:
-    """One trial of one run: the unit of work.
-
-    Attributes:
-        run: The run it belongs to.
-        trial: Method and seed.
-    """
+    """One trial of one run: the unit of work."""
 
     run: RunPlan
     trial: Trial
@@ -59,15 +49,11 @@ class Job:
     @property
     def folder(self) -> Path:
         """Where its files go."""
-        return Path(self.run.config.output) / "cells" / self.trial.name
+        return self.trial.folder(Path(self.run.config.output))
 
 
 def plan_runs(grid: GridFile, where: str) -> list[RunPlan]:
-    """Return the product of the axes, tasks slowest, in the file's order.
-
-    Args:
-        grid: The grid.
-        where: Its file, for errors.
+    """Return the product of the axes, tasks slowest, in the order of the file ``where``.
 
     Raises:
         ConfigError: If a configuration does not fit; the message names file, axis entry and key.
@@ -86,11 +72,7 @@ def plan_runs(grid: GridFile, where: str) -> list[RunPlan]:
 
 
 def plan_jobs(runs: Sequence[RunPlan], only: str | None = None) -> list[Job]:
-    """Return the trials of all runs, run by run.
-
-    Args:
-        runs: The runs.
-        only: A regular expression; trials whose ``<run>/<trial>`` it is not found in are left out.
+    """Return the trials of all runs, run by run; ``only`` is a regular expression on ``<run>/<trial>``.
 
     Raises:
         ConfigError: If the expression is malformed or fits no trial.
@@ -109,11 +91,6 @@ def plan_jobs(runs: Sequence[RunPlan], only: str | None = None) -> list[Job]:
 
 def check_reference(grid: GridFile, runs: Sequence[RunPlan], where: str) -> None:
     """Make sure that some run of a grid has its reference; a grid without one passes.
-
-    Args:
-        grid: The grid.
-        runs: Its runs.
-        where: Its file, for errors.
 
     Raises:
         ConfigError: If a name is unknown, or no run there is has the method.
@@ -150,12 +127,9 @@ def axes_of(run: RunPlan) -> dict[str, Any]:
 
 
 def origin(grid: GridFile, run: RunPlan, message: str) -> str:
-    """Return the entry and key of a grid file that an error is about, else the run's name.
+    """Return the entry and key of a grid file that an error about a run is about, else the run's name.
 
-    Args:
-        grid: The grid.
-        run: Whose inputs cannot be used.
-        message: What is wrong; the file or model it names tells the key.
+    The file or model that the message names tells the key.
     """
     values = {key: getattr(run.config, key) for key in ("task", "data", "bank", "model")}
     named = {key: value for key, value in values.items() if value is not None and _names(message, value)}

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from paft.errors import ConfigError
-from paft.grid.job import LoadedInputs, Outcome, failed, first_line, work
+from paft.experiment.inputs import load_inputs
+from paft.grid.job import Outcome, failed, first_line, work
 from paft.grid.plan import Job
 
 
@@ -95,4 +96,4 @@ def _work(job: Job, folder: str, threads: int) -> Outcome:
     os.chdir(folder)  # paths of a configuration are relative to where the grid was started
     quiet_libraries()
     torch.set_num_threads(threads)
-    return work(job, LoadedInputs())
+    return work(job, load_inputs)

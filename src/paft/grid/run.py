@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from paft.config import RunConfig
 from paft.errors import PaftError, ResumeError
 from paft.experiment.identity import run_identity
 from paft.experiment.inputs import Inputs
@@ -23,12 +22,12 @@ from paft.experiment.run import checked_inputs, prepare
 from paft.files import write_text
 from paft.grid.file import GridFile
 from paft.grid.gather import gather_grid
-from paft.grid.job import Outcome, finished
+from paft.grid.job import Outcome, finished, work
 from paft.grid.plan import Job, RunPlan, check_reference, origin, plan_jobs, plan_runs
 from paft.grid.ray_workers import on_ray, require_ray
-from paft.grid.workers import in_process, in_processes
+from paft.grid.workers import in_processes
 from paft.lock import locked, sole_process
-from paft.progress import Reporter, Silent
+from paft.progress import Reporter
 
 
 @dataclass(frozen=True)
@@ -50,15 +49,7 @@ class Execution:
 
 @dataclass(frozen=True)
 class Checked:
-    """A grid all of whose inputs can be used.
-
-    Attributes:
-        grid: The grid.
-        name: Its name.
-        runs: Its runs.
-        inputs: Their inputs by the run's name.
-        jobs: The trials that are asked for.
-    """
+    """A grid all of whose inputs, by the run's name, can be used, and the trials that are asked for."""
 
     grid: GridFile
     name: str
@@ -126,7 +117,7 @@ def run_grid(
             held.enter_context(sole_process(Path(run.config.output)))
             prepare(run.config, checked.inputs[run.name])
         jobs = [job for job in checked.jobs if not finished(job)]
-        for outcome in _outcomes(checked, jobs, execution, reporter or Silent()):
+        for outcome in _outcomes(checked, jobs, execution, reporter or Reporter()):
             if on_outcome is not None:
                 on_outcome(outcome)
         return gather_grid(checked.name, checked.grid, checked.runs, checked.inputs)
@@ -145,11 +136,7 @@ def _outcomes(
     if execution.workers > 1:
         return in_processes(jobs, execution.workers)
     by_output = {run.config.output: checked.inputs[run.name] for run in checked.runs}
-
-    def inputs(config: RunConfig) -> Inputs:
-        return by_output[config.output]
-
-    return in_process(jobs, inputs, reporter)
+    return (work(job, lambda config: by_output[config.output], reporter) for job in jobs)
 
 
 def _ours(output: Path) -> bool:

@@ -38,10 +38,10 @@ Figures = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 def table_rows(runs: Sequence[RunPlan], figures: Figures) -> list[dict[str, Any]]:
-    """Lay the figures of all runs out in rows.
+    """Lay the figures of all runs of a grid out in rows.
 
     Args:
-        runs: All runs of the grid.
+        runs: The runs.
         figures: By run and method: ``seeds``, ``threshold`` and, for each of ``FIGURES``, ``value`` and
             ``interval``; methods without a finished trial are left out.
 

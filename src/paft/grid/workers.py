@@ -1,8 +1,8 @@
-"""Where the trials of a grid run: in this process, or in several on this machine.
+"""Trials of a grid in several processes on this machine.
 
-Every executor takes jobs and yields their outcomes as they end. A trial is the same whoever works
-on it: it reads its inputs from disk and leaves its results there. The executor for several machines is
-:mod:`paft.grid.ray_workers`.
+An executor takes jobs and yields their outcomes as they end. A trial is the same whoever works on it: it
+reads its inputs from disk and leaves its results there. :mod:`paft.grid.ray_workers` is the executor for
+several machines.
 """
 
 from __future__ import annotations
@@ -13,40 +13,22 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnContext
 
-from paft.config import RunConfig
-from paft.experiment.inputs import Inputs
-from paft.grid.job import LoadedInputs, Outcome, failed, work
+from paft.experiment.inputs import load_inputs
+from paft.grid.job import Outcome, failed, work
 from paft.grid.plan import Job
-from paft.progress import Reporter, quiet_libraries
-
-
-def in_process(
-    jobs: Sequence[Job], inputs: Callable[[RunConfig], Inputs], reporter: Reporter
-) -> Iterator[Outcome]:
-    """Work on one trial after the other.
-
-    Args:
-        jobs: The trials.
-        inputs: Gives a run's inputs.
-        reporter: Hears how each goes on.
-    """
-    for job in jobs:
-        yield work(job, inputs, reporter)
+from paft.progress import quiet_libraries
 
 
 def in_processes(jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
     """Work on several trials at once, each in a process that shares this one's threads out.
 
     A process that dies fails its trial alone and is replaced.
-
-    Args:
-        jobs: The trials.
-        workers: Processes at once, at least 1.
 
     Raises:
         PaftError: If a worker cannot write to the disk.
@@ -128,7 +110,7 @@ def _serve(connection: Connection, threads: int) -> None:
     threading.Thread(target=_die_with_parent, daemon=True).start()
     quiet_libraries()
     torch.set_num_threads(threads)
-    inputs = LoadedInputs()
+    inputs = lru_cache(maxsize=1)(load_inputs)  # the trials of a run follow one another and share them
     while True:
         try:
             job = connection.recv()

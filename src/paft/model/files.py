@@ -6,7 +6,6 @@ the file: one that lay beside the model could be older than the bytes it vouches
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -111,24 +110,3 @@ def weights_digest(name: str) -> str | None:
         return file_digest(gguf.path) if gguf.path else None
     files = weight_files(name)
     return fingerprint({f.name: file_digest(f) for f in files}) if files else None
-
-
-def sampled_fingerprint(name: str) -> str | None:
-    """Return what former versions wrote for :func:`model_fingerprint`: samples of the weights."""
-    folder = Path(resolve_model(name))
-    if not folder.is_dir():
-        return None
-    weights = {f.name: _sample_digest(f) for f in sorted(folder.glob("*.safetensors"))}
-    names = [file for name in ("*config.json", "tokenizer.json", "*.jinja") for file in folder.glob(name)]
-    small = {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(names)}
-    return fingerprint([weights, small])
-
-
-def _sample_digest(path: Path, parts: int = 16, length: int = 65_536) -> str:
-    size = path.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as file:
-        for part in range(parts + 1):
-            file.seek(max(0, size - length) * part // parts)
-            digest.update(file.read(length))
-    return digest.hexdigest()

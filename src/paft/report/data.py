@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,12 +20,13 @@ from paft.report.cells import (
     worst_examples,
 )
 from paft.report.folder import read_curves, read_examples, read_matrices, read_results
-from paft.report.method_rows import MethodRow, main_split, method_rows
+from paft.report.method_rows import MethodRow, compared_pair, main_split, method_rows, prompts_name
+from paft.report.showcase import Showcase, choose_showcase
 from paft.report.table import OUTSIDE
 from paft.report.verdict import verdict
 from paft.statistics.comparison import Estimate, estimate
 from paft.statistics.summary import cvar
-from paft.task.task import Example
+from paft.task.task import OPTIONS, Example
 
 if TYPE_CHECKING:
     from paft.evaluate.matrix import Matrix
@@ -65,6 +67,12 @@ class Measured:
     threshold: float
     bank: str
 
+    @property
+    def size(self) -> str:
+        """How many prompts, and examples where a table from elsewhere has them."""
+        by_example = f" x {self.examples} examples" if self.examples else ""
+        return prompts_name(self.split, self.prompts) + by_example
+
 
 @dataclass(frozen=True)
 class MethodFigures:
@@ -102,6 +110,7 @@ class PromptFigures:
     Attributes:
         id: Its content hash.
         text: The template.
+        lists_options: Whether it names the options that an answer is chosen from.
         accuracy: By method, mean over seeds, in [0, 1].
         diagnosis: By method, where its cells are there.
         failures: Its worst examples by method, likewise.
@@ -109,6 +118,7 @@ class PromptFigures:
 
     id: str
     text: str
+    lists_options: bool
     accuracy: Mapping[str, float]
     diagnosis: Mapping[str, Diagnosis]
     failures: Mapping[str, Sequence[Failure]]
@@ -127,6 +137,7 @@ class Report:
         examples: By index; empty where the task's data is out of reach.
         unfinished: Names of cells that are planned and not finished.
         curves: (Optimiser step, loss) over training by method, a list a seed; empty where not recorded.
+        showcase: Real inputs under a few prompts; None where they cannot be shown.
     """
 
     results: Mapping[str, Any]
@@ -137,6 +148,7 @@ class Report:
     examples: Mapping[int, Example]
     unfinished: tuple[str, ...] = ()
     curves: Curves = field(default_factory=dict)
+    showcase: Showcase | None = None
 
 
 def read_report(folder: Path) -> Report:
@@ -170,15 +182,31 @@ def gather(
     """
     split = main_split(results)
     methods = tuple(_method(results, row, split, matrices or {}) for row in method_rows(results, split))
+    texts = {example.index: example for example in examples}
+    options = examples[0].options if len(examples) else ()
     return Report(
         results=results,
         measured=_measured(results, split),
         headline=verdict(results, {method.row.method: method.cells for method in methods}),
         methods=methods,
-        prompts=tuple(_prompts(results, split, methods)),
-        examples={example.index: example for example in examples},
+        prompts=tuple(_prompts(results, split, methods, options)),
+        examples=texts,
         unfinished=unfinished,
         curves=curves or {},
+        showcase=_showcase(methods, texts) if texts else None,
+    )
+
+
+def lists_options(template: str, options: Sequence[str]) -> bool:
+    """Whether a template names all options, or has the placeholder that does.
+
+    >>> [lists_options(text, ["yes", "no"]) for text in ("{text} Yes or no?", "{text} Is it true?")]
+    [True, False]
+    """
+    if f"{{{OPTIONS}}}" in template:
+        return True
+    return len(options) > 1 and all(
+        re.search(rf"(?<!\w){re.escape(option)}(?!\w)", template, re.IGNORECASE) for option in options
     )
 
 
@@ -232,7 +260,20 @@ def _estimates(cells: Cells | None, threshold: float) -> Mapping[str, Estimate]:
     return {str(name): each for name, each in found.items()}
 
 
-def _prompts(results: Mapping[str, Any], split: str, methods: Sequence[MethodFigures]) -> list[PromptFigures]:
+def _showcase(methods: Sequence[MethodFigures], examples: Mapping[int, Example]) -> Showcase | None:
+    pair = compared_pair([method.row for method in methods])
+    if pair is None:
+        return None
+    cells = {method.row.method: method.cells for method in methods}
+    first, second = (cells[row.method] for row in pair)
+    if first is None or second is None:
+        return None
+    return choose_showcase((pair[0].method, pair[1].method), (first, second), examples)
+
+
+def _prompts(
+    results: Mapping[str, Any], split: str, methods: Sequence[MethodFigures], options: Sequence[str]
+) -> list[PromptFigures]:
     texts: dict[str, str] = {}
     accuracies: dict[str, dict[str, list[float]]] = {}
     for entry in results["per_prompt"]:
@@ -246,6 +287,7 @@ def _prompts(results: Mapping[str, Any], split: str, methods: Sequence[MethodFig
         PromptFigures(
             id=prompt,
             text=text,
+            lists_options=lists_options(text, options),
             accuracy={method: float(np.mean(values)) for method, values in accuracies[prompt].items()},
             diagnosis=_of_prompt(methods, prompt, diagnose),
             failures=_of_prompt(methods, prompt, worst_examples),

@@ -22,8 +22,7 @@ from paft.report.budget import BudgetReport
 from paft.report.cells import accuracies, easiness
 from paft.report.data import INTERVALS, MethodFigures, Report, gather, worst_prompts
 from paft.report.folder import read_curves, read_matrices
-from paft.report.method_rows import prompts_name
-from paft.report.plot import colour, curves_svg, distribution_svg, heatmap
+from paft.report.plot import colour, curves_svg, distribution_svg, heatmap, write_pictures
 from paft.report.table import marked, percent
 from paft.task.task import Example
 
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 WIDTH = 5.5  # inches of a picture
 AXIS = "accuracy on one prompt, percent"
 LONGEST = 1200  # characters of an example's field
+SHORT = 220  # of a field or an answer in the table of real inputs
 # Controls of writing direction, which could make text read as other text, and invisible C0 ones.
 CONTROLS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 FURTHER = {
@@ -57,17 +57,18 @@ def write_report(
     folder: Path | None = None,
     examples: Sequence[Example] = (),
 ) -> None:
-    """Write the report of a ``results.json`` atomically.
+    """Write the report of a ``results.json`` atomically, its picture as SVG and PNG beside it.
 
     Args:
         results: Its content.
-        path: The HTML file.
+        path: The HTML file; the pictures have the same name with another ending.
         folder: The run's folder; without it the report lacks what only the cells tell.
         examples: The test examples, for their texts.
     """
     matrices = read_matrices(folder, results) if folder is not None else None
     curves = read_curves(folder, results) if folder is not None else None
     write_text(path, page(gather(results, matrices, examples, curves=curves)))
+    write_pictures(results, path)
 
 
 def page(report: Report) -> str:
@@ -80,14 +81,14 @@ def page(report: Report) -> str:
         report=report,
         results=report.results,
         measured=report.measured,
-        prompts_name=prompts_name(report.measured.split, report.measured.prompts),
         names=names,
+        texts={prompt.id: prompt.text for prompt in report.prompts},
         intervals=INTERVALS if any(method.estimates for method in report.methods) else "",
         picture=_embeddable(distribution_svg(report.results, width=WIDTH, label=AXIS)),
         training=_embeddable(curves_svg(report.curves, width=WIDTH)) if report.curves else "",
         maps=_maps(report),
         worst=worst_prompts(report),
-        further=_further(report.methods),
+        further=[*_further(report.methods), *_by_options(report)],
         failures=any(prompt.failures for prompt in report.prompts),
         record=_record(report),
         data=Markup(_safe_json(_worst_examples(report))),
@@ -122,6 +123,7 @@ def rendered(template: str, **values: Any) -> str:
     loader = PackageLoader("paft.report", "templates")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
     environment.filters |= {"percent": percent, "marked": marked, "visible": visible, "colour": colour}
+    environment.filters["short"] = _shorten
     style, script = (loader.get_source(environment, f"report.{kind}")[0] for kind in ("css", "js"))
     return environment.get_template(template).render(
         style=Markup(style),
@@ -167,6 +169,22 @@ def _further(methods: Sequence[MethodFigures]) -> list[tuple[str, str, list[floa
         for key, (name, meaning) in FURTHER.items()
     ]
     return [row for row in rows if any(value is not None for value in row[2])]
+
+
+def _by_options(report: Report) -> list[tuple[str, str, list[float | None]]]:
+    """Return the mean under prompts that list the options and under the others, where there are both."""
+    rows = []
+    for listed, name in ((True, "options listed"), (False, "options not listed")):
+        prompts = [prompt for prompt in report.prompts if prompt.lists_options is listed]
+        if not prompts or len(prompts) == len(report.prompts):
+            return []
+        means: list[float | None] = [
+            float(np.mean([prompt.accuracy[method.row.method] for prompt in prompts]))
+            for method in report.methods
+        ]
+        counted = f"mean accuracy under the {len(prompts)} prompt{'s' * (len(prompts) > 1)} "
+        rows.append((name, counted + ("that list the options" if listed else "that do not"), means))
+    return rows
 
 
 def _record(report: Report) -> dict[str, Any]:
@@ -220,6 +238,11 @@ def _safe_json(data: Any) -> str:
     for letter in "<>&\u2028\u2029":
         text = text.replace(letter, f"\\u{ord(letter):04x}")
     return text
+
+
+def _shorten(text: str) -> str:
+    """Cut a text to what a cell of a table holds."""
+    return text if len(text) <= SHORT else f"{text[:SHORT].rstrip()} …"
 
 
 def _cut(text: str) -> str:

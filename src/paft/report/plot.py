@@ -6,11 +6,13 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paft.report.method_rows import main_split
+from paft.files import write_atomically, write_text
+from paft.report.method_rows import main_split, prompts_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,9 +64,28 @@ def distribution_svg(results: Mapping[str, Any], *, width: float = 8, label: str
         width: In inches; text keeps its size, so a small picture has relatively larger text.
         label: Below the axis.
     """
+    return dots_svg(_distribution(results), width=width, label=label)
+
+
+def write_pictures(results: Mapping[str, Any], page: Path) -> None:
+    """Write the dots of every method with a title, as SVG and PNG beside a report's page."""
+    split = main_split(results)
+    row = next(row for row in results["rows"] if row["split"] == split)
+    figure = _dots_figure(_distribution(results), 8, LEGEND)
+    each = f", {row['n_examples']} examples each" if row["n_examples"] else ""
+    title = f"{results['task']}: {prompts_name(split, row['n_prompts'])}{each}"
+    figure.axes[0].set_title(plain(title), loc="left")
+    write_text(page.with_suffix(".svg"), svg(figure))
+    write_atomically(
+        page.with_suffix(".png"),
+        lambda part: figure.savefig(part, format="png", dpi=150, metadata={"Software": "PAFT"}),
+    )
+
+
+def _distribution(results: Mapping[str, Any]) -> list[Dots]:
     split = main_split(results)
     entries = [e for e in results["per_prompt"] if e["split"] in (split, "user")]
-    lines = [
+    return [
         Dots(
             method,
             [e["accuracy"] for e in entries if (e["method"], e["split"]) == (method, split)],
@@ -72,16 +93,19 @@ def distribution_svg(results: Mapping[str, Any], *, width: float = 8, label: str
         )
         for method in dict.fromkeys(e["method"] for e in entries if e["split"] == split)
     ]
-    return dots_svg(lines, width=width, label=label)
 
 
 def dots_svg(lines: Sequence[Dots], *, width: float, label: str) -> str:
     """Draw lines of dots, the first on top, as SVG; arguments as of :func:`distribution_svg`."""
+    return svg(_dots_figure(lines, width, label))
+
+
+def _dots_figure(lines: Sequence[Dots], width: float, label: str) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, 0.9 + 0.8 * len(lines)), layout="constrained")
     draw_dots(figure.subplots(), lines, label)
-    return svg(figure)
+    return figure
 
 
 def draw_dots(axes: Axes, lines: Sequence[Dots], label: str) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from paft.evaluate.rows import ends_in_words
 from paft.report.data import INTERVALS, MethodFigures, Report, worst_prompts
-from paft.report.method_rows import prompts_name
 from paft.report.table import Table, escape_markdown, percent, with_interval
 
 CSV_COLUMNS = ("method", "seed", "split", "prompt_id", "prompt", "accuracy", "parse_rate")
@@ -108,8 +107,7 @@ def _measured(report: Report) -> str:
     measured = report.measured
     seeds = ", ".join(map(str, measured.seeds)) or "none"
     sentences = [
-        f"Task {measured.task}: accuracy in percent over {prompts_name(measured.split, measured.prompts)} "
-        f"x {measured.examples} examples; training seeds: {seeds}.",
+        f"Task {measured.task}: accuracy in percent over {measured.size}; training seeds: {seeds}.",
         f"Model {measured.model}, bank {measured.bank}.",
     ]
     if any(method.estimates for method in report.methods):

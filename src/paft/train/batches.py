@@ -1,20 +1,20 @@
 """From (seed, epoch) to batches: order of examples, prompt of each, tokens, labels, padding.
 
-The sampler yields plans: which example, under which prompt. The data set renders and tokenises a
-plan on access, so any number of loader workers does the same work. Position in the epoch decides
-the optimiser step: ``step = position // (examples per step over all ranks)``; accelerate hands
-rank r the batches r, r + ranks, ... so all micro-batches of a step lie in one stretch.
+The sampler yields plans: which example, under which prompt. The data set renders and tokenises a plan on
+access, so any number of loader workers does the same work. The position in the epoch decides the optimiser
+step: ``step = position // (examples per step over all ranks)``; accelerate hands rank r the micro-batches r,
+r + ranks, ... so all of a step lie in one stretch.
 
-Batches are padded on the left. Answers then end in the same column, and the model can be asked for
-hidden states of the last few positions alone (``logits_to_keep``); which of those predict an answer
-token stands in ``answers``, so that the loss projects no other to the vocabulary. Without padding
-the examples of a batch form one row, and positions that start anew tell where each begins.
+Batches are padded on the left. Answers then end in the same column, and the model can be asked for hidden
+states of the last few positions alone (``logits_to_keep``). Without padding the examples of a batch form one
+row, and positions that start anew tell where each begins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,11 +25,13 @@ from paft.model.encode import Encoded, Encoder, left_pad
 from paft.prompt import Prompt
 from paft.task.task import Example
 from paft.train.schedule import Schedule
+from paft.train.settings import Train
 from paft.train.variation import Variation
 
 IGNORE = -100  # label of a position that carries no loss
-_STREAM = 0x0DE5
+_STREAM, _WINDOWS = 0x0DE5, 0x0DE6  # first numbers of the keys of random orders
 _POOL = 50  # batches that are sorted by length together
+_KNOWN = 20_000  # texts whose numbers of tokens are remembered
 
 
 class Plan(NamedTuple):
@@ -38,7 +40,8 @@ class Plan(NamedTuple):
     Attributes:
         example: Index of the example.
         prompt: Index of the prompt.
-        place: (epoch, step within it), where a variant of the prompt is drawn from them.
+        place: (epoch, step within it, before batches of similar length are made), where a variant of the
+            prompt is drawn from them.
     """
 
     example: int
@@ -46,141 +49,119 @@ class Plan(NamedTuple):
     place: tuple[int, int] | None = None
 
 
-def epoch_order(
-    size: int, seed: int, epoch: int, *, lengths: np.ndarray | None = None, batch: int = 1
-) -> np.ndarray:
-    """Return the order of examples in an epoch, a permutation of ``range(size)``; pure.
+class PlanSampler(Sampler[Plan]):
+    """The plans of any epoch, a pure function of (seed, epoch); as an iterable those of the current one.
 
-    Args:
-        size: Number of examples.
-        seed: Seed of the run.
-        epoch: Epoch, from 0.
-        lengths: (size,) lengths of the examples in any unit. If given, each ``batch`` consecutive
-            examples are of similar length, and the first of them hold the longest, so that memory
-            runs out at once if at all. Prompts have no part in it.
-        batch: Examples per optimiser step.
-    """
-    draws = np.random.default_rng([_STREAM, seed, epoch])
-    order = draws.permutation(size)
-    return order if lengths is None else _grouped(order, lengths, batch, draws)
-
-
-def _grouped(order: np.ndarray, lengths: np.ndarray, batch: int, draws: np.random.Generator) -> np.ndarray:
-    """Sort pools of the shuffled examples by length, cut them into batches, and shuffle the batches."""
-    longest = int(lengths[order].argmax())
-    order[[0, longest]] = order[[longest, 0]]
-    whole = len(order) // batch
-    # Some pools at least, or every epoch of little data would have the same batches.
-    pool = batch * max(1, min(_POOL, whole // 4))
-    order = order[np.lexsort((-lengths[order], np.arange(len(order)) // pool))]
-    batches = order[: whole * batch].reshape(whole, batch)
-    # What fills no batch stays last: an optimiser step ends at every multiple of ``batch``.
-    shuffled = np.concatenate([batches[:1], draws.permutation(batches[1:])])
-    return np.concatenate([shuffled.ravel(), order[whole * batch :]])
-
-
-def rendered_lengths(examples: Sequence[Example], prompt: Prompt) -> np.ndarray:
-    """Return the characters of each example under a prompt, with its answer: a cheap measure of length.
-
-    All examples of a step are under one prompt (schedules ``block`` and ``single``), whose own text
-    adds the same to each, so any prompt will do. Nothing is tokenised.
-
-    Returns:
-        (N,) of int64.
-    """
-    return np.array([len(prompt.render(e.values)) + len(e.gold) for e in examples], dtype=np.int64)
-
-
-def plan_epoch(
-    schedule: Schedule,
-    *,
-    size: int,
-    batch: int,
-    epoch: int,
-    fill: int = 1,
-    lengths: np.ndarray | None = None,
-) -> list[Plan]:
-    """Return the plan of every position of an epoch; arguments as of :func:`plans`."""
-    return list(plans(schedule, size=size, batch=batch, epoch=epoch, fill=fill, lengths=lengths))
-
-
-def plans(
-    schedule: Schedule,
-    *,
-    size: int,
-    batch: int,
-    epoch: int,
-    fill: int = 1,
-    lengths: np.ndarray | None = None,
-) -> Iterator[Plan]:
-    """Yield the plan of every position of an epoch.
-
-    With several ranks the last forward pass must be full on each. accelerate would fill it with
-    the plans the epoch began with, prompts included; here the epoch's first examples fill it under
-    the prompt of the step they join.
+    With several ranks the last forward pass must be full on each. accelerate would fill it with the plans
+    the epoch began with; here its first examples fill it under the prompt of the step they join.
 
     Args:
         schedule: Chooses the prompts; its seed also orders the examples.
         size: Number of examples.
         batch: Examples per optimiser step, over all ranks and micro-batches.
-        epoch: Epoch, from 0.
         fill: The number of plans is rounded up to a multiple of this, which must divide ``batch``.
-        lengths: (size,) lengths of the examples, if batches are to be of similar length.
+        length: Length of a planned sequence in any unit. If given, batches are of similar length.
     """
-    order = epoch_order(size, schedule.seed, epoch, lengths=lengths, batch=batch)
-    order = np.resize(order, round_up(size, fill))
-    by_example = schedule.mode in ("static", "example")
-    prompt = 0
-    for at, example in enumerate(map(int, order)):
-        if by_example or at % batch == 0:  # else the prompt is the step's, already drawn
-            prompt = schedule.prompt(epoch=epoch, step=at // batch, example=example)
-        yield plan_of(schedule, epoch=epoch, step=at // batch, example=example, prompt=prompt)
-
-
-def plan_of(schedule: Schedule, *, epoch: int, step: int, example: int, prompt: int) -> Plan:
-    """Return the plan of an example of a step that the schedule gives a prompt."""
-    return Plan(example, prompt, (epoch, step) if schedule.placed else None)
-
-
-def round_up(size: int, multiple: int) -> int:
-    """Return the smallest multiple that is not below ``size``."""
-    return -(-size // multiple) * multiple
-
-
-class PlanSampler(Sampler[Plan]):
-    """Yields the plans of the current epoch, which the trainer sets with :meth:`set_epoch`."""
 
     def __init__(
-        self, schedule: Schedule, size: int, batch: int, fill: int = 1, lengths: np.ndarray | None = None
-    ) -> None:
+        self, schedule: Schedule, size: int, batch: int, fill: int = 1,
+        length: Callable[[Plan], float] | None = None,
+    ) -> None:  # fmt: skip
         self.schedule = schedule
         self.size = size
         self.batch = batch
         self.fill = fill
-        self.lengths = lengths
+        self.length = length
         self.epoch = 0
+        self._whole = size - size % batch  # examples in full batches
+        # Some pools at least, or every epoch of little data would have the same batches.
+        self._pool = batch * max(1, min(_POOL, size // batch // 4))
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of the next pass, from 0."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[Plan]:
-        return plans(
-            self.schedule,
-            size=self.size,
-            batch=self.batch,
-            epoch=self.epoch,
-            fill=self.fill,
-            lengths=self.lengths,
-        )
+        return self.plans(self.epoch)
+
+    def __len__(self) -> int:
+        return -(-self.size // self.fill) * self.fill
 
     @property
     def steps(self) -> int:
         """Optimiser steps of an epoch."""
         return -(-self.size // self.batch)
 
-    def __len__(self) -> int:
-        return round_up(self.size, self.fill)
+    def plans(self, epoch: int) -> Iterator[Plan]:
+        """Yield the plan of every position of an epoch."""
+        order, prompt = self.order(epoch), 0
+        window: dict[int, Plan] = {}
+        for at in range(len(self)):
+            if self.length and self.schedule.by_example and at % self._pool == 0 and at < self._whole:
+                window = self._sort_window(order[at : min(at + self._pool, self._whole)], epoch, at)
+            example, step = int(order[at % self.size]), at // self.batch
+            if example in window:
+                yield window[example]
+                continue
+            if self.schedule.by_example or at % self.batch == 0:  # else it is the step's, already drawn
+                prompt = self.schedule.prompt(epoch=epoch, step=step, example=example)
+            yield self._plan(epoch, step, example, prompt)
+
+    def plan(self, epoch: int, step: int, example: int) -> Plan:
+        """Return the plan of an example that has its place at a step of an epoch."""
+        prompt = self.schedule.prompt(epoch=epoch, step=step, example=example)
+        return self._plan(epoch, step, example, prompt)
+
+    def _plan(self, epoch: int, step: int, example: int, prompt: int) -> Plan:
+        return Plan(example, prompt, (epoch, step) if self.schedule.placed else None)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """Return the examples in the order of an epoch; under schedules by example plans sort it by window.
+
+        Under schedules by step a prompt adds the same to all examples of a batch, so their own lengths
+        decide. The first batch holds the longest, so that memory runs out at once if at all.
+        """
+        draws = np.random.default_rng([_STREAM, self.schedule.seed, epoch])
+        order = draws.permutation(self.size)
+        if self.length is None or self.schedule.by_example:
+            return order
+        lengths = self._lengths
+        longest = int(lengths[order].argmax())
+        order[[0, longest]] = order[[longest, 0]]
+        order = order[np.lexsort((-lengths[order], np.arange(self.size) // self._pool))]
+        batches = order[: self._whole].reshape(-1, self.batch)
+        # What fills no batch stays last: an optimiser step ends at every multiple of ``batch``.
+        shuffled = np.concatenate([batches[:1], draws.permutation(batches[1:])])
+        return np.concatenate([shuffled.ravel(), order[self._whole :]])
+
+    @cached_property
+    def _lengths(self) -> np.ndarray:
+        """Length of every example under the first prompt, (size,)."""
+        assert self.length is not None
+        return np.array([self.length(Plan(example, 0)) for example in range(self.size)])
+
+    def _sort_window(self, window: np.ndarray, epoch: int, at: int) -> dict[int, Plan]:
+        """Put a window into batches of similar length, in random order; return the plans of its examples.
+
+        These keep the prompts and variants of their places before. Nothing outside the window is looked
+        at, so that a large data set is not read beforehand.
+        """
+        assert self.length is not None
+        places = enumerate(window.tolist(), at)
+        plans = [self.plan(epoch, place // self.batch, example) for place, example in places]
+        lengths = np.array([self.length(plan) for plan in plans])
+        batches = window[np.argsort(-lengths, kind="stable")].reshape(-1, self.batch)
+        draws = np.random.default_rng([_WINDOWS, self.schedule.seed, epoch, at])
+        window[:] = draws.permutation(batches).ravel()
+        return {plan.example: plan for plan in plans}
+
+
+def make_sampler(config: Train, dataset: RenderedExamples, schedule: Schedule, fill: int = 1) -> PlanSampler:
+    """Return the plans that training settings ask for; arguments as of :class:`PlanSampler`."""
+    length = None
+    if config.groups_by_length:
+        length = dataset.tokens if schedule.by_example else dataset.characters
+    return PlanSampler(schedule, len(dataset), config.batch_size, fill, length)
 
 
 @dataclass(frozen=True)
@@ -198,26 +179,59 @@ class RenderedExamples(Dataset[Planned]):
     """Examples under prompts, rendered and tokenised when they are asked for."""
 
     def __init__(
-        self,
-        examples: Sequence[Example],
-        prompts: Sequence[Prompt],
-        encoder: Encoder,
+        self, examples: Sequence[Example], prompts: Sequence[Prompt], encoder: Encoder,
         vary: Variation | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.examples = examples
         self.prompts = prompts
         self.encoder = encoder
         self.vary = vary
+        self._frames: dict[int, int] = {}  # tokens of a prompt beside those of fields and answer
+        self._known: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self.examples)
 
     def __getitem__(self, plan: Plan) -> Planned:
-        example, prompt = self.examples[plan.example], self.prompts[plan.prompt]
-        if self.vary is not None and plan.place is not None:
-            prompt = self.vary(prompt, *plan.place, plan.example, plan.prompt)
-        encoded = self.encoder.encode(prompt.render(example.values), example.gold)
+        example = self.examples[plan.example]
+        encoded = self.encoder.encode(self._prompt(plan).render(example.values), example.gold)
         return Planned(encoded.input_ids, encoded.answer_start, encoded.truncated, plan.prompt)
+
+    def characters(self, plan: Plan) -> int:
+        """Return the characters of a planned sequence; nothing is tokenised."""
+        example = self.examples[plan.example]
+        return len(self._prompt(plan).render(example.values)) + len(example.gold)
+
+    def tokens(self, plan: Plan) -> float:
+        """Return nearly the tokens of a planned sequence, up to a constant.
+
+        A prompt is tokenised once, not with every example: its own part is the same in all but for merges
+        at its seams. The part of a variant is taken to change as its characters do.
+        """
+        whole, prompt = self.prompts[plan.prompt], self._prompt(plan)
+        if plan.prompt not in self._frames:
+            values = self.examples[0].values
+            self._frames[plan.prompt] = self._count(whole.render(values)) - self._filled(values, whole)
+        frame = self._frames[plan.prompt] * len(prompt.template) / len(whole.template)
+        example = self.examples[plan.example]
+        return frame + self._filled(example.values, prompt) + self._count(example.gold)
+
+    def _prompt(self, plan: Plan) -> Prompt:
+        prompt = self.prompts[plan.prompt]
+        if self.vary is None or plan.place is None:
+            return prompt
+        return self.vary(prompt, *plan.place, plan.example, plan.prompt)
+
+    def _filled(self, values: Mapping[str, str], prompt: Prompt) -> int:
+        return sum(self._count(values[name]) for name in prompt.placeholders)
+
+    def _count(self, text: str) -> int:
+        count = self._known.get(text)
+        if count is None:
+            count = len(self.encoder.tokens(text))
+            if len(self._known) < _KNOWN:
+                self._known[text] = count
+        return count
 
 
 @dataclass(frozen=True)
@@ -233,14 +247,11 @@ class Collator:
     padding_free: bool = False
 
     def __call__(self, rows: Sequence[Encoded]) -> dict[str, Any]:
-        """Return model inputs.
+        """Return ``input_ids``, ``position_ids`` and ``labels``, each (B, S), and ``logits_to_keep``.
 
-        Returns:
-            ``input_ids``, ``position_ids``, ``labels``, each (B, S), and ``logits_to_keep``: the
-            number of last positions that hold all labels and their predictors; with padding
-            ``attention_mask`` (B, S) too. Without padding B is 1, ``logits_to_keep`` (N,) are the
-            predictors of the N answer tokens, and the boundaries of the examples are there in the
-            form that variable-length kernels take (``cu_seq_lens_q`` and so on).
+        With padding that is the number of last positions that hold all labels and their predictors, and
+        ``attention_mask`` (B, S) is there too. Without padding B is 1, it is the (N,) predictors of the N
+        answer tokens, and the bounds of the examples are there as variable-length kernels take them.
         """
         assert all(1 <= row.answer_start < len(row.input_ids) for row in rows), (
             "an answer needs a token to predict it from"
@@ -253,46 +264,6 @@ class Collator:
             count = answer_tokens(row)
             labels[i, -count:] = inputs["input_ids"][i, -count:]
         return {**inputs, "labels": labels, "logits_to_keep": max(map(answer_tokens, rows)) + 1}
-
-
-@dataclass(frozen=True)
-class StepCollator:
-    """Adds what the loss needs to know about the answers, so that no device has to search for it.
-
-    Attributes:
-        collator: Makes the model inputs.
-    """
-
-    collator: Collator
-
-    def __call__(self, rows: Sequence[Planned]) -> dict[str, Any]:
-        """Return model inputs and ``answers``, which the model does not take.
-
-        Returns:
-            In ``answers``, of all N answer tokens ``at`` (N,), the index of its predictor among the
-            kept positions of all rows; ``ids`` (N,), the token; ``owners`` (N,), its row;
-            ``shares`` (N,), one by the number of answer tokens of its row. Of all B rows
-            ``prompts`` (B,), the index of the prompt, and ``lengths`` (B,), of prompt and answer.
-        """
-        batch = self.collator(rows)
-        counts = torch.tensor([answer_tokens(row) for row in rows])
-        owners = torch.repeat_interleave(torch.arange(len(rows)), counts)
-        at = torch.arange(len(owners))
-        if not self.collator.padding_free:
-            # Token j of n in row i is predicted from kept position keep - 1 - n + j of that row.
-            within = at - (counts.cumsum(0) - counts)[owners]
-            keep = batch["logits_to_keep"]
-            at = owners * keep + keep - 1 - counts[owners] + within
-        ids = torch.tensor([token for row in rows for token in row.input_ids[row.answer_start :]])
-        answers = {
-            "at": at,
-            "ids": ids,
-            "owners": owners,
-            "shares": 1.0 / counts[owners],
-            "prompts": torch.tensor([row.prompt for row in rows]),
-            "lengths": torch.tensor([len(row.input_ids) for row in rows]),
-        }
-        return {**batch, "answers": answers}
 
 
 def answer_tokens(row: Encoded) -> int:

@@ -29,13 +29,13 @@ from paft.files import file_digest, fingerprint, read_json, write_json
 from paft.model.load import LanguageModel, model_fingerprint
 from paft.prompt import Prompt
 from paft.task.task import Example, data_fingerprint
+from paft.train.arguments import LOG_EVERY
 from paft.train.settings import Train
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 RECORD = "paft.json"
-LOG_EVERY = 5  # optimiser steps between two entries of the loss curve
 _PACKAGES = ("paft", "torch", "transformers", "peft", "accelerate", "numpy")
 _AT_LEAST = 50  # steps between checkpoints by default: shorter runs are sooner repeated than saved
 

@@ -26,9 +26,7 @@ from paft.train.batches import (
     IGNORE,
     Plan,
     RenderedExamples,
-    plan_epoch,
-    rendered_lengths,
-    round_up,
+    make_sampler,
 )
 from paft.train.schedule import make_schedule
 from paft.train.settings import Train
@@ -76,15 +74,12 @@ class PromptDataset(Dataset[Row]):
         epochs: int | None = None,
         fill: int = 1,
     ) -> None:
-        size = len(rendered)
+        schedule = make_schedule(config, len(rendered.prompts), seed=seed, examples=len(rendered))
         self.rendered = rendered
         self.config = config
         self.epochs = epochs
-        self._schedule = make_schedule(config, len(rendered.prompts), seed=seed, examples=size)
-        grouped = config.group_by_length
-        self._lengths = rendered_lengths(rendered.examples, rendered.prompts[0]) if grouped else None
-        self._fill = fill
-        self._rows = round_up(size, fill)
+        self._sampler = make_sampler(config, rendered, schedule, fill)
+        self._rows = len(self._sampler)
         # In shared memory, so that loader workers that outlive an epoch hear of the next one.
         self._epoch = torch.zeros((), dtype=torch.long).share_memory_()  # type: ignore[no-untyped-call]
         self._planned: tuple[int, list[Plan]] | None = None
@@ -92,7 +87,7 @@ class PromptDataset(Dataset[Row]):
     @property
     def steps_per_epoch(self) -> int:
         """Optimiser steps of an epoch; the last may have fewer rows."""
-        return -(-self._rows // self.config.batch_size)
+        return self._sampler.steps
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that positions count in, from 0; accelerate's loaders do so by themselves.
@@ -141,11 +136,7 @@ class PromptDataset(Dataset[Row]):
 
     def _plans(self, epoch: int) -> list[Plan]:
         if self._planned is None or self._planned[0] != epoch:
-            size, batch = len(self.rendered), self.config.batch_size
-            plans = plan_epoch(
-                self._schedule, size=size, batch=batch, epoch=epoch, fill=self._fill, lengths=self._lengths
-            )
-            self._planned = epoch, plans
+            self._planned = epoch, list(self._sampler.plans(epoch))
         return self._planned[1]
 
 

@@ -10,10 +10,10 @@ equal tokens. Rows that fill up the last forward pass of several processes are n
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby, islice
+from itertools import count, groupby, islice
 
 from paft.prompt import Prompt
-from paft.train.batches import Plan, RenderedExamples, plans, rendered_lengths
+from paft.train.batches import Plan, RenderedExamples, make_sampler
 from paft.train.schedule import Schedule, make_schedule
 from paft.train.settings import Train
 
@@ -66,15 +66,11 @@ def plain_tokens(config: Train, dataset: RenderedExamples, seed: int, reference:
 
 def step_tokens(config: Train, dataset: RenderedExamples, schedule: Schedule) -> Iterator[int]:
     """Yield the tokens of prompts and answers of every optimiser step, without an end."""
-    size, batch = len(dataset), config.batch_size
-    lengths = rendered_lengths(dataset.examples, dataset.prompts[0]) if config.group_by_length else None
+    sampler, batch = make_sampler(config, dataset, schedule), config.batch_size
     known: dict[Plan, int] = {}
-    epoch = 0
-    while True:
-        found = enumerate(plans(schedule, size=size, batch=batch, epoch=epoch, lengths=lengths))
-        for _, step in groupby(found, key=lambda item: item[0] // batch):
+    for epoch in count():
+        for _, step in groupby(enumerate(sampler.plans(epoch)), key=lambda item: item[0] // batch):
             yield sum(_tokens(dataset, plan, known) for _, plan in step)
-        epoch += 1
 
 
 def nearest_step(tokens: Iterator[int], budget: int) -> int:
@@ -90,9 +86,9 @@ def nearest_step(tokens: Iterator[int], budget: int) -> int:
     2
     """
     done = next(tokens)
-    for count, more in enumerate(tokens, 1):
+    for steps, more in enumerate(tokens, 1):
         if done + more >= budget:
-            return count + (budget - done > done + more - budget)
+            return steps + (budget - done > done + more - budget)
         done += more
     raise ValueError(f"the steps end before {budget} tokens")
 

@@ -10,17 +10,58 @@ example  all examples: sum over examples of the mean over their tokens / number 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch.nn.functional import cross_entropy
 
-from paft.train.batches import IGNORE
+from paft.train.batches import IGNORE, Collator, Planned, answer_tokens
 from paft.train.tally import Tally
 
 Per = Literal["token", "example"]
+
+
+@dataclass(frozen=True)
+class StepCollator:
+    """Adds what the loss needs to know about the answers, so that no device has to search for it.
+
+    Attributes:
+        collator: Makes the model inputs.
+    """
+
+    collator: Collator
+
+    def __call__(self, rows: Sequence[Planned]) -> dict[str, Any]:
+        """Return model inputs and ``answers``, which the model does not take.
+
+        Returns:
+            In ``answers``, of all N answer tokens ``at`` (N,), the index of its predictor among the
+            kept positions of all rows; ``ids`` (N,), the token; ``owners`` (N,), its row;
+            ``shares`` (N,), one by the number of answer tokens of its row. Of all B rows
+            ``prompts`` (B,), the index of the prompt, and ``lengths`` (B,), of prompt and answer.
+        """
+        batch = self.collator(rows)
+        counts = torch.tensor([answer_tokens(row) for row in rows])
+        owners = torch.repeat_interleave(torch.arange(len(rows)), counts)
+        at = torch.arange(len(owners))
+        if not self.collator.padding_free:
+            # Token j of n in row i is predicted from kept position keep - 1 - n + j of that row.
+            within = at - (counts.cumsum(0) - counts)[owners]
+            keep = batch["logits_to_keep"]
+            at = owners * keep + keep - 1 - counts[owners] + within
+        ids = torch.tensor([token for row in rows for token in row.input_ids[row.answer_start :]])
+        answers = {
+            "at": at,
+            "ids": ids,
+            "owners": owners,
+            "shares": 1.0 / counts[owners],
+            "prompts": torch.tensor([row.prompt for row in rows]),
+            "lengths": torch.tensor([len(row.input_ids) for row in rows]),
+        }
+        return {**batch, "answers": answers}
 
 
 class StepLoss:
@@ -48,7 +89,7 @@ class StepLoss:
 
         Args:
             model: Takes the batch; may be wrapped.
-            batch: As of :class:`~paft.train.batches.StepCollator`.
+            batch: As of :class:`StepCollator`.
             items: :meth:`items` of all micro-batches of the step, on all devices together.
 
         Returns:

@@ -10,7 +10,7 @@ import torch
 
 from paft.model.weights import empty_model
 from paft.train.adapt import adapted
-from paft.train.numerics import trainer_settings
+from paft.train.arguments import trainer_settings
 from paft.train.settings import Adapt, Train
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from paft.errors import DataError
-from paft.train.batches import Planned, RenderedExamples, answer_tokens, epoch_order, plan_of
-from paft.train.schedule import Schedule
+from paft.train.batches import Planned, PlanSampler, RenderedExamples, answer_tokens
 
 LOOKED_AT = 1_000  # positions of the first epoch at most
 
@@ -21,7 +20,7 @@ class Preview:
     """Some training sequences, or all of few.
 
     Attributes:
-        rows: The sequences, in the order of training.
+        rows: The sequences, in the order of training before windows of similar length are sorted.
     """
 
     rows: tuple[Planned, ...]
@@ -42,26 +41,22 @@ class Preview:
         return np.array([answer_tokens(row) for row in self.rows], dtype=np.int64)
 
 
-def preview(dataset: RenderedExamples, schedule: Schedule, batch: int) -> Preview:
+def preview(dataset: RenderedExamples, sampler: PlanSampler) -> Preview:
     """Encode up to ``LOOKED_AT`` sequences of the first epoch.
 
     Args:
         dataset: Examples under prompts.
-        schedule: Chooses the prompts.
-        batch: Examples per optimiser step.
+        sampler: Plans which.
 
     Raises:
         DataError: If a row cannot be used or an answer does not fit.
     """
-    size = len(dataset)
-    order = epoch_order(size, schedule.seed, 0)
+    order, count = sampler.order(0), min(sampler.size, LOOKED_AT)
     rows: list[Planned] = []
-    for at in np.linspace(0, size - 1, min(size, LOOKED_AT)).round().astype(int).tolist():
-        example = int(order[at])
-        step = at // batch
-        prompt = schedule.prompt(epoch=0, step=step, example=example)
+    for at in np.linspace(0, sampler.size - 1, count).round().astype(int).tolist():
+        plan = sampler.plan(0, at // sampler.batch, int(order[at]))
         try:
-            rows.append(dataset[plan_of(schedule, epoch=0, step=step, example=example, prompt=prompt)])
+            rows.append(dataset[plan])
         except DataError as error:
             raise DataError(f"training examples: {error}") from None
     return Preview(tuple(rows))

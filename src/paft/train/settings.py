@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from paft.schema import Schema
 
 Mode = Literal["single", "static", "example", "step", "block"]  # see paft.train.schedule
+BY_EXAMPLE = ("static", "example")  # those in which examples of a step have prompts of their own
 Draws = Literal["replacement", "cycle"]
 LrScheduler = Literal[
     "linear",
@@ -98,7 +99,8 @@ class Train(Schema):
             as many as plain PAFT would take. See :mod:`paft.train.length`.
         batch_size: Examples per optimiser step over all devices.
         micro_batch_size: Examples per device and forward pass; all of them by default.
-        group_by_length: Batches of similar length, for less padding. Off is PAPER.
+        group_by_length: Batches of similar length, for less padding. ``auto``: in schedules by example,
+            whose prompts differ in length within a batch, unless there is no padding. Off is PAPER.
         padding_free: No padding at all: the examples of a batch share one row.
         workers: Processes beside each training process that render and tokenise; none by default.
         loss: What a step averages over: answer tokens or examples; see :mod:`paft.train.loss`.
@@ -150,7 +152,7 @@ class Train(Schema):
     tokens: Literal["paft"] | Annotated[int, Field(ge=1)] | None = None
     batch_size: int = Field(default=16, ge=1)
     micro_batch_size: int | None = Field(default=None, ge=1)
-    group_by_length: bool = False
+    group_by_length: bool | Literal["auto"] = "auto"
     padding_free: bool = False
     workers: int = Field(default=0, ge=0)
 
@@ -225,6 +227,13 @@ class Train(Schema):
     def user_prompt_first(self) -> bool:
         """Whether the user prompt is the first of the training prompts, with a share of its own."""
         return self.schedule != "single" and self.user_prompt_share > 0
+
+    @property
+    def groups_by_length(self) -> bool:
+        """Whether batches are of similar length."""
+        if self.group_by_length == "auto":
+            return self.schedule in BY_EXAMPLE and not self.padding_free
+        return self.group_by_length
 
     @model_validator(mode="after")
     def _check_switches(self) -> Train:

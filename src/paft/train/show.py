@@ -69,7 +69,7 @@ def outline(schedule: Schedule, *, epochs: int, steps: int, examples: int) -> Ou
         steps: Optimiser steps of an epoch.
         examples: Number of training examples.
     """
-    by_example = schedule.mode in ("static", "example")
+    by_example = schedule.by_example
     stretches = tuple(
         stretch
         for epoch in range(epochs)

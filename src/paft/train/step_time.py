@@ -52,7 +52,7 @@ class Pace:
         now = time.monotonic()
         notes = [f"loss {loss:.3f}"]
         # Elsewhere every example has its own.
-        if self._schedule.mode not in ("static", "example"):
+        if not self._schedule.by_example:
             epoch, place = divmod(step - 1, self._steps)
             prompt = self._schedule.prompt(epoch=epoch, step=place, example=0)
             notes.append(f"prompt {self._prompts[prompt].id}")

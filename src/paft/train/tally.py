@@ -44,7 +44,7 @@ class Tally:
         """Count a micro-batch.
 
         Args:
-            answers: As of :class:`~paft.train.batches.StepCollator`.
+            answers: As of :class:`~paft.train.loss.StepCollator`.
             losses: (N,) loss of every answer token.
             right: (N,) whether it was the likeliest.
         """

@@ -148,15 +148,19 @@ def test_without_a_model_the_nearest_training_prompts_are_offered(own, task, ban
 
 
 @pytest.mark.parametrize(
-    "change", [lambda row: row | {"reply": "other"}, lambda row: {"reply": 1}, lambda row: []]
+    "change",
+    [
+        lambda row: row | {"reply": "other"},
+        lambda row: {"reply": "text"},
+        lambda row: {"reply": 1},
+        lambda row: [],
+    ],
 )
 def test_a_reply_that_was_changed_on_the_disk_is_noticed(tmp_path, change):
     row = {"request": "r", "generator": "g", "reply": "text"}
     path = tmp_path / "reply-1.json"
     write_json(path, {**row, "digest": fingerprint(row)})
     assert writers._recorded(path) == "text"
-    write_json(path, row)
-    assert writers._recorded(path) == "text", "an older version wrote no digest"
     write_json(path, change({**row, "digest": fingerprint(row)}))
     with pytest.raises(DataError, match=r"reply-1\.json is damaged: delete it"):
         writers._recorded(path)

@@ -17,12 +17,11 @@ from paft.evaluate.matrix import Cell, Matrix
 from paft.experiment import trial as cell
 from paft.experiment.baselines import choice
 from paft.experiment.baselines.attack import ATTACKS, versions
-from paft.experiment.baselines.choice import Seen, choose_prompt, measured, most_cells
-from paft.experiment.baselines.embed import hidden_states
+from paft.experiment.baselines.choice import Seen, choose_prompt, hidden_states, measured, most_cells
 from paft.experiment.baselines.scores import Measured, Score
 from paft.experiment.inputs import load_inputs
 from paft.methods import METHODS
-from paft.progress import Silent
+from paft.progress import Reporter
 from paft.prompt import Prompt
 from paft.report.run_folder import Trial
 
@@ -45,7 +44,7 @@ def config(configure, tmp_path):
 
 
 def chosen(name, seen, config, folder, seed=0):
-    prompt = choose_prompt(name, seen, config, folder, Silent(), seed=seed)
+    prompt = choose_prompt(name, seen, config, folder, Reporter(), seed=seed)
     record = json.loads((folder / "choice.json").read_text(encoding="utf-8"))
     assert prompt.id == record["prompt"]
     return {key: value for key, value in record.items() if key != "seconds"}

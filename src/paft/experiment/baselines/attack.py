@@ -28,12 +28,7 @@ DROPPED = 0.15  # share of words left out
 
 @dataclass(frozen=True)
 class Attacked:
-    """A prompt and how it does under attack.
-
-    Attributes:
-        clean: Its own score.
-        versions: The scores of its perturbed versions by kind.
-    """
+    """A prompt's own score, and the scores of its perturbed versions by kind."""
 
     clean: Score
     versions: dict[str, Score]
@@ -58,15 +53,9 @@ class Attacked:
 def attack(
     prompt: Prompt, task: Task, scores: Scores, kinds: Sequence[str], seed: int, origin: Origin
 ) -> Attacked:
-    """Score a prompt and its versions.
+    """Score a prompt, for the reason ``origin``, and its versions of some of the kinds ``ATTACKS``.
 
-    Args:
-        prompt: The prompt.
-        task: Its possible answers are left alone.
-        scores: Scores prompts.
-        kinds: Some of ``ATTACKS``; those that change nothing are passed over.
-        seed: Other seeds place other typos.
-        origin: Why the prompt itself is scored.
+    Kinds that change nothing are passed over; other seeds place other typos.
     """
     made = versions(prompt, task, kinds, seed)
     why = [{"origin": "perturbation", "kind": kind, "parent": prompt.id} for kind in made]

@@ -24,15 +24,7 @@ REWRITES = 3  # offered in a round
 
 
 def bat(own: Prompt, task: Task, writer: Writer, scores: Scores, *, seed: int) -> Score:
-    """Rewrite a prompt round by round and return the score of what became of it.
-
-    Args:
-        own: The prompt to begin with.
-        task: What it is for.
-        writer: Offers rewrites.
-        scores: Scores prompts; its budget bounds the search.
-        seed: Of the perturbations.
-    """
+    """Rewrite a prompt round by round, within the budget, and return the score of what became of it."""
     kinds = ATTACKS[: int(min(scores.left - 1, len(ATTACKS)))]
     current = attack(own, task, scores, kinds, seed, {"origin": "own"})
     tried = [own]

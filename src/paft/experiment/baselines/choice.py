@@ -7,7 +7,7 @@ part in a choice: the user's own prompt, training prompts, training examples.
 
 The trial's folder gets ``choice.json``: the prompt, its score and the trace of all scores in the
 order in which they came. Until then, and after, ``choice/`` holds every score as a matrix of
-:mod:`paft.evaluate.runner`, with a ledger while it is made: searches are pure functions of seed and
+:mod:`paft.evaluate.runner`, with a log while it is made: searches are pure functions of seed and
 scores, so one that was killed finds what it had and goes on where it was.
 """
 
@@ -17,20 +17,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paft.bank.diversity import embed_prompts, require_sentence_transformers, sentence_embedder
+from paft.bank.diversity import embed_prompts, masked, require_sentence_transformers, sentence_embedder
 from paft.bank.generate.generators import Generators
 from paft.config import RunConfig
 from paft.errors import DataError
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.runner import evaluate_split
 from paft.experiment.baselines.bat import bat
-from paft.experiment.baselines.embed import hidden_states
 from paft.experiment.baselines.scores import Measured, Score, Scores
-from paft.experiment.baselines.top_accuracy import top_accuracy
 from paft.experiment.baselines.writers import BankWriter, ModelWriter
 from paft.experiment.baselines.zopo import zopo
 from paft.experiment.inputs import take
@@ -78,11 +76,6 @@ def most_cells(chooser: Chooser, seen: Seen, config: RunConfig) -> int:
 def check_chooser(chooser: Chooser, config: RunConfig, generators: Generators | None) -> None:
     """Refuse, before anything is trained, a choice that this machine could not make.
 
-    Args:
-        chooser: How a prompt is to be chosen.
-        config: The run's configuration.
-        generators: Who rewrites prompts; None for nobody.
-
     Raises:
         ConfigError: If a key is not in the environment.
         PromptError: If sentence-transformers is not installed.
@@ -98,15 +91,7 @@ def check_chooser(chooser: Chooser, config: RunConfig, generators: Generators | 
 def choose_prompt(
     chooser: Chooser, seen: Seen, config: RunConfig, folder: Path, reporter: Reporter, *, seed: int
 ) -> Prompt:
-    """Choose a prompt, or return what a former run chose.
-
-    Args:
-        chooser: How.
-        seen: What it may see.
-        config: The run's configuration; its sections ``choose`` and ``evaluate`` count.
-        folder: The trial's folder.
-        reporter: Hears about progress.
-        seed: The trial's seed.
+    """Choose a prompt for a trial, or return what a former run chose and left in the trial's folder.
 
     Raises:
         PaftError: If the model, a writer or the embedding cannot be had.
@@ -136,7 +121,9 @@ def _search(
     chooser: Chooser, seen: Seen, config: RunConfig, model: _Untrained, scores: Scores, seed: int
 ) -> Score:
     if chooser == "top_accuracy":
-        return top_accuracy(seen.prompts, scores)
+        # PAPER: "the prompt with the highest accuracy on the training set"; here on a sample of it.
+        scores([(prompt, {"origin": "bank"}) for prompt in seen.prompts])
+        return scores.best()
     if chooser == "zopo":
         return zopo(seen.prompts, model.vectors(), scores, budget=config.choose.budget, seed=seed)
     writer = (
@@ -170,11 +157,8 @@ class _Untrained:
             told += count
             self._reporter.advance(count)
 
-        def load() -> LanguageModel:
-            return self._load()
-
         matrix, seconds = evaluate_split(
-            load, self._seen.task, prompts, self.examples,
+            self._load, self._seen.task, prompts, self.examples,
             folder=self.folder, split=f"scores-{fingerprint([prompt.id for prompt in prompts])}",
             settings=self._config.evaluate, max_length=self._config.train.max_length, on_cells=tell,
         )  # fmt: skip
@@ -198,13 +182,22 @@ class _Untrained:
             raise DataError(f"{path} is damaged ({error}): {ADVICE}") from error
 
 
-def measured(matrix: Matrix, examples: Sequence[Example]) -> list[Measured]:
-    """Return accuracy and mean log-probability of the right answers under each prompt of a matrix.
+def hidden_states(language_model: LanguageModel, prompts: Sequence[Prompt], max_length: int) -> Array:
+    """Return the mean of the last hidden states over each template's tokens, placeholders masked: (P, H)."""
+    import torch
 
-    Args:
-        matrix: Every cell, prompt by prompt.
-        examples: Its examples.
-    """
+    model: Any = language_model.model
+    found = []
+    with torch.inference_mode():
+        for prompt in prompts:  # one at a time: no padding that could move a bit
+            ids = language_model.tokenizer(masked(prompt))["input_ids"][:max_length]
+            out = model(torch.tensor([ids], device=language_model.device), output_hidden_states=True)
+            found.append(out.hidden_states[-1][0].double().mean(dim=0).cpu().numpy())
+    return np.stack(found)
+
+
+def measured(matrix: Matrix, examples: Sequence[Example]) -> list[Measured]:
+    """Return accuracy and mean log-probability of the right answers under each prompt of a matrix."""
     accuracies = matrix.scores.mean(axis=1)
     if not matrix.cells[0].log_probabilities:
         return [Measured(float(accuracy)) for accuracy in accuracies]

@@ -24,13 +24,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Score:
-    """A scored prompt.
-
-    Attributes:
-        prompt: The prompt.
-        measured: How well it does.
-        origin: Why it was scored.
-    """
+    """A prompt, how well it does, and why it was scored."""
 
     prompt: Prompt
     measured: Measured
@@ -38,7 +32,6 @@ class Score:
 
     @property
     def accuracy(self) -> float:
-        """Mean score over the examples, in [0, 1]."""
         return self.measured.accuracy
 
     @property
@@ -79,10 +72,7 @@ class Scores:
         self._known: dict[str, Score] = {}
 
     def __call__(self, asked: Sequence[tuple[Prompt, Origin]]) -> list[Score]:
-        """Return the scores of prompts, in order.
-
-        Args:
-            asked: Prompts, whether or not scored before, and why those are scored that were not.
+        """Return the scores of prompts, in order; with each comes why it is scored, should it not have been.
 
         Raises:
             ValueError: If the budget does not suffice.

@@ -47,12 +47,7 @@ class Parts(NamedTuple):
 
 
 class TangentKernel:
-    """The kernel; see the module's docstring.
-
-    Args:
-        dimensions: d.
-        seed: Of the network's weights.
-    """
+    """The kernel of inputs of some dimensions; see the module's docstring."""
 
     def __init__(self, dimensions: int, seed: int) -> None:
         draw = np.random.default_rng([_STREAM, seed])
@@ -123,15 +118,10 @@ def second_derivatives(at: Parts, change: Parts) -> Array:
 
 
 class Process:
-    """A Gaussian process with that kernel, fitted to some values.
+    """A Gaussian process with that kernel, fitted to values, (n,), at points, (n, d).
 
     Amplitude and noise are those under which the values are likeliest: the amplitude has a closed
     form, of the noises ``NOISES`` the best is taken. Values are centred first.
-
-    Args:
-        network: The kernel.
-        points: Where the values were seen, (n, d).
-        values: The values, (n,).
     """
 
     def __init__(self, network: TangentKernel, points: Array, values: Array) -> None:

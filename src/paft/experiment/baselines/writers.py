@@ -37,7 +37,7 @@ class Writer(Protocol):
     def rewrites(
         self, current: Attacked, failures: Sequence[Score], tried: Sequence[Prompt], count: int
     ) -> list[Prompt]:
-        """Return prompts to replace one.
+        """Return at most ``count`` prompts to replace one, none of those tried.
 
         Args:
             current: The prompt to be replaced.
@@ -47,12 +47,8 @@ class Writer(Protocol):
         """
 
 
-class BankWriter:
-    """Offers training prompts, those most like the prompt first.
-
-    Args:
-        prompts: The training prompts.
-    """
+class BankWriter(Writer):
+    """Offers training prompts, those most like the prompt first; failures have no part in it."""
 
     def __init__(self, prompts: Sequence[Prompt]) -> None:
         self._prompts = prompts
@@ -60,7 +56,6 @@ class BankWriter:
     def rewrites(
         self, current: Attacked, failures: Sequence[Score], tried: Sequence[Prompt], count: int
     ) -> list[Prompt]:
-        """See :class:`Writer`; failures have no part in it."""
         known = {prompt.id for prompt in tried}
         own = letter_grams(skeleton(current.clean.prompt))
         fresh = [prompt for prompt in self._prompts if prompt.id not in known]
@@ -68,15 +63,8 @@ class BankWriter:
         return sorted(fresh, key=lambda prompt: (-likeness[prompt.id], prompt.id))[:count]
 
 
-class ModelWriter:
-    """Has language models rewrite, in turn.
-
-    Args:
-        task: What the prompts are for.
-        generators: The models.
-        folder: Where replies are kept.
-        seed: Other seeds ask for other replies.
-    """
+class ModelWriter(Writer):
+    """Has language models rewrite, in turn; other seeds ask for other replies, which a folder keeps."""
 
     def __init__(self, task: Task, generators: Generators, folder: Path, seed: int) -> None:
         self._task, self._generators, self._folder, self._seed = task, generators, folder, seed
@@ -122,17 +110,16 @@ class ModelWriter:
 
 
 def _recorded(path: Path) -> str:
-    """Return the reply in a file; one of an older version has no digest.
+    """Return the reply in a file.
 
     Raises:
         DataError: If it is not what was written.
     """
     row = read_json(path, "reply")
-    told = dict(row) if isinstance(row, dict) else {}
-    digest = told.pop("digest", None)
-    if not isinstance(told.get("reply"), str) or (digest is not None and digest != fingerprint(told)):
+    digest = row.pop("digest", None) if isinstance(row, dict) else None
+    if digest is None or digest != fingerprint(row):
         raise DataError(f"{path} is damaged: delete it, and the model is asked again")
-    return str(told["reply"])
+    return str(row["reply"])
 
 
 def _request(task: Task, current: Attacked, failures: Sequence[Score], count: int, number: int) -> str:

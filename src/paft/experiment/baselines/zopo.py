@@ -33,15 +33,7 @@ _STREAM = 0x20B0
 
 
 def zopo(prompts: Sequence[Prompt], vectors: Array, scores: Scores, *, budget: int, seed: int) -> Score:
-    """Search for the best prompt and return its score.
-
-    Args:
-        prompts: P distinct prompts.
-        vectors: One point for each, (P, dimensions).
-        scores: Scores them.
-        budget: Prompts to score at most.
-        seed: Of the start and the network.
-    """
+    """Search for the best of P distinct prompts, given as points (P, dimensions), and return its score."""
     space = _Space(prompts, principal(vectors, COMPONENTS), scores, seed)
     order = np.random.default_rng([_STREAM, seed]).permutation(len(prompts))
     budget = min(budget, len(prompts))
@@ -100,14 +92,9 @@ class _Space:
 
 
 def principal(vectors: Array, count: int) -> Array:
-    """Return the leading principal components of some vectors, scaled to a mean square length of 1.
+    """Return the leading principal components, at most ``count``, of vectors (n, d).
 
-    Args:
-        vectors: (n, d).
-        count: Components at most.
-
-    Returns:
-        (n, at most ``count``); of each component the largest entry is positive.
+    They are scaled to a mean square length of 1; of each component the largest entry is positive.
     """
     left, sizes, _ = np.linalg.svd(vectors - vectors.mean(axis=0), full_matrices=False)
     points = left[:, :count] * sizes[:count]
