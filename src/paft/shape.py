@@ -31,7 +31,7 @@ RESULTS = {
     "rows": [ROW], "per_prompt": [PROMPT_ROW], "warnings": [str], "task": str, "model": str,
     "bank_fingerprint": str,
 }  # fmt: skip
-CELL = {"rows": [ROW], "per_prompt": [PROMPT_ROW], "warnings": [str], "robustness": []}
+TRIAL = {"rows": [ROW], "per_prompt": [PROMPT_ROW], "warnings": [str], "robustness": []}
 ESTIMATE = {"value": NUMBER, "standard_error": NUMBER, "low": NUMBER, "high": NUMBER}
 BUDGET = {"prompts": int, "examples": int, "cells": int, "mean": ESTIMATE, "std": ESTIMATE}
 WORST = {"value": NUMBER, "low": NUMBER, "high": NUMBER, "prompt": str}

@@ -118,7 +118,7 @@ def test_killed_behind_any_batch_the_same_files_come_out(settings, monkeypatch, 
     assert deaths > 3
     assert found["budget"] == undisturbed["budget"]
     assert matrix_of(settings()) == matrix_of(settings("undisturbed"))
-    assert not list((tmp_path / "out").rglob("*ledger*")) and not list((tmp_path / "out").rglob("parts"))
+    assert not list((tmp_path / "out").rglob("*log*")) and not list((tmp_path / "out").rglob("parts"))
 
 
 def test_killed_before_the_parts_are_one_they_are_not_scored_again(settings, monkeypatch):
@@ -229,7 +229,7 @@ def run_to_end(line, output):
     """Return the cells that a command leaves."""
     done = subprocess.run(line, capture_output=True, text=True, check=False, env={**os.environ})
     assert done.returncode == 0, done.stderr
-    assert not list(output.rglob("*ledger*")) and not list(output.rglob("parts"))
+    assert not list(output.rglob("*log*")) and not list(output.rglob("parts"))
     (path,) = output.rglob("test.parquet")
     return Matrix.load(path).cells
 
@@ -256,4 +256,4 @@ def test_kill_9_and_two_processes_give_the_cells_of_one(command, tmp_path):
 
 def logged(output):
     """Count the lines in the logs of an evaluation."""
-    return sum(path.read_bytes().count(b"\n") for path in output.rglob("*ledger*") if path.exists())
+    return sum(path.read_bytes().count(b"\n") for path in output.rglob("*log*") if path.exists())

@@ -40,7 +40,7 @@ def test_a_table_of_the_cells_of_a_run_gives_the_figures_of_the_run(tmp_path):
     run = write_run(tmp_path, prompts=6, examples=14, methods=("single", "paft"), seeds=(0, 1))
     mine, rows = read_report(run), []
     texts = {prompt.id: prompt.text for prompt in mine.prompts}
-    for path in sorted(run.glob("cells/*/test.parquet")):
+    for path in sorted(run.glob("trials/*/test.parquet")):
         method, _, seed = path.parent.name.rpartition("-")
         cells = Matrix.load(path).cells
         rows += [[method, seed, texts[cell.prompt_id], cell.example, cell.score] for cell in cells]

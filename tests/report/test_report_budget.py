@@ -40,7 +40,7 @@ def judged(tmp_path_factory, desk, model_folder):
 
 def test_prompts_stand_beside_their_cells(judged):
     report = read_budget(judged[12])
-    (path,) = judged[12].glob("cells/*/test.parquet")
+    (path,) = judged[12].glob("trials/*/test.parquet")
     matrix = Matrix.load(path)
     assert {prompt.text for prompt in report.prompts} == set(PROMPTS)
     observed = [prompt.observed for prompt in report.prompts]
@@ -164,7 +164,7 @@ def test_another_folder_is_no_budget(tmp_path):
     assert read_budget(tmp_path) is None
 
 
-@pytest.mark.parametrize("lost", ["cells/*/test.parquet", "bank.jsonl"])
+@pytest.mark.parametrize("lost", ["trials/*/test.parquet", "bank.jsonl"])
 def test_a_budget_without_its_cells_or_bank_is_refused(paft, judged, tmp_path, lost):
     folder = shutil.copytree(judged[12], tmp_path / "run")
     (path,) = Path(folder).glob(lost)

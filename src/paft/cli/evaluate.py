@@ -67,7 +67,7 @@ def evaluate(
 
 
 def _evaluate(config: EvaluateConfig) -> None:
-    from paft.evaluate.rows import judging_line
+    from paft.evaluate.rows import scoring_line
     from paft.experiment.evaluate import evaluate as evaluate_model
     from paft.progress import Live
     from paft.report import results_table
@@ -80,5 +80,5 @@ def _evaluate(config: EvaluateConfig) -> None:
     table = budget_table if "budget" in results else results_table
     console.print(table(results, config.split))
     warn(console, results["warnings"])
-    say(console, judging_line(results["judging"]))
+    say(console, scoring_line(results["scoring"]))
     say(console, f"\nFigures: {Path(config.output) / 'results.json'}")

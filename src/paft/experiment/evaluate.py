@@ -23,7 +23,7 @@ from paft.evaluate.parts import evaluate_parts
 from paft.evaluate.rows import (
     answer_figures,
     cell_warnings,
-    judging,
+    describe_scoring,
     prompt_rows,
     robustness_row,
     split_row,
@@ -54,6 +54,7 @@ from paft.names import folder_name, short_name
 from paft.progress import Reporter
 from paft.prompt import Prompt
 from paft.provenance import environment
+from paft.report.run_folder import TRIALS
 from paft.statistics.budget import estimate_mean, estimate_std, parse_budget, sample_cells
 from paft.statistics.precision import Measured, WorstPrompt
 from paft.task.programs.code_answer import check_opt_in
@@ -188,7 +189,7 @@ def evaluate(
     with working_in(output):
         begin_output(output, _identity(config, task, bank, data_fingerprint(examples)), config, bank)
         results: dict[str, Any] = {
-            "schema": 1,
+            "schema": 2,
             "task": task.name,
             "model": config.model,
             "bank_fingerprint": bank.fingerprint,
@@ -306,7 +307,7 @@ def _evaluate_splits(
     about = {
         "warnings": [*filter(None, [of_base, every])]
         + [text for split in matrices for text in cell_warnings(name, split, matrices[split])],
-        "judging": judging(task, config.backend, config.evaluate.generate) | answer_figures(matrix),
+        "scoring": describe_scoring(task, config.backend, config.evaluate.generate) | answer_figures(matrix),
     }
     if "user" not in matrices:
         found = _estimated(matrix.scores) if measured is None else _measured(config, matrix, measured)
@@ -339,7 +340,7 @@ def _score_splits(
         return loaded()
 
     shared = _Shared(
-        task=task, examples=examples, folder=Path(config.output) / "cells" / config.name,
+        task=task, examples=examples, folder=Path(config.output) / TRIALS / config.name,
         settings=config.evaluate, max_length=config.max_length, on_cells=reporter.advance,
     )  # fmt: skip
     if config.precision is not None:
@@ -413,7 +414,7 @@ def _identity(config: EvaluateConfig, task: Task, bank: Bank, examples: str) -> 
         **settings,
         **{key: value for key, value in scoring.items() if key not in FREE},
         **{f"server.{key}": value for key, value in asked.items()},
-        "judged by": judging(task, config.backend, config.evaluate.generate)["by"],
+        "scored by": describe_scoring(task, config.backend, config.evaluate.generate)["by"],
         "chat": config.chat.identity(),
         "model files": None if served else model_fingerprint(config.pinned_model),
         "adapter files": adapter,

@@ -141,7 +141,7 @@ def read_budget(folder: Path) -> BudgetReport | None:
     wrong = wrong or difference(made, {key: PRECISION[key] for key in PRECISION if key in made}, "budget")
     if wrong:
         raise DataError(f"{path} is damaged ({wrong}): {ADVICE}")
-    matrices = sorted(folder.glob("cells/*/*.parquet"))
+    matrices = sorted(folder.glob("trials/*/*.parquet"))
     if KEYS - results.keys() or len(matrices) != 1:
         raise DataError(
             f"{folder} is no folder of `paft evaluate --budget` or `--precision`: it needs results.json as "

@@ -232,7 +232,7 @@ def _results(
             figures = {"debiased_std": debiased_std(side.scores), "all_correct": float(all_right)}
             robustness.append({**of, **figures, "any_correct": float(some_right)})
     return {
-        "schema": 1,
+        "schema": 2,
         "task": path.stem,
         "model": path.name,
         "bank_fingerprint": fingerprint(list(prompts)),

@@ -200,11 +200,11 @@ def _record(report: Report) -> dict[str, Any]:
 def _facts(results: Mapping[str, Any]) -> dict[str, str]:
     names = {"task": "task", "model": "model", "bank_fingerprint": "bank"}
     facts = {name: results[key] for key, name in names.items()}
-    judging = results.get("judging")
-    if judging is not None:
-        facts["scored by"] = f"{judging['by']}, rule {judging['rule']}, backend {judging['backend']}"
-        if "isolation" in judging:
-            facts["programs held by"] = judging["isolation"]
+    scoring = results.get("scoring")
+    if scoring is not None:
+        facts["scored by"] = f"{scoring['by']}, rule {scoring['rule']}, backend {scoring['backend']}"
+        if "isolation" in scoring:
+            facts["programs held by"] = scoring["isolation"]
     facts |= results.get("environment", {})
     return {key: str(value) for key, value in facts.items() if value is not None}
 
