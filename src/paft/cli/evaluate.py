@@ -46,6 +46,12 @@ def evaluate(
         float | None, typer.Option(help="Score this share of the cells and estimate the rest, say 0.05.")
     ] = None,
     budget_evals: Annotated[int | None, typer.Option(help="The same as a number of cells.")] = None,
+    precision: Annotated[
+        float | None, typer.Option(help="Score cells until mean and worst prompt are known so far, say 0.02.")
+    ] = None,
+    mean_only: Annotated[
+        bool | None, typer.Option("--mean-only", help="Precision of the mean alone: fewer cells.")
+    ] = None,
     chat: options.Chat = None,
     system: options.System = None,
     allow_code: options.Code = None,

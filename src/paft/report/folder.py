@@ -63,8 +63,8 @@ def read_results(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
         raise DataError(f"{saved} is damaged ({wrong}): {ADVICE}")
     if "budget" in results:
         raise DataError(
-            f"{folder} holds an estimate from a part of the cells (--budget) and this needs them all: "
-            "evaluate without a budget into another folder"
+            f"{folder} holds an estimate from a part of the cells (--budget, --precision) and this needs "
+            "them all: evaluate without it into another folder"
         )
     unfinished = _add_cells(results, folder)
     if not results["rows"]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paft.files import write_text
-from paft.report.budget import REFUSALS, BudgetReport
+from paft.report.budget import BudgetReport
 from paft.report.cells import accuracies, easiness
 from paft.report.data import INTERVALS, MethodFigures, Report, gather, worst_prompts
 from paft.report.folder import read_curves, read_matrices
@@ -103,7 +103,7 @@ def budget_page(report: BudgetReport) -> str:
         "budget.html",
         report=report,
         results=report.results,
-        refusals=REFUSALS,
+        refusals=report.refusals,
         facts=_facts(report.results),
         config=_config(report.results),
         data=Markup(_safe_json({})),
