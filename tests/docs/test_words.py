@@ -16,7 +16,7 @@ PAGES = [
 ]
 FORMER = re.compile(
     r"\b(wordings?|own prompts?|canonical|judg(?:e[sd]?|ing)|told by|surely|disturbances?|worst tenth|"
-    r"cross(?:ed )?over|words left out|close calls?|journals?|logs?)\b",
+    r"cross(?:ed )?over|words left out|close calls?|journals?|ledgers?)\b",
     re.IGNORECASE,
 )
 

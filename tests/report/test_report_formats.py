@@ -250,3 +250,10 @@ def test_an_estimate_from_a_budget_is_refused(run):
 def test_an_unknown_format_is_refused(paft, finished):
     code, _, err = paft("report", finished, "--format", "pdf")
     assert code == 2 and "pdf" in err
+
+
+def test_a_folder_that_is_there_gets_the_file_of_a_run(paft, finished, tmp_path):
+    for name, file in (("md", "report.md"), ("latex", "report.tex"), ("html", "report.html")):
+        code, out, _ = paft("report", finished, "--format", name, "--output", tmp_path)
+        assert (code, out) == (0, f"{tmp_path / file} written\n")
+    assert {path.suffix for path in tmp_path.iterdir()} == {".md", ".tex", ".html", ".svg", ".png"}

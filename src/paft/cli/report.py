@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from paft.report.data import Report
-    from paft.report.foreign import Columns
+    from paft.report.foreign_scores import Columns
 
 
 class Format(str, Enum):
@@ -22,6 +22,9 @@ class Format(str, Enum):
     json = "json"
     latex = "latex"
     lm_eval = "lm-eval"
+
+
+ENDINGS = {Format.latex: "tex"}
 
 
 def report(
@@ -39,6 +42,10 @@ def report(
         Literal["examples", "methods"] | None,
         typer.Option(help="What the columns of a wide --matrix are; a long one has prompt and score."),
     ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="Split to report of a --matrix with several; by default test.", show_default=False),
+    ] = None,
     compare: Annotated[
         str | None,
         typer.Option(
@@ -54,15 +61,17 @@ def report(
     output: Annotated[
         Path | None,
         typer.Option(
-            help="File to write, for lm-eval a folder; DIR/report.html, DIR/lm_eval, else the terminal."
+            help="File to write, or folder for it; DIR/report.html, DIR/lm_eval, else the terminal."
         ),
     ] = None,
 ) -> None:
     """Show what a run found: a page to read, its figures as text, or lm-evaluation-harness's layout."""
     if (folder is None) is (matrix is None):
         raise typer.BadParameter("give the folder of a run, or a table with --matrix")
+    if matrix is None and (columns or split or compare):
+        raise typer.BadParameter("--columns, --split and --compare are for a table (--matrix)")
     if matrix is not None:
-        _report_matrix(matrix, columns, compare, threshold, format, output)
+        _report_matrix(matrix, columns, split, compare, threshold, format, output)
     elif folder is not None and format is Format.lm_eval:
         _write_lm_eval(folder, output or folder / "lm_eval")
     elif folder is not None:
@@ -81,12 +90,13 @@ def _report_run(folder: Path, format: Format, output: Path | None) -> None:
         if estimated is None:
             _write(read_report(folder), format, output, page)
         else:
-            _show(BUDGET_FORMATS.get(format.value, budget_page)(estimated), format, output, page)
+            text = BUDGET_FORMATS.get(format.value, budget_page)(estimated)
+            _show(text, _place(format, output, page))
 
 
 def _report_matrix(
-    matrix: Path, columns: Columns | None, compare: str | None, threshold: float, format: Format,
-    output: Path | None,
+    matrix: Path, columns: Columns | None, split: str | None, compare: str | None, threshold: float,
+    format: Format, output: Path | None,
 ) -> None:  # fmt: skip
     from paft.errors import ConfigError
     from paft.report.foreign import read_foreign_report
@@ -96,8 +106,11 @@ def _report_matrix(
     pair = None if compare is None else tuple(compare.split(","))
     if pair is not None and len(pair) != 2:
         raise ConfigError(f"--compare takes two methods with a comma between them, not {compare!r}")
-    found = read_foreign_report(matrix, columns=columns, compare=pair, threshold=threshold)
-    _write(found, format, output, matrix.with_name(f"{matrix.stem}_report.html"))
+    found = read_foreign_report(matrix, columns=columns, split=split, compare=pair, threshold=threshold)
+    page_path = matrix.with_name(f"{matrix.stem}_report.html")
+    if output is not None and not output.suffix and not output.exists():
+        output = _in_folder(output, format, page_path)
+    _write(found, format, output, page_path)
 
 
 def _write(report: Report, format: Format, output: Path | None, page_path: Path) -> None:
@@ -105,16 +118,28 @@ def _write(report: Report, format: Format, output: Path | None, page_path: Path)
     from paft.report.plot import write_pictures
     from paft.report.text import FORMATS
 
-    _show(FORMATS.get(format.value, page)(report), format, output, page_path)
-    if format is Format.html:
-        write_pictures(report.results, output or page_path)
+    path = _place(format, output, page_path)
+    _show(FORMATS.get(format.value, page)(report), path)
+    if path is not None and format is Format.html:
+        write_pictures(report.results, path)
 
 
-def _show(text: str, format: Format, output: Path | None, page_path: Path) -> None:
-    """Write text to a file, by default a page to its place and everything else to the terminal."""
+def _place(format: Format, output: Path | None, page_path: Path) -> Path | None:
+    """Return the file to write, None for the terminal: by default a page has its place, all else none."""
+    if output is None:
+        return page_path if format is Format.html else None
+    return _in_folder(output, format, page_path) if output.is_dir() else output
+
+
+def _in_folder(folder: Path, format: Format, page_path: Path) -> Path:
+    """Return the file of a report in a folder: it is called like the page."""
+    return folder / page_path.with_suffix(f".{ENDINGS.get(format, format.value)}").name
+
+
+def _show(text: str, path: Path | None) -> None:
+    """Write text to a file, or to the terminal."""
     from paft.files import write_text
 
-    path = output or (page_path if format is Format.html else None)
     if path is None:
         typer.echo(text, nl=False)
     else:

@@ -150,6 +150,11 @@ class Report:
     curves: Curves = field(default_factory=dict)
     showcase: Showcase | None = None
 
+    @property
+    def answered(self) -> bool:
+        """Whether there are cells and their answers are known, so that failures have a reason."""
+        return any(method.cells is not None and method.cells.answered for method in self.methods)
+
 
 def read_report(folder: Path) -> Report:
     """Gather the report of a run from its folder.

@@ -1,66 +1,51 @@
-"""A table of scores from elsewhere, read as the results of a run, so that every report can show it.
+"""A table of scores from elsewhere (:mod:`paft.report.foreign_scores`) as the results of a run.
 
-Long, one score a row::
-
-    prompt,example,score              also: method, seed
-    Is it spam? {text},17,1
-
-or wide, prompts in rows; the columns behind the first are examples, or methods with an accuracy each::
-
-    prompt,1,2,3                      prompt,flan-t5-small,flan-t5-base
-    Is it spam? {text},1,0,1          Is it spam? {text},0.36,0.52
-
-Long tables without examples have one accuracy for each prompt. There are no intervals then: what could vary
-over examples is not in the table.
+So every report can show it, with the same figures, intervals and verdict. Accuracies by prompt, without
+examples, have no intervals: what could vary over examples is not in the table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from paft.errors import ConfigError, DataError
 from paft.evaluate.matrix import Cell, Matrix
+from paft.evaluate.rows import robustness_row
 from paft.files import fingerprint
 from paft.report.data import Report, gather
-from paft.statistics.summary import debiased_std, summarize
-from paft.task.data import file_rows
+from paft.report.foreign_scores import Columns, Score, ScoreTable, read_scores
+from paft.statistics.summary import summarize
 
-Columns = Literal["examples", "methods"]
-SPLIT = "table"
-PROMPT, EXAMPLE, METHOD, SEED = "prompt", "example", "method", "seed"
-SCORES = ("score", "correct", "accuracy")
-BOOLEANS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
-
-
-class _Score(NamedTuple):
-    """A score and where it comes from."""
-
-    where: str
-    method: str
-    seed: int | None
-    prompt: str
-    example: str | None
-    score: float
+TABLE = "table"  # the split of a table that names none
+UNSEEN = "test"  # the split that is reported where there are several
+NUMBER = re.compile("0|[1-9][0-9]{0,15}")
+OF_ANSWERS = ("consistency", "parse_rate", "accuracy_given_parsed", "flip_rate")
 
 
 @dataclass(frozen=True)
 class _Side:
-    """The scores of one method under one seed: (P, N), or accuracies (P, 1) where there are no examples."""
+    """The scores of one method under one seed: (P, N), or accuracies (P, 1) where there are no examples.
+
+    ``predictions`` are the answers, (P, N) of str or None; None where the table has no column of them.
+    """
 
     method: str
     seed: int | None
     scores: np.ndarray
+    predictions: np.ndarray | None
 
 
 def read_foreign_report(
     path: Path,
     *,
     columns: Columns | None = None,
+    split: str | None = None,
     compare: tuple[str, str] | None = None,
     threshold: float = 0.9,
 ) -> Report:
@@ -69,25 +54,52 @@ def read_foreign_report(
     Args:
         path: CSV, TSV, JSON, JSON Lines or Parquet.
         columns: What the columns of a wide table are; None for a long one.
+        split: Which prompts to report, of a table with several splits; by default ``test``.
         compare: The two methods of the verdict, the first against the second; by default the second of two
             against the first.
         threshold: t of Top@t, in [0, 1].
 
     Raises:
-        DataError: If the file cannot be read, or a score is missing, doubled or not in [0, 1].
-        ConfigError: If it is wide and ``columns`` does not say how, or a method to compare is not in it.
+        DataError: If the file cannot be read, a column is unknown, or a score is missing, doubled or not
+            in [0, 1].
+        ConfigError: If an option does not fit the table, or one is needed to know what it holds.
     """
-    found = list(_read_scores(path, columns))
+    table = read_scores(path, columns)
+    split, found = _choose_split(path, table, split)
     prompts = list(dict.fromkeys(each.prompt for each in found))
-    examples = list(dict.fromkeys(each.example for each in found))
-    sides = _arrange(path, found, prompts, examples)
-    methods = list(dict.fromkeys(side.method for side in sides))
-    by_example = examples != [None]
-    results = _results(path, sides, prompts, len(examples) if by_example else 0, threshold)
-    results["compared"] = _compared(path, methods, compare)
-    ids = [fingerprint(prompt) for prompt in prompts]
-    matrices = {(side.method, side.seed, SPLIT): _matrix(ids, side.scores) for side in sides if by_example}
+    examples = _order_examples(found)
+    sides = _arrange(path, found, prompts, examples, table.predicted)
+    results = _empty_results(path, prompts)
+    results["compared"] = _compared(path, list(dict.fromkeys(side.method for side in sides)), compare)
+    numbers = _numbers(examples)
+    indices = list(range(len(examples))) if numbers is None else numbers
+    if numbers is None and examples != [None]:
+        results["example_names"] = dict(zip(map(str, indices), examples, strict=True))
+    matrices = {}
+    for side in sides:
+        matrix = None if examples == [None] else _matrix(prompts, indices, side)
+        _add_side(results, split, prompts, side, matrix, threshold)
+        if matrix is not None:
+            matrices[side.method, side.seed, split] = matrix
     return gather(results, matrices)
+
+
+def _choose_split(path: Path, table: ScoreTable, asked: str | None) -> tuple[str, list[Score]]:
+    """Return the split to report and its scores.
+
+    Raises:
+        ConfigError: If the one asked for is not there, or nobody says which of several.
+    """
+    splits = [split for split in dict.fromkeys(each.split for each in table.scores) if split is not None]
+    has = f"the splits {', '.join(splits)}" if splits else "no column split"
+    if asked is not None and asked not in splits:
+        raise ConfigError(f"--split: {path} has no split {asked!r} (it has {has})")
+    if not splits:
+        return TABLE, table.scores
+    chosen = asked or (splits[0] if len(splits) == 1 else UNSEEN)
+    if chosen not in splits:
+        raise ConfigError(f"{path} has {has}: say with --split which to report")
+    return chosen, [each for each in table.scores if each.split == chosen]
 
 
 def _compared(path: Path, methods: Sequence[str], compare: tuple[str, str] | None) -> list[str] | None:
@@ -101,84 +113,25 @@ def _compared(path: Path, methods: Sequence[str], compare: tuple[str, str] | Non
     return list(compare)
 
 
-def _read_scores(path: Path, columns: Columns | None) -> Iterator[_Score]:
-    """Yield every score of the file, row by row.
-
-    Raises:
-        DataError: As :func:`read_foreign_report`.
-        ConfigError: Likewise.
-    """
-    rows = file_rows(path)
-    if not len(rows):
-        raise DataError(f"{path} has no row: a table has a head and one row for each score or prompt")
-    names = list(rows.first_row)
-    value = next((name for name in SCORES if name in names), None)
-    if columns is None and (value is None or PROMPT not in names):
-        raise ConfigError(
-            f"{path} has the columns {', '.join(names)[:200]}: a long table has {PROMPT} and one of "
-            f"{', '.join(SCORES)}; of a wide one --columns says what the columns are, examples or methods"
-        )
-    if columns is not None and len(names) < 2:
-        raise DataError(
-            f"{path} has one column: a wide table has a prompt and a column for each of the {columns}"
-        )
-    for where, row in rows:
-        if list(row) != names:
-            raise DataError(f"{where}: columns {', '.join(map(str, row))} are not those of the first row")
-        if columns is None:
-            assert value is not None
-            yield _long_row(where, row, value)
-            continue
-        prompt = _name(row[names[0]], where, names[0])
-        for name in names[1:]:
-            score = _score(row[name], where, name)
-            if columns == "methods":
-                yield _Score(where, name, None, prompt, None, score)
-            else:
-                yield _Score(where, path.stem, None, prompt, name, score)
+def _order_examples(found: Sequence[Score]) -> list[str | None]:
+    """Return the examples in order: numbers by size, as a run has them, other names as they first appear."""
+    names = list(dict.fromkeys(each.example for each in found))
+    numbers = _numbers(names)
+    return names if numbers is None else [name for _, name in sorted(zip(numbers, names, strict=True))]
 
 
-def _long_row(where: str, row: Mapping[str, Any], value: str) -> _Score:
-    return _Score(
-        where,
-        _name(row[METHOD], where, METHOD) if METHOD in row else Path(where.rpartition(":")[0]).stem,
-        _seed(row[SEED], where) if SEED in row else None,
-        _name(row[PROMPT], where, PROMPT),
-        _name(row[EXAMPLE], where, EXAMPLE) if EXAMPLE in row else None,
-        _score(row[value], where, value),
-    )
-
-
-def _name(value: Any, where: str, column: str) -> str:
-    text = "" if value is None else str(value)
-    if not text.strip():
-        raise DataError(f"{where}: {column} is empty: every score has one")
-    return text
-
-
-def _seed(value: Any, where: str) -> int | None:
-    if value is None or str(value).strip() == "":
-        return None
-    try:
-        return int(str(value))
-    except ValueError:
-        raise DataError(f"{where}: {SEED} is {str(value)[:40]!r}, no whole number") from None
-
-
-def _score(value: Any, where: str, column: str) -> float:
-    text = str(value).strip()
-    try:
-        score = BOOLEANS[text.lower()] if text.lower() in BOOLEANS else float(text)
-    except ValueError:
-        raise DataError(f"{where}: {column[:60]!r} is {text[:40]!r}, no score in [0, 1]") from None
-    if 0 <= score <= 1:
-        return score
-    hint = ": are these percent? Divide by 100" if 1 < score <= 100 else ""
-    raise DataError(f"{where}: {column[:60]!r} is {text[:40]}, and a score lies in [0, 1]{hint}")
+def _numbers(names: Sequence[str | None]) -> list[int] | None:
+    """Return names of examples as numbers; None if one of them is not as a number is written."""
+    numbers = [int(name) for name in names if name is not None and NUMBER.fullmatch(name)]
+    return numbers if len(numbers) == len(names) else None
 
 
 def _arrange(
-    path: Path, found: Sequence[_Score], prompts: Sequence[str], examples: Sequence[str | None]
+    path: Path,
+    found: Sequence[Score],
+    prompts: Sequence[str],
+    examples: Sequence[str | None],
+    predicted: bool,
 ) -> list[_Side]:
     """Return the scores of each method and seed as an array over prompts and examples.
 
@@ -187,67 +140,83 @@ def _arrange(
     """
     rows = {prompt: place for place, prompt in enumerate(prompts)}
     places = {example: place for place, example in enumerate(examples)}
-    tables: dict[tuple[str, int | None], np.ndarray] = {}
+    shape = len(rows), len(places)
+    sides: dict[tuple[str, int | None], _Side] = {}
     for each in found:
-        table = tables.setdefault((each.method, each.seed), np.full((len(rows), len(places)), np.nan))
-        at = rows[each.prompt], places[each.example]
-        what = f"method {each.method!r}, prompt {each.prompt[:60]!r}" + (
-            "" if each.example is None else f", example {each.example[:40]!r}"
-        )
-        if not np.isnan(table[at]):
+        key = each.method, each.seed
+        if key not in sides:
+            sides[key] = _Side(*key, np.full(shape, np.nan), np.full(shape, None) if predicted else None)
+        side, at = sides[key], (rows[each.prompt], places[each.example])
+        if not np.isnan(side.scores[at]):
+            cell = _where(each.method, each.seed, each.prompt, each.example)
             raise DataError(
-                f"{each.where}: a second score of {what}: name the seed if they are two trainings"
+                f"{each.where}: a second score of {cell}: name the seed if they are two trainings, else "
+                "remove one"
             )
-        table[at] = each.score
-    for (method, seed), table in tables.items():
-        if np.isnan(table).any():
-            row, column = np.argwhere(np.isnan(table))[0]
-            of = "" if seed is None else f" under seed {seed}"
-            example = "" if examples == [None] else f" on example {examples[column]!r}"
+        side.scores[at] = each.score
+        if side.predictions is not None:
+            side.predictions[at] = each.prediction
+    for side in sides.values():
+        missing = np.argwhere(np.isnan(side.scores))
+        if len(missing):
+            row, column = missing[0]
             raise DataError(
-                f"{path}: no score of method {method!r}{of} under prompt {prompts[row][:60]!r}{example} "
-                f"({int(np.isnan(table).sum())} missing): all methods need the same prompts and examples"
+                f"{path}: no score of {_where(side.method, side.seed, prompts[row], examples[column])} "
+                f"({len(missing)} missing): all methods need the same prompts and "
+                "examples: score it, or leave the prompt or the example out"
             )
-    return [_Side(method, seed, table) for (method, seed), table in tables.items()]
+    return list(sides.values())
 
 
-def _results(
-    path: Path, sides: Sequence[_Side], prompts: Sequence[str], examples: int, threshold: float
-) -> dict[str, Any]:
-    """Return what ``results.json`` of a run would hold."""
-    rows, per_prompt, robustness = [], [], []
-    for side in sides:
-        of = {"method": side.method, "seed": side.seed, "split": SPLIT}
-        accuracies = side.scores.mean(axis=1)
-        summary = vars(summarize(accuracies, threshold))
-        counts = {"n_prompts": len(prompts), "n_examples": examples, "train_steps": 0}
-        rows.append({**of, **summary, **counts})
-        per_prompt += [
-            {**of, "prompt_id": fingerprint(prompt), "prompt": prompt, "accuracy": float(accuracy)}
-            for prompt, accuracy in zip(prompts, accuracies, strict=True)
-        ]
-        if examples:
-            all_right = (side.scores == 1).all(axis=0).mean()
-            some_right = (side.scores == 1).any(axis=0).mean()
-            figures = {"debiased_std": debiased_std(side.scores), "all_correct": float(all_right)}
-            robustness.append({**of, **figures, "any_correct": float(some_right)})
+def _where(method: str, seed: int | None, prompt: str, example: str | None) -> str:
+    """Name a cell in an error."""
+    of = "" if seed is None else f", seed {seed}"
+    on = "" if example is None else f", example {example[:40]!r}"
+    return f"method {method[:60]!r}{of}, prompt {prompt[:60]!r}{on}"
+
+
+def _empty_results(path: Path, prompts: Sequence[str]) -> dict[str, Any]:
+    """Return what ``results.json`` of a run would hold, without figures."""
     return {
         "schema": 2,
         "task": path.stem,
         "model": path.name,
+        TABLE: path.name,
         "bank_fingerprint": fingerprint(list(prompts)),
         "near_duplicates": [],
         "warnings": [],
-        "rows": rows,
-        "per_prompt": per_prompt,
-        "robustness": robustness,
+        "rows": [],
+        "per_prompt": [],
+        "robustness": [],
     }
 
 
-def _matrix(ids: Sequence[str], scores: np.ndarray) -> Matrix:
-    cells = [
-        Cell(prompt, example, None, True, float(scores[row, example]), 0, ())
-        for row, prompt in enumerate(ids)
-        for example in range(scores.shape[1])
-    ]
-    return Matrix(tuple(ids), tuple(range(scores.shape[1])), tuple(cells))
+def _add_side(
+    results: dict[str, Any], split: str, prompts: Sequence[str], side: _Side, matrix: Matrix | None,
+    threshold: float,
+) -> None:  # fmt: skip
+    """Add the figures of a method under a seed, as a run has them."""
+    of = {"method": side.method, "seed": side.seed, "split": split}
+    accuracies = side.scores.mean(axis=1)
+    examples = 0 if matrix is None else len(matrix.examples)
+    counts = {"n_prompts": len(prompts), "n_examples": examples, "train_steps": 0}
+    results["rows"].append({**of, **vars(summarize(accuracies, threshold)), **counts})
+    read = None if matrix is None or side.predictions is None else matrix.parsed.mean(axis=1)
+    for place, (prompt, accuracy) in enumerate(zip(prompts, accuracies, strict=True)):
+        rate = {} if read is None else {"parse_rate": float(read[place])}
+        named = {"prompt_id": fingerprint(prompt), "prompt": prompt, "accuracy": float(accuracy)}
+        results["per_prompt"].append({**of, **named, **rate})
+    if matrix is not None:
+        figures = robustness_row(side.method, side.seed, split, {split: matrix}, threshold)
+        unknown = OF_ANSWERS if side.predictions is None else ()
+        results["robustness"].append(figures | dict.fromkeys(unknown))
+
+
+def _matrix(prompts: Sequence[str], indices: Sequence[int], side: _Side) -> Matrix:
+    ids, cells = [fingerprint(prompt) for prompt in prompts], []
+    for row, prompt in enumerate(ids):
+        for column, index in enumerate(indices):
+            answer = None if side.predictions is None else side.predictions[row, column]
+            parsed = side.predictions is None or answer is not None
+            cells.append(Cell(prompt, index, answer, parsed, float(side.scores[row, column]), 0, ()))
+    return Matrix(tuple(ids), tuple(indices), tuple(cells))

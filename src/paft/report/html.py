@@ -198,7 +198,7 @@ def _record(report: Report) -> dict[str, Any]:
 
 
 def _facts(results: Mapping[str, Any]) -> dict[str, str]:
-    names = {"task": "task", "model": "model", "bank_fingerprint": "bank"}
+    names = {"task": "task", "model": "table" if "table" in results else "model", "bank_fingerprint": "bank"}
     facts = {name: results[key] for key, name in names.items()}
     scoring = results.get("scoring")
     if scoring is not None:
@@ -210,7 +210,7 @@ def _facts(results: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _config(results: Mapping[str, Any]) -> str:
-    return json.dumps(results.get("config", {}), indent=2, ensure_ascii=False)
+    return json.dumps(results["config"], indent=2, ensure_ascii=False) if "config" in results else ""
 
 
 def _worst_examples(report: Report) -> dict[str, Any]:
@@ -229,7 +229,8 @@ def _worst_examples(report: Report) -> dict[str, Any]:
         for index, example in report.examples.items()
         if index in shown
     }
-    return {"examples": examples, "failures": failures}
+    names = report.results.get("example_names", {})
+    return {"examples": examples, "failures": failures, "names": names, "answered": report.answered}
 
 
 def _safe_json(data: Any) -> str:
