@@ -38,7 +38,7 @@ def test_only_what_can_be_lowered_is_named():
 def test_a_bad_row_is_one_line_whoever_reads_it(
     fresh_model, train_examples, bank, tmp_path, workers, monkeypatch
 ):
-    monkeypatch.setattr("paft.train.preview.LOOKED_AT", 1)
+    monkeypatch.setattr("paft.train.length.LOOKED_AT", 1)
 
     class Bad(list):
         def __getitem__(self, at):

@@ -16,7 +16,7 @@ from test_plan import steps_by_rank
 
 from paft.train import Schedule
 from paft.train.batches import Plan, PlanSampler, RenderedExamples, make_sampler
-from paft.train.preview import preview
+from paft.train.length import preview
 from paft.train.schedule import make_schedule
 from paft.train.settings import Train
 from paft.train.variation import variation
@@ -239,7 +239,7 @@ def test_few_prompts_are_tokenised_once_each_not_with_every_example(dataset, mon
 
 
 def test_a_look_before_training_is_at_the_grouped_plans(dataset, monkeypatch):
-    from paft.train import preview as previewing
+    from paft.train import length as previewing
 
     config = Train(schedule="example", word_dropout=0.3, batch_size=2)
     sampler = make_sampler(config, dataset, make_schedule(config, 5, seed=2, examples=24))

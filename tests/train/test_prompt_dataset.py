@@ -98,8 +98,9 @@ def test_loader_workers_that_outlive_an_epoch_hear_of_the_next(make):
         assert rows[0]["epoch"] == epoch
 
 
-def test_a_pickled_copy_has_the_same_rows(make):
-    rows = make()
+@pytest.mark.parametrize("schedule", ["block", "example"])
+def test_a_pickled_copy_has_the_same_rows(make, schedule):
+    rows = make(SETTINGS.model_copy(update={"schedule": schedule}))
     rows.set_epoch(1)
     assert pickle.loads(pickle.dumps(rows))[5] == rows[5]
 

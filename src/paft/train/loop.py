@@ -30,15 +30,13 @@ from paft.train.arguments import training_arguments
 from paft.train.average import Averager
 from paft.train.batches import Collator, RenderedExamples, make_sampler
 from paft.train.checkpoint import Checkpoints, checkpoint_folder, remove_checkpoints, training_inputs
-from paft.train.failures import check_vocabulary, clear_errors
-from paft.train.length import training_steps
-from paft.train.loss import StepCollator, StepLoss
+from paft.train.failures import check_vocabulary, clear_errors, write_failure
+from paft.train.length import Preview, preview, training_steps
+from paft.train.loss import PromptRecord, StepCollator, StepLoss, Tally
 from paft.train.numerics import trainable
-from paft.train.preview import Preview, preview
 from paft.train.schedule import Schedule, make_schedule
 from paft.train.settings import Train
-from paft.train.tally import PromptRecord, Tally
-from paft.train.trainer import OnStep, PromptTrainer, write_failure
+from paft.train.trainer import OnStep, PromptTrainer
 from paft.train.validation import Point, Validation, Validator, best_point, validation_points
 from paft.train.variation import variation
 
@@ -57,7 +55,7 @@ class Trained:
             is not counted.
         loss: Mean loss of the steps, in nats; see :mod:`paft.train.loss`.
         truncated: Training sequences, of those looked at, whose prompt was cut to ``max_length``.
-        looked_at: Sequences looked at, spread over the first epoch; see :mod:`paft.train.preview`.
+        looked_at: Sequences looked at, spread over the first epoch; see :mod:`paft.train.length`.
         curve: (step, mean loss of the steps since the former entry), every few steps
             and at every checkpoint.
         by_prompt: How training went under each prompt, by its id.

@@ -91,9 +91,9 @@ class Train(Schema):
             training examples.
         max_length: Tokens of prompt and answer together at most.
         word_dropout: Share of a prompt's words that is left out, anew for every example and step;
-            see :mod:`paft.train.word_dropout`. Like the next one, no part of ``single``.
+            see :mod:`paft.train.variation`. Like the next one, no part of ``single``.
         recombination: Share of the examples whose prompt ends as another one does, drawn anew for every
-            example and step; see :mod:`paft.train.recombination`.
+            example and step; see :mod:`paft.train.variation`.
         epochs: T, passes over the training examples.
         tokens: Length of training in tokens of prompts and answers instead of ``epochs``; ``paft``:
             as many as plain PAFT would take. See :mod:`paft.train.length`.
