@@ -34,8 +34,10 @@ none: then the minimum lies in [lowest bound, U], an interval of half-width ``pr
 It is missed only if the *one* prompt that is worst has a bound that is too high, whatever the bounds
 of the others do: so the error is split among the looks at one prompt, not among prompts. A bound is Wilson's
 for the adjusted accuracy a_p of :mod:`paft.statistics.budget`, with the trials ``n (N - 1) / (N - n) / r``:
-the first factor for a finite population, ``r = 1 - m C² / (s² (s² + (m - 1) C))`` the share of the
-variance that m other prompts' scores on the same examples leave unexplained.
+the first factor for a finite population, r the share of the variance that m other prompts' scores on the
+same examples leave unexplained: ``1 - m C² / (s² (s² + (m - 1) C))`` of all prompts, or what is left of
+the prompt's own, if that is more, since a prompt that fails alone is explained by no other. The quantile
+is Student's with n - 1 degrees of freedom.
 
 ``benchmarks/precision.json`` has coverage and saving, on simulated and on real matrices.
 """
@@ -48,7 +50,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtrit
+from scipy.special import stdtrit
 
 from paft.statistics.budget import PartEstimate, adjust_accuracies, estimate_components, estimate_std
 
@@ -236,7 +238,6 @@ def _look_for_worst(
     turns = order.argsort(axis=1).argsort(axis=1)  # of a cell within its prompt
     counts = (~np.isnan(scores)).sum(axis=1)
     looks = max(1, math.ceil(math.log2(examples / counts.min())))
-    z = float(ndtri(1 - ERROR / looks))
     accuracies, _ = adjust_accuracies(scores)
     wanted = [int(accuracies.argmin())]
     counts[wanted] = examples
@@ -245,7 +246,7 @@ def _look_for_worst(
         accuracies, _ = adjust_accuracies(scores)
         whole = counts == examples
         worst = int(np.where(whole, accuracies, np.inf).argmin())
-        low = _lower_bounds(scores, accuracies, spread, z)
+        low = _lower_bounds(scores, spread, ERROR / looks)
         wanted = np.flatnonzero(low < accuracies[worst] - 2 * precision).tolist()
         if not wanted:
             value = float(accuracies[worst])
@@ -253,16 +254,21 @@ def _look_for_worst(
         counts[wanted] = np.minimum(examples, 2 * counts[wanted])
 
 
-def _lower_bounds(scores: Floats, accuracies: Floats, spread: _Spread, z: float) -> Floats:
+def _lower_bounds(scores: Floats, spread: _Spread, error: float) -> Floats:
     """Return Wilson's lower bounds of the module docstring, (P); the accuracy of a prompt that is whole."""
+    bounds, noise = adjust_accuracies(scores)
     observed, examples = ~np.isnan(scores), scores.shape[1]
     counts = observed.sum(axis=1)
     others = ((observed.sum(axis=0) - 1) * observed).sum(axis=1) / counts
-    bounds = accuracies.copy()
     for prompt in np.flatnonzero(counts < examples):
-        finite = (examples - counts[prompt]) / (examples - 1)
-        inverse = z * z * finite * spread.unexplained(others[prompt]) / counts[prompt]
-        value = min(1.0, max(0.0, float(accuracies[prompt])))
+        count = int(counts[prompt])
+        t = float(stdtrit(count - 1, 1 - error))
+        finite = 1 / count - 1 / examples
+        left, varies = float(noise[prompt]) / finite, float(np.nanvar(scores[prompt], ddof=1))
+        own = left / varies if varies > 0 else 0.0
+        share = max(spread.unexplained(float(others[prompt])), own)
+        inverse = t * t * finite * examples / (examples - 1) * share
+        value = min(1.0, max(0.0, float(bounds[prompt])))
         half = (value * (1 - value) * inverse + (inverse / 2) ** 2) ** 0.5
         bounds[prompt] = max(0.0, (value + inverse / 2 - half) / (1 + inverse))
     return bounds
