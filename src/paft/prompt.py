@@ -1,11 +1,9 @@
 """A prompt: a template with ``{field}`` placeholders, filled by one example.
 
-Templates take plain ``{field}`` only. Attribute access, indexing, format specifications and
-conversions are refused, and a filled-in value is never read as template again, so data can never
-act as template syntax. ``{{`` and ``}}`` stand for literal braces.
-
-A prompt's id is a hash of its template: the same text has the same id in every bank, run and
-machine. This module does not tokenise; see :mod:`paft.model.encode`.
+Templates take plain ``{field}`` only. Attribute access, indexing, format specifications and conversions are
+refused, and a filled-in value is never read as template again, so data can never act as template syntax.
+``{{`` and ``}}`` stand for literal braces. A prompt's id is a hash of its template: the same text has the
+same id in every bank, run and machine. This module does not tokenise; see :mod:`paft.model.encode`.
 """
 
 from __future__ import annotations
@@ -72,18 +70,14 @@ class Prompt:
         Raises:
             PromptError: If a placeholder has no value.
         """
-        out = []
-        for literal, name in self.pieces:
-            out.append(literal)
-            if name is not None:
-                if name not in values:
-                    known = ", ".join(sorted(values)) or "none"
-                    raise PromptError(
-                        f"prompt {self.id} uses {{{name}}}, which the example does not have "
-                        f"(it has: {known}): rename the placeholder or map a column to {name!r}"
-                    )
-                out.append(values[name])
-        return "".join(out)
+        lacking = next((name for name in self.placeholders if name not in values), None)
+        if lacking is not None:
+            known = ", ".join(sorted(values)) or "none"
+            raise PromptError(
+                f"prompt {self.id} uses {{{lacking}}}, which the example does not have "
+                f"(it has: {known}): rename the placeholder or map a column to {lacking!r}"
+            )
+        return "".join(literal + ("" if name is None else values[name]) for literal, name in self.pieces)
 
 
 # Screening looks at one template a dozen times.

@@ -31,9 +31,11 @@ RESULTS = {
     "rows": [ROW], "per_prompt": [PROMPT_ROW], "warnings": [str], "task": str, "model": str,
     "bank_fingerprint": str,
 }  # fmt: skip
-CELL = {"rows": [ROW], "per_prompt": [PROMPT_ROW], "warnings": [str], "robustness": []}
+TRIAL = {"rows": [ROW], "per_prompt": [PROMPT_ROW], "warnings": [str], "robustness": []}
 ESTIMATE = {"value": NUMBER, "standard_error": NUMBER, "low": NUMBER, "high": NUMBER}
 BUDGET = {"prompts": int, "examples": int, "cells": int, "mean": ESTIMATE, "std": ESTIMATE}
+WORST = {"value": NUMBER, "low": NUMBER, "high": NUMBER, "prompt": str}
+PRECISION = {"precision": NUMBER, "looks": [int], "worst": WORST}  # what a budget may have besides
 TRAINED = {"steps": int, "tokens": int, "seconds": NUMBER, "truncated": int, "looked_at": int}
 
 

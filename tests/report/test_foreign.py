@@ -42,7 +42,7 @@ def export(run, path, answers=True):
     """Write the cells of a run as a long table, as a user of other software would."""
     texts = {prompt.id: prompt.text for prompt in read_report(run).prompts}
     rows = []
-    for name in sorted(run.glob("cells/*/test.parquet")):
+    for name in sorted(run.glob("trials/*/test.parquet")):
         method, _, seed = name.parent.name.rpartition("-")
         rows += [
             [method or seed, seed if method else "", texts[cell.prompt_id], cell.example, repr(cell.score)]

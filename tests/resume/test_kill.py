@@ -92,7 +92,7 @@ def test_killed_before_and_after_every_file_it_writes_a_run_ends_as_if_nothing_h
         "train.json",
         "test.parquet",
         "test.json",
-        "cell.json",
+        "trial.json",
         "results.json",
     }
     assert_same_run(output, uninterrupted)
@@ -117,8 +117,8 @@ def test_killed_in_the_middle_of_training_a_cell_is_trained_again(
         patch.setattr(RenderedExamples, "__getitem__", dies)
         with pytest.raises(Killed):
             paft.run(config)
-    assert (output / "cells" / "base" / "cell.json").exists()
-    assert not (output / "cells" / "paft-0" / "adapter").exists()
+    assert (output / "trials" / "base" / "trial.json").exists()
+    assert not (output / "trials" / "paft-0" / "adapter").exists()
     paft.run(config)
     assert_same_run(output, uninterrupted)
 
@@ -127,7 +127,7 @@ def test_an_adapter_without_its_record_is_not_trusted(configure, uninterrupted, 
     """A crash between the two leaves an adapter that nobody vouches for."""
     output = tmp_path / "out"
     config = configure(output, methods=METHODS)
-    adapter = output / "cells" / "paft-0" / "adapter"
+    adapter = output / "trials" / "paft-0" / "adapter"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sft, "save", lambda *args: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):

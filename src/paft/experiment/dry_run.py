@@ -28,14 +28,13 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
 
     Returns:
         What ``paft train --dry-run --json`` prints. Figures of sequences come from a sample
-        (:mod:`paft.train.preview`), memory from :mod:`paft.train.memory_estimate`.
+        (:mod:`paft.train.length`), memory from :mod:`paft.train.memory_estimate`.
 
     Raises:
         PaftError: If an input is unusable, an answer that does not fit among them.
     """
     from paft.train.batches import RenderedExamples, make_sampler
-    from paft.train.length import training_steps
-    from paft.train.preview import preview
+    from paft.train.length import preview, training_steps
     from paft.train.variation import variation
 
     inputs = load_inputs(config, task, bank, evaluate=False, methods=[method_to_train(config.methods)])

@@ -16,7 +16,7 @@ from paft.experiment.evaluate import EvaluateConfig
 from paft.methods import METHODS, main_method
 from paft.model.gguf import find_gguf
 from paft.model.load import resolve_model
-from paft.report.run_folder import weights_name
+from paft.report.run_folder import TRIALS, weights_name
 
 _APART = ("model", "revision", "chat")  # put in a way of their own
 
@@ -118,7 +118,7 @@ def _best_known(config: RunConfig) -> tuple[str, Path] | None:
     main = main_method(trained)
     for method in sorted(trained, key=lambda name: name != main):
         for seed in config.seeds:
-            weights = Path(config.output) / "cells" / f"{method}-{seed}" / weights_name(config)
+            weights = Path(config.output) / TRIALS / f"{method}-{seed}" / weights_name(config)
             if weights.is_dir():
                 return method, weights
     return None

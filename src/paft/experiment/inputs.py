@@ -27,7 +27,7 @@ from paft.prompt import Prompt
 from paft.task.programs.code_answer import check_opt_in
 from paft.task.task import Example, Examples, Task, load_task
 from paft.train.adapt import check_adapt
-from paft.train.logs import check_optimizer, report_to
+from paft.train.arguments import check_optimizer, report_to
 from paft.train.schedule import make_schedule
 from paft.train.settings import Train
 

@@ -178,7 +178,7 @@ def _where(method: str, seed: int | None, prompt: str, example: str | None) -> s
 def _empty_results(path: Path, prompts: Sequence[str]) -> dict[str, Any]:
     """Return what ``results.json`` of a run would hold, without figures."""
     return {
-        "schema": 1,
+        "schema": 2,
         "task": path.stem,
         "model": path.name,
         TABLE: path.name,

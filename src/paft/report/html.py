@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paft.files import write_text
-from paft.report.budget import REFUSALS, BudgetReport
+from paft.report.budget import BudgetReport
 from paft.report.cells import accuracies, easiness
 from paft.report.data import INTERVALS, MethodFigures, Report, gather, worst_prompts
 from paft.report.folder import read_curves, read_matrices
@@ -103,7 +103,7 @@ def budget_page(report: BudgetReport) -> str:
         "budget.html",
         report=report,
         results=report.results,
-        refusals=REFUSALS,
+        refusals=report.refusals,
         facts=_facts(report.results),
         config=_config(report.results),
         data=Markup(_safe_json({})),
@@ -200,11 +200,11 @@ def _record(report: Report) -> dict[str, Any]:
 def _facts(results: Mapping[str, Any]) -> dict[str, str]:
     names = {"task": "task", "model": "table" if "table" in results else "model", "bank_fingerprint": "bank"}
     facts = {name: results[key] for key, name in names.items()}
-    judging = results.get("judging")
-    if judging is not None:
-        facts["scored by"] = f"{judging['by']}, rule {judging['rule']}, backend {judging['backend']}"
-        if "isolation" in judging:
-            facts["programs held by"] = judging["isolation"]
+    scoring = results.get("scoring")
+    if scoring is not None:
+        facts["scored by"] = f"{scoring['by']}, rule {scoring['rule']}, backend {scoring['backend']}"
+        if "isolation" in scoring:
+            facts["programs held by"] = scoring["isolation"]
     facts |= results.get("environment", {})
     return {key: str(value) for key, value in facts.items() if value is not None}
 

@@ -1,6 +1,6 @@
 """The log of a generation: every reply that was paid for, on disk before anything is made of it.
 
-A :class:`paft.log.Log` beside the bank (``<output>.journal.jsonl``): its header says what it belongs to,
+A :class:`paft.log.Log` beside the bank (``<output>.log.jsonl``): its header says what it belongs to,
 each line holds one reply and a digest of it. The bank is built from the log alone, so it does not
 matter how often a run died. No key and no HTTP header is ever stored here.
 """
@@ -61,11 +61,11 @@ def request_log_path(output: str | Path) -> Path:
     """Return where the log of a bank's requests lies.
 
     >>> request_log_path("banks/mail.jsonl").name
-    'mail.jsonl.journal.jsonl'
+    'mail.jsonl.log.jsonl'
     """
     output = Path(output)
     require_file(output)
-    return output.with_name(output.name + ".journal.jsonl")
+    return output.with_name(output.name + ".log.jsonl")
 
 
 class RequestLog:
@@ -86,7 +86,7 @@ class RequestLog:
         self._log = Log(path)
         with ExitStack() as stack:
             stack.enter_context(self._log.lock())
-            self._log.begin({"journal": FORMAT, **header})
+            self._log.begin({"log": FORMAT, **header})
             first, *lines = self._log.lines()
             self._check_header(first, header)
             self.records = [self._record(line, number) for number, line in enumerate(lines, 2)]
@@ -106,7 +106,7 @@ class RequestLog:
 
     def _check_header(self, line: bytes, header: Mapping[str, str]) -> None:
         found = self._object(line, 1)
-        if found.get("journal") != FORMAT:
+        if found.get("log") != FORMAT:
             raise DataError(
                 f"{self.path}:1: not a log of `paft bank generate` that this version reads: {_ADVICE}"
             )
