@@ -18,6 +18,7 @@ from paft.evaluate.matrix import Matrix
 from paft.report import html
 from paft.report.data import read_report
 from paft.report.foreign import read_foreign_report
+from paft.report.run_folder import TRIALS
 from paft.report.text import csv_rows, json_figures, markdown
 from report_run import write_run
 
@@ -42,7 +43,7 @@ def export(run, path, answers=True):
     """Write the cells of a run as a long table, as a user of other software would."""
     texts = {prompt.id: prompt.text for prompt in read_report(run).prompts}
     rows = []
-    for name in sorted(run.glob("trials/*/test.parquet")):
+    for name in sorted(run.glob(f"{TRIALS}/*/test.parquet")):
         method, _, seed = name.parent.name.rpartition("-")
         rows += [
             [method or seed, seed if method else "", texts[cell.prompt_id], cell.example, repr(cell.score)]
@@ -95,7 +96,7 @@ def test_the_tables_that_paft_writes_are_read_as_they_are(tmp_path, paft):
     found = read_foreign_report(tmp_path / "prompts.csv")
     assert [m.row.mean for m in found.methods] == [m.row.mean for m in mine.methods]
     assert found.measured.size == "4 unseen prompts"
-    (method,) = read_foreign_report(run / "cells" / "paft-0" / "test.parquet").methods
+    (method,) = read_foreign_report(run / TRIALS / "paft-0" / "test.parquet").methods
     paft_row = next(m for m in mine.methods if m.row.method == "paft")
     assert method.estimates == {**paft_row.estimates, "top": method.estimates["top"]}
     assert method.further("consistency") == paft_row.further("consistency")
@@ -209,7 +210,7 @@ def test_what_scores_alone_do_not_say_is_not_reported(tmp_path, paft):
     assert not report.answered
     assert report.methods[0].further("consistency") is None
     page, text, figures = html.page(report), markdown(report), json.loads(json_figures(report))
-    words = "nreadable", "Flipped", "could be read.", "wrong answer", "Model", "judging", "Configuration"
+    words = "nreadable", "Flipped", "could be read.", "wrong answer", "Model", "scoring s", "Configuration"
     assert not [word for word in words if word in page or word in text]
     assert "worst prompts" in page.lower() and "| prompt " in text
     assert '"names": {"0": "e0"' in page and figures["example_names"]["7"] == "e7"
