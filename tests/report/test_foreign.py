@@ -95,7 +95,7 @@ def test_the_tables_that_paft_writes_are_read_as_they_are(tmp_path, paft):
     found = read_foreign_report(tmp_path / "prompts.csv")
     assert [m.row.mean for m in found.methods] == [m.row.mean for m in mine.methods]
     assert found.measured.size == "4 unseen prompts"
-    (method,) = read_foreign_report(run / "cells" / "paft-0" / "test.parquet").methods
+    (method,) = read_foreign_report(run / "trials" / "paft-0" / "test.parquet").methods
     paft_row = next(m for m in mine.methods if m.row.method == "paft")
     assert method.estimates == {**paft_row.estimates, "top": method.estimates["top"]}
     assert method.further("consistency") == paft_row.further("consistency")
@@ -200,7 +200,7 @@ def test_what_scores_alone_do_not_say_is_not_reported(tmp_path, paft):
     assert not report.answered
     assert report.methods[0].further("consistency") is None
     page, text, figures = html.page(report), markdown(report), json.loads(json_figures(report))
-    words = "nreadable", "Flipped", "could be read.", "wrong answer", "Model", "judging", "Configuration"
+    words = "nreadable", "Flipped", "could be read.", "wrong answer", "Model", "scoring s", "Configuration"
     assert not [word for word in words if word in page or word in text]
     assert "worst prompts" in page.lower() and "| prompt " in text
     assert '"names": {"0": "e0"' in page and figures["example_names"]["7"] == "e7"
