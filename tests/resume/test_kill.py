@@ -155,7 +155,7 @@ def test_kill_9_of_a_real_process_at_several_moments(configure, uninterrupted, t
     config = configure(output, methods=METHODS)
     (tmp_path / "run.yaml").write_text(config.to_yaml(), encoding="utf-8")
     command = [sys.executable, "-m", "paft", "run", str(tmp_path / "run.yaml")]
-    cells, log = output / "cells", tmp_path / "log.txt"
+    cells, log = output / "trials", tmp_path / "log.txt"
     for moment in ("base/test.parquet", "paft-0/train.json", "paft-0/test.parquet"):
         assert kill_when(command, cells / moment, log), log.read_text()
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ}, check=False)
