@@ -37,7 +37,7 @@ def left(folder: Path) -> set[str]:
 def test_a_run_goes_on_without_the_trials_that_diverged(configure, tmp_path, trainings):
     config = configure(tmp_path / "out", methods=("base", "single", "paft"), train=FAR)
     results = paft.run(config)
-    assert [failure["cell"] for failure in results["failures"]] == ["single-0", "paft-0"]
+    assert [failure["trial"] for failure in results["failures"]] == ["single-0", "paft-0"]
     assert all("training diverged: " in failure["error"] for failure in results["failures"])
     assert {row["method"] for row in results["rows"]} == {"base"}
     assert any(text.startswith("paft-0 failed and has no figures: ") for text in results["warnings"])
@@ -70,7 +70,7 @@ def test_one_seed_of_a_method_may_fail(configure, tmp_path, monkeypatch):
     assert [(row["method"], row["seed"]) for row in results["rows"] if row["split"] == "test"] == [
         ("base", None), ("paft", 0),
     ]  # fmt: skip
-    assert [failure["cell"] for failure in results["failures"]] == ["paft-1"]
+    assert [failure["trial"] for failure in results["failures"]] == ["paft-1"]
 
 
 def test_a_run_of_which_nothing_is_left_is_an_error(configure, tmp_path):
