@@ -202,8 +202,9 @@ def plan(
 
 def run_paft(folder: Path, name: str, data: Path, steps: int, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Train with PAFT."""
+    from paft.train.arguments import training_arguments
     from paft.train.checkpoint import Checkpoints
-    from paft.train.loop import make_trainer, training_arguments
+    from paft.train.loop import make_trainer
 
     model, dataset, schedule, config = plan(folder, name, data, settings, steps)
     args = training_arguments(config, 0, folder / "out")

@@ -44,7 +44,7 @@ def write_run(
     output = folder / "run"
     rows, per_prompt, robustness = [], [], []
     for plan in plan_trials(config):
-        cell = _write_cell(output / "cells" / plan.name, plan, task, bank)
+        cell = _write_cell(output / "trials" / plan.name, plan, task, bank)
         rows += cell["rows"]
         per_prompt += cell["per_prompt"]
         robustness += cell["robustness"]
@@ -97,7 +97,7 @@ def _write_cell(folder, plan, task, bank):
     write_json(folder / "train.json", trained)
     robustness = [robustness_row(plan.method, plan.seed, "test", matrices, task.thresholds[0])]
     cell = {"rows": rows, "per_prompt": per_prompt, "robustness": robustness, "warnings": []}
-    write_json(folder / "cell.json", cell)
+    write_json(folder / "trial.json", cell)
     return cell
 
 

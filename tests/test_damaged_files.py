@@ -9,13 +9,20 @@ import pytest
 from pyarrow import parquet
 
 import paft
-from paft.cli.report import Format, _text
+from paft.cli.report import Format, _report_run
 from paft.errors import PaftError
 from paft.files import read_json
 from paft.report.lm_eval import write_lm_eval
 from paft.shape import difference, interpreted
 
 REPLACED = [b"", b"[]", b"{}", b"null", b"1", b'"x"', b"\0\0", b'{"rows": ']
+
+
+def report_text(folder, format):
+    """Return what `paft report` writes of a run."""
+    written = folder.parent / f"{folder.name}.report"
+    _report_run(folder, format, written)
+    return written.read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +63,10 @@ def without(data, *keys):
 JSON_FILES = [
     "run.json",
     "results.json",
-    "cells/base/cell.json",
-    "cells/base/test.json",
-    "cells/top_accuracy-0/train.json",
-    "cells/top_accuracy-0/choice.json",
+    "trials/base/trial.json",
+    "trials/base/test.json",
+    "trials/top_accuracy-0/train.json",
+    "trials/top_accuracy-0/choice.json",
 ]
 
 
@@ -67,8 +74,8 @@ JSON_FILES = [
 def test_a_report_or_a_rerun_names_the_file_whatever_stands_in_it(own, name):
     config, folder = own
     path = folder / name
-    for part in ("cells/base/cell.json", "cells/top_accuracy-0/cell.json"):
-        if name != part and "cells" in name:
+    for part in ("trials/base/trial.json", "trials/top_accuracy-0/trial.json"):
+        if name != part and "trials" in name:
             (folder / part).unlink()  # so that a rerun reads what lies under it
     if name.endswith("choice.json"):
         shutil.rmtree(path.parent / "adapter")
@@ -76,7 +83,7 @@ def test_a_report_or_a_rerun_names_the_file_whatever_stands_in_it(own, name):
         path.write_bytes(content)
         if name == "results.json":
             with pytest.raises(PaftError) as caught:
-                _text(folder, Format.md)
+                report_text(folder, Format.md)
         elif content == b"{}" and name == "run.json":
             continue  # another identity, which is told
         else:
@@ -89,14 +96,14 @@ def test_every_key_that_a_report_needs_is_missed_by_name(own):
     _, folder = own
     path = folder / "results.json"
     whole = json.loads(path.read_text("utf-8"))
-    shutil.rmtree(folder / "cells")
+    shutil.rmtree(folder / "trials")
     (folder / "config.yaml").unlink()
     places = [(key,) for key in whole]
     places += [(key, 0, inner) for key in ("rows", "per_prompt") for inner in whole[key][0]]
     for place in places:
         path.write_text(json.dumps(without(whole, *place)), "utf-8")
         try:
-            shown = _text(folder, Format.md)
+            shown = report_text(folder, Format.md)
         except PaftError as error:
             assert "results.json" in str(error) and "\n" not in str(error)
             assert place[-1] in str(error)
@@ -111,7 +118,7 @@ def test_a_value_of_another_kind_is_named(own, value):
     whole = json.loads(path.read_text("utf-8"))
     for key in ("rows", "per_prompt", "robustness", "task", "warnings"):
         path.write_text(json.dumps({**whole, key: value}), "utf-8")
-        for write in (lambda: _text(folder, Format.md), lambda: write_lm_eval(folder, folder / "lm")):
+        for write in (lambda: report_text(folder, Format.md), lambda: write_lm_eval(folder, folder / "lm")):
             try:
                 write()
             except PaftError as error:
@@ -149,10 +156,10 @@ TABLES = {
 @pytest.mark.parametrize("damage", TABLES)
 def test_a_damaged_matrix_is_named_by_report_and_rerun(own, damage):
     config, folder = own
-    path = folder / "cells" / "base" / "test.parquet"
+    path = folder / "trials" / "base" / "test.parquet"
     path.write_bytes(as_bytes(TABLES[damage](parquet.read_table(path))))
-    (folder / "cells" / "base" / "cell.json").unlink()
-    for read in (lambda: _text(folder, Format.md), lambda: paft.run(config)):
+    (folder / "trials" / "base" / "trial.json").unlink()
+    for read in (lambda: report_text(folder, Format.md), lambda: paft.run(config)):
         with pytest.raises(PaftError) as caught:
             read()
         one_line_about(path, caught)
@@ -160,17 +167,17 @@ def test_a_damaged_matrix_is_named_by_report_and_rerun(own, damage):
 
 def test_a_matrix_that_is_cut_off_is_named(own):
     _, folder = own
-    path = folder / "cells" / "base" / "test.parquet"
+    path = folder / "trials" / "base" / "test.parquet"
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(PaftError) as caught:
-        _text(folder, Format.html)
+        report_text(folder, Format.html)
     one_line_about(path, caught)
 
 
 def test_what_is_deleted_as_told_is_made_again_rightly(own, finished):
     config, folder = own
     before = read_json(folder / "results.json", "results")["rows"]
-    for name in ("cells/base/test.parquet", "cells/base/cell.json", "results.json"):
+    for name in ("trials/base/test.parquet", "trials/base/trial.json", "results.json"):
         (folder / name).unlink()
     again = paft.run(config)["rows"]
     assert [(row["method"], row["mean"], row["min"]) for row in again] == [
@@ -184,7 +191,7 @@ def test_a_damaged_configuration_is_named_where_it_is_needed(own, content):
     (folder / "config.yaml").write_text(content)
     (folder / "results.json").unlink()
     with pytest.raises(PaftError) as caught:
-        _text(folder, Format.md)
+        report_text(folder, Format.md)
     one_line_about(folder / "config.yaml", caught)
 
 
@@ -192,7 +199,7 @@ def test_a_damaged_configuration_is_named_where_it_is_needed(own, content):
 def test_a_damaged_adapter_configuration_is_named(own, tmp_path, content):
     from paft.experiment.export import export
 
-    adapter = own[1] / "cells" / "top_accuracy-0" / "adapter"
+    adapter = own[1] / "trials" / "top_accuracy-0" / "adapter"
     (adapter / "adapter_config.json").write_bytes(content)
     with pytest.raises(PaftError) as caught:
         export(adapter, tmp_path / "exported")

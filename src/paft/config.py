@@ -88,11 +88,7 @@ class RunConfig(ModelOnTask):
         train = data.get("train", {})
         given = train.model_dump(exclude_unset=True) if isinstance(train, Train) else train
         if data.get("model", BUILTIN_MODEL) == BUILTIN_MODEL and isinstance(given, dict):
-            adapt = given.get("adapt", {})
-            merged = {**BUILTIN_TRAIN, **given}
-            if isinstance(adapt, dict):
-                merged["adapt"] = {**BUILTIN_TRAIN["adapt"], **adapt}
-            data["train"] = merged
+            data["train"] = merged(BUILTIN_TRAIN, given)
         return data
 
     @field_validator("methods")
@@ -122,12 +118,9 @@ class RunConfig(ModelOnTask):
 
 
 def load_config(path: str | Path | None, overrides: Mapping[str, Any] | None = None) -> RunConfig:
-    """Read a configuration.
+    """Read a YAML file, whose paths are relative to the working directory; overrides by dotted key win.
 
-    Args:
-        path: YAML file; None for the built-in task's file or, when the overrides name a task, for
-            nothing but defaults. Paths in it are relative to the working directory.
-        overrides: Values by dotted key (``{"train.epochs": 2}``); they win over the file.
+    Without a file it is the built-in task's or, when the overrides name a task, nothing but defaults.
 
     Raises:
         ConfigError: If the file is malformed, a key is unknown or a value does not fit.
@@ -145,10 +138,7 @@ def load_config(path: str | Path | None, overrides: Mapping[str, Any] | None = N
 def merged(base: Mapping[str, Any], patch: Mapping[str, Any], where: str = "") -> Patch:
     """Return ``base`` with a patch over it; sections are merged, everything else is replaced.
 
-    Args:
-        base: Nested sections.
-        patch: Nested sections, or values by dotted key.
-        where: Who wrote the patch, for errors.
+    A patch has nested sections, or values by dotted key; ``where`` says who wrote it, for errors.
 
     Raises:
         ConfigError: If a dotted key goes through something that is no section.

@@ -17,6 +17,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from paft.schema import section_of
+
 BOUNDS = {"ge": "from {}", "gt": "above {}", "le": "to {}", "lt": "below {}"}
 NAMES = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false", "NoneType": "null"}
 _ENTRY = re.compile(r"^    (\w+): (.*(?:\n(?: {8,}.*)?)*)", re.MULTILINE)
@@ -30,7 +32,7 @@ class Setting:
     Attributes:
         key: Its dotted key.
         type: What it takes, in words.
-        default: What it is where nobody sets it, as YAML would have it; ``required`` if it must be set.
+        default: As YAML would have it; ``required`` if it must be set.
         meaning: What it does.
     """
 
@@ -41,15 +43,10 @@ class Setting:
 
 
 def list_settings(model: type[BaseModel], prefix: str = "") -> Iterator[Setting]:
-    """Yield every setting of a schema, those of its sections behind the section itself.
-
-    Args:
-        model: The schema.
-        prefix: Of the keys, with its dot.
-    """
+    """Yield every setting of a schema, those of its sections behind the section itself."""
     meanings = attribute_meanings(model)
     for name, field in model.model_fields.items():
-        section = _section(field.annotation)
+        section = section_of(field.annotation)
         whole = section is not None and not _optional(field.annotation)
         yield Setting(
             prefix + name,
@@ -100,15 +97,12 @@ def _type(annotation: Any, field: FieldInfo | None = None) -> str:
         return ", ".join(f"`{value}`" for value in args)
     if origin in (Union, types.UnionType):
         text = " or ".join(_type(arg) for arg in args if arg is not type(None))
-        text = _bounded(text, bounds)
-        return f"{text}, or null" if type(None) in args else text
+        return _bounded(text, bounds) + (", or null" if type(None) in args else "")
     if origin in (tuple, list):
         return f"list of {_type(args[0])}"
     if origin is dict:
         return "mapping"
-    return _bounded(
-        NAMES.get(getattr(annotation, "__name__", ""), "mapping"), field.metadata if field else []
-    )
+    return _bounded(NAMES.get(getattr(annotation, "__name__", ""), "mapping"), bounds)
 
 
 def _bounded(text: str, metadata: list[Any]) -> str:
@@ -126,15 +120,6 @@ def _default(field: FieldInfo, meaning: str) -> str:
     if value is PydanticUndefined:
         return "" if "by default" in meaning else "required"
     return json.dumps(value, ensure_ascii=False)
-
-
-def _section(annotation: Any) -> type[BaseModel] | None:
-    found = [
-        each
-        for each in (annotation, *get_args(annotation))
-        if isinstance(each, type) and issubclass(each, BaseModel)
-    ]
-    return found[0] if found else None
 
 
 def _optional(annotation: Any) -> bool:

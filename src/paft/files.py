@@ -44,12 +44,9 @@ ADVICE = {
 
 
 def read_text(path: Path, what: str, newline: str | None = None) -> str:
-    """Return a UTF-8 file's text.
+    """Return the text of a UTF-8 file; ``what`` it is, ``"bank"`` say, is named in errors.
 
-    Args:
-        path: The file.
-        what: What it is (for instance ``"bank"``), named in errors.
-        newline: As for :func:`open`; ``""`` keeps carriage returns, which cells of a table may hold.
+    ``newline`` is that of :func:`open`: ``""`` keeps carriage returns, which cells of a table may hold.
 
     Raises:
         DataError: If the file is missing, is a folder, is unreadable or is not UTF-8.

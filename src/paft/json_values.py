@@ -21,9 +21,7 @@ class _DoubleKeyError(Exception):
 
 
 def read_json_value(text: str, where: str, what: str = "") -> Any:
-    """Return the one value of a JSON text.
-
-    Numbers keep all their digits: a float where it is the number written, else a ``Decimal``.
+    """Return the one value of a JSON text; a float that is not the number written is a ``Decimal`` instead.
 
     Args:
         text: JSON.

@@ -21,10 +21,10 @@ POLL = 0.1  # seconds between tries
 
 @contextmanager
 def locked(path: Path, what: str, *, wait: float = 0.0) -> Iterator[None]:
-    """Hold a lock while the block runs.
+    """Hold a lock, a file that is made where it is missing, while the block runs.
 
     Args:
-        path: The file, made where it is missing.
+        path: The file.
         what: Who holds it otherwise, for the error.
         wait: Seconds to wait for another holder.
 
@@ -47,11 +47,9 @@ def locked(path: Path, what: str, *, wait: float = 0.0) -> Iterator[None]:
 
 @contextmanager
 def sole_process(folder: Path, *, rank: int = 0) -> Iterator[None]:
-    """Keep other PAFT processes out of an output folder while the block runs.
+    """Keep other PAFT processes out of an output folder, made where it is missing, while the block runs.
 
-    Args:
-        folder: The folder, made where it is missing.
-        rank: Number of this process; of several that share the work the first (0) holds the lock.
+    Of several processes that share the work the first, of rank 0, holds the lock.
 
     Raises:
         PaftError: If another process works in the folder.

@@ -52,7 +52,7 @@ class Log:
                 before = os.fstat(file.fileno()).st_size
                 try:
                     while rest:
-                        rest = rest[file.write(rest) :]
+                        rest = rest[os.write(file.fileno(), rest) :]
                     os.fsync(file.fileno())
                 except OSError:
                     with contextlib.suppress(OSError):

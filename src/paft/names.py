@@ -15,7 +15,7 @@ _ON_HUB = re.compile(r"[\w.-]+(/[\w.-]+)?(:[^:@]+)?")  # behind the colon a GGUF
 
 
 def folder_name(path: str, otherwise: str) -> str:
-    r"""Return a name for a folder that is about a path, a Hub id or another name: its last part.
+    """Return a name for a folder that is about a path, a Hub id or another name: its last part.
 
     It never leads out of the folder it is put in and is never empty: ``otherwise`` stands in. Of a path
     that ends in ``.`` or ``..`` the folder it leads to gives the name.

@@ -1,11 +1,9 @@
 """A prompt: a template with ``{field}`` placeholders, filled by one example.
 
-Templates take plain ``{field}`` only. Attribute access, indexing, format specifications and
-conversions are refused, and a filled-in value is never read as template again, so data can never
-act as template syntax. ``{{`` and ``}}`` stand for literal braces.
-
-A prompt's id is a hash of its template: the same text has the same id in every bank, run and
-machine. This module does not tokenise; see :mod:`paft.model.encode`.
+Templates take plain ``{field}`` only. Attribute access, indexing, format specifications and conversions are
+refused, and a filled-in value is never read as template again, so data can never act as template syntax.
+``{{`` and ``}}`` stand for literal braces. A prompt's id is a hash of its template: the same text has the
+same id in every bank, run and machine. This module does not tokenise; see :mod:`paft.model.encode`.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
-from paft.errors import PromptError
+from paft.errors import PromptError, shown
 from paft.files import encodable
 
 ID_LENGTH = 12
@@ -67,51 +65,41 @@ class Prompt:
         return tuple(name for _, name in self.pieces if name is not None)
 
     def render(self, values: Mapping[str, str]) -> str:
-        """Fill every placeholder with its value, exactly once and verbatim.
-
-        Args:
-            values: Text by placeholder name; names the template does not use are ignored.
-
-        Returns:
-            The rendered prompt.
+        """Fill every placeholder with its value, exactly once and verbatim; other values are ignored.
 
         Raises:
             PromptError: If a placeholder has no value.
         """
-        out = []
-        for literal, name in self.pieces:
-            out.append(literal)
-            if name is not None:
-                if name not in values:
-                    known = ", ".join(sorted(values)) or "none"
-                    raise PromptError(
-                        f"prompt {self.id} uses {{{name}}}, which the example does not have "
-                        f"(it has: {known}): rename the placeholder or map a column to {name!r}"
-                    )
-                out.append(values[name])
-        return "".join(out)
+        lacking = next((name for name in self.placeholders if name not in values), None)
+        if lacking is not None:
+            known = ", ".join(sorted(values)) or "none"
+            raise PromptError(
+                f"prompt {self.id} uses {{{lacking}}}, which the example does not have "
+                f"(it has: {known}): rename the placeholder or map a column to {lacking!r}"
+            )
+        return "".join(literal + ("" if name is None else values[name]) for literal, name in self.pieces)
 
 
 # Screening looks at one template a dozen times.
 @lru_cache(maxsize=1024)
 def _parse(template: str) -> tuple[tuple[str, str | None], ...]:
-    shown = template if len(template) <= 80 else template[:77] + "..."
+    named = f"template {shown(template)}"
     try:
         parts = list(string.Formatter().parse(template))
     except ValueError as error:
-        raise PromptError(f"template {shown!r}: {error}; write {{{{ and }}}} for literal braces") from error
+        raise PromptError(f"{named}: {error}; write {{{{ and }}}} for literal braces") from error
     pieces: list[tuple[str, str | None]] = []
     for literal, name, spec, conversion in parts:
         if name is not None and (spec or conversion or not name.isidentifier()):
             raise PromptError(
-                f"template {shown!r}: placeholder {{{name}{'!' + conversion if conversion else ''}"
+                f"{named}: placeholder {{{name}{'!' + conversion if conversion else ''}"
                 f"{':' + spec if spec else ''}}} is not a plain {{field}}: attribute access, "
                 "indexing, format specifications and empty braces are refused; write {{ and }} for "
                 "literal braces"
             )
         pieces.append((literal, name))
     if unparse(pieces) != template:  # the parser hides an empty format specification
-        raise PromptError(f"template {shown!r}: a colon in a placeholder is refused; write plain {{field}}")
+        raise PromptError(f"{named}: a colon in a placeholder is refused; write plain {{field}}")
     return tuple(pieces)
 
 

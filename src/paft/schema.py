@@ -31,15 +31,10 @@ S = TypeVar("S", bound=Schema)
 
 
 def parse(model: type[S], data: Mapping[str, Any], where: str) -> S:
-    """Validate ``data`` as ``model``.
-
-    Args:
-        model: The schema to build.
-        data: What the user wrote.
-        where: The file (or ``"command line"``) to name in errors.
+    """Validate what the user wrote in a file (or on the ``"command line"``), which ``where`` names in errors.
 
     Raises:
-        ConfigError: On the first thing that does not fit, with key path, value and a suggestion.
+        ConfigError: On what does not fit, with key path, value and a suggestion.
     """
     try:
         return model.model_validate(dict(data))
@@ -90,10 +85,16 @@ def _known_keys(model: type[BaseModel], path: list[str]) -> list[str]:
     for part in path:
         if part.isdigit():  # a place in a list, whose model was entered by the list's name
             continue
-        inner = model.model_fields[part].annotation if part in model.model_fields else None
-        options = [inner, *get_args(inner)]
-        found = [t for t in options if isinstance(t, type) and issubclass(t, BaseModel)]
-        if not found:
+        section = section_of(model.model_fields[part].annotation) if part in model.model_fields else None
+        if section is None:
             return []
-        model = found[0]
+        model = section
     return sorted(model.model_fields)
+
+
+def section_of(annotation: Any) -> type[BaseModel] | None:
+    """Return the schema of a section that a field holds; None where it holds something else."""
+    for each in (annotation, *get_args(annotation)):
+        if isinstance(each, type) and issubclass(each, BaseModel):
+            return each
+    return None

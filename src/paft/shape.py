@@ -31,20 +31,19 @@ RESULTS = {
     "rows": [ROW], "per_prompt": [PROMPT_ROW], "warnings": [str], "task": str, "model": str,
     "bank_fingerprint": str,
 }  # fmt: skip
-CELL = {"rows": [ROW], "per_prompt": [PROMPT_ROW], "warnings": [str], "robustness": []}
+TRIAL = {"rows": [ROW], "per_prompt": [PROMPT_ROW], "warnings": [str], "robustness": []}
 ESTIMATE = {"value": NUMBER, "standard_error": NUMBER, "low": NUMBER, "high": NUMBER}
 BUDGET = {"prompts": int, "examples": int, "cells": int, "mean": ESTIMATE, "std": ESTIMATE}
+WORST = {"value": NUMBER, "low": NUMBER, "high": NUMBER, "prompt": str}
+PRECISION = {"precision": NUMBER, "looks": [int], "worst": WORST}  # what a budget may have besides
 TRAINED = {"steps": int, "tokens": int, "seconds": NUMBER, "truncated": int, "looked_at": int}
 
 
 def read_record(path: Path, what: str, shape: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the object in a JSON file of ours.
+    """Return the object in a JSON file of ours; ``what`` it is, is named in errors.
 
-    Args:
-        path: The file.
-        what: What it is, named in errors.
-        shape: Type (or types) by key, for what must be there; a list with one shape for a list of
-            such, a mapping for an object.
+    A shape is a type (or types) by key, for what must be there; a list with one shape for a list of
+    such, a mapping for an object.
 
     Raises:
         DataError: If it cannot be read or has another shape; file and place are named.

@@ -8,6 +8,7 @@ import pytest
 from chromium import NAMES, Chromium, find
 
 from paft.report.data import read_report
+from paft.report.foreign import read_foreign_report
 from paft.report.html import page
 from report_run import HOSTILE_PROMPT, HOSTILE_TEXT, write_run
 
@@ -172,3 +173,19 @@ def test_two_hundred_prompts_are_quick_and_keep_their_header_in_sight(browser, l
     browser.run("document.querySelector('.tall').scrollTop = 2000")
     assert browser.run("document.querySelector('.tall').scrollTop") == 2000
     assert browser.run(top) == before
+
+
+def test_a_table_from_elsewhere_names_its_examples_and_says_nothing_of_answers(browser, tmp_path):
+    table = tmp_path / "scores.jsonl"
+    cells = [
+        {"prompt": f"p{p}", "example": f"e{n} </script> {HOSTILE_TEXT[-8:]}", "score": (p + n) % 2}
+        for p in range(3)
+        for n in range(4)
+    ]
+    table.write_text("".join(json.dumps(cell) + "\n" for cell in cells), "utf-8")
+    (tmp_path / "page.html").write_text(page(read_foreign_report(table)), "utf-8")
+    browser.open(tmp_path / "page.html")
+    open_all(browser)
+    text = browser.run("document.querySelector('#table tbody details').innerText")
+    assert f"scores, example e0 </script> {HOSTILE_TEXT[-8:]}" in text
+    assert "answer" not in text and "undefined" not in text

@@ -73,7 +73,7 @@ def test_a_run_prints_table_and_places_and_exits_with_zero(run_desk, tmp_path):
     assert "base" in out and "paft" in out and "unseen prompts" in out
     assert str(tmp_path / "out" / "report.html") in out.replace("\n", "")
     assert "PeftModel.from_pretrained" in out
-    assert json.loads((tmp_path / "out" / "results.json").read_text())["schema"] == 1
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["schema"] == 2
 
 
 SPOILED = {
@@ -195,7 +195,7 @@ def test_a_full_disk_is_one_message_and_leaves_no_file(run_desk, tmp_path, monke
     assert left == [".lock"], "which is empty and keeps a second process out"
 
 
-@pytest.mark.parametrize("name", ["test.parquet", "cell.json", "results.json", "report.html"])
+@pytest.mark.parametrize("name", ["test.parquet", "trial.json", "results.json", "report.html"])
 def test_a_disk_that_fills_up_later_loses_nothing_finished(run_desk, tmp_path, name):
     original = os.replace
 
@@ -249,7 +249,7 @@ def test_ctrl_c_in_a_real_process_is_no_traceback(desk, model_folder, tmp_path):
         text=True,
     )
     try:
-        waited_for = tmp_path / "out" / "cells" / "base" / "cell.json"
+        waited_for = tmp_path / "out" / "trials" / "base" / "trial.json"
         deadline = time.monotonic() + 120
         while not waited_for.exists() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.02)

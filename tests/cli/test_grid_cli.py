@@ -49,7 +49,7 @@ def test_failed_cells_are_listed_and_the_exit_code_is_1(paft, path, tmp_path, mo
     assert code == 1
     assert "[1/1] desk/k2/base: failed: ValueError: no luck" in out
     assert "1 trials failed; the same command tries them again:" in out
-    assert "  desk/k2/base: ValueError: no luck (desk/k2/cells/base/error.txt)" in out
+    assert "  desk/k2/base: ValueError: no luck (desk/k2/trials/base/error.txt)" in out
     _, out, _ = paft("grid", path, "--only", "base", "--dry-run")
     assert "failed before (ValueError: no luck)" in out
     assert paft("grid", path, "--only", "base")[0] == 0

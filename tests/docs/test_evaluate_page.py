@@ -73,7 +73,7 @@ def test_every_number_it_explains_is_in_the_results():
     assert set(names) <= {field.name for field in dataclasses.fields(Robustness)}
 
 
-def test_the_ledger_lies_where_it_says(tmp_path):
+def test_the_log_lies_where_it_says(tmp_path):
     assert EvaluationLog(tmp_path, "<split>").path.name in PAGE
 
 

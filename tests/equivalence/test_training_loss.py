@@ -9,10 +9,9 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from paft.train.adapt import adapted
-from paft.train.batches import Collator, Planned, StepCollator
-from paft.train.loss import StepLoss
+from paft.train.batches import Collator, Planned
+from paft.train.loss import StepCollator, StepLoss, Tally
 from paft.train.settings import Adapt
-from paft.train.tally import Tally
 
 LAYOUTS = pytest.mark.parametrize("padding_free", [False, True])
 PER = pytest.mark.parametrize("per", ["token", "example"])

@@ -10,9 +10,10 @@ from transformers import LlamaForCausalLM
 
 from paft.errors import ConfigError
 from paft.model.load import load_model
+from paft.train.arguments import trainer_settings
 from paft.train.batches import Planned, PlanSampler, RenderedExamples
 from paft.train.loop import fine_tune
-from paft.train.numerics import check_apart, prepare, trainer_settings
+from paft.train.numerics import check_apart, prepare
 from paft.train.schedule import Schedule
 from paft.train.settings import Train
 
@@ -104,7 +105,7 @@ def test_grouping_trains_on_the_planned_batches(train, monkeypatch, train_exampl
     record, _ = train(group_by_length=True)
     schedule = Schedule("block", 5, resample_every=1, seed=0)
     lengths = [len(example.fields["message"]) + len(example.gold) for example in train_examples]
-    sampler = PlanSampler(schedule, 24, 8, length=lambda example, prompt: lengths[example])
+    sampler = PlanSampler(schedule, 24, 8, length=lambda plan: lengths[plan.example])
     planned = [plan for epoch in (0, 1) for plan in sampler.plans(epoch)]
     assert seen[-48:] == planned
     assert lengths[planned[0].example] == max(lengths)

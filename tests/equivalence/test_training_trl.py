@@ -9,9 +9,10 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from paft.train.adapt import adapted
+from paft.train.arguments import training_arguments
 from paft.train.batches import PlanSampler, RenderedExamples
 from paft.train.checkpoint import Checkpoints
-from paft.train.loop import make_trainer, training_arguments
+from paft.train.loop import make_trainer
 from paft.train.schedule import Schedule
 from paft.train.settings import Adapt, Train
 
@@ -57,9 +58,9 @@ def gradients(model):
 
 @pytest.fixture
 def ours(language_model, dataset, tmp_path, monkeypatch):
-    import paft.train.loop as sft
+    import paft.train.numerics as numerics
 
-    monkeypatch.setattr(sft, "adapted", lambda model, adapt: copied(language_model))
+    monkeypatch.setattr(numerics, "adapted", lambda model, adapt: copied(language_model))
     args = training_arguments(CONFIG, 1, tmp_path)
     trainer = make_trainer(language_model, dataset, SCHEDULE, CONFIG, args, Checkpoints(tmp_path, {}))
     return first_step(trainer)

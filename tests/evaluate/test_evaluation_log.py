@@ -27,11 +27,11 @@ class Killed(BaseException):
     """Stands for kill -9."""
 
 
-def run(compute=halves, batches=BATCHES, ledger=None, plan="p", **keys):
-    return run_batches(batches, compute, plan=lambda: plan, ledger=ledger, **keys)
+def run(compute=halves, batches=BATCHES, log=None, plan="p", **keys):
+    return run_batches(batches, compute, plan=lambda: plan, log=log, **keys)
 
 
-def test_without_a_ledger_everything_is_computed_in_order():
+def test_without_a_log_everything_is_computed_in_order():
     told = []
     assert run(on_batch=told.append) == EXPECTED
     assert told == [0, 1, 2, 3]
@@ -48,12 +48,12 @@ def test_a_killed_run_computes_only_what_is_missing(tmp_path, deaths):
         return halves(batch)
 
     with pytest.raises(Killed):
-        run(dying, ledger=EvaluationLog(tmp_path, "test"))
-    ledger, again, told = EvaluationLog(tmp_path, "test"), [], []
-    assert run(lambda b: (again.append(b), halves(b))[1], ledger=ledger, on_batch=told.append) == EXPECTED
+        run(dying, log=EvaluationLog(tmp_path, "test"))
+    log, again, told = EvaluationLog(tmp_path, "test"), [], []
+    assert run(lambda b: (again.append(b), halves(b))[1], log=log, on_batch=told.append) == EXPECTED
     assert again == BATCHES[deaths:]
     assert sorted(told) == [0, 1, 2, 3]
-    ledger.remove()
+    log.remove()
     assert not list(tmp_path.iterdir())
 
 
@@ -61,20 +61,20 @@ def test_a_killed_run_computes_only_what_is_missing(tmp_path, deaths):
 @given(cut=st.integers(0, 400))
 def test_a_file_torn_anywhere_costs_at_most_the_torn_batch(tmp_path_factory, cut):
     folder = tmp_path_factory.mktemp("torn")
-    ledger = EvaluationLog(folder, "test")
-    run(ledger=ledger)
-    whole = ledger.path.read_bytes()
-    ledger.path.write_bytes(whole[:cut])
-    assert run(ledger=EvaluationLog(folder, "test")) == EXPECTED
-    assert sorted(ledger.path.read_bytes().splitlines()) == sorted(whole.splitlines())
+    log = EvaluationLog(folder, "test")
+    run(log=log)
+    whole = log.path.read_bytes()
+    log.path.write_bytes(whole[:cut])
+    assert run(log=EvaluationLog(folder, "test")) == EXPECTED
+    assert sorted(log.path.read_bytes().splitlines()) == sorted(whole.splitlines())
 
 
 @pytest.mark.parametrize(("left", "world"), [(1, 2), (2, 1), (3, 2), (2, 3), (3, 5)])
 def test_processes_share_what_others_in_whatever_number_left(tmp_path, left, world, monkeypatch):
     for rank in range(left):  # each had done one batch when all were killed
-        ledger = EvaluationLog(tmp_path, "test", rank=rank, world=left)
-        ledger.begin("p")
-        ledger.append(rank, halves(BATCHES[rank]))
+        log = EvaluationLog(tmp_path, "test", rank=rank, world=left)
+        log.begin("p")
+        log.append(rank, halves(BATCHES[rank]))
     computed, barrier = [], threading.Barrier(world)
     monkeypatch.setattr(EvaluationLog, "wait", lambda self: barrier.wait(timeout=30))
 
@@ -84,30 +84,30 @@ def test_processes_share_what_others_in_whatever_number_left(tmp_path, left, wor
 
     with ThreadPoolExecutor(world) as pool:
         ranks = [EvaluationLog(tmp_path, "test", rank=rank, world=world) for rank in range(world)]
-        assert list(pool.map(lambda ledger: run(counting, ledger=ledger), ranks)) == [EXPECTED] * world
+        assert list(pool.map(lambda log: run(counting, log=log), ranks)) == [EXPECTED] * world
     assert sorted(computed) == sorted(BATCHES[left:])
 
 
-def test_a_ledger_of_another_plan_is_refused(tmp_path):
-    run(ledger=EvaluationLog(tmp_path, "test"))
+def test_a_log_of_another_plan_is_refused(tmp_path):
+    run(log=EvaluationLog(tmp_path, "test"))
     with pytest.raises(ResumeError, match="begun with other prompts"):
-        run(ledger=EvaluationLog(tmp_path, "test"), plan="q")
+        run(log=EvaluationLog(tmp_path, "test"), plan="q")
 
 
 @pytest.mark.parametrize(
-    "text", ["{}\n", "[1]\n", "nonsense\n", '{"ledger": 1, "plan": "p"}\n{"a": 1, "b": 2}\n']
+    "text", ["{}\n", "[1]\n", "nonsense\n", '{"log": 1, "plan": "p"}\n{"a": 1, "b": 2}\n']
 )
-def test_a_file_that_is_no_ledger_is_named(tmp_path, text):
+def test_a_file_that_is_no_log_is_named(tmp_path, text):
     path = EvaluationLog(tmp_path, "test").path
     path.write_text(text)
     with pytest.raises(DataError, match="is no log of an evaluation"):
-        run(ledger=EvaluationLog(tmp_path, "test"))
+        run(log=EvaluationLog(tmp_path, "test"))
     assert path.read_text() == text
 
 
 def test_two_matrices_share_a_folder(tmp_path):
-    run(ledger=EvaluationLog(tmp_path, "test"))
-    assert run(lambda batch: [0] * len(batch), ledger=EvaluationLog(tmp_path, "user"), plan="q")[0] == [
+    run(log=EvaluationLog(tmp_path, "test"))
+    assert run(lambda batch: [0] * len(batch), log=EvaluationLog(tmp_path, "user"), plan="q")[0] == [
         0,
         0,
         0,
@@ -140,35 +140,33 @@ def test_a_single_request_that_does_not_fit_says_what_to_do(monkeypatch):
 
 
 def test_results_that_were_changed_after_they_were_written_are_noticed(tmp_path):
-    ledger = EvaluationLog(tmp_path, "test")
-    run(ledger=ledger)
-    lines = ledger.path.read_text("utf-8").splitlines()
+    log = EvaluationLog(tmp_path, "test")
+    run(log=log)
+    lines = log.path.read_text("utf-8").splitlines()
     for changed in (lines[2].replace("1.333", "1.334"), lines[2].replace("[1,", "[2,", 1)):
         assert changed != lines[2]
-        ledger.path.write_text("\n".join([*lines[:2], changed, *lines[3:], ""]), "utf-8")
-        with pytest.raises(DataError, match=r"ledger-0\.jsonl:3: the results were damaged.*remove the line"):
-            run(ledger=EvaluationLog(tmp_path, "test"))
+        log.path.write_text("\n".join([*lines[:2], changed, *lines[3:], ""]), "utf-8")
+        with pytest.raises(DataError, match=r"log-0\.jsonl:3: the results were damaged.*remove the line"):
+            run(log=EvaluationLog(tmp_path, "test"))
 
 
-def test_a_ledger_of_a_version_without_digests_is_read(tmp_path):
-    ledger = EvaluationLog(tmp_path, "test")
-    run(ledger=ledger)
-    head, *rows = map(json.loads, ledger.path.read_text("utf-8").splitlines())
-    ledger.path.write_text("".join(json.dumps(row) + "\n" for row in [head, *(r[:2] for r in rows)]), "utf-8")
-    assert (
-        run(lambda batch: pytest.fail("computed again"), ledger=EvaluationLog(tmp_path, "test")) == EXPECTED
-    )
+def test_a_log_of_a_version_without_digests_is_read(tmp_path):
+    log = EvaluationLog(tmp_path, "test")
+    run(log=log)
+    head, *rows = map(json.loads, log.path.read_text("utf-8").splitlines())
+    log.path.write_text("".join(json.dumps(row) + "\n" for row in [head, *(r[:2] for r in rows)]), "utf-8")
+    assert run(lambda batch: pytest.fail("computed again"), log=EvaluationLog(tmp_path, "test")) == EXPECTED
 
 
 @pytest.mark.parametrize("row", ["[" * 100_000, "[0, 1]", "[0, []]", "[-1, [1]]", '[0, {"0": 1}]'])
 def test_a_row_that_is_no_batch_is_named(tmp_path, row):
     path = EvaluationLog(tmp_path, "test").path
-    path.write_text(f'{{"ledger": 1, "plan": "p"}}\n{row}\n')
+    path.write_text(f'{{"log": 1, "plan": "p"}}\n{row}\n')
     with pytest.raises(DataError, match="is no log of an evaluation"):
-        run(ledger=EvaluationLog(tmp_path, "test"))
+        run(log=EvaluationLog(tmp_path, "test"))
 
 
-def test_a_folder_in_the_ledgers_place_is_named(tmp_path):
+def test_a_folder_in_the_logs_place_is_named(tmp_path):
     EvaluationLog(tmp_path, "test").path.mkdir()
-    with pytest.raises(PaftError, match=r"ledger-0\.jsonl: Is a directory"):
-        run(ledger=EvaluationLog(tmp_path, "test"))
+    with pytest.raises(PaftError, match=r"log-0\.jsonl: Is a directory"):
+        run(log=EvaluationLog(tmp_path, "test"))

@@ -165,9 +165,9 @@ def test_predictions_do_not_depend_on_the_batch_size_unless_the_call_is_close(
     )
     assert any(a.log_probabilities != b.log_probabilities for a, b in zip(one, many, strict=True))
     for a, b in zip(one, many, strict=True):
-        assert a.prediction == b.prediction or a.close
+        assert a.prediction == b.prediction or a.tie
         values = np.array(a.log_probabilities)
         if choose == "sum":
             first, second = np.sort(values)[-2:][::-1]
-            assert a.close == (first - second < rounding(dtype))
+            assert a.tie == (first - second < rounding(dtype))
     assert rounding(torch.float32) == 1e-4 < rounding(torch.bfloat16) == 0.25

@@ -23,7 +23,7 @@ def trained(tmp_path_factory, configure):
     """The folder of a trained adapter; not to be written to."""
     output = tmp_path_factory.mktemp("trained") / "out"
     api.run(configure(output, methods=("paft",)))
-    return output / "cells" / "paft-0" / "adapter"
+    return output / "trials" / "paft-0" / "adapter"
 
 
 @pytest.fixture

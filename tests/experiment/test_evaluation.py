@@ -62,14 +62,14 @@ def undisturbed(settings):
 
 
 def test_an_adapter_gets_the_cells_that_run_gave_it(compared, settings):
-    adapter = compared / "cells" / "paft-0" / "adapter"
+    adapter = compared / "trials" / "paft-0" / "adapter"
     results = evaluate(settings(adapter=str(adapter), evaluate={}))
     (name,) = {row["method"] for row in results["rows"]}
     assert name == "adapter"
-    own = Matrix.load(compared / "cells" / "paft-0" / "test.parquet")
-    path = Path(results["config"]["output"]) / "cells" / "adapter" / "test.parquet"
+    own = Matrix.load(compared / "trials" / "paft-0" / "test.parquet")
+    path = Path(results["config"]["output"]) / "trials" / "adapter" / "test.parquet"
     assert Matrix.load(path) == own
-    base = Matrix.load(compared / "cells" / "base" / "test.parquet")
+    base = Matrix.load(compared / "trials" / "base" / "test.parquet")
     assert own.cells != base.cells
 
 
@@ -100,7 +100,7 @@ def test_killed_behind_any_batch_the_same_files_come_out(settings, undisturbed, 
         break
     assert deaths > 5
     assert files(tmp_path / "out") == undisturbed
-    assert not list((tmp_path / "out").rglob("*ledger*"))
+    assert not list((tmp_path / "out").rglob("*log*"))
 
 
 def test_other_inputs_in_the_same_folder_are_refused(settings, compared):
@@ -108,7 +108,7 @@ def test_other_inputs_in_the_same_folder_are_refused(settings, compared):
     with pytest.raises(ResumeError, match=r"evaluate\.choose"):
         evaluate(settings(evaluate={"batch_tokens": 200, "choose": "mean"}))
     with pytest.raises(ResumeError, match="adapter"):
-        evaluate(settings(adapter=str(compared / "cells" / "paft-0" / "adapter")))
+        evaluate(settings(adapter=str(compared / "trials" / "paft-0" / "adapter")))
 
 
 def test_what_cannot_be_judged_is_refused_before_anything_is_written(settings, tmp_path):
@@ -227,8 +227,8 @@ def test_no_model_leads_out_of_the_runs_folder(settings, tmp_path, monkeypatch, 
 def test_an_adapter_in_the_working_directory_is_judged_under_its_folders_name(
     settings, compared, monkeypatch, tmp_path
 ):
-    monkeypatch.chdir(compared / "cells" / "paft-0" / "adapter")
+    monkeypatch.chdir(compared / "trials" / "paft-0" / "adapter")
     config = settings(adapter=".")
     rows = evaluate(config)["rows"]
     assert {row["method"] for row in rows} == {"adapter"}
-    assert (Path(config.output) / "cells" / "adapter" / "test.parquet").exists()
+    assert (Path(config.output) / "trials" / "adapter" / "test.parquet").exists()

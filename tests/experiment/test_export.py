@@ -201,27 +201,27 @@ def test_what_cannot_be_exported_is_refused(adapter, tmp_path):
 def test_of_a_run_the_first_seed_of_paft_is_taken_unless_a_cell_is_named(tmp_path):
     def cells(*found):
         for name in found:
-            (tmp_path / "cells" / name).mkdir(parents=True)
+            (tmp_path / "trials" / name).mkdir(parents=True)
 
     cells("single-0/adapter", "base")
     assert find_weights(tmp_path).parent.name == "single-0"
     cells("static-0/adapter", "per_step-0/adapter")
-    with pytest.raises(ConfigError, match=r"several trials: choose one by --cell \(per_step-0, single-0"):
+    with pytest.raises(ConfigError, match=r"several trials: choose one by --trial \(per_step-0, single-0"):
         find_weights(tmp_path)
     cells("paft-10/adapter", "paft-2/adapter", "full-0/model")
-    assert find_weights(tmp_path) == tmp_path / "cells" / "paft-2" / "adapter"
-    assert find_weights(tmp_path, "full-0") == tmp_path / "cells" / "full-0" / "model"
-    assert find_weights(tmp_path / "cells" / "static-0").parent.name == "static-0"
+    assert find_weights(tmp_path) == tmp_path / "trials" / "paft-2" / "adapter"
+    assert find_weights(tmp_path, "full-0") == tmp_path / "trials" / "full-0" / "model"
+    assert find_weights(tmp_path / "trials" / "static-0").parent.name == "static-0"
     with pytest.raises(ConfigError, match="no trained trial 'base'"):
         find_weights(tmp_path, "base")
 
 
 def test_of_a_run_without_paft_the_only_method_on_the_bank_is_taken(tmp_path):
     for name in ("single-0", "per_example-10", "per_example-2"):
-        (tmp_path / "cells" / name / "model").mkdir(parents=True)
+        (tmp_path / "trials" / name / "model").mkdir(parents=True)
     assert find_weights(tmp_path).parent.name == "per_example-2"
-    (tmp_path / "cells" / "static-0" / "model").mkdir(parents=True)
-    with pytest.raises(ConfigError, match=r"several trials: choose one by --cell"):
+    (tmp_path / "trials" / "static-0" / "model").mkdir(parents=True)
+    with pytest.raises(ConfigError, match=r"several trials: choose one by --trial"):
         find_weights(tmp_path)
 
 
@@ -248,7 +248,7 @@ def test_a_run_goes_out_as_one_model_with_its_card(configure, tmp_path):
     config = configure(tmp_path / "run", methods=("base", "paft"))
     run(config)
     done = export(tmp_path / "run", tmp_path / "out", merge=True)
-    assert done.source == tmp_path / "run" / "cells" / "paft-0" / "adapter"
+    assert done.source == tmp_path / "run" / "trials" / "paft-0" / "adapter"
     assert difference(config.model, done.source, tmp_path / "out") < 1e-4
     assert "library_name: transformers" in (tmp_path / "out" / "README.md").read_text("utf-8")
 

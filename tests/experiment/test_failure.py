@@ -37,20 +37,20 @@ def left(folder: Path) -> set[str]:
 def test_a_run_goes_on_without_the_trials_that_diverged(configure, tmp_path, trainings):
     config = configure(tmp_path / "out", methods=("base", "single", "paft"), train=FAR)
     results = paft.run(config)
-    assert [failure["cell"] for failure in results["failures"]] == ["single-0", "paft-0"]
+    assert [failure["trial"] for failure in results["failures"]] == ["single-0", "paft-0"]
     assert all("training diverged: " in failure["error"] for failure in results["failures"])
     assert {row["method"] for row in results["rows"]} == {"base"}
     assert any(text.startswith("paft-0 failed and has no figures: ") for text in results["warnings"])
     saved = json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))
     assert saved["failures"] == results["failures"]
     assert "paft-0 failed" in (tmp_path / "out" / "report.html").read_text("utf-8")
-    assert left(tmp_path / "out" / "cells" / "paft-0") == {"failed.json"}
+    assert left(tmp_path / "out" / "trials" / "paft-0") == {"failed.json"}
     assert trainings == ["single-0", "paft-0"]
     again = paft.run(config)
     assert trainings == ["single-0", "paft-0"]  # told, not trained
     assert "recorded in" in again["failures"][0]["error"]
     assert again["rows"] == results["rows"]
-    (tmp_path / "out" / "cells" / "paft-0" / "failed.json").unlink()
+    (tmp_path / "out" / "trials" / "paft-0" / "failed.json").unlink()
     paft.run(config)
     assert trainings == ["single-0", "paft-0", "paft-0"]
     results_table(again)
@@ -70,7 +70,7 @@ def test_one_seed_of_a_method_may_fail(configure, tmp_path, monkeypatch):
     assert [(row["method"], row["seed"]) for row in results["rows"] if row["split"] == "test"] == [
         ("base", None), ("paft", 0),
     ]  # fmt: skip
-    assert [failure["cell"] for failure in results["failures"]] == ["paft-1"]
+    assert [failure["trial"] for failure in results["failures"]] == ["paft-1"]
 
 
 def test_a_run_of_which_nothing_is_left_is_an_error(configure, tmp_path):
@@ -92,7 +92,7 @@ def test_weights_that_give_no_numbers_when_they_are_judged_fail_their_trial_alon
     monkeypatch.setattr(cells, "evaluate_split", broken)
     results = paft.run(configure(tmp_path / "out"))
     assert "what was trained gives no numbers" in results["failures"][0]["error"]
-    assert left(tmp_path / "out" / "cells" / "paft-0") == {"failed.json"}
+    assert left(tmp_path / "out" / "trials" / "paft-0") == {"failed.json"}
 
 
 def test_a_base_that_gives_no_numbers_ends_the_run(configure, tmp_path, monkeypatch):

@@ -85,7 +85,7 @@ def test_chat_and_code_are_carried_along(configure, bank, tmp_path):
 
 def adapter(config, method="paft", seed=0, **settings):
     """Write the configuration of an adapter where a run would leave it."""
-    folder = Path(config.output) / "cells" / f"{method}-{seed}" / "adapter"
+    folder = Path(config.output) / "trials" / f"{method}-{seed}" / "adapter"
     folder.mkdir(parents=True)
     made = {"peft_type": "LORA", "r": 16, **settings}
     (folder / "adapter_config.json").write_text(json.dumps(made), "utf-8")
@@ -124,7 +124,7 @@ def test_the_command_that_merges_runs_as_printed(paft, place):
     (line,) = [line for line in out.splitlines() if line.startswith("  paft export")]
     code, _, err = paft(*shlex.split(line)[1:])
     assert code == 0, err
-    assert (place / "run" / "cells" / "paft-0" / "merged" / "model.safetensors").exists()
+    assert (place / "run" / "trials" / "paft-0" / "merged" / "model.safetensors").exists()
 
 
 def test_what_was_not_left_is_not_deployed(configure, tmp_path):
@@ -145,7 +145,7 @@ def test_a_model_with_code_of_its_own_is_deployed_with_the_permission_it_was_tra
     config = configure(tmp_path, trust_remote_code=True)
     if settings is None:
         config = configure(tmp_path, trust_remote_code=True, train={"adapt": {"method": "full"}})
-        (tmp_path / "cells" / "paft-0" / "model").mkdir(parents=True)
+        (tmp_path / "trials" / "paft-0" / "model").mkdir(parents=True)
     else:
         adapter(config, **settings)
     _, *lines = deploy_command(config)

@@ -158,8 +158,8 @@ def test_a_choice_that_this_machine_could_not_make_is_refused_before_anything_is
         run(configure(out, methods=("paft", "bat"), choose=choose))
     assert not out.exists()
     checked_inputs(configure(out, methods=("paft", "zopo"), choose=choose))
-    (out / "cells" / "bat-0").mkdir(parents=True)
-    (out / "cells" / "bat-0" / "choice.json").write_text("{}")  # chosen already: nobody is asked again
+    (out / "trials" / "bat-0").mkdir(parents=True)
+    (out / "trials" / "bat-0" / "choice.json").write_text("{}")  # chosen already: nobody is asked again
     checked_inputs(configure(out, methods=("paft", "bat"), choose=choose))
     monkeypatch.setattr("paft.bank.diversity.find_spec", lambda name: None)
     with pytest.raises(PromptError, match="sentence-transformers"):

@@ -55,8 +55,8 @@ def test_a_model_is_judged_on_what_it_writes(rule, tmp_path, model_folder, monke
     results = evaluate(config, task=task(rule), bank=bank())
     rows = {row["split"]: row for row in results["rows"]}
     assert rows["test"]["mean"] == pytest.approx(0.5)
-    assert results["judging"]["rule"] == rule and results["judging"]["by"] == "generation"
-    assert results["judging"]["parse_rate"] == (1.0 if rule == "code" else 0.5)
+    assert results["scoring"]["rule"] == rule and results["scoring"]["by"] == "generation"
+    assert results["scoring"]["parse_rate"] == (1.0 if rule == "code" else 0.5)
 
 
 def test_programs_are_refused_before_anything_is_written(tmp_path, model_folder):

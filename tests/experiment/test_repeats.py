@@ -80,7 +80,7 @@ def test_a_run_tells_it_in_the_terminal_in_its_results_in_the_report_and_on_the_
     out = tmp_path / "out"
     assert sum(told in warning for warning in json.loads((out / "results.json").read_text())["warnings"]) == 1
     assert told in (out / "report.html").read_text()
-    assert told in (out / "cells" / "paft-0" / "adapter" / "README.md").read_text()
+    assert told in (out / "trials" / "paft-0" / "adapter" / "README.md").read_text()
 
 
 def test_a_run_without_repeats_is_not_warned(configure, tmp_path):

@@ -12,7 +12,9 @@ import pytest
 import paft
 from paft.errors import PaftError, PromptError, ResumeError
 from paft.evaluate.matrix import Matrix
+from paft.experiment.export import find_weights
 from paft.model.load import load_model
+from paft.report.data import read_report
 from paft.statistics.summary import summarize
 from paft.train import loop as sft
 
@@ -20,7 +22,7 @@ METHODS = ("base", "single", "static", "per_example", "paft")
 ROW = {
     "method", "seed", "split", "mean", "std", "min", "max", "top", "top_threshold", "n_prompts",
     "n_examples", "train_steps", "train_tokens", "train_seconds", "eval_seconds", "parse_rate",
-    "context_tokens", "tokens", "close_calls", "cut_answers", "withheld_answers",
+    "context_tokens", "tokens", "ties", "cut_answers", "withheld_answers",
 }  # fmt: skip
 PER_PROMPT = {
     "method", "seed", "split", "prompt_id", "prompt", "accuracy", "parse_rate", "context_tokens", "tokens",
@@ -28,7 +30,7 @@ PER_PROMPT = {
 }  # fmt: skip
 RESULTS = {
     "schema", "task", "model", "bank_fingerprint", "near_duplicates", "warnings", "config", "environment",
-    "rows", "per_prompt", "robustness", "judging",
+    "rows", "per_prompt", "robustness", "scoring",
 }  # fmt: skip
 
 
@@ -66,7 +68,7 @@ def results_of(config):
 
 
 def matrices(config):
-    for path in sorted((Path(config.output) / "cells").glob("*/*.parquet")):
+    for path in sorted((Path(config.output) / "trials").glob("*/*.parquet")):
         method, _, seed = path.parent.name.partition("-")
         yield method, int(seed) if seed else None, path.stem, Matrix.load(path)
 
@@ -74,7 +76,7 @@ def matrices(config):
 def test_the_result_file_has_exactly_the_documented_keys(finished):
     results = results_of(finished)
     assert set(results) == RESULTS
-    assert results["schema"] == 1
+    assert results["schema"] == 2
     assert {frozenset(row) for row in results["rows"]} == {frozenset(ROW)}
     assert {frozenset(row) for row in results["per_prompt"]} == {frozenset(PER_PROMPT)}
     tested = [row for row in results["rows"] if row["split"] == "test"]
@@ -135,11 +137,11 @@ def test_the_folder_holds_the_documented_files_and_nothing_half_written(finished
     output = Path(finished.output)
     assert {path.name for path in output.iterdir()} == {
         "config.yaml", "run.json", "bank.jsonl", "results.json", "report.html", "report.png", "report.svg",
-        "cells", ".lock",
+        "trials", ".lock",
     }  # fmt: skip
-    cell = {path.name for path in (output / "cells" / "paft-0").iterdir()}
+    cell = {path.name for path in (output / "trials" / "paft-0").iterdir()}
     assert cell == {
-        "adapter", "train.json", "test.parquet", "test.json", "user.parquet", "user.json", "cell.json"
+        "adapter", "train.json", "test.parquet", "test.json", "user.parquet", "user.json", "trial.json"
     }  # fmt: skip
     assert not list(output.rglob("*.part")) and not list(output.rglob("*.bin"))
 
@@ -277,7 +279,7 @@ def test_the_adapter_works_without_paft_and_gives_the_same_predictions(finished,
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    cell = Path(finished.output) / "cells" / "paft-0"
+    cell = Path(finished.output) / "trials" / "paft-0"
     tokenizer = AutoTokenizer.from_pretrained(cell / "adapter")
     model = PeftModel.from_pretrained(
         AutoModelForCausalLM.from_pretrained(finished.model), cell / "adapter"
@@ -320,7 +322,7 @@ def test_full_fine_tuning_runs_through_the_grid(configure, tmp_path):
     config = configure(tmp_path / "out", methods=("paft",), train={"adapt": {"method": "full"}})
     results = paft.run(config)
     assert [row["split"] for row in results["rows"]] == ["test", "user"]
-    assert (tmp_path / "out" / "cells" / "paft-0" / "model" / "model.safetensors").exists()
+    assert (tmp_path / "out" / "trials" / "paft-0" / "model" / "model.safetensors").exists()
 
 
 BAD = {
@@ -369,3 +371,17 @@ def test_a_run_killed_while_it_claimed_its_folder_can_start_again(configure, tmp
     paft.run(configure(output, methods=("base",)))
     assert (output / "results.json").exists()
     assert not list(output.glob(".*.part")), "and it is gone"
+
+
+def test_a_run_of_a_former_version_is_refused_by_name(configure, tmp_path):
+    output = tmp_path / "out"
+    (output / "cells" / "paft-0").mkdir(parents=True)
+    (output / "run.json").write_text("{}")
+    for read in (
+        lambda: paft.run(configure(output)),
+        lambda: read_report(output),
+        lambda: find_weights(output),
+    ):
+        with pytest.raises(ResumeError, match=r"schema 1: its trials lie in cells/.* commit cd411f3"):
+            read()
+    assert {path.name for path in output.iterdir()} == {"cells", "run.json"}

@@ -93,14 +93,14 @@ def test_a_reference_added_to_a_finished_grid_only_gathers(own, desk, model_fold
     run(own[0], output)  # the copy gathered its runs where it lies now
     runs = [output / "desk" / name / "results.json" for name in ("k2", "k1")]
     before = [run_.read_bytes() for run_ in runs]
-    judged = Matrix.load(output / "desk/k2/cells/base/test.parquet")
+    judged = Matrix.load(output / "desk/k2/trials/base/test.parquet")
     right = [replace(cell, score=float(cell.example % 2)) for cell in judged.cells]  # all rows score alike
-    replace(judged, cells=tuple(right)).save(output / "desk/k2/cells/base/test.parquet")
+    replace(judged, cells=tuple(right)).save(output / "desk/k2/trials/base/test.parquet")
     base, k1 = run(path, output)["differences"]
     assert worked == [] and [run_.read_bytes() for run_ in runs] == before
     assert (base["setting"], base["method"], k1["setting"], k1["method"]) == ("k2", "base", "k1", "paft")
-    paft = Matrix.load(output / "desk/k2/cells/paft-0/test.parquet").scores
-    for row, cell in ((base, "k2/cells/base"), (k1, "k1/cells/paft-0")):
+    paft = Matrix.load(output / "desk/k2/trials/paft-0/test.parquet").scores
+    for row, cell in ((base, "k2/trials/base"), (k1, "k1/trials/paft-0")):
         assert row["reference"] == {"model": None, **reference}
         mine = Matrix.load(output / "desk" / cell / "test.parquet").scores
         found = row["tasks"]["desk"]
@@ -160,7 +160,7 @@ def test_a_cell_that_fails_fails_alone_and_is_tried_again(finished, own, monkeyp
     path, output = own
     for name in CELLS[1:]:
         run_folder, _, cell = name.rpartition("/")
-        shutil.rmtree(output / run_folder / "cells" / cell)
+        shutil.rmtree(output / run_folder / "trials" / cell)
     original = work.run_trial
 
     def fails(plan, config, *rest):
@@ -178,7 +178,7 @@ def test_a_cell_that_fails_fails_alone_and_is_tried_again(finished, own, monkeyp
         (CELLS[2], None),
     ]
     told = results["runs"][0]["failures"]
-    assert told == [{"cell": "paft-0", "error": first, "file": "desk/k2/cells/paft-0/error.txt"}]
+    assert told == [{"trial": "paft-0", "error": first, "file": "desk/k2/trials/paft-0/error.txt"}]
     assert "Traceback" in (output / told[0]["file"]).read_text()
     assert results["table"][1]["tasks"]["desk"] is None
     results = run(path, output)
@@ -253,7 +253,7 @@ def test_ray_that_is_not_installed_is_told_before_anything_is_written(finished, 
 @pytest.mark.slow
 def test_what_a_kill_left_of_a_model_card_is_made_up_for(own):
     path, output = own
-    card = output / "desk/k1/cells/paft-0/adapter/README.md"
+    card = output / "desk/k1/trials/paft-0/adapter/README.md"
     text = card.read_bytes()
     card.unlink()
     run(path, output)
@@ -263,5 +263,6 @@ def test_what_a_kill_left_of_a_model_card_is_made_up_for(own):
 @pytest.mark.slow
 def test_the_inputs_are_those_of_the_check(finished, tmp_path, monkeypatch):
     plan = checked(finished[0], tmp_path / "out", only="base")
-    monkeypatch.setattr(work, "load_inputs", None)  # in this process nothing is loaded twice
+    for module in ("experiment.run", "grid.workers"):  # in this process nothing is loaded twice
+        monkeypatch.setattr(f"paft.{module}.load_inputs", None)
     grid_module.run_grid(plan, LOCAL)

@@ -54,7 +54,7 @@ def results(runs, figures):
         {"run": run.name, "path": run.name, "rows": [1], "failures": [], "unfinished": []} for run in runs
     ]
     told[3]["failures"] = [
-        {"cell": "paft-0", "error": "ValueError: <b>", "file": "second/k1/cells/paft-0/error.txt"}
+        {"trial": "paft-0", "error": "ValueError: <b>", "file": "second/k1/trials/paft-0/error.txt"}
     ]
     told[3]["unfinished"] = ["paft-1"]
     return {"grid": "small", "table": table_rows(runs, figures), "runs": told, "differences": []}
@@ -119,7 +119,7 @@ def test_the_markdown_has_every_figure_with_its_interval(results):
 
 def test_what_is_not_finished_is_told_apart_from_what_failed(results):
     (failed,) = failures(results)
-    assert failed == "second/k1/paft-0: ValueError: <b> (second/k1/cells/paft-0/error.txt)"
+    assert failed == "second/k1/paft-0: ValueError: <b> (second/k1/trials/paft-0/error.txt)"
     assert not_finished(results) == [failed, "second/k1/paft-1: was not run"]
     assert "ValueError: \\<b\\>" in markdown(results)
 

@@ -78,7 +78,7 @@ def judged_again(finished, tmp_path):
     def make(**chat):
         return EvaluateConfig(
             task=finished.task, bank=finished.bank, model=finished.model, output=str(tmp_path / "judged"),
-            adapter=str(Path(finished.output) / "cells" / "paft-0" / "adapter"), chat=chat,
+            adapter=str(Path(finished.output) / "trials" / "paft-0" / "adapter"), chat=chat,
         )  # fmt: skip
 
     return make
@@ -229,9 +229,9 @@ def test_an_answer_learnt_in_chat_is_generated_and_ended(chat_folder, task, bank
 def test_a_run_in_chat_leaves_an_adapter_that_is_judged_the_same_way(finished, judged_again):
     assert finished.chat.identity() == {"enabled": True, "system": "Name the topic"}
     evaluate(judged_again(enabled=True, system="Name the topic"))
-    own = Matrix.load(Path(finished.output) / "cells" / "paft-0" / "test.parquet")
+    own = Matrix.load(Path(finished.output) / "trials" / "paft-0" / "test.parquet")
     config = judged_again(enabled=True, system="Name the topic")
-    assert Matrix.load(Path(config.output) / "cells" / "adapter" / "test.parquet") == own
+    assert Matrix.load(Path(config.output) / "trials" / "adapter" / "test.parquet") == own
 
 
 @pytest.mark.parametrize(

@@ -108,11 +108,11 @@ def test_finished_work_of_a_former_version_that_holds_nan_is_refused(
     def run():
         return evaluate_matrix(
             language_model, task, bank.prompts("test"), test_examples,
-            max_length=200, ledger=EvaluationLog(tmp_path, "test"),
+            max_length=200, log=EvaluationLog(tmp_path, "test"),
         )  # fmt: skip
 
     run()
-    path = tmp_path / "test.ledger-0.jsonl"
+    path = tmp_path / "test.log-0.jsonl"
     lines = path.read_text().splitlines()
     number, results, _ = json.loads(lines[1])  # a former version wrote no digest
     results[0][0] = NAN

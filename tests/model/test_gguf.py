@@ -162,6 +162,6 @@ def test_card_and_follow_up_speak_of_the_file(paft, packed_file, desk, tmp_path)
     )  # fmt: skip
     assert code == 0, err
     assert "paft export" in out and "--merge" in out  # vLLM is given a plain folder
-    card = (tmp_path / "run/cells/paft-0/adapter/README.md").read_text("utf-8")
+    card = (tmp_path / "run/trials/paft-0/adapter/README.md").read_text("utf-8")
     assert "packed.gguf, a GGUF file: its quantised weights" in card
     assert "gguf_file='packed.gguf', quantization_config=GgufConfig(dequantize=True)" in card

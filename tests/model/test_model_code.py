@@ -108,7 +108,7 @@ def test_code_that_is_allowed_runs(own, desk, tmp_path):
         train={"epochs": 1, "batch_size": 12, "adapt": {"rank": 2}},
     )
     paft.run(config)
-    adapter = tmp_path / "out" / "cells" / "paft-0" / "adapter"
+    adapter = tmp_path / "out" / "trials" / "paft-0" / "adapter"
     assert load_model(str(own), adapter, trust_remote_code=True).name == str(own)
     export(adapter, tmp_path / "merged", merge=True, trust_remote_code=True)
     assert load_model(str(tmp_path / "merged"), trust_remote_code=True).model

@@ -52,7 +52,7 @@ def nasty(tmp_path_factory, configure, task, bank):
 
 
 def card_of(output, cell="paft-0", weights="adapter"):
-    return ModelCard.load(output / "cells" / cell / weights / "README.md")
+    return ModelCard.load(output / "trials" / cell / weights / "README.md")
 
 
 def robustness(output, method="paft"):
@@ -91,7 +91,7 @@ def test_a_base_model_of_the_hub_is_named(configure, tmp_path, task, finished):
 
 def test_the_table_has_every_figure_with_its_interval(finished):
     text, figures = card_of(finished).text, robustness(finished)
-    scores = Matrix.load(finished / "cells" / "paft-0" / "test.parquet").scores
+    scores = Matrix.load(finished / "trials" / "paft-0" / "test.parquet").scores
     found = estimate(scores[None], threshold=0.2)
     rows = {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("| ")}
     for name, key in [("mean over prompts", "mean"), ("worst prompt", "min"), ("best prompt", "max")]:
@@ -137,7 +137,7 @@ def test_texts_of_the_task_cannot_leave_their_place(nasty):
 def test_the_snippet_runs_and_its_prompt_is_the_tasks(finished, model_folder, task):
     code = card_of(finished).text.split("```python\n")[1].split("\n```")[0]
     assert compile(code, "card", "exec")
-    folder = str(finished / "cells" / "paft-0" / "adapter")
+    folder = str(finished / "trials" / "paft-0" / "adapter")
     code = code.replace("FOLDER", folder).replace(f"path/to/{model_folder.name}", str(model_folder))
     found = {}
     exec(code, found)
@@ -146,14 +146,14 @@ def test_the_snippet_runs_and_its_prompt_is_the_tasks(finished, model_folder, ta
 
 
 def test_the_adapter_still_loads(finished, model_folder):
-    assert load_model(str(model_folder), finished / "cells" / "paft-0" / "adapter").model is not None
+    assert load_model(str(model_folder), finished / "trials" / "paft-0" / "adapter").model is not None
 
 
 def test_a_missing_card_comes_back_the_same_and_an_edited_one_stays(finished, configure, tmp_path):
     output = shutil.copytree(finished, tmp_path / "out")
     config = configure(output, methods=("single", "paft"))
-    missing = output / "cells" / "paft-0" / "adapter" / "README.md"
-    edited = output / "cells" / "single-0" / "adapter" / "README.md"
+    missing = output / "trials" / "paft-0" / "adapter" / "README.md"
+    edited = output / "trials" / "single-0" / "adapter" / "README.md"
     before = missing.read_bytes()
     missing.unlink()
     edited.write_text(edited.read_text("utf-8") + "\nMy own words.\n", "utf-8")
@@ -167,11 +167,11 @@ def test_a_missing_card_comes_back_the_same_and_an_edited_one_stays(finished, co
 
 def test_answers_that_were_cut_are_said(finished, configure, tmp_path):
     output = shutil.copytree(finished, tmp_path / "out")
-    cell = output / "cells" / "paft-0"
-    record = json.loads((cell / "cell.json").read_text())
+    cell = output / "trials" / "paft-0"
+    record = json.loads((cell / "trial.json").read_text())
     for row in record["rows"]:
         row["cut_answers"] = 7
-    (cell / "cell.json").write_text(json.dumps(record))
+    (cell / "trial.json").write_text(json.dumps(record))
     (cell / "adapter" / "README.md").unlink()
     paft.run(configure(output, methods=("single", "paft")))
     assert "Of the answers 7 cut at the limit of tokens." in card_of(output).text

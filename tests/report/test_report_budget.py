@@ -17,6 +17,7 @@ from paft.experiment.evaluate import EvaluateConfig, evaluate
 from paft.prompt import Prompt
 from paft.report.budget import REFUSALS, read_budget
 from paft.report.table import percent
+from paft.statistics import precision
 
 HOSTILE = "<script>alert(1)</script> | $x$ \\input {message}"
 PROMPTS = ["Message: {message}\nTopic:", "{message}\n", HOSTILE, "About? {message}", "Sort {message} here:"]
@@ -39,7 +40,7 @@ def judged(tmp_path_factory, desk, model_folder):
 
 def test_prompts_stand_beside_their_cells(judged):
     report = read_budget(judged[12])
-    (path,) = judged[12].glob("cells/*/test.parquet")
+    (path,) = judged[12].glob("trials/*/test.parquet")
     matrix = Matrix.load(path)
     assert {prompt.text for prompt in report.prompts} == set(PROMPTS)
     observed = [prompt.observed for prompt in report.prompts]
@@ -110,13 +111,60 @@ def test_the_page_shows_estimates_and_prompts_without_obeying_them(paft, judged,
     }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def precise(tmp_path_factory, desk, model_folder):
+    """A folder of `paft evaluate --precision`: 5 prompts x 10 examples. Never written to."""
+    bank = Bank({"train": (Prompt("Seen {message}"),), "test": tuple(map(Prompt, PROMPTS))})
+    output = tmp_path_factory.mktemp("precise") / "out"
+    config = EvaluateConfig(
+        task=str(desk / "task.yaml"), model=str(model_folder), output=str(output), precision=0.3
+    )
+    with pytest.MonkeyPatch.context() as patch:  # ten examples are fewer than a first look has
+        patch.setattr(precision, "FIRST", 10)
+        patch.setattr(precision, "FIRST_PER_PROMPT", 2)
+        evaluate(config, bank=bank)
+    return output
+
+
+@pytest.mark.parametrize("name", ["md", "json", "latex", "html"])
+def test_a_precision_says_why_it_stopped_and_what_the_worst_prompt_is(paft, precise, tmp_path, name):
+    made = read_budget(precise).budget
+    assert made["cells"] < 50
+    assert paft("report", precise, "--format", name, "--output", tmp_path / "out")[0] == 0
+    text = (tmp_path / "out").read_text("utf-8").replace("\\", "")
+    assert (
+        f"Scoring stopped as the mean of all cells was known to 30 points at 95 %, from {made['looks'][-1]} "
+        in text
+    )
+    told = [percent(made["worst"][key]) for key in ("value", "low", "high")]
+    assert f"worst prompt {told[0]} [{told[1]}, {told[2]}]" in text
+    assert REFUSALS[0] not in text and "No accuracy of a share of the prompts" in text
+
+
+def test_the_worst_prompt_of_a_precision_was_scored_on_every_example(precise):
+    report = read_budget(precise)
+    (worst,) = (prompt for prompt in report.prompts if prompt.id == report.budget["worst"]["prompt"])
+    assert worst.cells == 10 and worst.observed == pytest.approx(report.budget["worst"]["value"])
+    assert "all examples" in report.measured
+
+
+@pytest.mark.parametrize("damage", [{"worst": {"value": "x"}}, {"looks": ["x"]}, {"precision": None}])
+def test_a_precision_with_damaged_figures_is_refused(paft, precise, tmp_path, damage):
+    folder = shutil.copytree(precise, tmp_path / "run")
+    results = json.loads((folder / "results.json").read_text("utf-8"))
+    results["budget"] |= damage
+    (folder / "results.json").write_text(json.dumps(results), "utf-8")
+    code, _, err = paft("report", folder)
+    assert code == 2 and "damaged" in err and "Traceback" not in err
+
+
 def test_another_folder_is_no_budget(tmp_path):
     assert read_budget(tmp_path) is None
     (tmp_path / "results.json").write_text("{}", "utf-8")
     assert read_budget(tmp_path) is None
 
 
-@pytest.mark.parametrize("lost", ["cells/*/test.parquet", "bank.jsonl"])
+@pytest.mark.parametrize("lost", ["trials/*/test.parquet", "bank.jsonl"])
 def test_a_budget_without_its_cells_or_bank_is_refused(paft, judged, tmp_path, lost):
     folder = shutil.copytree(judged[12], tmp_path / "run")
     (path,) = Path(folder).glob(lost)

@@ -42,7 +42,7 @@ def unsaved(run, *cells):
     """Take results and these cells' ends away, as after a kill."""
     (run / "results.json").unlink()
     for cell in cells:
-        (run / "cells" / cell / "cell.json").unlink()
+        (run / "trials" / cell / "trial.json").unlink()
 
 
 def test_markdown_has_the_papers_table_with_intervals_and_what_was_measured(finished):
@@ -228,8 +228,8 @@ def test_examples_of_other_data_are_not_shown_as_the_runs(finished, tmp_path):
         (lambda run: [path.unlink() for path in run.glob("*.json")], "is no run"),
         (lambda run: (run / "results.json").write_text("{}"), "was not written by `paft run`"),
         (lambda run: (run / "results.json").write_text("[1]"), "is damaged"),
-        (lambda run: unsaved(run, "base", "single-0", "single-1", "paft-0", "paft-1"), "no cell"),
-        (lambda run: (run / "cells" / "base" / "test.parquet").write_text("x"), "no readable matrix"),
+        (lambda run: unsaved(run, "base", "single-0", "single-1", "paft-0", "paft-1"), "no trial"),
+        (lambda run: (run / "trials" / "base" / "test.parquet").write_text("x"), "no readable matrix"),
     ],
 )
 def test_a_folder_that_holds_no_run_is_refused(paft, run, spoil, told):
@@ -250,3 +250,10 @@ def test_an_estimate_from_a_budget_is_refused(run):
 def test_an_unknown_format_is_refused(paft, finished):
     code, _, err = paft("report", finished, "--format", "pdf")
     assert code == 2 and "pdf" in err
+
+
+def test_a_folder_that_is_there_gets_the_file_of_a_run(paft, finished, tmp_path):
+    for name, file in (("md", "report.md"), ("latex", "report.tex"), ("html", "report.html")):
+        code, out, _ = paft("report", finished, "--format", name, "--output", tmp_path)
+        assert (code, out) == (0, f"{tmp_path / file} written\n")
+    assert {path.suffix for path in tmp_path.iterdir()} == {".md", ".tex", ".html", ".svg", ".png"}

@@ -82,7 +82,7 @@ def test_the_harness_makes_its_table_of_the_figures(written, saved):
 )
 def test_numbers_are_those_of_the_results(written, saved, run_folder, method, seed, model):
     found = document(written, model)
-    matrix = Matrix.load(run_folder / "cells" / model.removeprefix("tiny__") / "test.parquet")
+    matrix = Matrix.load(run_folder / "trials" / model.removeprefix("tiny__") / "test.parquet")
     for prompt, scores in zip(mine(saved["per_prompt"], method, seed), matrix.scores, strict=True):
         entry = found["results"][f"mail_{prompt['prompt_id']}"]
         assert entry["acc,none"] == prompt["accuracy"]
@@ -117,7 +117,7 @@ def test_the_document_has_what_the_harness_documents(written):
 
 def test_samples_are_the_cells_with_texts_and_the_harnesss_hashes(written, saved, run_folder):
     utils = pytest.importorskip("lm_eval.utils", reason="lm-eval is a development tool")
-    matrix = Matrix.load(run_folder / "cells" / "paft-1" / "test.parquet")
+    matrix = Matrix.load(run_folder / "trials" / "paft-1" / "test.parquet")
     hashes = document(written)["task_hashes"]
     for prompt in mine(saved["per_prompt"]):
         task = f"mail_{prompt['prompt_id']}"
@@ -160,7 +160,7 @@ def test_log_probabilities_of_a_real_run_are_the_responses(configure, tmp_path, 
     config = configure(tmp_path / "out", methods=("base",))
     run(config)
     (path,) = write_lm_eval(tmp_path / "out", tmp_path / "layout")
-    matrix = Matrix.load(tmp_path / "out" / "cells" / "base" / "test.parquet")
+    matrix = Matrix.load(tmp_path / "out" / "trials" / "base" / "test.parquet")
     lines = {
         (line["prompt_id"], line["doc_id"]): line
         for file in path.parent.glob("samples_*.jsonl")

@@ -23,7 +23,7 @@ def run(tmp_path):
 
 
 def record_curve(run, cell, curve):
-    path = run / "cells" / cell / "train.json"
+    path = run / "trials" / cell / "train.json"
     path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "curve": curve}), "utf-8")
 
 

@@ -163,7 +163,7 @@ def test_terminal_report_and_cards_print_one_sentence(paft, desk, model_folder, 
         return sentence
 
     def cards():
-        return {path.parts[-3]: path.read_text("utf-8") for path in output.glob("cells/*/adapter/README.md")}
+        return {path.parts[-3]: path.read_text("utf-8") for path in output.glob("trials/*/adapter/README.md")}
 
     first = printed("base", "single")
     assert first.startswith("'") and escape_markdown(first) in cards()["single-0"]

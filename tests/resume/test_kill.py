@@ -92,7 +92,7 @@ def test_killed_before_and_after_every_file_it_writes_a_run_ends_as_if_nothing_h
         "train.json",
         "test.parquet",
         "test.json",
-        "cell.json",
+        "trial.json",
         "results.json",
     }
     assert_same_run(output, uninterrupted)
@@ -117,8 +117,8 @@ def test_killed_in_the_middle_of_training_a_cell_is_trained_again(
         patch.setattr(RenderedExamples, "__getitem__", dies)
         with pytest.raises(Killed):
             paft.run(config)
-    assert (output / "cells" / "base" / "cell.json").exists()
-    assert not (output / "cells" / "paft-0" / "adapter").exists()
+    assert (output / "trials" / "base" / "trial.json").exists()
+    assert not (output / "trials" / "paft-0" / "adapter").exists()
     paft.run(config)
     assert_same_run(output, uninterrupted)
 
@@ -127,7 +127,7 @@ def test_an_adapter_without_its_record_is_not_trusted(configure, uninterrupted, 
     """A crash between the two leaves an adapter that nobody vouches for."""
     output = tmp_path / "out"
     config = configure(output, methods=METHODS)
-    adapter = output / "cells" / "paft-0" / "adapter"
+    adapter = output / "trials" / "paft-0" / "adapter"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sft, "save", lambda *args: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):
@@ -155,7 +155,7 @@ def test_kill_9_of_a_real_process_at_several_moments(configure, uninterrupted, t
     config = configure(output, methods=METHODS)
     (tmp_path / "run.yaml").write_text(config.to_yaml(), encoding="utf-8")
     command = [sys.executable, "-m", "paft", "run", str(tmp_path / "run.yaml")]
-    cells, log = output / "cells", tmp_path / "log.txt"
+    cells, log = output / "trials", tmp_path / "log.txt"
     for moment in ("base/test.parquet", "paft-0/train.json", "paft-0/test.parquet"):
         assert kill_when(command, cells / moment, log), log.read_text()
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ}, check=False)

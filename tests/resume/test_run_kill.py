@@ -35,7 +35,7 @@ def weights(tmp_path_factory, configure):
     """The adapter of a run of 3 steps that nothing disturbed."""
     output = tmp_path_factory.mktemp("straight") / "out"
     paft.run(configure(output, methods=("paft",), train=EVERY_STEP))
-    return load_file(output / "cells" / "paft-0" / "adapter" / "adapter_model.safetensors")
+    return load_file(output / "trials" / "paft-0" / "adapter" / "adapter_model.safetensors")
 
 
 def names(folder):
@@ -45,7 +45,7 @@ def names(folder):
 @pytest.mark.slow
 def test_a_half_trained_cell_is_trained_to_its_end(configure, weights, tmp_path, monkeypatch):
     config = configure(tmp_path / "out", methods=("paft",), train=EVERY_STEP)
-    folder = tmp_path / "out" / "cells" / "paft-0"
+    folder = tmp_path / "out" / "trials" / "paft-0"
     original = PromptTrainer.training_step
 
     def dies(self, *args):
@@ -74,7 +74,7 @@ def test_killed_around_the_last_save_only_the_tail_is_trained_again(
 ):
     """Before the weights are there, and when they and the record are but the checkpoints are too."""
     config = configure(tmp_path / "out", methods=("paft",), train=EVERY_STEP)
-    folder = tmp_path / "out" / "cells" / "paft-0"
+    folder = tmp_path / "out" / "trials" / "paft-0"
 
     def killed(*args):
         raise Killed

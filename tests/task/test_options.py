@@ -197,7 +197,7 @@ def test_options_that_a_reader_cannot_tell_apart_are_refused_fixed_or_in_a_row(o
 )
 def test_twins_are_found_wherever_they_stand(options):
     forms = [option.casefold().replace("e\u0301", "\u00e9") for option in options]
-    assert (twins(options) is None) == (len(set(forms)) == len(forms))
+    assert (twins(tuple(options)) is None) == (len(set(forms)) == len(forms))
 
 
 def test_the_setting_is_no_part_of_a_task_that_does_not_use_it():

@@ -9,8 +9,8 @@ from paft.train.batches import (
     IGNORE,
     Collator,
     Planned,
-    StepCollator,
 )
+from paft.train.loss import StepCollator
 
 ROWS = [
     Planned([7, 8, 9, 10, 2], 3, False, 4),

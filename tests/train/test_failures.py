@@ -7,8 +7,8 @@ import torch
 from tokenizers import AddedToken
 
 from paft.errors import ConfigError, DataError, ModelError, PaftError
+from paft.train.arguments import report_to
 from paft.train.failures import check_vocabulary, clear_errors
-from paft.train.logs import report_to
 from paft.train.loop import fine_tune
 from paft.train.settings import Train
 
@@ -38,7 +38,7 @@ def test_only_what_can_be_lowered_is_named():
 def test_a_bad_row_is_one_line_whoever_reads_it(
     fresh_model, train_examples, bank, tmp_path, workers, monkeypatch
 ):
-    monkeypatch.setattr("paft.train.preview.LOOKED_AT", 1)
+    monkeypatch.setattr("paft.train.length.LOOKED_AT", 1)
 
     class Bad(list):
         def __getitem__(self, at):

@@ -118,7 +118,8 @@ def test_the_prompts_seen_at_each_step_are_those_of_the_schedule(train, monkeypa
     train(seed=5, epochs=2, batch_size=8, schedule=schedule, resample_every=2, micro_batch_size=micro)
     counted, seen = seen[:24], seen[24:]  # the first pass counts what is cut off
     planned = Schedule(schedule, 5, resample_every=2, seed=5)
-    assert counted == seen[:24]
+    assert set(counted) == set(seen[:24])
+    assert schedule in ("static", "example") or counted == seen[:24]
     assert len(seen) == 48
     for epoch in (0, 1):
         examples = []

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from paft.train import preview as previewing
+from paft.train import length as previewing
 from paft.train import step_time as pacing
 from paft.train.batches import PlanSampler, RenderedExamples
-from paft.train.preview import preview
+from paft.train.length import preview
 from paft.train.schedule import Schedule
 from paft.train.step_time import Pace
 

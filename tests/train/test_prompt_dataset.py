@@ -98,8 +98,9 @@ def test_loader_workers_that_outlive_an_epoch_hear_of_the_next(make):
         assert rows[0]["epoch"] == epoch
 
 
-def test_a_pickled_copy_has_the_same_rows(make):
-    rows = make()
+@pytest.mark.parametrize("schedule", ["block", "example"])
+def test_a_pickled_copy_has_the_same_rows(make, schedule):
+    rows = make(SETTINGS.model_copy(update={"schedule": schedule}))
     rows.set_epoch(1)
     assert pickle.loads(pickle.dumps(rows))[5] == rows[5]
 
@@ -135,7 +136,7 @@ def test_grouping_by_length_is_that_of_our_own_loop(make, bank, train_examples):
     config = Train(resample_every=1, batch_size=4, group_by_length=True)
     lengths = [len(prompts[0].render(example.values)) + len(example.gold) for example in train_examples]
     schedule = Schedule("block", 5, resample_every=1, seed=3)
-    plans = PlanSampler(schedule, 24, 4, length=lambda example, prompt: lengths[example]).plans(0)
+    plans = PlanSampler(schedule, 24, 4, length=lambda plan: lengths[plan.example]).plans(0)
     assert [row["example"] for row in make(config)] == [plan.example for plan in plans]
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from paft.bank import load_bank
 from paft.bank.similarity import NEAR_LETTERS, NEAR_WORDS, jaccard, letter_grams, skeleton, word_grams
 from paft.prompt import Prompt
-from paft.train.recombination import Recombination
+from paft.train.variation import Recombination
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 BANK = [

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from paft.prompt import Prompt
-from paft.train.tally import PromptRecord, Tally
+from paft.train.loss import PromptRecord, Tally
 
 PROMPTS = [Prompt("{a} one"), Prompt("{a} two"), Prompt("{a} three")]
 ANSWERS = {

@@ -14,7 +14,8 @@ from paft.config import Train
 from paft.errors import ConfigError, PaftError
 from paft.model.load import load_model
 from paft.schema import parse
-from paft.train.loop import fine_tune, training_arguments
+from paft.train.arguments import training_arguments
+from paft.train.loop import fine_tune
 from paft.train.trainer import SUPPORTED, check_hooks
 
 

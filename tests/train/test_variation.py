@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from paft.train.batches import Plan, RenderedExamples
-from paft.train.recombination import Recombination
-from paft.train.variation import variation
-from paft.train.word_dropout import WordDropout
+from paft.train.variation import Recombination, WordDropout, variation
 
 
 def test_words_are_left_out_of_what_was_put_together(configure, tmp_path, bank):

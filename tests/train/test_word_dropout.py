@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paft.prompt import Prompt
-from paft.train.word_dropout import WordDropout
+from paft.train.variation import WordDropout
 
 LONG = Prompt("Read the note {{below}} with care.\n\n<< {text} >>\tOptions: {options}\r\nSo, its topic is:")
 

@@ -14,7 +14,7 @@ import random
 import re
 from collections.abc import Callable, Sequence
 
-from paft.bank.answer_checks import options_of
+from paft.bank.answer_checks import any_of, options_of
 from paft.errors import PromptError
 from paft.prompt import Prompt, unparse
 from paft.task.task import Task
@@ -69,7 +69,7 @@ def adversarial_prompts(
 
 def _typos(literals: list[str], chance: random.Random, task: Task) -> list[str]:
     """Swap two letters, drop one or double one in some words of four letters or more."""
-    protected = _label_words(task)
+    protected = {word.casefold() for option in options_of(task) for word in re.findall(r"\w+", option)}
 
     def spoil(match: re.Match[str]) -> str:
         word = match[0]
@@ -82,14 +82,6 @@ def _typos(literals: list[str], chance: random.Random, task: Task) -> list[str]:
         return word[:place] + word[place + 1 :] if slip == 1 else word[:place] + word[place] + word[place:]
 
     return [re.sub(r"[^\W\d_]{4,}", spoil, literal) for literal in literals]
-
-
-def _lower(literals: list[str], chance: random.Random, task: Task) -> list[str]:
-    return _outside_labels(literals, str.lower, task)
-
-
-def _upper(literals: list[str], chance: random.Random, task: Task) -> list[str]:
-    return _outside_labels(literals, str.upper, task)
 
 
 def _spacing(literals: list[str], chance: random.Random, task: Task) -> list[str]:
@@ -119,8 +111,8 @@ def _enumerators(literals: list[str], chance: random.Random, task: Task) -> list
 
 KINDS: dict[str, Perturb] = {
     "typos": _typos,
-    "lower_case": _lower,
-    "upper_case": _upper,
+    "lower_case": lambda literals, chance, task: _outside_labels(literals, str.lower, task),
+    "upper_case": lambda literals, chance, task: _outside_labels(literals, str.upper, task),
     "spacing": _spacing,
     "punctuation": _punctuation,
     "label_order": lambda literals, chance, task: literals,
@@ -139,8 +131,7 @@ def _reorder_labels(prompt: Prompt, task: Task) -> str:
     options = options_of(task)
     if task.answer.rule != "label":
         return prompt.template
-    pattern = "|".join(re.escape(option) for option in sorted(options, key=len, reverse=True))
-    found = list(re.finditer(rf"(?<![\w{{]){'(?:' + pattern + ')'}(?![\w}}])", prompt.template))
+    found = list(re.finditer(rf"(?<![\w{{]){any_of(options)}(?![\w}}])", prompt.template))
     if {match[0] for match in found} != set(options) or len(found) != len(options):
         return prompt.template
     out, end = [], 0
@@ -154,15 +145,10 @@ def _outside_labels(literals: list[str], change: Callable[[str], str], task: Tas
     options = options_of(task)
     if not options:
         return [change(literal) for literal in literals]
-    pattern = "|".join(re.escape(option) for option in sorted(options, key=len, reverse=True))
     return [
         "".join(
             part if place % 2 else change(part)
-            for place, part in enumerate(re.split(rf"(?<!\w)((?:{pattern}))(?!\w)", literal))
+            for place, part in enumerate(re.split(rf"(?<!\w)({any_of(options)})(?!\w)", literal))
         )
         for literal in literals
     ]
-
-
-def _label_words(task: Task) -> set[str]:
-    return {word.casefold() for option in options_of(task) for word in re.findall(r"\w+", option)}

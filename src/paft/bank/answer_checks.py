@@ -57,6 +57,11 @@ def options_of(task: Task) -> tuple[str, ...]:
     return ("A", "B", "C", "D") if task.answer.closed else ()
 
 
+def any_of(options: Sequence[str]) -> str:
+    """Return a pattern for one of the options, the longest that fits."""
+    return "(?:" + "|".join(re.escape(o) for o in sorted(options, key=len, reverse=True)) + ")"
+
+
 def readable(answer: str, gold: str, task: Task) -> bool:
     """Whether the evaluation would read ``gold`` from a reply that says ``answer``."""
     if task.answer.closed:
@@ -97,10 +102,10 @@ def leaks_answer(template: str, task: Task) -> str | None:
     if marked:
         return marked[0].strip()
     text, rule = _literals(template).rstrip(), task.answer.rule
-    values = "|".join(re.escape(o) for o in sorted(options_of(task), key=len, reverse=True))
+    values = any_of(options_of(task)) if task.answer.closed else OPEN_VALUES[rule]
     # Letters and open answers are known by their case: "the answer is a ..." names no option.
     case = "i" if rule == "label" else "-i"
-    value = rf"[\"'“‘(*]*(?{case}:{values or OPEN_VALUES[rule]})(?![\w'])[\"'”’).*!]*"
+    value = rf"[\"'“‘(*]*(?{case}:{values})(?![\w'])[\"'”’).*!]*"
     patterns = [*english.LEAKS]
     patterns += [] if task.answer.closed else english.LEAKS_OPEN
     patterns += english.LEAKS_JSON if rule == "json" else []

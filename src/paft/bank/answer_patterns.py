@@ -49,13 +49,7 @@ QUOTED_PAIR = _any(
     rf"\b(?:answer|reply|respond|write) (?:only )?(?:with )?{OPEN}\w+{CLOSE} or {OPEN}\w+{CLOSE}"
 )
 EITHER_OR = re.compile(r"\b(?:is|are|was|does|did)\b[^?.\n]{3,60}?\b(\w+) or (\w+)\?", re.IGNORECASE)
-YES_NO = _any(
-    r"\byes (?:or|/) ?no\b",
-    r"\byes/no\b",
-    r"\btrue (?:or|/) ?false\b",
-    r"\btrue/false\b",
-    r"\bthumbs up or\b",
-)
+YES_NO = _any(r"\byes(?: (?:or|/) ?|/)no\b", r"\btrue(?: (?:or|/) ?|/)false\b", r"\bthumbs up or\b")
 A_LETTER = _any(
     r"\b(?:answer|reply|respond|give|write|return|choose|pick|select|output)\b[^.\n]{0,40}?\bletter\b",
     r"\b(?:single|one|capital|uppercase|correct|right) letter\b",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,19 +19,13 @@ from typing import Any
 from rich.table import Table
 
 from paft.bank.checks import REASONS
-from paft.bank.importers import read_candidates
+from paft.bank.importers import Candidate, read_candidates
 from paft.bank.similarity import DEGREES, near_pairs, skeleton
 from paft.errors import DataError, PromptError
 from paft.prompt import Prompt
 from paft.task.task import OPTIONS, Task
 
-WARNINGS = (
-    "placeholder_repeated",
-    "too_long",
-    "duplicate_near",
-    "not_expressible",
-    "leak_near",
-)
+WARNINGS = ("placeholder_repeated", "too_long", "duplicate_near", "not_expressible", "leak_near")
 SHOWN = 3  # rows per finding under the table; `--json` has all
 WIDTH = 110
 NEEDS_RULE = ("unreadable_answer", "contradicts_rule", "answer_leaked")
@@ -105,11 +100,9 @@ class Audit:
 
     @property
     def errors(self) -> int:
-        """Number of findings that are errors."""
         return sum(finding.is_error for finding in self.findings)
 
     def to_json(self) -> dict[str, Any]:
-        """The audit as JSON data: name, rows, counts, findings."""
         found = [
             {key: value for key, value in vars(finding).items() if value not in ("", None)}
             | {"severity": "error" if finding.is_error else "warning"}
@@ -120,30 +113,18 @@ class Audit:
 
 @dataclass(frozen=True)
 class Row:
-    """A row as it stands in a file.
-
-    Attributes:
-        where: File and row.
-        raw: Its text, escapes not decoded.
-        text: Its text as an import would read it.
-        split: The split it names, if it does.
-        prompt: The prompt, None where the text is no template.
-    """
+    """A row that is a template: where it stands in a file, and the split it names, if it does."""
 
     where: str
-    raw: str
-    text: str
     split: str | None
-    prompt: Prompt | None
+    prompt: Prompt
 
 
 def audit_paths(path: Path, against: Path | None = None, task: Task | None = None) -> list[Audit]:
     """Audit a file, or a folder of files, and what leaks from one into another.
 
-    Args:
-        path: A file of prompts, or a folder: there ``...test...`` is compared with its ``...train...``.
-        against: A second file, whose rows should be unseen by the first's.
-        task: The task the prompts are for.
+    Of a folder ``...test...`` is compared with its ``...train...``; the rows of ``against`` should be unseen
+    by those of ``path``.
     """
     if path.is_dir():
         files = sorted(p for p in path.iterdir() if p.suffix in {".xlsx", ".csv", ".jsonl", ".txt"})
@@ -161,24 +142,29 @@ def audit_paths(path: Path, against: Path | None = None, task: Task | None = Non
 
 def audit_file(path: Path, task: Task | None = None) -> Audit:
     """Audit one file: defects, duplicates, and leaks between the splits it names."""
-    rows = _rows(path)
-    audit = Audit(path.name, len(rows))
-    for skipped in read_candidates(path).skipped:
-        audit.findings.append(Finding("not_expressible", skipped.where, "", skipped.reason))
-    audit.findings += _defects(rows, task)
-    # Adversarial prompts are versions of others, so their likeness is meant.
-    audit.findings += _duplicates([row for row in rows if row.split != "adversarial"])
+    imported = read_candidates(path)
+    rows = _rows(imported.candidates)
     of = {split: [row for row in rows if row.split == split] for split in ("train", "validation", "test")}
-    audit.findings += _leaks(of["train"], of["validation"])
-    audit.findings += _leaks([*of["train"], *of["validation"]], of["test"])
-    audit.findings.sort(key=lambda finding: list(MEANING).index(finding.reason))
-    return audit
+    findings = [
+        *(Finding("not_expressible", item.where, "", item.reason) for item in imported.skipped),
+        *_defects(path, imported.candidates, rows, task),
+        # Adversarial prompts are versions of others, so their likeness is meant.
+        *_duplicates([row for row in rows if row.split != "adversarial"]),
+        *_leaks(of["train"], of["validation"]),
+        *_leaks([*of["train"], *of["validation"]], of["test"]),
+    ]
+    return Audit(
+        path.name,
+        len(imported.candidates),
+        sorted(findings, key=lambda found: list(MEANING).index(found.reason)),
+    )
 
 
 def audit_leaks(seen: Path, unseen: Path) -> Audit:
     """Audit what rows of one file are known from another."""
-    rows = _rows(unseen)
-    return Audit(f"{seen.name} -> {unseen.name}", len(rows), _leaks(_rows(seen), rows))
+    candidates = read_candidates(unseen).candidates
+    leaks = _leaks(_rows(read_candidates(seen).candidates), _rows(candidates))
+    return Audit(f"{seen.name} -> {unseen.name}", len(candidates), leaks)
 
 
 def audit_table(audits: Sequence[Audit]) -> Table:
@@ -222,93 +208,78 @@ def _line(finding: Finding) -> str:
     return f"  {place}:{more} | {text}"
 
 
-def _rows(path: Path) -> list[Row]:
-    raw = read_candidates(path, decode=False).candidates
-    decoded = read_candidates(path).candidates
-    return [
-        Row(a.where, a.template, b.template, b.split, _prompt(b.template))
-        for a, b in zip(raw, decoded, strict=True)
-    ]
+def _rows(candidates: Sequence[Candidate]) -> list[Row]:
+    rows = []
+    for candidate in candidates:
+        with suppress(PromptError):
+            rows.append(Row(candidate.where, candidate.split, Prompt(candidate.template)))
+    return rows
 
 
-def _prompt(template: str) -> Prompt | None:
-    try:
-        return Prompt(template)
-    except PromptError:
-        return None
-
-
-def _defects(rows: Sequence[Row], task: Task | None) -> list[Finding]:
+def _defects(
+    path: Path, candidates: Sequence[Candidate], rows: Sequence[Row], task: Task | None
+) -> list[Finding]:
     found = []
-    skip = () if task is not None else NEEDS_RULE
-    target = task or _task_of(rows)
+    target, sound = task or _task_of(rows), {row.where for row in rows}
+    written = read_candidates(path, decode=False).candidates
     for reason, find in REASONS.items():
-        if reason in skip:
+        if task is None and reason in NEEDS_RULE:
             continue
-        for row in rows:
-            template = row.raw if reason == "literal_escape" else row.text
-            if reason not in ("syntax", "literal_escape") and row.prompt is None:
-                continue
-            detail = find(template, target)
-            if detail is not None:
-                found.append(Finding(reason, row.where, row.text, detail))
+        for candidate, raw in zip(candidates, written, strict=True):
+            if candidate.where in sound or reason in ("syntax", "literal_escape"):
+                detail = find((raw if reason == "literal_escape" else candidate).template, target)
+                if detail is not None:
+                    found.append(Finding(reason, candidate.where, candidate.template, detail))
     return found
 
 
 def _duplicates(rows: Sequence[Row]) -> list[Finding]:
     """Every row that repeats an earlier one of the same split, by the strictest degree that holds."""
-    sound = _sound(rows)
     found: dict[str, Finding] = {}
     for reason, key in DEGREES.items():
         first: dict[tuple[str | None, str], Row] = {}
-        for row, prompt in sound:
-            twin = first.setdefault((row.split, key(prompt)), row)
-            if twin is not row and row.where not in found:
-                found[row.where] = Finding(reason, row.where, row.text, twin=twin.where)
+        for row in rows:
+            twin = first.setdefault((row.split, key(row.prompt)), row)
+            if twin is not row:
+                found.setdefault(row.where, _repeat(reason, twin, row))
     near = [
-        Finding("duplicate_near", b.where, b.text, twin=a.where, similarity=round(similarity, 3))
-        for a, b, similarity in _near(sound)
+        _repeat("duplicate_near", a, b, likeness)
+        for a, b, likeness in _near(rows)
         if a.split == b.split and a.where not in found and b.where not in found
     ]
     return [*found.values(), *near]
 
 
 def _leaks(seen: Sequence[Row], unseen: Sequence[Row]) -> list[Finding]:
-    known, fresh = _sound(seen), _sound(unseen)
-    exact = {prompt.template: row for row, prompt in known}
-    words = {skeleton(prompt): row for row, prompt in known}
-    found = []
-    for row, prompt in fresh:
-        if prompt.template in exact:
-            twin = exact[prompt.template]
-            found.append(Finding("leak_exact", row.where, row.text, twin=twin.where))
-        elif skeleton(prompt) in words:
-            twin = words[skeleton(prompt)]
-            found.append(Finding("leak_skeleton", row.where, row.text, twin=twin.where))
-    leaked = {finding.row for finding in found}
-    seen_rows = {row.where for row, _ in known}
-    found += [
-        Finding("leak_near", b.where, b.text, twin=a.where, similarity=round(similarity, 3))
-        for a, b, similarity in _near([*known, *fresh])
-        if a.where in seen_rows and b.where not in seen_rows and b.where not in leaked
+    exact = {row.prompt.template: row for row in seen}
+    words = {skeleton(row.prompt): row for row in seen}
+    found: dict[str, Finding] = {}
+    for row in unseen:
+        same, alike = exact.get(row.prompt.template), words.get(skeleton(row.prompt))
+        if twin := same or alike:
+            found[row.where] = _repeat("leak_exact" if same else "leak_skeleton", twin, row)
+    known = {row.where for row in seen}
+    near = [
+        _repeat("leak_near", a, b, likeness)
+        for a, b, likeness in _near([*seen, *unseen])
+        if a.where in known and b.where not in known and b.where not in found
     ]
-    return found
+    return [*found.values(), *near]
 
 
-def _sound(rows: Sequence[Row]) -> list[tuple[Row, Prompt]]:
-    return [(row, row.prompt) for row in rows if row.prompt is not None]
+def _repeat(reason: str, twin: Row, row: Row, likeness: float | None = None) -> Finding:
+    likeness = None if likeness is None else round(likeness, 3)
+    return Finding(reason, row.where, row.prompt.template, twin=twin.where, similarity=likeness)
 
 
-def _near(placed: Sequence[tuple[Row, Prompt]]) -> list[tuple[Row, Row, float]]:
-    pairs = near_pairs([prompt for _, prompt in placed])
-    return [(placed[i][0], placed[j][0], similarity) for i, j, similarity in pairs]
+def _near(rows: Sequence[Row]) -> list[tuple[Row, Row, float]]:
+    pairs = near_pairs([row.prompt for row in rows])
+    return [(rows[i], rows[j], likeness) for i, j, likeness in pairs]
 
 
 def _task_of(rows: Sequence[Row]) -> Task:
     """A task whose fields are the placeholders most rows use."""
-    sets = Counter(
-        tuple(sorted(set(row.prompt.placeholders) - {OPTIONS})) for row in rows if row.prompt is not None
-    )
+    sets = Counter(tuple(sorted(set(row.prompt.placeholders) - {OPTIONS})) for row in rows)
     names = max(sets, key=lambda used: (sets[used], used)) if sets else ()
     fields = dict.fromkeys(names or ["text"], "")
     return Task.model_validate(

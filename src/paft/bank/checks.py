@@ -15,10 +15,10 @@ from collections import Counter
 from collections.abc import Callable
 
 from paft.bank.answer_checks import contradicts_rule, leaks_answer, unreadable_answer
-from paft.bank.backslashes import literal_escape as find_escape
+from paft.bank.backslashes import literal_escape
 from paft.errors import PromptError
 from paft.prompt import Prompt
-from paft.task.task import OPTIONS, Task
+from paft.task.task import Task
 
 MAX_LETTERS = 1500
 WORD = re.compile(r"[^\W\d_]{2,}")
@@ -87,8 +87,7 @@ def syntax(template: str, task: Task) -> str | None:
 def placeholder_missing(template: str, task: Task) -> str | None:
     """Return a field the template leaves out, and how it is written where its braces are doubled."""
     used = Prompt(template).placeholders
-    required = [*task.fields, *([OPTIONS] if task.answer.options_field else [])]
-    name = next((name for name in required if name not in used), None)
+    name = next((name for name in task.required if name not in used), None)
     if name is None:
         return None
     doubled = re.search(r"\{\{\s*" + re.escape(name) + r"\s*\}\}", template)
@@ -114,25 +113,10 @@ def placeholder_repeated(template: str, task: Task) -> str | None:
     return next(("{" + name + "}" for name, count in counts.items() if count > 1), None)
 
 
-def literal_escape(template: str, task: Task) -> str | None:
-    r"""Return a backslash and letter that should have been a line break or a tab."""
-    return find_escape(template)
-
-
 def stub(template: str, task: Task) -> str | None:
     """Return text meant for the prompt's author, left unfilled."""
     match = next((m for m in STUB.finditer(template) if not _lower_mark(m[0])), None)
     return match[0] if match else None
-
-
-def code_comment(template: str, task: Task) -> str | None:
-    """Return a comment in the style of a programming language."""
-    return _found(CODE_COMMENT, template)
-
-
-def special_token(template: str, task: Task) -> str | None:
-    """Return a tokenizer's control token or a chat role at the start of a line."""
-    return _found(SPECIAL_TOKEN, template) or _found(ROLE_LINE, template)
 
 
 def control_character(template: str, task: Task) -> str | None:
@@ -148,11 +132,6 @@ def too_short(template: str, task: Task) -> str | None:
     """Return the template if no word stands beside its placeholders."""
     literals = _literals(template)
     return None if WORD.search(literals) or QUESTION_ANSWER.search(literals) else template
-
-
-def too_long(template: str, task: Task) -> str | None:
-    """Return the length of a template of more than ``MAX_LETTERS`` characters."""
-    return f"{len(template)} characters" if len(template) > MAX_LETTERS else None
 
 
 def foreign_language(template: str, task: Task) -> str | None:
@@ -174,15 +153,16 @@ def foreign_language(template: str, task: Task) -> str | None:
 REASONS: dict[str, Finder] = {
     "syntax": syntax,
     "control_character": control_character,
-    "special_token": special_token,
+    # A tokenizer's control token, or a chat role at the start of a line.
+    "special_token": lambda template, task: _found(SPECIAL_TOKEN, template) or _found(ROLE_LINE, template),
     "placeholder_unknown": placeholder_unknown,
     "placeholder_missing": placeholder_missing,
     "placeholder_repeated": placeholder_repeated,
-    "literal_escape": literal_escape,
+    "literal_escape": lambda template, task: literal_escape(template),
     "stub": stub,
-    "code_comment": code_comment,
+    "code_comment": lambda template, task: _found(CODE_COMMENT, template),
     "too_short": too_short,
-    "too_long": too_long,
+    "too_long": lambda template, task: f"{len(template)} characters" if len(template) > MAX_LETTERS else None,
     "language": foreign_language,
     "unreadable_answer": unreadable_answer,
     "contradicts_rule": contradicts_rule,

@@ -33,6 +33,7 @@ Embedder = Callable[[Sequence[str]], Vectors]
 MASK = " _ "
 LEAST = 4  # prompts a split needs before a discrepancy can be estimated
 SEEN, FLOOR = "#1f6f8b", "#8a8f98"
+DRAWS = 20  # random subsets of each size on the curve
 CHUNK = 512  # rows of a distance matrix in memory at once
 
 
@@ -155,7 +156,7 @@ def compare(a: Vectors, b: Vectors, *, permutations: int = 500, seed: int = 0) -
     }
 
 
-def mmd_curve(train: Vectors, test: Vectors, *, draws: int = 20, seed: int = 0) -> list[dict[str, Any]]:
+def mmd_curve(train: Vectors, test: Vectors, *, seed: int = 0) -> list[dict[str, Any]]:
     """Return rows ``n``, ``mean``, ``std``: MMD² from n = 2, 4 ... all train prompts to the test prompts.
 
     The kernel's width is the same for every n (median distance over all prompts).
@@ -164,7 +165,7 @@ def mmd_curve(train: Vectors, test: Vectors, *, draws: int = 20, seed: int = 0) 
     subsets = []
     for n in sizes:
         generator = np.random.default_rng([seed, n])
-        subsets += [generator.permutation(len(train))[:n] for _ in range(draws if n < len(train) else 1)]
+        subsets += [generator.permutation(len(train))[:n] for _ in range(DRAWS if n < len(train) else 1)]
     found = subset_mmd2(train, test, subsets)
     values = {n: np.array([row["unbiased"] for row in found if row["n"] == n], float) for n in sizes}
     return [{"n": n, "mean": float(each.mean()), "std": float(each.std())} for n, each in values.items()]
@@ -175,10 +176,7 @@ def subset_mmd2(
 ) -> list[dict[str, float | None]]:
     """Return MMD² of some training prompts to all test prompts, with one kernel width for all subsets.
 
-    Args:
-        train: Vectors of all training prompts.
-        test: Vectors of the test prompts, two at least.
-        subsets: Places of the training prompts used, one array a subset.
+    ``test`` holds two vectors at least; a subset is an array of places in ``train``.
 
     Returns:
         Rows ``n``, ``biased`` (the V-statistic: the distance between the two sets as they are, never
@@ -201,11 +199,8 @@ def diversity_of(
 ) -> dict[str, Any]:
     """Measure a bank that has at least four train and four test prompts.
 
-    Args:
-        bank: The bank.
-        embed: Sentence embeddings; TF-IDF of letters by default.
-        embedding: Name of the embedding model, for the record.
-        seed: Seed of permutations and draws.
+    ``embed`` makes sentence embeddings, whose model's name ``embedding`` is kept; TF-IDF of letters by
+    default.
     """
     splits = [name for name in ("train", "validation", "test") if bank.prompts(name)]
     for name in ("train", "test"):
@@ -213,10 +208,8 @@ def diversity_of(
             raise PromptError(f"split {name!r} has {len(bank.prompts(name))} prompts; {LEAST} are needed")
     everyone = [prompt for name in splits for prompt in bank.prompts(name)]
     vectors = embed_prompts(everyone, embed)
-    parts, start = {}, 0
-    for name in splits:
-        parts[name] = vectors[start : start + len(bank.prompts(name))]
-        start += len(bank.prompts(name))
+    ends = np.cumsum([len(bank.prompts(name)) for name in splits])
+    parts = dict(zip(splits, np.split(vectors, ends[:-1]), strict=True))
     return {
         "schema": 1,
         "bank_fingerprint": bank.fingerprint,

@@ -128,17 +128,14 @@ def near_pairs(prompts: Sequence[Prompt]) -> list[tuple[int, int, float]]:
     The similarity is the largest of the Jaccard similarities, in [0.5, 1].
     """
     skeletons = [skeleton(prompt) for prompt in prompts]
-    letters = [letter_grams(text) for text in skeletons]
-    words = [word_grams(text) for text in skeletons]
-    found = {(i, j) for i, j in similar_sets(letters, NEAR_LETTERS)}
-    found |= {(i, j) for i, j in similar_sets(words, NEAR_WORDS)}
-    sets = [letters, words]
-    characters = [pair_grams(prompt) for prompt in prompts]
-    if any(characters):
-        found |= {(i, j) for i, j in similar_sets(characters, NEAR_PAIRS)}
-        sets.append(characters)
+    kinds = [
+        ([letter_grams(text) for text in skeletons], NEAR_LETTERS),
+        ([word_grams(text) for text in skeletons], NEAR_WORDS),
+        ([pair_grams(prompt) for prompt in prompts], NEAR_PAIRS),
+    ]
+    found = {pair for sets, threshold in kinds for pair in similar_sets(sets, threshold)}
     return [
-        (i, j, max(jaccard(each[i], each[j]) for each in sets if each[i] or each[j]))
+        (i, j, max(jaccard(sets[i], sets[j]) for sets, _ in kinds if sets[i] or sets[j]))
         for i, j in sorted(found, key=lambda pair: (pair[1], pair[0]))
     ]
 

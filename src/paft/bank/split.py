@@ -20,7 +20,7 @@ from paft.bank.store import Bank
 from paft.errors import PromptError
 from paft.prompt import Prompt
 
-_IN_ORDER = ("train", "validation", "test")  # a prompt may not come again in a later one
+_IN_ORDER = ("train", "validation", "test", "final")  # a prompt may not come again in a later one
 
 
 def split_prompts(
@@ -54,7 +54,11 @@ def split_prompts(
             f"cannot split {len(unique)} distinct prompts into {test} test, {validation} validation "
             "and at least one train prompt: ask for fewer or add prompts"
         )
-    groups = sorted(clusters(unique), key=lambda group: _rank(seed, [unique[i].id for i in group]))
+
+    def rank(group: Sequence[int]) -> str:
+        return hashlib.sha256(f"{seed}:{min(unique[i].id for i in group)}".encode()).hexdigest()
+
+    groups = sorted(clusters(unique), key=rank)
     held = [hold_out is not None and any(hold_out(unique[i]) for i in group) for group in groups]
     chosen: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
     for group, is_held in zip(groups, held, strict=True):
@@ -103,11 +107,10 @@ def written_by(conditions: Sequence[tuple[str, str]], *, human: bool = False) ->
 def near_duplicates_across(bank: Bank) -> list[tuple[Prompt, Prompt, float]]:
     """Return pairs (prompt, prompt of a later split, similarity) of near duplicates.
 
-    Splits come in the order train, validation, test: validation prompts are unseen in training, and test
-    prompts in both.
+    Splits come in the order train, validation, test, final: the prompts of each are unseen in those before.
 
     Raises:
-        PromptError: If a validation or test prompt has the words of one of an earlier split (equal
+        PromptError: If a prompt of a later split has the words of one of an earlier split (equal
             skeleton): that is no unseen prompt, whatever its placeholders and punctuation.
     """
     placed = [(split, prompt) for split in _IN_ORDER for prompt in bank.prompts(split)]
@@ -134,7 +137,3 @@ def near_warnings(bank: Bank, near: Sequence[tuple[Prompt, Prompt, float]]) -> l
         "a training and a validation prompt": chosen_by,
     }
     return [f"{count} pairs of {what} are near duplicates" for what, count in counts.items() if count]
-
-
-def _rank(seed: int, ids: Sequence[str]) -> str:
-    return hashlib.sha256(f"{seed}:{min(ids)}".encode()).hexdigest()

@@ -19,7 +19,8 @@ from paft.files import fingerprint, read_jsonl, write_text
 from paft.prompt import Prompt
 from paft.schema import nearest
 
-SPLITS = ("train", "validation", "test", "adversarial")
+# final: looked at once, when everything is chosen.
+SPLITS = ("train", "validation", "test", "adversarial", "final")
 KEYS = ("id", "split", "template", "provenance")
 
 

@@ -25,19 +25,21 @@ bank_app = typer.Typer(
     rich_markup_mode=None,
 )
 
-TaskOption = Annotated[str, typer.Option(help="Task file or built-in name the prompts are for.")]
-MaybeTask = Annotated[str | None, typer.Option(help="Task file or built-in name the prompts are for.")]
+ForTask = typer.Option(help="Task file or built-in name the prompts are for.")
+TaskName = Annotated[str, ForTask]
+MaybeTask = Annotated[str | None, ForTask]
+BankFile = Annotated[Path, typer.Argument(help="Bank file (JSONL).")]
 BankOutput = Annotated[Path, typer.Option(help="Bank file to write (JSONL).", dir_okay=False)]
-EmbeddingsOption = Annotated[
+Embeddings = Annotated[
     str | None, typer.Option(help="Sentence-transformers model to compare prompts by, besides their letters.")
 ]
-SizeOption = Annotated[int | None, typer.Option(help="Keep a varied choice of so many prompts.", min=1)]
-SeedOption = Annotated[int, typer.Option(help="Seed of the shuffle.")]
+Size = Annotated[int | None, typer.Option(help="Keep a varied choice of so many prompts.", min=1)]
+Seed = Annotated[int, typer.Option(help="Seed of the shuffle.")]
 
 
 @bank_app.command("generate")
 def bank_generate(
-    task: TaskOption,
+    task: TaskName,
     generators: Annotated[Path, typer.Option(help="YAML file that lists the language models.")],
     output: BankOutput,
     max_tokens_total: Annotated[
@@ -46,8 +48,8 @@ def bank_generate(
     max_cost: Annotated[
         float | None, typer.Option(help="Start no call once so many US dollars are spent.", min=0)
     ] = None,
-    embeddings: EmbeddingsOption = None,
-    size: SizeOption = None,
+    embeddings: Embeddings = None,
+    size: Size = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show meta-prompts and plan; call nobody.")
     ] = False,
@@ -131,11 +133,11 @@ def bank_import(
 @bank_app.command("screen")
 def bank_screen(
     source: Annotated[Path, typer.Argument(help="Candidates, in any format `import` reads.")],
-    task: TaskOption,
+    task: TaskName,
     output: BankOutput,
     skip: Annotated[list[str] | None, typer.Option(help="Reason not to look for (repeatable).")] = None,
-    embeddings: EmbeddingsOption = None,
-    size: SizeOption = None,
+    embeddings: Embeddings = None,
+    size: Size = None,
 ) -> None:
     """Keep the good and distinct prompts; write the others with their reasons."""
     from paft.bank.importers import read_candidates
@@ -170,7 +172,7 @@ def bank_split(
         typer.Option(help="Generators file: half of the adversarial prompts are reworded by these models."),
     ] = None,
     task: MaybeTask = None,
-    seed: SeedOption = 0,
+    seed: Seed = 0,
 ) -> None:
     """Split prompts into seen and unseen; near duplicates never straddle."""
     from paft.bank import import_prompts, split_prompts
@@ -226,7 +228,7 @@ def bank_audit(
 
 @bank_app.command("show")
 def bank_show(
-    bank: Annotated[Path, typer.Argument(help="Bank file (JSONL).")],
+    bank: BankFile,
     split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
     grep: Annotated[str | None, typer.Option(help="Only prompts with this text.")] = None,
     where: Annotated[
@@ -272,8 +274,8 @@ def bank_diversity(
     output: Annotated[
         Path, typer.Option(help="Picture (.svg or .png), its figures in .json beside it.", dir_okay=False)
     ],
-    embeddings: EmbeddingsOption = None,
-    seed: SeedOption = 0,
+    embeddings: Embeddings = None,
+    seed: Seed = 0,
 ) -> None:
     """Measure how varied the prompts are and how far the unseen are from the seen."""
     from paft.bank import load_bank
@@ -297,7 +299,7 @@ def bank_diversity(
 
 @bank_app.command("export")
 def bank_export(
-    bank: Annotated[Path, typer.Argument(help="Bank file (JSONL).")],
+    bank: BankFile,
     output: Annotated[Path, typer.Option(help="File or folder to write.")],
     format: Annotated[str, typer.Option(help="jsonl, csv, dataset, lm-eval or promptfoo.")],
     task: MaybeTask = None,

@@ -19,7 +19,9 @@ def evaluate(
     task: options.Task = None,
     data: options.Data = None,
     bank: options.Bank = None,
-    split: Annotated[str | None, typer.Option(help="Prompts to evaluate on: test, validation ...")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Prompts to evaluate on: test, validation, final ...")
+    ] = None,
     model: options.Model = None,
     revision: options.Revision = None,
     trust_remote_code: options.Trust = None,
@@ -44,6 +46,12 @@ def evaluate(
         float | None, typer.Option(help="Score this share of the cells and estimate the rest, say 0.05.")
     ] = None,
     budget_evals: Annotated[int | None, typer.Option(help="The same as a number of cells.")] = None,
+    precision: Annotated[
+        float | None, typer.Option(help="Score cells until mean and worst prompt are known so far, say 0.02.")
+    ] = None,
+    mean_only: Annotated[
+        bool | None, typer.Option("--mean-only", help="Precision of the mean alone: fewer cells.")
+    ] = None,
     chat: options.Chat = None,
     system: options.System = None,
     allow_code: options.Code = None,
@@ -59,7 +67,7 @@ def evaluate(
 
 
 def _evaluate(config: EvaluateConfig) -> None:
-    from paft.evaluate.rows import judging_line
+    from paft.evaluate.rows import scoring_line
     from paft.experiment.evaluate import evaluate as evaluate_model
     from paft.progress import Live
     from paft.report import results_table
@@ -72,5 +80,5 @@ def _evaluate(config: EvaluateConfig) -> None:
     table = budget_table if "budget" in results else results_table
     console.print(table(results, config.split))
     warn(console, results["warnings"])
-    say(console, judging_line(results["judging"]))
+    say(console, scoring_line(results["scoring"]))
     say(console, f"\nFigures: {Path(config.output) / 'results.json'}")

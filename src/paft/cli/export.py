@@ -16,7 +16,7 @@ def export(
         ),
     ],
     output: Annotated[Path, typer.Option(help="Folder to write; must not be there yet.")],
-    cell: Annotated[
+    trial: Annotated[
         str | None,
         typer.Option(help="Which trial of a run, say paft-1; else the first of the method on the bank."),
     ] = None,
@@ -55,10 +55,10 @@ def export(
     from paft.progress import quiet_libraries
 
     quiet_libraries()
-    if gguf and not merge and (find_weights(source, cell) / CONFIG).exists():
+    if gguf and not merge and (find_weights(source, trial) / CONFIG).exists():
         raise ConfigError("--gguf is for whole models, and this is an adapter: add --merge")
     done = write(
-        source, output, cell=cell, merge=merge, dtype=dtype, base=base,
+        source, output, trial=trial, merge=merge, dtype=dtype, base=base,
         push_to=push_to_hub, private=private, any_base=any_base, trust_remote_code=trust_remote_code,
     )  # fmt: skip
     if done.warning is not None:

@@ -36,7 +36,7 @@ def grid(
     ray_address: Annotated[
         str | None, typer.Option(help="A running Ray cluster; without it one is started here.")
     ] = None,
-    gpus_per_cell: Annotated[
+    gpus_per_trial: Annotated[
         float, typer.Option(help="GPUs of a trial on Ray, or a share of one, where there are any.", min=0)
     ] = 1.0,
     only: Annotated[
@@ -59,7 +59,7 @@ def grid(
     if dry_run:
         _dry_run(console, checked, workers)
         return
-    execution = Execution(executor, workers, ray_address, gpus_per_cell)
+    execution = Execution(executor, workers, ray_address, gpus_per_trial)
     if _run(console, checked, execution):
         raise typer.Exit(EXIT_FAILED)
 

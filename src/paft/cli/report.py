@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from paft.report.data import Report
+    from paft.report.foreign_scores import Columns
 
 
 class Format(str, Enum):
@@ -20,50 +24,127 @@ class Format(str, Enum):
     lm_eval = "lm-eval"
 
 
+ENDINGS = {Format.latex: "tex"}
+
+
 def report(
     folder: Annotated[
-        Path,
-        typer.Argument(help="Output folder of a run, finished or not.", metavar="DIR"),
-    ],
-    format: Annotated[Format, typer.Option(help="The page, or text for a paper, a table, a program.")] = (
-        Format.html
-    ),
+        Path | None,
+        typer.Argument(help="Output folder of a run, finished or not.", metavar="[DIR]", show_default=False),
+    ] = None,
+    matrix: Annotated[
+        Path | None,
+        typer.Option(
+            help="Report a table of scores by prompt from elsewhere (CSV, TSV, JSON Lines, Parquet)."
+        ),
+    ] = None,
+    columns: Annotated[
+        Literal["examples", "methods"] | None,
+        typer.Option(help="What the columns of a wide --matrix are; a long one has prompt and score."),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="Split to report of a --matrix with several; by default test.", show_default=False),
+    ] = None,
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B", help="Methods of a --matrix to compare; of two the second with the first."
+        ),
+    ] = None,
+    threshold: Annotated[
+        float, typer.Option(help="For the share of prompts above it, of a --matrix.", min=0, max=1)
+    ] = 0.9,
+    format: Annotated[
+        Format, typer.Option(help="The page, or text for a paper, a table, a program.")
+    ] = Format.html,
     output: Annotated[
         Path | None,
         typer.Option(
-            help="File to write, for lm-eval a folder; DIR/report.html, DIR/lm_eval, else the terminal."
+            help="File to write, or folder for it; DIR/report.html, DIR/lm_eval, else the terminal."
         ),
     ] = None,
 ) -> None:
     """Show what a run found: a page to read, its figures as text, or lm-evaluation-harness's layout."""
-    from paft.files import write_text
-
-    if format is Format.lm_eval:
+    if (folder is None) is (matrix is None):
+        raise typer.BadParameter("give the folder of a run, or a table with --matrix")
+    if matrix is None and (columns or split or compare):
+        raise typer.BadParameter("--columns, --split and --compare are for a table (--matrix)")
+    if matrix is not None:
+        _report_matrix(matrix, columns, split, compare, threshold, format, output)
+    elif folder is not None and format is Format.lm_eval:
         _write_lm_eval(folder, output or folder / "lm_eval")
-        return
-    text = _text(folder, format)
-    if format is Format.html:
-        output = output or folder / "report.html"
-    if output is None:
-        typer.echo(text, nl=False)
-    else:
-        write_text(output, text)
-        typer.echo(f"{output} written")
+    elif folder is not None:
+        _report_run(folder, format, output)
 
 
-def _text(folder: Path, format: Format) -> str:
-    """Return the report in a format that is one file."""
+def _report_run(folder: Path, format: Format, output: Path | None) -> None:
     from paft.report.budget import BUDGET_FORMATS, read_budget
     from paft.report.data import read_report
-    from paft.report.html import budget_page, page
-    from paft.report.text import FORMATS
+    from paft.report.html import budget_page
     from paft.shape import interpreted
 
+    page = folder / "report.html"
     with interpreted(folder / "results.json"):
         estimated = read_budget(folder)
-        if estimated is not None:
-            return BUDGET_FORMATS.get(format.value, budget_page)(estimated)
-        return FORMATS.get(format.value, page)(read_report(folder))
+        if estimated is None:
+            _write(read_report(folder), format, output, page)
+        else:
+            text = BUDGET_FORMATS.get(format.value, budget_page)(estimated)
+            _show(text, _place(format, output, page))
+
+
+def _report_matrix(
+    matrix: Path, columns: Columns | None, split: str | None, compare: str | None, threshold: float,
+    format: Format, output: Path | None,
+) -> None:  # fmt: skip
+    from paft.errors import ConfigError
+    from paft.report.foreign import read_foreign_report
+
+    if format is Format.lm_eval:
+        raise ConfigError("--format lm-eval is for the folder of a run: a table has no answers")
+    pair = None if compare is None else tuple(compare.split(","))
+    if pair is not None and len(pair) != 2:
+        raise ConfigError(f"--compare takes two methods with a comma between them, not {compare!r}")
+    found = read_foreign_report(matrix, columns=columns, split=split, compare=pair, threshold=threshold)
+    page_path = matrix.with_name(f"{matrix.stem}_report.html")
+    if output is not None and not output.suffix and not output.exists():
+        output = _in_folder(output, format, page_path)
+    _write(found, format, output, page_path)
+
+
+def _write(report: Report, format: Format, output: Path | None, page_path: Path) -> None:
+    from paft.report.html import page
+    from paft.report.plot import write_pictures
+    from paft.report.text import FORMATS
+
+    path = _place(format, output, page_path)
+    _show(FORMATS.get(format.value, page)(report), path)
+    if path is not None and format is Format.html:
+        write_pictures(report.results, path)
+
+
+def _place(format: Format, output: Path | None, page_path: Path) -> Path | None:
+    """Return the file to write, None for the terminal: by default a page has its place, all else none."""
+    if output is None:
+        return page_path if format is Format.html else None
+    return _in_folder(output, format, page_path) if output.is_dir() else output
+
+
+def _in_folder(folder: Path, format: Format, page_path: Path) -> Path:
+    """Return the file of a report in a folder: it is called like the page."""
+    return folder / page_path.with_suffix(f".{ENDINGS.get(format, format.value)}").name
+
+
+def _show(text: str, path: Path | None) -> None:
+    """Write text to a file, or to the terminal."""
+    from paft.files import write_text
+
+    if path is None:
+        typer.echo(text, nl=False)
+    else:
+        write_text(path, text)
+        typer.echo(f"{path} written")
 
 
 def _write_lm_eval(folder: Path, output: Path) -> None:

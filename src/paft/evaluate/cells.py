@@ -36,7 +36,7 @@ def evaluate_matrix(
     choose: str = "sum",
     batch_tokens: int = 4096,
     on_cells: Callable[[int], None] | None = None,
-    ledger: EvaluationLog | None = None,
+    log: EvaluationLog | None = None,
     chosen: np.ndarray | None = None,
     allow_code: bool = False,
     generate: bool = False,
@@ -52,7 +52,7 @@ def evaluate_matrix(
         choose: ``sum`` or ``mean`` log-probability decides between options.
         batch_tokens: Tokens per forward pass at most.
         on_cells: Called with the number of cells just finished.
-        ledger: Keeps finished cells, so that a killed evaluation goes on where it stopped.
+        log: Keeps finished cells, so that a killed evaluation goes on where it stopped.
         chosen: Which cells to score, (P, N) of bool; all by default (:mod:`paft.statistics.budget`).
         allow_code: Whether answers that are programs may be run (:mod:`paft.task.programs.code_answer`).
         generate: Whether options are written and read as one of them
@@ -68,7 +68,7 @@ def evaluate_matrix(
         for i, example in enumerate(examples)
         if chosen is None or chosen[p, i]
     ]
-    work = _Work(task, places, choose, batch_tokens, on_cells, ledger)
+    work = _Work(task, places, choose, batch_tokens, on_cells, log)
     if isinstance(language_model, ServedModel):
         cells = work.ask(language_model)
     elif task.answer.closed and not generate:
@@ -105,7 +105,7 @@ class _Work:
     choose: str
     batch_tokens: int
     on_cells: Callable[[int], None] | None
-    ledger: EvaluationLog | None
+    log: EvaluationLog | None
 
     @cached_property
     def rendered(self) -> list[str]:
@@ -120,7 +120,7 @@ class _Work:
         """Let a server answer; rules of every kind are read from the reply."""
         names = [f"prompt {prompt.id} on example {example.index}" for prompt, example in self.places]
         replies = served.replies(
-            self.rendered, names, max_tokens=self.limit, on_cells=self.on_cells, ledger=self.ledger
+            self.rendered, names, max_tokens=self.limit, on_cells=self.on_cells, log=self.log
         )
         return [
             replace(_open_cell(self.task, *place, as_generated(reply)), context_tokens=reply.input_tokens)
@@ -133,7 +133,7 @@ class _Work:
         texts = zip(self.rendered, self.places, strict=True)
         requests = [encode.request(text, example) for text, (_, example) in texts]
         if isinstance(model, VllmModel):
-            scores = model.score_options(requests, on_cells=self.on_cells, ledger=self.ledger)
+            scores = model.score_options(requests, on_cells=self.on_cells, log=self.log)
         else:
             whole = [
                 None if cut else prompt.id
@@ -141,7 +141,7 @@ class _Work:
             ]
             scores = score_options(
                 model.model, share_beginnings(requests, whole), pad=encoder.pad,
-                batch_tokens=self.batch_tokens, on_cells=self.on_cells, ledger=self.ledger,
+                batch_tokens=self.batch_tokens, on_cells=self.on_cells, log=self.log,
             )  # fmt: skip
         epsilon = rounding(model.dtype)
         return [
@@ -162,12 +162,12 @@ class _Work:
         contexts = [tuple(context) for context, _ in pairs]
         if isinstance(model, VllmModel):
             answers = model.generate_answers(
-                contexts, encoder, max_tokens=limit, on_cells=self.on_cells, ledger=self.ledger
+                contexts, encoder, max_tokens=limit, on_cells=self.on_cells, log=self.log
             )
         else:
             answers = generate_answers(
                 model.model, contexts, encoder,
-                max_tokens=limit, batch_tokens=self.batch_tokens, on_cells=self.on_cells, ledger=self.ledger,
+                max_tokens=limit, batch_tokens=self.batch_tokens, on_cells=self.on_cells, log=self.log,
             )  # fmt: skip
         return [
             replace(_open_cell(self.task, *place, answer), truncated=cut, context_tokens=len(context))
@@ -205,7 +205,7 @@ def _closed_cell(
     prediction = example.options[best]
     score = cell_score(task.metric, task.answer.rule, prediction, example.gold)
     cell = Cell(prompt.id, example.index, prediction, True, score, 0, tuple(map(float, scores)))
-    return replace(cell, close=bool((compared > compared[best] - epsilon).sum() > 1))
+    return replace(cell, tie=bool((compared > compared[best] - epsilon).sum() > 1))
 
 
 def _open_cell(task: Task, prompt: Prompt, example: Example, answer: Generated) -> Cell:

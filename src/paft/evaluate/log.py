@@ -4,8 +4,8 @@ A matrix is computed batch by batch, and the batches follow from prompts, exampl
 ``batch_tokens`` alone. So a batch has a number that means the same in every run and process: a rerun
 computes the missing batches as they would have been, and gives the very same numbers.
 
-One :class:`paft.log.Log` a process lies beside the matrix to come (``test.ledger-0.jsonl``). Its header
-is ``{"ledger": 1, "plan": "<hash of all batches>"}``; each line is ``[number, results, digest]``. A
+One :class:`paft.log.Log` a process lies beside the matrix to come (``test.log-0.jsonl``). Its header
+is ``{"log": 1, "plan": "<hash of all batches>"}``; each line is ``[number, results, digest]``. A
 result is what :func:`run_batches` was given (the log-probabilities of a request's options, or the text
 generated and its tokens); floats read back to the bit. The log is removed once the matrix is written.
 
@@ -44,7 +44,7 @@ class EvaluationLog:
         self.results: dict[int, Results] = {}
         self.rank, self.world = rank, world
         self._folder, self._name, self._plan = folder, name, ""
-        self._log = Log(folder / f"{name}.ledger-{rank}.jsonl")
+        self._log = Log(folder / f"{name}.log-{rank}.jsonl")
 
     @property
     def path(self) -> Path:
@@ -59,14 +59,14 @@ class EvaluationLog:
         """
         self._plan = plan
         self.refresh()
-        self._log.begin({"ledger": FORMAT, "plan": plan})
+        self._log.begin({"log": FORMAT, "plan": plan})
 
     def refresh(self) -> None:
         """Read the files of all processes; a last line that is being written is left for later."""
-        for path in sorted(self._folder.glob(f"{self._name}.ledger-*.jsonl")):
+        for path in sorted(self._folder.glob(f"{self._name}.log-*.jsonl")):
             try:
                 rows = [json.loads(line) for line in Log(path).lines()]
-                if rows and (rows[0]["ledger"], rows[0]["plan"]) != (FORMAT, self._plan):
+                if rows and (rows[0]["log"], rows[0]["plan"]) != (FORMAT, self._plan):
                     raise ResumeError(
                         f"{path} was begun with other prompts, examples, model or batch_tokens: restore "
                         "them, remove the file, or choose another output"
@@ -84,7 +84,7 @@ class EvaluationLog:
 
     def remove(self) -> None:
         """Delete the files of all processes."""
-        for path in self._folder.glob(f"{self._name}.ledger-*.jsonl"):
+        for path in self._folder.glob(f"{self._name}.log-*.jsonl"):
             path.unlink()
 
     def wait(self) -> None:
@@ -114,7 +114,7 @@ def run_batches(
     compute: Callable[[Sequence[T]], Results],
     *,
     plan: Callable[[], str],
-    ledger: EvaluationLog | None = None,
+    log: EvaluationLog | None = None,
     on_batch: Callable[[int], None] | None = None,
 ) -> list[Results]:
     """Compute every batch, or what is missing of them; return the results of each, in order.
@@ -123,17 +123,17 @@ def run_batches(
         batches: The work, in order.
         compute: Returns one result (plain JSON) for each member of a batch.
         plan: Hash of all batches, asked for only where there is a log.
-        ledger: Keeps finished batches and shares the work between processes.
+        log: Keeps finished batches and shares the work between processes.
         on_batch: Called with a batch's number when its results are there.
 
     Raises:
         ModelError: If one single member does not fit into memory.
     """
-    finished: dict[int, Results] = {} if ledger is None else ledger.results
+    finished: dict[int, Results] = {} if log is None else log.results
     mine = range(len(batches))
-    if ledger is not None:
-        ledger.begin(plan())
-        mine = mine[ledger.rank :: ledger.world]
+    if log is not None:
+        log.begin(plan())
+        mine = mine[log.rank :: log.world]
     for number in sorted(finished):
         if on_batch:
             on_batch(number)
@@ -141,15 +141,15 @@ def run_batches(
         if number in finished:
             continue
         results = _within_memory(batches[number], compute)
-        if ledger is None:
+        if log is None:
             finished[number] = results
         else:
-            ledger.append(number, results)
+            log.append(number, results)
         if on_batch:
             on_batch(number)
-    if ledger is not None and ledger.world > 1:
-        ledger.wait()
-        ledger.refresh()
+    if log is not None and log.world > 1:
+        log.wait()
+        log.refresh()
     return [finished[number] for number in range(len(batches))]
 
 

@@ -3,7 +3,7 @@
 Stored as Parquet, one row per cell: ``prompt_id``, ``example`` (index in the split's data),
 ``prediction``, ``parsed``, ``score`` in [0, 1], ``tokens`` (generated; 0 where options were compared),
 ``log_probabilities`` (nats per option, in option order; empty where the answer was generated),
-``truncated`` (the prompt lost its first tokens to ``max_length``), ``close`` (the two likeliest
+``truncated`` (the prompt lost its first tokens to ``max_length``), ``tie`` (the two likeliest
 options are within rounding of each other), ``context_tokens`` (of the rendered prompt), ``cut`` (the
 generated answer ended at its limit of tokens, not by itself), ``withheld`` (a server's content filter
 or the model's refusal stands in the answer's place) and ``sampled`` (a server's model takes no
@@ -37,7 +37,7 @@ class Cell:
     tokens: int
     log_probabilities: tuple[float, ...]
     truncated: bool = False
-    close: bool = False
+    tie: bool = False
     context_tokens: int = 0
     cut: bool = False
     withheld: bool = False
@@ -126,7 +126,7 @@ def _parquet_schema() -> object:
             ("tokens", pa.int64()),
             ("log_probabilities", pa.list_(pa.float64())),
             ("truncated", pa.bool_()),
-            ("close", pa.bool_()),
+            ("tie", pa.bool_()),
             ("context_tokens", pa.int64()),
             ("cut", pa.bool_()),
             ("withheld", pa.bool_()),

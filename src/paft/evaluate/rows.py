@@ -72,7 +72,7 @@ def split_row(
 ) -> dict[str, Any]:
     """Summarise a matrix in one flat row; accuracies in [0, 1].
 
-    ``close_calls`` counts cells whose two likeliest options are within rounding of each other
+    ``ties`` counts cells whose two likeliest options are within rounding of each other
     (:func:`paft.evaluate.scoring.score.rounding`): another batch size or device may answer otherwise.
     ``cut_answers`` and ``withheld_answers`` count as :func:`answer_ends` does.
 
@@ -90,7 +90,7 @@ def split_row(
         "split": split,
         **dataclasses.asdict(summarize(matrix.scores.mean(axis=1), threshold)),
         "parse_rate": float(matrix.parsed.mean()),
-        "close_calls": sum(cell.close for cell in matrix.cells),
+        "ties": sum(cell.tie for cell in matrix.cells),
         **answer_ends(matrix),
         "context_tokens": sum(cell.context_tokens for cell in matrix.cells),
         "tokens": sum(cell.tokens for cell in matrix.cells),
@@ -220,7 +220,7 @@ def _answers(matrix: Matrix, user: Matrix | None) -> tuple[agreement.Codes, agre
     return codes[: len(predictions)].reshape(shape), codes[len(predictions) :]
 
 
-def judging(task: Task, backend: str = "hf", generate: bool = False) -> dict[str, Any]:
+def describe_scoring(task: Task, backend: str = "hf", generate: bool = False) -> dict[str, Any]:
     """Return how answers are scored: figures of different ways are not comparable.
 
     Args:
@@ -261,10 +261,10 @@ def answer_ends(matrix: Matrix) -> dict[str, int]:
     }
 
 
-def judging_line(found: Mapping[str, Any]) -> str:
-    """Say in a line what :func:`judging` and :func:`answer_figures` found.
+def scoring_line(found: Mapping[str, Any]) -> str:
+    """Say in a line what :func:`describe_scoring` and :func:`answer_figures` found.
 
-    >>> judging_line({"by": "generation", "rule": "label", "parse_rate": 0.5, "tokens_per_answer": 3.0,
+    >>> scoring_line({"by": "generation", "rule": "label", "parse_rate": 0.5, "tokens_per_answer": 3.0,
     ...               "accuracy_given_parsed": 1.0})
     'Scored by generation (rule label): 50.0 % of answers readable, 100.0 % of them right, 3.0 tokens each'
     """

@@ -1,7 +1,7 @@
 """Judge one model on one split, in as many processes and runs as it takes.
 
 The folder gets ``<split>.parquet`` (the matrix, :mod:`paft.evaluate.matrix`) and ``<split>.json``
-(its seconds); until then it holds the ledger (:mod:`paft.evaluate.log`).
+(its seconds); until then it holds the log (:mod:`paft.evaluate.log`).
 
 Under ``accelerate launch`` every process loads the model onto its own device and takes its share of
 the batches; the first one writes the matrix, which is the one a single process would have written.
@@ -70,21 +70,21 @@ def evaluate_split(
         seconds = read_record(timing, "timing", {"seconds": NUMBER})["seconds"]
         return replace(matrix, prompt_ids=ids, examples=places), float(seconds)
     rank, world = processes()
-    ledger = EvaluationLog(folder, split, rank=rank, world=world)
+    log = EvaluationLog(folder, split, rank=rank, world=world)
     language_model = load()
     started = time.monotonic()
     matrix = evaluate_matrix(
         language_model, task, prompts, examples,
         max_length=max_length, choose=settings.choose, batch_tokens=settings.batch_tokens,
-        on_cells=on_cells, ledger=ledger, chosen=chosen, allow_code=settings.allow_code,
+        on_cells=on_cells, log=log, chosen=chosen, allow_code=settings.allow_code,
         generate=settings.generate,
     )  # fmt: skip
     seconds = round(time.monotonic() - started, 2)
     if rank == 0:
         matrix.save(path)
         write_json(timing, {"seconds": seconds})
-        ledger.remove()
-    ledger.wait()
+        log.remove()
+    log.wait()
     return matrix, seconds
 
 

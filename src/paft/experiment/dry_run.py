@@ -28,14 +28,13 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
 
     Returns:
         What ``paft train --dry-run --json`` prints. Figures of sequences come from a sample
-        (:mod:`paft.train.preview`), memory from :mod:`paft.train.memory_estimate`.
+        (:mod:`paft.train.length`), memory from :mod:`paft.train.memory_estimate`.
 
     Raises:
         PaftError: If an input is unusable, an answer that does not fit among them.
     """
     from paft.train.batches import RenderedExamples, make_sampler
-    from paft.train.length import training_steps
-    from paft.train.preview import preview
+    from paft.train.length import preview, training_steps
     from paft.train.variation import variation
 
     inputs = load_inputs(config, task, bank, evaluate=False, methods=[method_to_train(config.methods)])
@@ -159,14 +158,12 @@ def describe_plan(found: dict[str, Any]) -> list[str]:
     """Return the plan as lines of text; warnings are left out."""
     memory = found["memory"]
     parts = ("weights", "gradients", "optimiser", "activations", "logits")
-    used = found["prompts_used"]
     validated = f", {found['validation_examples']} for validation" if found["validation_examples"] else ""
     return [
         f"{found['task']} on {found['model']}, method {found['method']}, seed {found['seed']}: nothing is "
         "trained or written",
         f"examples  {found['examples']:,} x {found['epochs']} epochs{validated}",
-        f"steps     {found['steps']:,}, under {'?' if used is None else used} of {found['prompts']} prompts"
-        + (", as the losses say" if used is None else ""),
+        f"steps     {found['steps']:,}, under {found['prompts_used']} of {found['prompts']} prompts",
         f"tokens    about {found['tokens']:,}; the longest of {found['looked_at']} sequences looked at has "
         f"{found['longest']}, {found['truncated_share']:.1%} are cut",
         f"memory    about {memory['total'] / _GIB:.2f} GiB with {memory['micro_batch_size']} examples at a "

@@ -7,10 +7,10 @@ A comparison of one: the same folder layout, identity check and results as ``paf
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -19,10 +19,11 @@ from paft.bank import Bank, load_bank
 from paft.config import BUILTIN_MODEL, ModelOnTask
 from paft.errors import ConfigError, DataError
 from paft.evaluate.matrix import Matrix
+from paft.evaluate.parts import evaluate_parts
 from paft.evaluate.rows import (
     answer_figures,
     cell_warnings,
-    judging,
+    describe_scoring,
     prompt_rows,
     robustness_row,
     split_row,
@@ -51,8 +52,11 @@ from paft.model.load import (
 from paft.model.quantised import four_bit, trained_quantised
 from paft.names import folder_name, short_name
 from paft.progress import Reporter
+from paft.prompt import Prompt
 from paft.provenance import environment
+from paft.report.run_folder import TRIALS
 from paft.statistics.budget import estimate_mean, estimate_std, parse_budget, sample_cells
+from paft.statistics.precision import Measured, WorstPrompt
 from paft.task.programs.code_answer import check_opt_in
 from paft.task.task import Example, Task, data_fingerprint, load_task
 
@@ -76,11 +80,14 @@ class EvaluateConfig(ModelOnTask):
         budget: Share of the cells to score, in (0, 1]; the rest is estimated
             (:mod:`paft.statistics.budget`).
         budget_evals: The same as a number of cells.
-        budget_seed: Seed of the choice of cells.
+        budget_seed: Seed of the choice of cells, for ``precision`` too.
+        precision: Score cells until the mean over all cells is known to so much on either side, in (0, 1),
+            and the worst prompt to as much (:mod:`paft.statistics.precision`).
+        mean_only: Do not look for the worst prompt, which takes more cells than the mean.
         evaluate: Settings of stage 3.
     """
 
-    split: Literal["train", "validation", "test", "adversarial"] = "test"
+    split: Literal["train", "validation", "test", "adversarial", "final"] = "test"
     adapter: str | None = None
     any_base: bool = False
     backend: Literal["hf", "vllm", "openai"] = "hf"
@@ -90,12 +97,18 @@ class EvaluateConfig(ModelOnTask):
     budget: float | None = Field(default=None, gt=0, le=1)
     budget_evals: int | None = Field(default=None, ge=1)
     budget_seed: int = Field(default=0, ge=0)
+    precision: float | None = Field(default=None, gt=0, lt=1)
+    mean_only: bool = False
     evaluate: Evaluate = Evaluate()
 
     @model_validator(mode="after")
     def _check_budget(self) -> EvaluateConfig:
         if self.budget is not None and self.budget_evals is not None:
             raise ValueError("budget and budget_evals say the same in two ways: give one of them")
+        if self.precision is not None and (self.budget is not None or self.budget_evals is not None):
+            raise ValueError("a budget sets the number of cells, and so does precision: give one of them")
+        if self.mean_only and self.precision is None:
+            raise ValueError("mean_only says what precision is wanted of: give precision too")
         return self
 
     @model_validator(mode="after")
@@ -176,7 +189,7 @@ def evaluate(
     with working_in(output):
         begin_output(output, _identity(config, task, bank, data_fingerprint(examples)), config, bank)
         results: dict[str, Any] = {
-            "schema": 1,
+            "schema": 2,
             "task": task.name,
             "model": config.model,
             "bank_fingerprint": bank.fingerprint,
@@ -200,7 +213,13 @@ def _check(config: EvaluateConfig, task: Task, bank: Bank) -> tuple[Sequence[Exa
         raise ConfigError(f"{config.adapter} is no adapter folder: it has no adapter_config.json")
     _check_model(config)
     examples = sample(task.examples("test"), config.evaluate.examples)
-    config.cells(len(bank.require(config.split)), len(examples))
+    prompts = len(bank.require(config.split))
+    config.cells(prompts, len(examples))
+    if config.precision is not None and min(prompts, len(examples)) < 2:
+        raise ConfigError(
+            f"precision is about the differences between prompts and between examples: it needs two of each, "
+            f"not {prompts} prompts and {len(examples)} examples"
+        )
     return examples, [*_check_answers(config, task, examples), *_repeats(config, task, examples)]
 
 
@@ -277,35 +296,22 @@ def _evaluate_splits(
     """Evaluate the split and the user's own prompt, or estimate the split from some of its cells."""
     name, threshold = config.name, task.thresholds[0]
     splits = {config.split: bank.require(config.split), "user": task.prompts[:1]}
-    chosen = config.cells(len(splits[config.split]), len(examples))
-    if chosen is not None:
-        del splits["user"]
-    loaded = cache(lambda: _load(config))  # a second engine would find the accelerator's memory taken
-    matrices: dict[str, Matrix] = {}
-    seconds: dict[str, float] = {}
-    for split, prompts in splits.items():
-        cells = len(prompts) * len(examples) if chosen is None else int(chosen.sum())
-
-        def load(split: str = split, cells: int = cells) -> LanguageModel | VllmModel | ServedModel:
-            reporter.stage(name, f"evaluate on {split} prompts", cells)
-            return loaded()
-
-        matrices[split], seconds[split] = evaluate_split(
-            load, task, prompts, examples,
-            folder=Path(config.output) / "cells" / name, split=split, settings=config.evaluate,
-            max_length=config.max_length, on_cells=reporter.advance, chosen=chosen,
-        )  # fmt: skip
+    matrices, seconds, measured = _score_splits(config, task, splits, examples, reporter)
+    matrix = matrices[config.split]
     of_base = None
     if config.adapter is not None:
         of_base = check_base(Path(config.adapter), config.pinned_model, any_base=config.any_base)
+    every = None
+    if measured is not None and matrix.complete:
+        every = f"{name}: precision {config.precision:g} took all {len(matrix.cells)} {config.split} cells"
     about = {
-        "warnings": [*filter(None, [of_base])]
-        + [t for split in splits for t in cell_warnings(name, split, matrices[split])],
-        "judging": judging(task, config.backend, config.evaluate.generate)
-        | answer_figures(matrices[config.split]),
+        "warnings": [*filter(None, [of_base, every])]
+        + [text for split in matrices for text in cell_warnings(name, split, matrices[split])],
+        "scoring": describe_scoring(task, config.backend, config.evaluate.generate) | answer_figures(matrix),
     }
-    if chosen is not None:
-        return {**about, "rows": [], "per_prompt": [], "budget": _estimated(matrices[config.split].scores)}
+    if "user" not in matrices:
+        found = _estimated(matrix.scores) if measured is None else _measured(config, matrix, measured)
+        return {**about, "rows": [], "per_prompt": [], "budget": found}
     rows, per_prompt = [], []
     for split, prompts in splits.items():
         row = split_row(name, None, split, matrices[split], threshold, seconds[split])
@@ -313,6 +319,55 @@ def _evaluate_splits(
         per_prompt += prompt_rows(name, None, split, prompts, matrices[split], seconds[split])
     summary = robustness_row(name, None, config.split, matrices, threshold)
     return {**about, "rows": rows, "per_prompt": per_prompt, "robustness": [summary]}
+
+
+def _score_splits(
+    config: EvaluateConfig, task: Task, splits: Mapping[str, Sequence[Prompt]], examples: Sequence[Example],
+    reporter: Reporter,
+) -> tuple[dict[str, Matrix], dict[str, float], Measured | None]:  # fmt: skip
+    """Return matrices and seconds by split, and what a precision was found from.
+
+    Of a part of the cells only the split itself is scored; the user prompt is where all of it is.
+    """
+    chosen = config.cells(len(splits[config.split]), len(examples))
+    loaded = cache(lambda: _load(config))  # a second engine would find the accelerator's memory taken
+    matrices: dict[str, Matrix] = {}
+    seconds: dict[str, float] = {}
+    measured = None
+
+    def load(split: str, cells: int) -> LanguageModel | VllmModel | ServedModel:
+        reporter.stage(config.name, f"evaluate on {split} prompts", cells)
+        return loaded()
+
+    shared = _Shared(
+        task=task, examples=examples, folder=Path(config.output) / TRIALS / config.name,
+        settings=config.evaluate, max_length=config.max_length, on_cells=reporter.advance,
+    )  # fmt: skip
+    if config.precision is not None:
+        matrix, measured = evaluate_parts(
+            partial(load, config.split), prompts=splits[config.split], split=config.split,
+            precision=config.precision, worst=not config.mean_only, seed=config.budget_seed, **shared,
+        )  # fmt: skip
+        if not matrix.complete:
+            return {config.split: matrix}, {}, measured
+    for split, prompts in splits.items():
+        if split == config.split or chosen is None:
+            cells = len(prompts) * len(examples) if chosen is None else int(chosen.sum())
+            matrices[split], seconds[split] = evaluate_split(
+                partial(load, split, cells), prompts=prompts, split=split, chosen=chosen, **shared
+            )
+    return matrices, seconds, measured
+
+
+class _Shared(TypedDict):
+    """What scoring of every split, whole or in parts, is given."""
+
+    task: Task
+    examples: Sequence[Example]
+    folder: Path
+    settings: Evaluate
+    max_length: int
+    on_cells: Callable[[int], None]
 
 
 def _estimated(scores: np.ndarray) -> dict[str, Any]:
@@ -326,10 +381,30 @@ def _estimated(scores: np.ndarray) -> dict[str, Any]:
     }
 
 
+def _measured(config: EvaluateConfig, matrix: Matrix, measured: Measured) -> dict[str, Any]:
+    """Return what was found to a precision, as :func:`_estimated` does."""
+    worst = measured.worst
+    return {
+        "prompts": len(matrix.prompt_ids),
+        "examples": len(matrix.examples),
+        "cells": len(matrix.cells),
+        "mean": dataclasses.asdict(measured.mean),
+        "std": dataclasses.asdict(measured.std),
+        "precision": config.precision,
+        "looks": list(measured.looks),
+        **({} if worst is None else {"worst": _named(matrix, worst)}),
+    }
+
+
+def _named(matrix: Matrix, worst: WorstPrompt) -> dict[str, Any]:
+    return dataclasses.asdict(worst) | {"prompt": matrix.prompt_ids[worst.prompt]}
+
+
 def _identity(config: EvaluateConfig, task: Task, bank: Bank, examples: str) -> dict[str, Any]:
     """Everything a figure depends on, by name."""
     others = {"output", "task", "data", "bank", "evaluate", "server", "any_base"}
     others |= unset_keys(config.trust_remote_code, config.revision)
+    others |= {"mean_only"} if not config.mean_only else set()
     settings = config.model_dump(mode="json", exclude=others)
     adapter = None if config.adapter is None else model_fingerprint(config.adapter)
     served = config.backend == "openai"
@@ -339,7 +414,7 @@ def _identity(config: EvaluateConfig, task: Task, bank: Bank, examples: str) -> 
         **settings,
         **{key: value for key, value in scoring.items() if key not in FREE},
         **{f"server.{key}": value for key, value in asked.items()},
-        "judged by": judging(task, config.backend, config.evaluate.generate)["by"],
+        "scored by": describe_scoring(task, config.backend, config.evaluate.generate)["by"],
         "chat": config.chat.identity(),
         "model files": None if served else model_fingerprint(config.pinned_model),
         "adapter files": adapter,

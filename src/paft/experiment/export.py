@@ -36,6 +36,7 @@ from paft.model.quantised import four_bit, trained_quantised
 from paft.model.weights import UNREADABLE, check_files_finite, load_weights, refuse_code
 from paft.names import pin_model, split_revision
 from paft.report.card import merged_card
+from paft.report.run_folder import TRIALS, refuse_former
 from paft.shape import read_record
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def export(
     source: Path,
     output: Path,
     *,
-    cell: str | None = None,
+    trial: str | None = None,
     merge: bool = False,
     dtype: Dtype | None = None,
     base: str | None = None,
@@ -85,7 +86,7 @@ def export(
     Args:
         source: Output folder of ``paft run``, one of its trials, or a folder of adapter or model.
         output: A folder that is not there yet; it appears when complete.
-        cell: Which trial of a run, say ``paft-0``; see :func:`find_weights`.
+        trial: Which trial of a run, say ``paft-0``; see :func:`find_weights`.
         merge: Whether to merge the adapter into its base.
         dtype: Type of a whole model's weights; the base's own by default.
         base: Base model of the adapter (a folder or Hub id), where another than it names.
@@ -99,7 +100,7 @@ def export(
         ModelError: If the base cannot be had, or the merged model is not the adapter's.
         PaftError: If the disk is full or the Hub refuses.
     """
-    weights = find_weights(source, cell)
+    weights = find_weights(source, trial)
     if output.exists():
         raise ConfigError(f"--output {output} is there already: choose another folder or remove it")
     is_adapter = (weights / ADAPTER_CONFIG).exists()
@@ -129,7 +130,7 @@ def export(
     return Exported(weights, merge or not is_adapter, difference, url, warning)
 
 
-def find_weights(source: Path, cell: str | None = None) -> Path:
+def find_weights(source: Path, trial: str | None = None) -> Path:
     """Return the folder of adapter or model that a path stands for: one itself, or that of a trial or run.
 
     By default the trial of a run is the only one, or the first seed of ``paft``, else of the only method that
@@ -140,18 +141,19 @@ def find_weights(source: Path, cell: str | None = None) -> Path:
     """
     if source.is_file() and find_gguf(str(source)):
         return source
-    if cell is None and ((source / ADAPTER_CONFIG).exists() or (source / "config.json").exists()):
+    if trial is None and ((source / ADAPTER_CONFIG).exists() or (source / "config.json").exists()):
         return source
-    folders = source.glob("cells/*/*") if (source / "cells").is_dir() else source.glob("*")
+    refuse_former(source)
+    folders = source.glob(f"{TRIALS}/*/*") if (source / TRIALS).is_dir() else source.glob("*")
     found = {folder.parent.name: folder for folder in sorted(folders) if folder.name in ("adapter", "model")}
     if not found:
         raise ConfigError(f"{source} holds no trained weights: give a run, an adapter or a model folder")
-    if cell is None:
-        cell = next(iter(found)) if len(found) == 1 else _main_trial(found)
-    if cell not in found:
-        asked = "has several trials" if cell is None else f"has no trained trial {cell!r}"
-        raise ConfigError(f"{source} {asked}: choose one by --cell ({', '.join(found)})")
-    return found[cell]
+    if trial is None:
+        trial = next(iter(found)) if len(found) == 1 else _main_trial(found)
+    if trial not in found:
+        asked = "has several trials" if trial is None else f"has no trained trial {trial!r}"
+        raise ConfigError(f"{source} {asked}: choose one by --trial ({', '.join(found)})")
+    return found[trial]
 
 
 def _main_trial(names: Iterable[str]) -> str | None:

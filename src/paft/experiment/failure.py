@@ -35,8 +35,8 @@ def give_up(folder: Path, weights: Path, error: DivergedError) -> None:
     remove_checkpoints(weights)
     for path in (weights, weights.with_name(f".{weights.name}.part")):
         shutil.rmtree(path, ignore_errors=True)
-    scores = [path for split in SPLITS for path in folder.glob(f"{split}.ledger-*.jsonl")]
+    scores = [path for split in SPLITS for path in folder.glob(f"{split}.log-*.jsonl")]
     scores += [folder / f"{split}.{kind}" for split in SPLITS for kind in ("parquet", "json")]
-    for path in (*scores, folder / "train.json", folder / "cell.json"):
+    for path in (*scores, folder / "train.json", folder / "trial.json"):
         path.unlink(missing_ok=True)
     write_json(folder / RECORD, {"error": str(error)})

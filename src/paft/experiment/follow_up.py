@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from paft.bank import load_bank
-from paft.config import RunConfig
+from paft.config import ModelOnTask, RunConfig
 from paft.errors import ModelError
 from paft.evaluate.scoring.vllm import lora_rank
 from paft.evaluate.settings import Evaluate
@@ -16,10 +16,9 @@ from paft.experiment.evaluate import EvaluateConfig
 from paft.methods import METHODS, main_method
 from paft.model.gguf import find_gguf
 from paft.model.load import resolve_model
-from paft.report.run_folder import weights_name
+from paft.report.run_folder import TRIALS, weights_name
 
-_OPTIONS = ("task", "data", "bank")
-_APART = ("model", "revision", "chat", "output", "evaluate")  # of both, put in a way of their own
+_APART = ("model", "revision", "chat")  # put in a way of their own
 
 
 def next_command(config: RunConfig) -> list[str]:
@@ -45,15 +44,13 @@ def _revision(config: RunConfig) -> list[str]:
 
 
 def _shared(config: RunConfig) -> list[str]:
-    """Return the options for what a training and an evaluation call alike, where it is not the default."""
+    """Return the options for what training and evaluation have in common, where it is not the default."""
     found: list[str] = []
-    for name, field in EvaluateConfig.model_fields.items():
-        value = getattr(config, name, None)
-        if name in RunConfig.model_fields and name not in _APART and value not in (None, field.default):
-            if value is True:
-                found.append(f"--{name.replace('_', '-')}")
-            else:
-                found += [f"--{name}", value] if name in _OPTIONS else _set(name, value)
+    for name, field in ModelOnTask.model_fields.items():
+        value = getattr(config, name)
+        if name not in _APART and value != field.default:
+            option = f"--{name.replace('_', '-')}"
+            found += [option] if value is True else [option, value]
     return found
 
 
@@ -121,7 +118,7 @@ def _best_known(config: RunConfig) -> tuple[str, Path] | None:
     main = main_method(trained)
     for method in sorted(trained, key=lambda name: name != main):
         for seed in config.seeds:
-            weights = Path(config.output) / "cells" / f"{method}-{seed}" / weights_name(config)
+            weights = Path(config.output) / TRIALS / f"{method}-{seed}" / weights_name(config)
             if weights.is_dir():
                 return method, weights
     return None

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from paft.config import RunConfig
+from paft.errors import SHOWN, shown
 from paft.evaluate.settings import Evaluate
 from paft.experiment.baselines.settings import Choose
 from paft.experiment.inputs import Inputs
@@ -28,7 +29,6 @@ FREE = (
 )  # fmt: skip
 # Names of weights, and their hash: with the same hash they may lie elsewhere.
 FILES = {"model": "model files", "revision": "model files", "adapter": "adapter files"}
-SHOWN = 80  # characters of a value in an error
 KEPT = 20  # characters that are shown before the first that differs
 
 
@@ -130,11 +130,7 @@ def told(key: str, then: Any, now: Any) -> str:
         first = next((place for place, (a, b) in pairs if a != b), min(len(then), len(now)))
         same = max(0, first - KEPT)
         then, now = (side if len(side) <= SHOWN else "..." * (same > 0) + side[same:] for side in (then, now))
-    return f"{key}: {_cut(repr(then))} there, {_cut(repr(now))} now"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+    return f"{key}: {shown(then)} there, {shown(now)} now"
 
 
 def _defaults(wanted: Mapping[str, Any]) -> dict[str, Any]:

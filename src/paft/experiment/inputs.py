@@ -14,6 +14,7 @@ import numpy as np
 from paft.bank import Bank, load_bank, near_duplicates_across
 from paft.bank.generate.generators import Generators
 from paft.bank.similarity import skeleton
+from paft.bank.store import SPLITS
 from paft.config import BUILTIN_TASK, RunConfig
 from paft.errors import ConfigError, DataError
 from paft.experiment.baselines.settings import RULES
@@ -26,7 +27,7 @@ from paft.prompt import Prompt
 from paft.task.programs.code_answer import check_opt_in
 from paft.task.task import Example, Examples, Task, load_task
 from paft.train.adapt import check_adapt
-from paft.train.logs import check_optimizer, report_to
+from paft.train.arguments import check_optimizer, report_to
 from paft.train.schedule import make_schedule
 from paft.train.settings import Train
 
@@ -120,12 +121,6 @@ class Inputs:
         return [own, *(prompt for prompt in seen if prompt.id != own.id)]
 
 
-def _writers(config: RunConfig) -> Generators | None:
-    """Return the models that rewrite prompts for ``bat``; None where rules do."""
-    name = config.choose.writer
-    return None if name == RULES else Generators.from_yaml(Path(name))
-
-
 def some(prompts: Sequence[Prompt], count: int | None, seed: int) -> list[Prompt]:
     """Return a random choice of prompts, in their order; all of them for None.
 
@@ -168,7 +163,7 @@ def load_inputs(
     if task.answer.rule == "code" and config.train.validate_every is not None:
         raise ConfigError(f"answers of task {task.name!r} are programs: train without validate_every")
     bank = bank or load_bank(bank_file(config.task, config.bank))
-    for split in ("train", "validation", "test", "adversarial"):
+    for split in SPLITS:
         for prompt in bank.prompts(split):
             task.check_prompt(prompt)
     bank.require("train")
@@ -188,7 +183,9 @@ def load_inputs(
         train, validation = validation_split(task, train, config.train.validate_examples)
     if pool:
         pool, train = train, sample(train, config.train.examples)
-    inputs = Inputs(task, bank, train, test, validation, _writers(config), pool=pool)
+    writer = config.choose.writer
+    generators = None if writer == RULES else Generators.from_yaml(Path(writer))
+    inputs = Inputs(task, bank, train, test, validation, generators, pool=pool)
     for name in config.methods if methods is None else methods:
         check_method(name, config, inputs)
     return inputs

@@ -20,7 +20,7 @@ from paft.experiment.identity import changes, told
 from paft.files import write_json, write_text
 from paft.lock import LOCK, sole_process
 from paft.part import parts
-from paft.report.run_folder import BANK, CONFIG, IDENTITY
+from paft.report.run_folder import BANK, CONFIG, IDENTITY, refuse_former
 from paft.schema import Schema
 from paft.shape import read_record
 
@@ -93,9 +93,10 @@ def _begun(output: Path) -> bool:
     """Return whether a run was begun in an output folder; False if it is free.
 
     Raises:
-        ResumeError: If it holds files of something else.
+        ResumeError: If it holds files of something else, or of a former version.
     """
     path = output / IDENTITY
+    refuse_former(output)
     if path.exists():
         return True
     if output.exists():

@@ -4,7 +4,7 @@ Methods and seeds are no part of what the output folder is tied to: trials do no
 so a later run may add some.
 
 Behind what every output folder begins with (:mod:`paft.experiment.output_folder`) come the trials in
-``cells/<method>-<seed>/``, ``results.json`` with all figures and ``report.html``.
+``trials/<method>-<seed>/``, ``results.json`` with all figures and ``report.html``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from paft.bank import Bank, near_duplicates_across, near_warnings
 from paft.config import RunConfig
 from paft.errors import DivergedError
-from paft.evaluate.rows import judging
+from paft.evaluate.rows import describe_scoring
 from paft.experiment.answer_tokens import check_lengths, check_options
 from paft.experiment.baselines.choice import check_chooser
 from paft.experiment.identity import run_identity
@@ -127,10 +127,10 @@ def gather_run(
     output = Path(config.output)
     gathered = {key: [item for trial in trials for item in trial[key]] for key in TRIAL_LISTS}
     near = near_duplicates_across(inputs.bank)
-    failed = [{"cell": trial, "error": error} for trial, error in (failures or {}).items()]
-    lost = [f"{failure['cell']} failed and has no figures: {failure['error']}" for failure in failed]
+    failed = [{"trial": trial, "error": error} for trial, error in (failures or {}).items()]
+    lost = [f"{failure['trial']} failed and has no figures: {failure['error']}" for failure in failed]
     results = {
-        "schema": 1,
+        "schema": 2,
         "task": inputs.task.name,
         "model": config.model,
         "bank_fingerprint": inputs.bank.fingerprint,
@@ -145,7 +145,7 @@ def gather_run(
             *inputs.repeats,
             *gathered.pop("warnings"),
         ],
-        "judging": judging(inputs.task, generate=config.evaluate.generate),
+        "scoring": describe_scoring(inputs.task, generate=config.evaluate.generate),
         "config": config.model_dump(mode="json"),
         "environment": environment(),
         **hub_commit(config.pinned_model),

@@ -2,7 +2,7 @@
 
 A trial's folder fills in order: ``choice.json`` (of a method that chooses its prompt), ``adapter/``
 (``model/`` when all weights are trained), ``train.json``, ``<split>.parquet`` for each evaluated split,
-``cell.json``, and last the weights' model card. A finished file is never made again, so an interrupted
+``trial.json``, and last the weights' model card. A finished file is never made again, so an interrupted
 trial continues behind its last finished part. While it trains, ``adapter-checkpoints/``
 (``model-checkpoints/``) holds what it goes on from when killed. A trial that diverged holds
 ``failed.json`` instead (:mod:`paft.experiment.failure`).
@@ -32,7 +32,7 @@ from paft.progress import Reporter
 from paft.prompt import Prompt
 from paft.report.card import CardSubject, write_card
 from paft.report.run_folder import SUMMARY, TRAINED, Trial, weights_name
-from paft.shape import ADVICE, CELL, read_record
+from paft.shape import ADVICE, TRIAL, read_record
 from paft.shape import TRAINED as TRAINED_SHAPE
 from paft.train.checkpoint import remove_checkpoints
 from paft.train.schedule import make_schedule
@@ -76,7 +76,7 @@ def run_trial(
     inputs = inputs.for_seed(plan.seed)
     done = folder / SUMMARY
     if done.exists():
-        result = read_record(done, "cell", CELL)
+        result = read_record(done, "trial", TRIAL)
         if not result["rows"]:
             raise DataError(f"{done} is damaged (it has no row): {ADVICE}")
         # Under another threshold other prompts count, which follows from the matrices.

@@ -31,7 +31,7 @@ from paft.methods import METHODS, main_method
 from paft.model.load import load_model
 from paft.progress import Reporter
 from paft.report.run_folder import Trial
-from paft.shape import CELL, read_record
+from paft.shape import TRIAL, read_record
 
 PROBE_STEPS = 6
 PROBE_PROMPTS, PROBE_EXAMPLES = 4, 16
@@ -92,7 +92,7 @@ def recorded_seconds(job: Job) -> Seconds:
     Raises:
         DataError: If it is not finished or its record cannot be read.
     """
-    rows = read_record(job.folder / "cell.json", "cell", CELL)["rows"]
+    rows = read_record(job.folder / "trial.json", "trial", TRIAL)["rows"]
     choice = job.folder / "choice.json"
     chosen = read_record(choice, "choice", {}).get("seconds", 0.0) if choice.exists() else 0.0
     return Seconds(rows[0]["train_seconds"], sum(row["eval_seconds"] for row in rows), chosen)

@@ -31,7 +31,7 @@ from paft.schema import Schema, parse
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 # What lies beside the runs' folders, or in one.
-RESERVED = ("cells", "grid.yaml", "grid.lock", "results.json", "table.md", "report.html")
+RESERVED = ("trials", "grid.yaml", "grid.lock", "results.json", "table.md", "report.html")
 
 RowKey = tuple[str | None, str | None, str]  # model, setting, method: what tells the rows of a table apart
 

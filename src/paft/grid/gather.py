@@ -27,9 +27,10 @@ from paft.provenance import environment
 from paft.report.data import MethodFigures
 from paft.report.data import gather as gather_report
 from paft.report.folder import read_matrices
+from paft.report.run_folder import TRIALS
 from paft.shape import read_record
 
-KEPT: dict[str, Any] = {"rows": [], "robustness": [], "warnings": [], "judging": None, "environment": None}
+KEPT: dict[str, Any] = {"rows": [], "robustness": [], "warnings": [], "scoring": None, "environment": None}
 """What is kept of a run's results, with what stands for it where no trial is finished."""
 
 
@@ -54,7 +55,7 @@ def gather_grid(
             differences[task] = task_differences(grid.reference, sides)
     table = table_rows(runs, figures)
     results = {
-        "schema": 1,
+        "schema": 2,
         "grid": name,
         "config": grid.model_dump(mode="json"),
         "runs": told,
@@ -112,14 +113,14 @@ def _told(run: RunPlan, results: Mapping[str, Any] | None) -> dict[str, Any]:
     lacking = [job for job in plan_jobs([run]) if not finished(job)]
     failures = [
         {
-            "cell": job.trial.name,
+            "trial": job.trial.name,
             "error": recorded_error(job),
-            "file": f"{run.name}/cells/{job.trial.name}/error.txt",
+            "file": f"{run.name}/{TRIALS}/{job.trial.name}/error.txt",
         }
         for job in lacking
         if error_file(job).exists()
     ]
-    failed = {failure["cell"] for failure in failures}
+    failed = {failure["trial"] for failure in failures}
     return {
         "run": run.name,
         **axes_of(run),

@@ -19,7 +19,7 @@ from paft.files import read_text, write_text
 from paft.grid.plan import Job
 from paft.lock import locked
 from paft.progress import Reporter
-from paft.shape import CELL, read_record
+from paft.shape import TRIAL, read_record
 
 ORPHAN = 30.0  # seconds a trial waits for a process of a killed grid to be gone
 
@@ -73,8 +73,8 @@ def recorded_error(job: Job) -> str:
 
 def finished(job: Job) -> bool:
     """Whether a trial is done, here or in an earlier call."""
-    path = job.folder / "cell.json"
-    return path.exists() and bool(read_record(path, "cell", CELL))
+    path = job.folder / "trial.json"
+    return path.exists() and bool(read_record(path, "trial", TRIAL))
 
 
 def work(job: Job, inputs: Callable[[RunConfig], Inputs], reporter: Reporter | None = None) -> Outcome:

@@ -21,7 +21,7 @@ from paft.grid.plan import Job
 
 
 def on_ray(
-    jobs: Sequence[Job], workers: int, *, address: str | None = None, gpus_per_cell: float = 1.0
+    jobs: Sequence[Job], workers: int, *, address: str | None = None, gpus_per_trial: float = 1.0
 ) -> Iterator[Outcome]:
     """Work on several trials at once, wherever the cluster has room.
 
@@ -29,14 +29,14 @@ def on_ray(
         jobs: The trials.
         workers: Trials at once.
         address: Of a running cluster; without one a cluster of this machine alone is started.
-        gpus_per_cell: Share of a GPU, or GPUs, of each trial; without meaning where there are none.
+        gpus_per_trial: Share of a GPU, or GPUs, of each trial; without meaning where there are none.
 
     Raises:
         ConfigError: If Ray is not installed or the cluster is out of reach.
     """
     ray = _connected(address)
     try:
-        threads, gpus = _resources(ray, workers, gpus_per_cell)
+        threads, gpus = _resources(ray, workers, gpus_per_trial)
         task = ray.remote(num_cpus=threads, num_gpus=gpus, max_retries=0)(_work)
         waiting, busy = deque(jobs), dict[Any, tuple[Job, float]]()
         while waiting or busy:
@@ -78,13 +78,13 @@ def _connected(address: str | None) -> Any:
     return ray
 
 
-def _resources(ray: Any, workers: int, gpus_per_cell: float) -> tuple[int, float]:
+def _resources(ray: Any, workers: int, gpus_per_trial: float) -> tuple[int, float]:
     """Return CPUs and GPUs of a trial: all CPUs shared out, no more than the smallest machine has."""
     machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     cpus = [int(machine.get("CPU", 0)) for machine in machines]
     threads = min(sum(cpus) // workers, min((count for count in cpus if count), default=1))
     has_gpus = any(machine.get("GPU", 0) for machine in machines)
-    return max(1, threads), gpus_per_cell if has_gpus else 0.0
+    return max(1, threads), gpus_per_trial if has_gpus else 0.0
 
 
 def _work(job: Job, folder: str, threads: int) -> Outcome:

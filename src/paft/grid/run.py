@@ -38,13 +38,13 @@ class Execution:
         executor: ``local`` or ``ray``.
         workers: Trials at once.
         address: Of a running Ray cluster; without one a cluster of this machine is started.
-        gpus_per_cell: GPUs of a trial on Ray, or a share of one, where there are any.
+        gpus_per_trial: GPUs of a trial on Ray, or a share of one, where there are any.
     """
 
     executor: Literal["local", "ray"] = "local"
     workers: int = 1
     address: str | None = None
-    gpus_per_cell: float = 1.0
+    gpus_per_trial: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _outcomes(
         return iter(())
     if execution.executor == "ray":
         return on_ray(
-            jobs, execution.workers, address=execution.address, gpus_per_cell=execution.gpus_per_cell
+            jobs, execution.workers, address=execution.address, gpus_per_trial=execution.gpus_per_trial
         )
     if execution.workers > 1:
         return in_processes(jobs, execution.workers)

@@ -149,7 +149,7 @@ def note(results: Mapping[str, Any]) -> str:
 def failures(results: Mapping[str, Any]) -> list[str]:
     """Return a line for every trial that failed: its name, what went wrong, where more is told."""
     return [
-        f"{run['run']}/{each['cell']}: {each['error']} ({each['file']})"
+        f"{run['run']}/{each['trial']}: {each['error']} ({each['file']})"
         for run in results["runs"]
         for each in run["failures"]
     ]

@@ -51,7 +51,8 @@ def read_choice(choice: Any) -> tuple[str, End]:
     finish = str(getattr(choice, "finish_reason", None)).lower()
     text = _text(content)
     refusal = getattr(message, "refusal", None)
-    refused = bool(refusal) or _has_refusal(content)
+    parts = content if isinstance(content, list) else []
+    refused = bool(refusal) or any(_get(part, "type") == "refusal" for part in parts)
     if finish.rpartition(".")[2] in _WITHHELD or (refused and text in ("", refusal)):
         return text, "withheld"
     return text, "length" if _LENGTH.search(finish) else "stop"
@@ -104,10 +105,6 @@ def _part(part: Any) -> str:
         return _text(part)
     kind, text = _get(part, "type"), _get(part, "text")
     return _text(text) if kind in ("text", "output_text", None) and isinstance(text, str) else ""
-
-
-def _has_refusal(content: Any) -> bool:
-    return isinstance(content, list) and any(_get(part, "type") == "refusal" for part in content)
 
 
 def _get(part: Any, name: str) -> Any:

@@ -93,7 +93,6 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        """The address."""
         return self.base_url or OPENAI_URL
 
     def key(self) -> str:
@@ -160,11 +159,8 @@ class Client(Protocol):
     def ask(self, messages: Sequence[Message], name: str, seed: int | None, retried: Retried) -> Reply:
         """Return the reply to ``messages``; a model that cannot be had is a :class:`ModelError`.
 
-        Args:
-            messages: Role and content of each message.
-            name: Distinguishes this request from every other (seeds the jitter).
-            seed: Seed of the sampling.
-            retried: Called before each wait.
+        ``name`` distinguishes this request from every other (and seeds the jitter); ``retried`` is called
+        before each wait.
         """
 
     def close(self) -> None:
@@ -187,10 +183,7 @@ class EndpointClient:
     ) -> None:
         """Prepare; nothing is sent.
 
-        Args:
-            endpoint: The model.
-            settings: Retries, waits, timeout.
-            pause: Called with the seconds to wait; may raise to give up.
+        ``pause`` is called with the seconds to wait, and may raise to give up.
         """
         try:
             import openai
@@ -205,7 +198,6 @@ class EndpointClient:
         self._client = self._connection.client
 
     def ask(self, messages: Sequence[Message], name: str, seed: int | None, retried: Retried) -> Reply:
-        """See :class:`Client`."""
         why = ""
         for attempt in range(1 + self._settings.retries):
             try:
@@ -225,7 +217,6 @@ class EndpointClient:
         )
 
     def close(self) -> None:
-        """Close the connections."""
         self._connection.close()
 
     def _wait(self, failure: _Passing, name: str, attempt: int) -> float:

@@ -33,7 +33,6 @@ class FiniteLogits(LogitsProcessor):
         self.broken: torch.Tensor | None = None
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """Return the logits as they are."""
         now = ~scores.max(dim=-1).values.isfinite().all()
         self.broken = now if self.broken is None else self.broken | now
         return scores

@@ -44,12 +44,10 @@ class LanguageModel:
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
         return self.model.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """Precision of the weights."""
         return self.model.dtype
 
     def encoder(self, max_length: int) -> Encoder:

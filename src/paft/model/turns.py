@@ -46,7 +46,6 @@ class Trim(NamedTuple):
     right: str | None
 
     def __call__(self, text: str) -> str:
-        """Return the text as the template would write it."""
         return text.lstrip(self.left).rstrip(self.right)
 
 

@@ -1,4 +1,4 @@
-"""What a part of the cells says (``paft evaluate --budget``), in every format."""
+"""What a part of the cells says (``paft evaluate --budget``, ``--precision``), in every format."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from paft.report.folder import KEYS
 from paft.report.method_rows import prompts_name
 from paft.report.run_folder import BANK, RESULTS
 from paft.report.table import Table, escape_markdown, percent, with_interval
-from paft.shape import ADVICE, BUDGET, difference, read_record
+from paft.shape import ADVICE, BUDGET, PRECISION, difference, read_record
 from paft.shape import RESULTS as RESULTS_SHAPE
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-FIGURES = "mean", "std"
+FIGURES = "mean", "std", "worst"
 REFUSALS = (
     "No accuracy of the worst prompt or of a share of the prompts, no share above a threshold, no "
     "consistency and no flip rate: they need every cell of a prompt.",
@@ -78,20 +78,29 @@ class BudgetReport:
         return (
             f"{made['cells']} of {cells} cells ({made['cells'] / cells:.1%}): "
             f"{prompts_name(self.split, made['prompts'])} x {made['examples']} examples, each prompt on "
-            f"{each} examples of its own."
+            f"{each} examples of its own.{stop_reason(made)}"
         )
 
     @property
+    def refusals(self) -> tuple[str, ...]:
+        """What the cells do not say, in sentences."""
+        if "worst" not in self.budget:
+            return REFUSALS
+        return REFUSALS[0].replace("of the worst prompt or ", ""), *REFUSALS[1:]
+
+    @property
     def headline(self) -> str:
-        """Mean and spread with their intervals, in a sentence."""
-        mean, std = (
-            with_interval(found["value"], found["low"], found["high"])
-            for found in (self.budget[name] for name in FIGURES)
-        )
+        """Mean, spread and worst prompt with their intervals, in a sentence."""
+        found = {
+            name: with_interval(*(self.budget[name][key] for key in ("value", "low", "high")))
+            for name in FIGURES
+            if name in self.budget
+        }
+        worst = f", worst prompt {found['worst']} %" if "worst" in found else ""
+        cells = self.budget["prompts"] * self.budget["examples"]
         return (
-            f"Estimated mean accuracy {mean} %, standard deviation over prompts {std} points (95 % "
-            f"intervals), from {self.budget['cells']} of {self.budget['prompts'] * self.budget['examples']} "
-            "cells."
+            f"Estimated mean accuracy {found['mean']} %, standard deviation over prompts {found['std']} "
+            f"points{worst} (95 % intervals), from {self.budget['cells']} of {cells} cells."
         )
 
     @property
@@ -127,16 +136,18 @@ def read_budget(folder: Path) -> BudgetReport | None:
     results = read_record(path, "results", {}) if path.exists() else {}
     if "budget" not in results:
         return None
+    made = results["budget"]
     wrong = difference(results, {**RESULTS_SHAPE, "budget": BUDGET})
+    wrong = wrong or difference(made, {key: PRECISION[key] for key in PRECISION if key in made}, "budget")
     if wrong:
         raise DataError(f"{path} is damaged ({wrong}): {ADVICE}")
-    matrices = sorted(folder.glob("cells/*/*.parquet"))
+    matrices = sorted(folder.glob("trials/*/*.parquet"))
     if KEYS - results.keys() or len(matrices) != 1:
         raise DataError(
-            f"{folder} is no folder of `paft evaluate --budget`: it needs results.json as written and one "
-            f"matrix in cells, {len(matrices)} are there"
+            f"{folder} is no folder of `paft evaluate --budget` or `--precision`: it needs results.json as "
+            f"written and one matrix in cells, {len(matrices)} are there"
         )
-    made, split = results["budget"], matrices[0].stem
+    split = matrices[0].stem
     matrix = Matrix.load(matrices[0])
     scores: dict[str, list[float]] = {}
     for cell in matrix.cells:
@@ -163,20 +174,20 @@ def budget_table(results: Mapping[str, Any], split: str) -> RichTable:
     return _figures(made).terminal(
         title=f"{results['task']}: accuracy on {prompts_name(split, made['prompts'])} x {made['examples']} "
         f"examples, estimated from {made['cells']} of {made['prompts'] * made['examples']} cells",
-        caption="percent",
+        caption=f"percent.{stop_reason(made)}" if "precision" in made else "percent",
     )
 
 
 def markdown(report: BudgetReport) -> str:
     """Return headline, estimates, what they do not say, and every prompt as Markdown."""
-    refusals = "\n".join(f"- {escape_markdown(text)}" for text in REFUSALS)
+    refusals = "\n".join(f"- {escape_markdown(text)}" for text in report.refusals)
     parts = [escape_markdown(report.headline), report.figures.markdown(), escape_markdown(report.source)]
     return "\n\n".join([*parts, refusals, report.prompt_table.markdown()]) + "\n"
 
 
 def latex(report: BudgetReport) -> str:
     """Return the estimates as a LaTeX table; the caption says what they are and are not."""
-    return report.figures.latex(" ".join([report.headline, report.source, *REFUSALS]))
+    return report.figures.latex(" ".join([report.headline, report.source, *report.refusals]))
 
 
 def csv_rows(report: BudgetReport) -> str:
@@ -191,7 +202,7 @@ def json_figures(report: BudgetReport) -> str:
         **report.results,
         "headline": report.headline,
         "measured": report.measured,
-        "refusals": REFUSALS,
+        "refusals": report.refusals,
         "prompts": [dataclasses.asdict(prompt) for prompt in report.prompts],
     }
     return json.dumps(figures, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -205,7 +216,24 @@ BUDGET_FORMATS: dict[str, Callable[[BudgetReport], str]] = {
 }
 
 
+def stop_reason(made: Mapping[str, Any]) -> str:
+    """Say why no more cells were scored, behind a space; nothing where a budget said how many.
+
+    >>> stop_reason({"precision": 0.02, "looks": [200, 600]})
+    ' Scoring stopped as the mean of all cells was known to 2 points at 95 %, from 600 cells in 2 looks.'
+    """
+    if "precision" not in made:
+        return ""
+    points, looks = 100 * made["precision"], made["looks"]
+    counted = f"from {looks[-1]} cells in {len(looks)} look{'s' * (len(looks) > 1)}"
+    worst = f", and no prompt could be {2 * points:g} points worse than the lowest one scored on all examples"
+    return (
+        f" Scoring stopped as the mean of all cells was known to {points:g} points at 95 %, {counted}"
+        f"{worst if 'worst' in made else ''}."
+    )
+
+
 def _figures(made: Mapping[str, Any]) -> Table:
     keys = "value", "low", "high", "standard_error"
-    rows = [[name, *(percent(made[name][key]) for key in keys)] for name in FIGURES]
+    rows = [[name, *(percent(made[name].get(key)) for key in keys)] for name in FIGURES if name in made]
     return Table(("Figure", "Estimate", "95 % from", "to", "Standard error"), "lrrrr", rows)

@@ -102,7 +102,7 @@ def write_card(subject: CardSubject, config: RunConfig, folder: Path, weights: P
     Args:
         subject: What was trained.
         config: The run's configuration.
-        folder: The trial's folder, with ``train.json`` and, once it was evaluated, ``cell.json`` and
+        folder: The trial's folder, with ``train.json`` and, once it was evaluated, ``trial.json`` and
             ``test.parquet``.
         weights: The folder with adapter or model; nothing is done where it is not there.
 
@@ -118,10 +118,10 @@ def write_card(subject: CardSubject, config: RunConfig, folder: Path, weights: P
     estimates: Mapping[str, Estimate] = {}
     done = folder / SUMMARY
     if done.exists():
-        cell = read_record(done, "cell", {"robustness": [{"split": str}], "rows": [{"split": str}]})
+        trial = read_record(done, "trial", {"robustness": [{"split": str}], "rows": [{"split": str}]})
         with interpreted(done):
-            [figures] = [row for row in cell["robustness"] if row["split"] == "test"]
-            [row] = [row for row in cell["rows"] if row["split"] == "test"]
+            [figures] = [row for row in trial["robustness"] if row["split"] == "test"]
+            [row] = [row for row in trial["rows"] if row["split"] == "test"]
             ends = ends_in_words(row)
         estimates = _estimates(folder, figures)
     trained = read_record(folder / TRAINED, "training record", TRAINED_SHAPE)
@@ -176,7 +176,7 @@ def card_text(
 
 
 def tell_verdict(weights: Path, verdict: str) -> None:
-    """Put what the whole run shows into a cell's card, in place of what an earlier run of fewer cells did.
+    """Put what the whole run shows into a trial's card, in place of what an earlier run of fewer trials did.
 
     Args:
         weights: The folder with adapter or model; nothing is done without a card of ours there.

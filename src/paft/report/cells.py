@@ -38,6 +38,11 @@ class Cells:
     answers: np.ndarray
     own: np.ndarray | None
 
+    @property
+    def answered(self) -> bool:
+        """Whether the answers are known: a table from elsewhere may have scores alone."""
+        return not self.parsed.all() or any(answer is not None for answer in self.answers.flat)
+
 
 @dataclass(frozen=True)
 class Diagnosis:

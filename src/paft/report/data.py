@@ -20,7 +20,7 @@ from paft.report.cells import (
     worst_examples,
 )
 from paft.report.folder import read_curves, read_examples, read_matrices, read_results
-from paft.report.method_rows import MethodRow, compared_pair, main_split, method_rows
+from paft.report.method_rows import MethodRow, compared_pair, main_split, method_rows, prompts_name
 from paft.report.showcase import Showcase, choose_showcase
 from paft.report.table import OUTSIDE
 from paft.report.verdict import verdict
@@ -66,6 +66,12 @@ class Measured:
     seeds: tuple[int, ...]
     threshold: float
     bank: str
+
+    @property
+    def size(self) -> str:
+        """How many prompts, and examples where a table from elsewhere has them."""
+        by_example = f" x {self.examples} examples" if self.examples else ""
+        return prompts_name(self.split, self.prompts) + by_example
 
 
 @dataclass(frozen=True)
@@ -144,6 +150,11 @@ class Report:
     curves: Curves = field(default_factory=dict)
     showcase: Showcase | None = None
 
+    @property
+    def answered(self) -> bool:
+        """Whether there are cells and their answers are known, so that failures have a reason."""
+        return any(method.cells is not None and method.cells.answered for method in self.methods)
+
 
 def read_report(folder: Path) -> Report:
     """Gather the report of a run from its folder.
@@ -187,7 +198,7 @@ def gather(
         examples=texts,
         unfinished=unfinished,
         curves=curves or {},
-        showcase=_showcase(methods, texts),
+        showcase=_showcase(methods, texts) if texts else None,
     )
 
 

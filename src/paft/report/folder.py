@@ -1,7 +1,7 @@
 """What a run left in its folder, finished or not: figures, matrices, the texts of the examples.
 
-``results.json`` is written last, so cells that finished after it (or without it) are read from
-their own ``cell.json``. A cell without one is named as unfinished and adds nothing.
+``results.json`` is written last, so trials that finished after it (or without it) are read from
+their own ``trial.json``. A trial without one is named as unfinished and adds nothing.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from paft.report.run_folder import (
     Trial,
     matrix_file,
     plan_trials,
+    refuse_former,
 )
-from paft.shape import ADVICE, CELL, difference, interpreted, read_record
+from paft.shape import ADVICE, TRIAL, difference, interpreted, read_record
 from paft.shape import RESULTS as RESULTS_SHAPE
 from paft.task.task import Example, Task, data_fingerprint, load_task
 
@@ -42,11 +43,11 @@ def read_results(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
         folder: The output folder of ``paft run``.
 
     Returns:
-        The content of ``results.json``, with the cells finished since, and the names of the cells
+        The content of ``results.json``, with the trials finished since, and the names of the trials
         that are planned and not finished.
 
     Raises:
-        DataError: If the folder is missing, is no run, or no cell of it is finished.
+        DataError: If the folder is missing, is no run, or no trial of it is finished.
     """
     saved = folder / RESULTS
     if not saved.exists() and not (folder / IDENTITY).exists():
@@ -54,6 +55,7 @@ def read_results(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
             f"{folder} is no run: it has neither results.json nor run.json; give the folder that "
             "`paft run` names as its output"
         )
+    refuse_former(folder)
     results = read_record(saved, "results", {}) if saved.exists() else _started(folder)
     lacking = sorted(KEYS - results.keys())
     if lacking:
@@ -63,12 +65,12 @@ def read_results(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
         raise DataError(f"{saved} is damaged ({wrong}): {ADVICE}")
     if "budget" in results:
         raise DataError(
-            f"{folder} holds an estimate from a part of the cells (--budget) and this needs them all: "
-            "evaluate without a budget into another folder"
+            f"{folder} holds an estimate from a part of the cells (--budget, --precision) and this needs "
+            "them all: evaluate without it into another folder"
         )
-    unfinished = _add_cells(results, folder)
+    unfinished = _add_trials(results, folder)
     if not results["rows"]:
-        raise DataError(f"no cell of the run in {folder} is finished yet: the command that began it goes on")
+        raise DataError(f"no trial of the run in {folder} is finished yet: the command that began it goes on")
     return results, unfinished
 
 
@@ -149,12 +151,12 @@ def _disagreement(results: Mapping[str, Any]) -> str:
     rows = {(row["method"], row["seed"], row["split"]): row["n_prompts"] for row in results["rows"]}
     counts = Counter((entry["method"], entry["seed"], entry["split"]) for entry in results["per_prompt"])
     if "budget" not in results and (rows != counts or len(rows) != len(results["rows"])):
-        return "rows and per_prompt are of different cells"
+        return "rows and per_prompt are of different trials"
     return ""
 
 
 def _started(folder: Path) -> dict[str, Any]:
-    """Return results without a cell, from what a run writes before its first one."""
+    """Return results without a trial, from what a run writes before its first one."""
     from paft.bank import load_bank, near_duplicates_across
 
     config = read_yaml(folder / CONFIG, "configuration")
@@ -163,7 +165,7 @@ def _started(folder: Path) -> dict[str, Any]:
         raise DataError(f"{folder / 'config.yaml'} is damaged ({wrong}): {ADVICE}")
     bank = load_bank(folder / BANK)
     return {
-        "schema": 1,
+        "schema": 2,
         "task": _task_name(config),
         "model": config["model"],
         "bank_fingerprint": bank.fingerprint,
@@ -186,16 +188,16 @@ def _task_name(config: Mapping[str, Any]) -> str:
         return str(config["task"])
 
 
-def _add_cells(results: dict[str, Any], folder: Path) -> tuple[str, ...]:
-    """Add finished cells that the results lack; return the names of unfinished ones."""
+def _add_trials(results: dict[str, Any], folder: Path) -> tuple[str, ...]:
+    """Add finished trials that the results lack; return the names of unfinished ones."""
     known = {(row["method"], row["seed"]) for row in results["rows"]}
     missing = [trial for trial in _planned(folder) if (trial.method, trial.seed) not in known]
     done = {trial.name: trial.folder(folder) / SUMMARY for trial in missing}
     for name, path in done.items():
         if path.exists():
-            cell = read_record(path, f"cell {name}", CELL)
+            trial = read_record(path, f"trial {name}", TRIAL)
             for key in ("rows", "per_prompt", "robustness", "warnings"):
-                results[key] = [*results.get(key, []), *cell.get(key, [])]
+                results[key] = [*results.get(key, []), *trial.get(key, [])]
     return tuple(name for name, path in done.items() if not path.exists())
 
 

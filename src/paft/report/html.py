@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paft.files import write_text
-from paft.report.budget import REFUSALS, BudgetReport
+from paft.report.budget import BudgetReport
 from paft.report.cells import accuracies, easiness
 from paft.report.data import INTERVALS, MethodFigures, Report, gather, worst_prompts
 from paft.report.folder import read_curves, read_matrices
-from paft.report.method_rows import prompts_name
 from paft.report.plot import colour, curves_svg, distribution_svg, heatmap, write_pictures
 from paft.report.table import marked, percent
 from paft.task.task import Example
@@ -82,7 +81,6 @@ def page(report: Report) -> str:
         report=report,
         results=report.results,
         measured=report.measured,
-        prompts_name=prompts_name(report.measured.split, report.measured.prompts),
         names=names,
         texts={prompt.id: prompt.text for prompt in report.prompts},
         intervals=INTERVALS if any(method.estimates for method in report.methods) else "",
@@ -105,7 +103,7 @@ def budget_page(report: BudgetReport) -> str:
         "budget.html",
         report=report,
         results=report.results,
-        refusals=REFUSALS,
+        refusals=report.refusals,
         facts=_facts(report.results),
         config=_config(report.results),
         data=Markup(_safe_json({})),
@@ -200,19 +198,19 @@ def _record(report: Report) -> dict[str, Any]:
 
 
 def _facts(results: Mapping[str, Any]) -> dict[str, str]:
-    names = {"task": "task", "model": "model", "bank_fingerprint": "bank"}
+    names = {"task": "task", "model": "table" if "table" in results else "model", "bank_fingerprint": "bank"}
     facts = {name: results[key] for key, name in names.items()}
-    judging = results.get("judging")
-    if judging is not None:
-        facts["scored by"] = f"{judging['by']}, rule {judging['rule']}, backend {judging['backend']}"
-        if "isolation" in judging:
-            facts["programs held by"] = judging["isolation"]
+    scoring = results.get("scoring")
+    if scoring is not None:
+        facts["scored by"] = f"{scoring['by']}, rule {scoring['rule']}, backend {scoring['backend']}"
+        if "isolation" in scoring:
+            facts["programs held by"] = scoring["isolation"]
     facts |= results.get("environment", {})
     return {key: str(value) for key, value in facts.items() if value is not None}
 
 
 def _config(results: Mapping[str, Any]) -> str:
-    return json.dumps(results.get("config", {}), indent=2, ensure_ascii=False)
+    return json.dumps(results["config"], indent=2, ensure_ascii=False) if "config" in results else ""
 
 
 def _worst_examples(report: Report) -> dict[str, Any]:
@@ -231,7 +229,8 @@ def _worst_examples(report: Report) -> dict[str, Any]:
         for index, example in report.examples.items()
         if index in shown
     }
-    return {"examples": examples, "failures": failures}
+    names = report.results.get("example_names", {})
+    return {"examples": examples, "failures": failures, "names": names, "answered": report.answered}
 
 
 def _safe_json(data: Any) -> str:

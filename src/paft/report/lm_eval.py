@@ -213,7 +213,7 @@ def _scores(
 def _config(scored: EvaluatedModel, prompt: Prompt) -> dict[str, Any]:
     """Return a prompt's entry of ``configs``, with the keys the harness dumps for a task."""
     closed = scored.metric == "acc"
-    generated = not closed or scored.results.get("judging", {}).get("by") == "generation"
+    generated = not closed or scored.results.get("scoring", {}).get("by") == "generation"
     literal, last = prompt.pieces[-1]
     return {
         "task": scored.task_name(prompt),
@@ -245,7 +245,7 @@ def _origin(scored: EvaluatedModel) -> dict[str, Any]:
     chat = config.get("chat") or {}
     return {
         "config": {
-            "model": results.get("judging", {}).get("backend", "hf"),
+            "model": results.get("scoring", {}).get("backend", "hf"),
             "model_args": {"pretrained": results["model"], "method": row["method"], "seed": row["seed"]},
             "batch_size": None,
             "batch_sizes": [],

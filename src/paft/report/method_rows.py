@@ -67,12 +67,17 @@ def method_rows(results: Mapping[str, Any], split: str = "test") -> list[MethodR
     return table
 
 
-def compared_pair(rows: Sequence[MethodRow]) -> tuple[MethodRow, MethodRow] | None:
+def compared_pair(
+    rows: Sequence[MethodRow], named: Sequence[str] | None = None
+) -> tuple[MethodRow, MethodRow] | None:
     """Return the two methods that the verdict compares; None where there are no two.
 
-    The first is what the comparison is about (:func:`paft.methods.main_method`). The second is ``single``,
-    else the other method with the best mean.
+    They are those named, if any are. Else the first is what the comparison is about
+    (:func:`paft.methods.main_method`), and the second ``single``, else the other method with the best mean.
     """
+    if named:
+        first, second = (next(row for row in rows if row.method == name) for name in named)
+        return first, second
     main = main_method(row.method for row in rows)
     others = [row for row in rows if row.method != main]
     if main is None or not others:
@@ -89,12 +94,13 @@ def main_split(results: Mapping[str, Any]) -> str:
 
 
 def prompts_name(split: str, count: int) -> str:
-    """Name the prompts of a split.
+    """Name the prompts of a split; those of a table from elsewhere are of none.
 
-    >>> prompts_name("test", 1), prompts_name("validation", 3)
-    ('1 unseen prompt', '3 validation prompts')
+    >>> prompts_name("test", 1), prompts_name("validation", 3), prompts_name("table", 2)
+    ('1 unseen prompt', '3 validation prompts', '2 prompts')
     """
-    return f"{count} {'unseen' if split == 'test' else split} prompt{'' if count == 1 else 's'}"
+    kind = {"test": "unseen ", "table": ""}.get(split, f"{split} ")
+    return f"{count} {kind}prompt{'' if count == 1 else 's'}"
 
 
 def results_table(results: Mapping[str, Any], split: str = "test") -> RichTable:

@@ -72,7 +72,8 @@ def write_pictures(results: Mapping[str, Any], page: Path) -> None:
     split = main_split(results)
     row = next(row for row in results["rows"] if row["split"] == split)
     figure = _dots_figure(_distribution(results), 8, LEGEND)
-    title = f"{results['task']}: {prompts_name(split, row['n_prompts'])}, {row['n_examples']} examples each"
+    each = f", {row['n_examples']} examples each" if row["n_examples"] else ""
+    title = f"{results['task']}: {prompts_name(split, row['n_prompts'])}{each}"
     figure.axes[0].set_title(plain(title), loc="left")
     write_text(page.with_suffix(".svg"), svg(figure))
     write_atomically(

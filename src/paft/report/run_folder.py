@@ -4,8 +4,8 @@
 
     config.yaml   resolved configuration          results.json  all figures
     run.json      identity: what must not change  report.html   table and plot
-    bank.jsonl    the bank, frozen                cells/<method>-<seed>/   one trial each:
-                                                    train.json  <split>.parquet  cell.json
+    bank.jsonl    the bank, frozen                trials/<method>-<seed>/   one trial each:
+                                                    train.json  <split>.parquet  trial.json
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paft.config import RunConfig
+from paft.errors import ResumeError
 from paft.methods import METHODS
 
 CONFIG = "config.yaml"
@@ -21,9 +22,9 @@ IDENTITY = "run.json"
 BANK = "bank.jsonl"
 RESULTS = "results.json"
 PAGE = "report.html"
-TRIALS = "cells"  # folder of the trials' folders
+TRIALS = "trials"  # folder of the trials' folders
 TRAINED = "train.json"  # of a trial: what its training did
-SUMMARY = "cell.json"  # of a trial: its rows of the results
+SUMMARY = "trial.json"  # of a trial: its rows of the results
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,19 @@ def plan_trials(config: RunConfig) -> list[Trial]:
     untrained = [Trial(m, None) for m in config.methods if METHODS[m].schedule is None]
     trained = [Trial(m, seed) for seed in config.seeds for m in config.methods if METHODS[m].schedule]
     return untrained + trained
+
+
+def refuse_former(folder: Path) -> None:
+    """Refuse the folder of a run of schema 1, whose trials lie in ``cells/``.
+
+    Raises:
+        ResumeError: Naming the last commit that reads it.
+    """
+    if (folder / "cells").is_dir():
+        raise ResumeError(
+            f"{folder} holds a run of a former version (schema 1: its trials lie in cells/): commit "
+            "cd411f3 is the last that reads and resumes it; choose another --output to begin anew"
+        )
 
 
 def weights_name(config: RunConfig) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 
 from paft.evaluate.rows import ends_in_words
 from paft.report.data import INTERVALS, MethodFigures, Report, worst_prompts
-from paft.report.method_rows import prompts_name
 from paft.report.table import Table, escape_markdown, percent, with_interval
 
 CSV_COLUMNS = ("method", "seed", "split", "prompt_id", "prompt", "accuracy", "parse_rate")
@@ -51,6 +50,7 @@ def json_figures(report: Report) -> str:
             {"prompt_id": prompt.id, "method": name, **dataclasses.asdict(diagnosis)}
             for prompt in report.prompts
             for name, diagnosis in prompt.diagnosis.items()
+            if report.answered
         ],
         "worst_examples": [
             {"prompt_id": prompt.id, "method": name, "examples": [dataclasses.asdict(each) for each in found]}
@@ -85,15 +85,15 @@ def _figures(method: MethodFigures) -> list[str]:
 
 
 def _worst(report: Report) -> Table:
-    """Return each method's worst prompts; no rows where cells lack."""
-    rows = []
+    """Return each method's worst prompts; no rows where cells lack, no reasons where answers lack."""
+    rows, columns = [], len(WORST) if report.answered else WORST.index("Unreadable")
     for method, prompts in worst_prompts(report):
         for prompt in prompts:
             found = prompt.diagnosis[method]
             figures = map(percent, (prompt.accuracy[method], found.unparsed, found.flipped))
             answer = "-" if found.wrong_answer is None else found.wrong_answer
-            rows.append([prompt.text, method, *figures, answer])
-    return Table(WORST, "llrrrl", rows)
+            rows.append([prompt.text, method, *figures, answer][:columns])
+    return Table(WORST[:columns], "llrrrl"[:columns], rows)
 
 
 def _record(report: Report) -> str:
@@ -108,9 +108,8 @@ def _measured(report: Report) -> str:
     measured = report.measured
     seeds = ", ".join(map(str, measured.seeds)) or "none"
     sentences = [
-        f"Task {measured.task}: accuracy in percent over {prompts_name(measured.split, measured.prompts)} "
-        f"x {measured.examples} examples; training seeds: {seeds}.",
-        f"Model {measured.model}, bank {measured.bank}.",
+        f"Task {measured.task}: accuracy in percent over {measured.size}; training seeds: {seeds}.",
+        f"{'Table' if 'table' in report.results else 'Model'} {measured.model}, bank {measured.bank}.",
     ]
     if any(method.estimates for method in report.methods):
         sentences.append(f"In brackets 95 % intervals. {INTERVALS}")

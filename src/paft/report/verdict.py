@@ -50,10 +50,10 @@ def verdict(results: Mapping[str, Any], cells: Mapping[str, Cells | None]) -> st
     """
     split = main_split(results)
     rows = method_rows(results, split)
-    pair = compared_pair(rows)
+    pair = compared_pair(rows, results.get("compared"))
     count = next(row["n_prompts"] for row in results["rows"] if row["split"] == split)
     place = prompts_name(split, count)
-    if split != "test" or pair is None:
+    if pair is None or (split != "test" and "table" not in results):
         return _alone(rows, cells, place)
     found = _differences(*(cells.get(row.method) for row in pair))
     if not found:

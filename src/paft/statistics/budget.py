@@ -130,7 +130,7 @@ def estimate_mean(scores: Floats) -> PartEstimate:
     _check(scores)
     prompts, examples = scores.shape
     observed = ~np.isnan(scores)
-    within, common = _components(scores)
+    within, common = estimate_components(scores)
     weights = observed / (prompts * observed.sum(axis=1, keepdims=True))
     by_example = float((weights.sum(axis=0) ** 2).sum() - 1 / examples)
     by_cell = float((weights**2).sum() - 1 / (prompts * examples))
@@ -152,7 +152,7 @@ def estimate_std(scores: Floats) -> PartEstimate:
         scores: As for :func:`estimate_mean`, with the same errors.
     """
     _check(scores)
-    accuracies, noise = _adjusted(scores)
+    accuracies, noise = adjust_accuracies(scores)
     squares = (accuracies - accuracies.mean()) ** 2
     weighted = float(squares @ noise / squares.sum()) if squares.any() else float(noise.mean())
     excess = max(0.0, float(accuracies.var(ddof=1) - noise.mean()))
@@ -176,8 +176,8 @@ def _check(scores: Floats) -> None:
         raise ValueError(f"scores from {np.nanmin(scores)} to {np.nanmax(scores)} are not all in [0, 1]")
 
 
-def _components(scores: Floats) -> tuple[float, float]:
-    """s² and C of the module docstring, C from 0 to s².
+def estimate_components(scores: Floats) -> tuple[float, float]:
+    """Return s² and C of the module docstring, C from 0 to s².
 
     A residual from a mean of n observed scores is too small by (n - 1) / n.
     """
@@ -196,10 +196,10 @@ def _residuals(scores: Floats) -> Floats:
     return np.where(np.isnan(scores), 0.0, scores - np.nanmean(scores, axis=1, keepdims=True))
 
 
-def _adjusted(scores: Floats) -> tuple[Floats, Floats]:
-    """a_p and v_p of the module docstring, each of shape (P)."""
+def adjust_accuracies(scores: Floats) -> tuple[Floats, Floats]:
+    """Return a_p and v_p of the module docstring, each of shape (P)."""
     observed, residuals = ~np.isnan(scores), _residuals(scores)
-    within, common = _components(scores)
+    within, common = estimate_components(scores)
     others = observed.sum(axis=0) - observed  # m, (P, N)
     shared = (others > 0) & (common > 0)
     share = np.divide(common, within + (others - 1) * common, out=np.zeros(scores.shape), where=shared)

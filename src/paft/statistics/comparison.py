@@ -106,15 +106,7 @@ def estimate(
     """
     sides = _checked(statistics, level, scores)
     inferred = _infer(sides, statistics, threshold, level, replicates, seed)
-    return {
-        name: Estimate(
-            **_labels(name, threshold, sides),
-            value=value,
-            observed=_observed(sides[0], name, threshold),
-            interval=interval,
-        )
-        for name, (value, interval) in inferred.items()
-    }
+    return {name: Estimate(**_described(name, threshold, sides, *inferred[name])) for name in inferred}
 
 
 def difference(
@@ -144,15 +136,7 @@ def difference(
     """
     sides = _checked(statistics, level, first, second)
     inferred = _infer(sides, statistics, threshold, level, replicates, seed)
-    return {
-        name: Difference(
-            **_labels(name, threshold, sides),
-            value=value,
-            observed=_observed(sides[0], name, threshold) - _observed(sides[1], name, threshold),
-            interval=interval,
-        )
-        for name, (value, interval) in inferred.items()
-    }
+    return {name: Difference(**_described(name, threshold, sides, *inferred[name])) for name in inferred}
 
 
 def _checked(statistics: Sequence[Name], level: float, *sides: Floats) -> list[Floats]:
@@ -174,18 +158,21 @@ def _checked(statistics: Sequence[Name], level: float, *sides: Floats) -> list[F
     return arrays
 
 
-def _labels(name: Name, threshold: float, sides: list[Floats]) -> dict[str, Any]:
+def _described(
+    name: Name, threshold: float, sides: list[Floats], value: float, interval: Interval
+) -> dict[str, Any]:
+    """Return the fields of an estimate, or of a difference where there are two sides."""
+    observed = [float(statistic(name, threshold)(side.mean(axis=2)).mean()) for side in sides]
     prompts = name in ("mean", "std") and sides[0].shape[1] > 1
     seeds = any(len(side) > 1 for side in sides)
     return {
         "statistic": name,
         "threshold": threshold if name == "top" else None,
+        "value": value,
+        "observed": observed[0] - sum(observed[1:]),
+        "interval": interval,
         "random": ("prompts",) * prompts + ("examples",) + ("seeds",) * seeds,
     }
-
-
-def _observed(scores: Floats, name: Name, threshold: float) -> float:
-    return float(statistic(name, threshold)(scores.mean(axis=2)).mean())
 
 
 def _infer(
@@ -195,7 +182,7 @@ def _infer(
     level: float,
     replicates: int,
     seed: int,
-) -> dict[Name, tuple[float, Interval]]:
+) -> dict[Name, tuple[float, Interval]]:  # fmt: skip
     """Return value and interval of each statistic, of its difference when there are two sides."""
     of_crossed = {"mean": mean_interval, "std": std_interval}
     draws: list[Floats] = []

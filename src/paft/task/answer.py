@@ -17,7 +17,7 @@ code          a program, or the rest of one                    generated, run on
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -160,7 +160,8 @@ class Answer(Schema):
         return self.max_tokens or DEFAULT_MAX_TOKENS[self.rule]
 
 
-def twins(options: Sequence[str]) -> tuple[str, str] | None:
+@lru_cache(maxsize=4096)
+def twins(options: tuple[str, ...]) -> tuple[str, str] | None:
     """Return two options that a reader could not tell apart, None if there are none.
 
     Letters of either case, compatible and composed forms of characters, and white space count as one.
@@ -168,7 +169,12 @@ def twins(options: Sequence[str]) -> tuple[str, str] | None:
     >>> twins(("US", "UK", "us"))
     ('US', 'us')
     """
-    return _twins(tuple(options))
+    first: dict[str, str] = {}
+    for option in options:
+        other = first.setdefault(seen(option), option)
+        if other is not option:
+            return other, option
+    return None
 
 
 def seen(option: str) -> str:
@@ -176,13 +182,3 @@ def seen(option: str) -> str:
     # Twice: folding may bring forth characters that normalisation takes apart.
     form = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", option).casefold())
     return " ".join(form.split())
-
-
-@lru_cache(maxsize=4096)
-def _twins(options: tuple[str, ...]) -> tuple[str, str] | None:
-    first: dict[str, str] = {}
-    for option in options:
-        other = first.setdefault(seen(option), option)
-        if other is not option:
-            return other, option
-    return None

@@ -12,6 +12,7 @@ import json
 from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import accumulate
 from pathlib import Path
@@ -89,7 +90,6 @@ class DataSource(Schema):
             return json.loads(json.dumps(value, default=repr))
 
     def column(self, field: str) -> str:
-        """The column that holds a field."""
         return self.columns.get(field, field)
 
     def value(self, row: Mapping[str, Any], field: str, first: Mapping[str, Any]) -> Any:
@@ -166,40 +166,37 @@ class Rows(Sequence[Located]):
 
     @cached_property
     def first_row(self) -> Mapping[str, Any]:
-        """The first row."""
         row: Mapping[str, Any] = self[0][1]
         return row
 
 
+@dataclass(eq=False)
 class HeldRows(Rows):
     """Rows in memory."""
 
-    def __init__(self, rows: Sequence[Located]) -> None:
-        self.rows = rows
+    rows: Sequence[Located]
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def at(self, number: int) -> Located:
-        """Return a row and its place."""
         return self.rows[number]
 
     def digest(self) -> str:
-        """Hash of all rows."""
         return fingerprint([[where, repr(row)] for where, row in self.rows])
 
 
+@dataclass(eq=False)
 class TextRows(Rows):
     """Rows of a text file, read by byte offset when they are asked for.
 
-    Args:
+    Attributes:
         records: Where they lie.
         parse: Returns the row in a record, given the record's text and place; must go through pickle.
     """
 
-    def __init__(self, records: Records, parse: Callable[[str, str], dict[str, Any]]) -> None:
-        self.records = records
-        self.parse = parse
+    records: Records
+    parse: Callable[[str, str], dict[str, Any]]
 
     def __len__(self) -> int:
         return len(self.records)
@@ -214,7 +211,6 @@ class TextRows(Rows):
         return where, self.parse(text, where)
 
     def digest(self) -> str:
-        """Hash of the file."""
         return self.records.digest
 
 
@@ -233,7 +229,6 @@ class ArrowRows(Rows):
         return len(self.rows)
 
     def at(self, number: int) -> Located:
-        """Read a row."""
         row = self._part(number, number + 1)
         return f"{self.name}{number + self.first}", {
             name: from_arrow(row.column(i)[0]) for i, name in enumerate(row.column_names)
@@ -267,7 +262,6 @@ class JoinedRows(Rows):
         return self.ends[-1]
 
     def at(self, number: int) -> Located:
-        """Return a row and its place."""
         part = bisect_right(self.ends, number)
         return self.parts[part].at(number - (self.ends[part - 1] if part else 0))
 
@@ -293,11 +287,12 @@ def read_rows(source: DataSource, split: str, folder: Path) -> Rows:
     items = (value,) if isinstance(value, str) else value
     if all(isinstance(item, dict) for item in items):
         return HeldRows([(f"{split} row {i}", row) for i, row in enumerate(items) if isinstance(row, dict)])
-    parts = [_file_rows(folder / str(item)) for item in items]
+    parts = [file_rows(folder / str(item)) for item in items]
     return parts[0] if len(parts) == 1 else JoinedRows(parts)
 
 
-def _file_rows(path: Path) -> Rows:
+def file_rows(path: Path) -> Rows:
+    """Return the rows of a file of one of the ``FORMATS``; see :func:`read_rows`."""
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
         raise DataError(f"data file {path}: unknown format {path.suffix!r} (known: {', '.join(FORMATS)})")

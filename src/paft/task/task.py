@@ -221,7 +221,6 @@ class Task(Schema):
 
     @property
     def prompts(self) -> list[Prompt]:
-        """The user prompts."""
         texts = (self.prompt,) if isinstance(self.prompt, str) else self.prompt
         return [Prompt(text, {"source": "task"}) for text in texts]
 
@@ -230,13 +229,17 @@ class Task(Schema):
         """Names a template may use."""
         return [*self.fields, *([OPTIONS] if self.answer.closed else [])]
 
+    @property
+    def required(self) -> list[str]:
+        """Names a template must use."""
+        return [*self.fields, *([OPTIONS] if self.answer.options_field else [])]
+
     def check_prompt(self, prompt: Prompt) -> None:
         """Refuse a prompt that does not fit.
 
         Raises:
             PromptError: If it uses an unknown placeholder or leaves a field out.
         """
-        required = [*self.fields, *([OPTIONS] if self.answer.options_field else [])]
         for name in prompt.placeholders:
             if name not in self.placeholders:
                 raise PromptError(
@@ -249,11 +252,11 @@ class Task(Schema):
                     f"prompt {prompt.id} of task {self.name!r} has {name!r} in doubled braces, which stand "
                     f"for literal ones: write {{{name}}}"
                 )
-        missing = [name for name in required if name not in prompt.placeholders]
+        missing = [name for name in self.required if name not in prompt.placeholders]
         if missing:
             raise PromptError(
                 f"prompt {prompt.id} of task {self.name!r} lacks {{{missing[0]}}}: "
-                f"{prompt.template!r} must use {', '.join('{' + name + '}' for name in required)}"
+                f"{prompt.template!r} must use {', '.join('{' + name + '}' for name in self.required)}"
             )
 
     def examples(self, split: Split) -> Sequence[Example]:
@@ -385,7 +388,7 @@ class Task(Schema):
         return keys
 
 
-def _check_words(options: Sequence[str], where: str) -> None:
+def _check_words(options: tuple[str, ...], where: str) -> None:
     """Refuse options of a row that cannot be answered, or not distinguished."""
     if not all(option.strip() for option in options):
         raise DataError(f"{where}: an option is blank ({', '.join(map(shown, options))}): correct the row")
@@ -397,9 +400,7 @@ def _check_words(options: Sequence[str], where: str) -> None:
 def load_task(source: str | Path | Task, data: str | Path | None = None) -> Task:
     """Return a task from a YAML file, a built-in name (``"routing"``) or a Task itself.
 
-    Args:
-        source: File, name or task.
-        data: Folder of the task's data files, if it is not the task file's own.
+    ``data`` is the folder of the task's data files, if it is not the task file's own.
 
     Raises:
         ConfigError: If the name is unknown or the file is no task.

@@ -141,7 +141,10 @@ def find_csv(path: Path, delimiter: str = ",") -> tuple[list[str], Records]:
             stamp = _stamp(file)
             reader = table_reader(counted(iter(file)), delimiter)
             names = next(reader, [])
-            _check_header(path, names)
+            # Columns without a name are used by nobody.
+            double = next((name for name in names if name.strip() and names.count(name) > 1), None)
+            if double is not None:
+                raise DataError(f"{path}:1: two columns are called {shown(double)}: rename or remove one")
             before, line = done, reader.line_num
             for row in reader:
                 if row and len(row) != len(names):
@@ -170,12 +173,6 @@ def find_csv(path: Path, delimiter: str = ",") -> tuple[list[str], Records]:
         raise _unreadable(path, error) from None
     places = np.array(spans, dtype=np.int64).reshape(-1, 2)
     return names, Records(path, places, np.array(lines, dtype=np.int64), digest.hexdigest(), stamp)
-
-
-def _check_header(path: Path, names: list[str]) -> None:
-    for name in names:
-        if name.strip() and names.count(name) > 1:  # columns without a name are used by nobody
-            raise DataError(f"{path}:1: two columns are called {shown(name)}: rename or remove one")
 
 
 def _marked(path: Path) -> bool:

@@ -100,7 +100,8 @@ def _mended(value: Any, kind: DataType) -> Any:
     if value is None:
         return None
     if types.is_float16(kind) or types.is_float32(kind):
-        return _shortest(float(value), np.float16 if types.is_float16(kind) else np.float32)
+        shortest = str((np.float16 if types.is_float16(kind) else np.float32)(value))
+        return float(shortest)
     if types.is_timestamp(kind) and kind.unit == "s" and kind.tz is None:
         return value if value.time() == datetime.time() else CLOCK
     if isinstance(kind, JsonType):  # what `datasets` makes of a column of several types
@@ -113,10 +114,6 @@ def _mended(value: Any, kind: DataType) -> Any:
     if hasattr(kind, "value_type") and isinstance(value, list):
         return [_mended(item, kind.value_type) for item in value]
     return value
-
-
-def _shortest(value: float, kind: type[np.floating[Any]]) -> float:
-    return value if not np.isfinite(value) else float(str(kind(value)))
 
 
 def _number(value: Any) -> str:

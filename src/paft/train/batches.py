@@ -1,14 +1,13 @@
 """From (seed, epoch) to batches: order of examples, prompt of each, tokens, labels, padding.
 
-The sampler yields plans: which example, under which prompt. The data set renders and tokenises a
-plan on access, so any number of loader workers does the same work. Position in the epoch decides
-the optimiser step: ``step = position // (examples per step over all ranks)``; accelerate hands
-rank r the batches r, r + ranks, ... so all micro-batches of a step lie in one stretch.
+The sampler yields plans: which example, under which prompt. The data set renders and tokenises a plan on
+access, so any number of loader workers does the same work. The position in the epoch decides the optimiser
+step: ``step = position // (examples per step over all ranks)``; accelerate hands rank r the micro-batches r,
+r + ranks, ... so all of a step lie in one stretch.
 
-Batches are padded on the left. Answers then end in the same column, and the model can be asked for
-hidden states of the last few positions alone (``logits_to_keep``); which of those predict an answer
-token stands in ``answers``, so that the loss projects no other to the vocabulary. Without padding
-the examples of a batch form one row, and positions that start anew tell where each begins.
+Batches are padded on the left. Answers then end in the same column, and the model can be asked for hidden
+states of the last few positions alone (``logits_to_keep``). Without padding the examples of a batch form one
+row, and positions that start anew tell where each begins.
 """
 
 from __future__ import annotations
@@ -41,7 +40,8 @@ class Plan(NamedTuple):
     Attributes:
         example: Index of the example.
         prompt: Index of the prompt.
-        place: (epoch, step within it), where a variant of the prompt is drawn from them.
+        place: (epoch, step within it, before batches of similar length are made), where a variant of the
+            prompt is drawn from them.
     """
 
     example: int
@@ -52,35 +52,28 @@ class Plan(NamedTuple):
 class PlanSampler(Sampler[Plan]):
     """The plans of any epoch, a pure function of (seed, epoch); as an iterable those of the current one.
 
-    With several ranks the last forward pass must be full on each. accelerate would fill it with the
-    plans the epoch began with, prompts included; here the epoch's first examples fill it under the
-    prompt of the step they join.
+    With several ranks the last forward pass must be full on each. accelerate would fill it with the plans
+    the epoch began with; here its first examples fill it under the prompt of the step they join.
 
     Args:
         schedule: Chooses the prompts; its seed also orders the examples.
         size: Number of examples.
         batch: Examples per optimiser step, over all ranks and micro-batches.
         fill: The number of plans is rounded up to a multiple of this, which must divide ``batch``.
-        length: Length of an example under a prompt, each by its index, in any unit. If given, batches are
-            of similar length. Under schedules by step it is asked once, for the first prompt: a step's
-            prompt adds the same to all its examples. Under schedules by example it is asked for the
-            prompt of each, without what a variant of it may leave out, when its window is reached.
+        length: Length of a planned sequence in any unit. If given, batches are of similar length.
     """
 
     def __init__(
-        self,
-        schedule: Schedule,
-        size: int,
-        batch: int,
-        fill: int = 1,
-        length: Callable[[int, int], int] | None = None,
-    ) -> None:
+        self, schedule: Schedule, size: int, batch: int, fill: int = 1,
+        length: Callable[[Plan], float] | None = None,
+    ) -> None:  # fmt: skip
         self.schedule = schedule
         self.size = size
         self.batch = batch
         self.fill = fill
         self.length = length
         self.epoch = 0
+        self._whole = size - size % batch  # examples in full batches
         # Some pools at least, or every epoch of little data would have the same batches.
         self._pool = batch * max(1, min(_POOL, size // batch // 4))
 
@@ -99,67 +92,68 @@ class PlanSampler(Sampler[Plan]):
         """Optimiser steps of an epoch."""
         return -(-self.size // self.batch)
 
-    @property
-    def windowed(self) -> bool:
-        """Whether batches of similar length are made window by window, prompts included."""
-        return self.length is not None and self.schedule.by_example
-
     def plans(self, epoch: int) -> Iterator[Plan]:
         """Yield the plan of every position of an epoch."""
-        order, drawn = self.order(epoch), {}  # prompts of the window by example
-        whole, prompt = self.size - self.size % self.batch, 0
+        order, prompt = self.order(epoch), 0
+        window: dict[int, Plan] = {}
         for at in range(len(self)):
-            if self.windowed and at % self._pool == 0 and at < whole:
-                drawn = self._sort_window(order[at : min(at + self._pool, whole)], epoch, at)
+            if self.length and self.schedule.by_example and at % self._pool == 0 and at < self._whole:
+                window = self._sort_window(order[at : min(at + self._pool, self._whole)], epoch, at)
             example, step = int(order[at % self.size]), at // self.batch
-            if example in drawn:
-                prompt = drawn[example]
-            elif self.schedule.by_example or at % self.batch == 0:  # else it is the step's, already drawn
+            if example in window:
+                yield window[example]
+                continue
+            if self.schedule.by_example or at % self.batch == 0:  # else it is the step's, already drawn
                 prompt = self.schedule.prompt(epoch=epoch, step=step, example=example)
-            yield self.plan(epoch, step, example, prompt)
+            yield self._plan(epoch, step, example, prompt)
 
-    def plan(self, epoch: int, step: int, example: int, prompt: int) -> Plan:
-        """Return the plan of an example of a step that the schedule gives a prompt."""
+    def plan(self, epoch: int, step: int, example: int) -> Plan:
+        """Return the plan of an example that has its place at a step of an epoch."""
+        prompt = self.schedule.prompt(epoch=epoch, step=step, example=example)
+        return self._plan(epoch, step, example, prompt)
+
+    def _plan(self, epoch: int, step: int, example: int, prompt: int) -> Plan:
         return Plan(example, prompt, (epoch, step) if self.schedule.placed else None)
 
     def order(self, epoch: int) -> np.ndarray:
-        """Return the examples in the order of an epoch, but for what windows change in it.
+        """Return the examples in the order of an epoch; under schedules by example plans sort it by window.
 
-        Under schedules by step and with lengths, the first ``batch`` examples hold the longest, so that
-        memory runs out at once if at all.
+        Under schedules by step a prompt adds the same to all examples of a batch, so their own lengths
+        decide. The first batch holds the longest, so that memory runs out at once if at all.
         """
         draws = np.random.default_rng([_STREAM, self.schedule.seed, epoch])
         order = draws.permutation(self.size)
-        if self.length is None or self.windowed:
+        if self.length is None or self.schedule.by_example:
             return order
         lengths = self._lengths
         longest = int(lengths[order].argmax())
         order[[0, longest]] = order[[longest, 0]]
         order = order[np.lexsort((-lengths[order], np.arange(self.size) // self._pool))]
-        whole = self.size - self.size % self.batch
-        batches = order[:whole].reshape(-1, self.batch)
+        batches = order[: self._whole].reshape(-1, self.batch)
         # What fills no batch stays last: an optimiser step ends at every multiple of ``batch``.
         shuffled = np.concatenate([batches[:1], draws.permutation(batches[1:])])
-        return np.concatenate([shuffled.ravel(), order[whole:]])
+        return np.concatenate([shuffled.ravel(), order[self._whole :]])
 
     @cached_property
     def _lengths(self) -> np.ndarray:
         """Length of every example under the first prompt, (size,)."""
         assert self.length is not None
-        return np.array([self.length(example, 0) for example in range(self.size)])
+        return np.array([self.length(Plan(example, 0)) for example in range(self.size)])
 
-    def _sort_window(self, window: np.ndarray, epoch: int, at: int) -> dict[int, int]:
-        """Put the examples of a window into batches of similar length, in random order; return their prompts.
+    def _sort_window(self, window: np.ndarray, epoch: int, at: int) -> dict[int, Plan]:
+        """Put a window into batches of similar length, in random order; return the plans of its examples.
 
-        Nothing outside the window is looked at, so that a large data set is not read beforehand.
+        These keep the prompts and variants of their places before. Nothing outside the window is looked
+        at, so that a large data set is not read beforehand.
         """
         assert self.length is not None
-        drawn = {e: self.schedule.prompt(epoch=epoch, step=0, example=e) for e in window.tolist()}
-        lengths = np.array([self.length(example, prompt) for example, prompt in drawn.items()])
+        places = enumerate(window.tolist(), at)
+        plans = [self.plan(epoch, place // self.batch, example) for place, example in places]
+        lengths = np.array([self.length(plan) for plan in plans])
         batches = window[np.argsort(-lengths, kind="stable")].reshape(-1, self.batch)
         draws = np.random.default_rng([_WINDOWS, self.schedule.seed, epoch, at])
         window[:] = draws.permutation(batches).ravel()
-        return drawn
+        return {plan.example: plan for plan in plans}
 
 
 def make_sampler(config: Train, dataset: RenderedExamples, schedule: Schedule, fill: int = 1) -> PlanSampler:
@@ -185,12 +179,9 @@ class RenderedExamples(Dataset[Planned]):
     """Examples under prompts, rendered and tokenised when they are asked for."""
 
     def __init__(
-        self,
-        examples: Sequence[Example],
-        prompts: Sequence[Prompt],
-        encoder: Encoder,
+        self, examples: Sequence[Example], prompts: Sequence[Prompt], encoder: Encoder,
         vary: Variation | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.examples = examples
         self.prompts = prompts
         self.encoder = encoder
@@ -202,32 +193,37 @@ class RenderedExamples(Dataset[Planned]):
         return len(self.examples)
 
     def __getitem__(self, plan: Plan) -> Planned:
-        example, prompt = self.examples[plan.example], self.prompts[plan.prompt]
-        if self.vary is not None and plan.place is not None:
-            prompt = self.vary(prompt, *plan.place, plan.example, plan.prompt)
-        encoded = self.encoder.encode(prompt.render(example.values), example.gold)
+        example = self.examples[plan.example]
+        encoded = self.encoder.encode(self._prompt(plan).render(example.values), example.gold)
         return Planned(encoded.input_ids, encoded.answer_start, encoded.truncated, plan.prompt)
 
-    def characters(self, example: int, prompt: int) -> int:
-        """Return the characters of an example under a prompt, with its answer; nothing is tokenised."""
-        found = self.examples[example]
-        return len(self.prompts[prompt].render(found.values)) + len(found.gold)
+    def characters(self, plan: Plan) -> int:
+        """Return the characters of a planned sequence; nothing is tokenised."""
+        example = self.examples[plan.example]
+        return len(self._prompt(plan).render(example.values)) + len(example.gold)
 
-    def tokens(self, example: int, prompt: int) -> int:
-        """Return nearly the tokens of an example under a prompt, up to a constant.
+    def tokens(self, plan: Plan) -> float:
+        """Return nearly the tokens of a planned sequence, up to a constant.
 
-        Fields and answer are counted apart from the prompt, whose own part is the same in every example
-        but for merges at its seams; so a prompt is tokenised once, not with every example.
+        A prompt is tokenised once, not with every example: its own part is the same in all but for merges
+        at its seams. The part of a variant is taken to change as its characters do.
         """
-        if prompt not in self._frames:
+        whole, prompt = self.prompts[plan.prompt], self._prompt(plan)
+        if plan.prompt not in self._frames:
             values = self.examples[0].values
-            whole = self._count(self.prompts[prompt].render(values))
-            self._frames[prompt] = whole - self._filled(values, prompt)
-        found = self.examples[example]
-        return self._frames[prompt] + self._filled(found.values, prompt) + self._count(found.gold)
+            self._frames[plan.prompt] = self._count(whole.render(values)) - self._filled(values, whole)
+        frame = self._frames[plan.prompt] * len(prompt.template) / len(whole.template)
+        example = self.examples[plan.example]
+        return frame + self._filled(example.values, prompt) + self._count(example.gold)
 
-    def _filled(self, values: Mapping[str, str], prompt: int) -> int:
-        return sum(self._count(values[name]) for name in self.prompts[prompt].placeholders)
+    def _prompt(self, plan: Plan) -> Prompt:
+        prompt = self.prompts[plan.prompt]
+        if self.vary is None or plan.place is None:
+            return prompt
+        return self.vary(prompt, *plan.place, plan.example, plan.prompt)
+
+    def _filled(self, values: Mapping[str, str], prompt: Prompt) -> int:
+        return sum(self._count(values[name]) for name in prompt.placeholders)
 
     def _count(self, text: str) -> int:
         count = self._known.get(text)
@@ -251,14 +247,11 @@ class Collator:
     padding_free: bool = False
 
     def __call__(self, rows: Sequence[Encoded]) -> dict[str, Any]:
-        """Return model inputs.
+        """Return ``input_ids``, ``position_ids`` and ``labels``, each (B, S), and ``logits_to_keep``.
 
-        Returns:
-            ``input_ids``, ``position_ids``, ``labels``, each (B, S), and ``logits_to_keep``: the
-            number of last positions that hold all labels and their predictors; with padding
-            ``attention_mask`` (B, S) too. Without padding B is 1, ``logits_to_keep`` (N,) are the
-            predictors of the N answer tokens, and the boundaries of the examples are there in the
-            form that variable-length kernels take (``cu_seq_lens_q`` and so on).
+        With padding that is the number of last positions that hold all labels and their predictors, and
+        ``attention_mask`` (B, S) is there too. Without padding B is 1, it is the (N,) predictors of the N
+        answer tokens, and the bounds of the examples are there as variable-length kernels take them.
         """
         assert all(1 <= row.answer_start < len(row.input_ids) for row in rows), (
             "an answer needs a token to predict it from"
@@ -271,46 +264,6 @@ class Collator:
             count = answer_tokens(row)
             labels[i, -count:] = inputs["input_ids"][i, -count:]
         return {**inputs, "labels": labels, "logits_to_keep": max(map(answer_tokens, rows)) + 1}
-
-
-@dataclass(frozen=True)
-class StepCollator:
-    """Adds what the loss needs to know about the answers, so that no device has to search for it.
-
-    Attributes:
-        collator: Makes the model inputs.
-    """
-
-    collator: Collator
-
-    def __call__(self, rows: Sequence[Planned]) -> dict[str, Any]:
-        """Return model inputs and ``answers``, which the model does not take.
-
-        Returns:
-            In ``answers``, of all N answer tokens ``at`` (N,), the index of its predictor among the
-            kept positions of all rows; ``ids`` (N,), the token; ``owners`` (N,), its row;
-            ``shares`` (N,), one by the number of answer tokens of its row. Of all B rows
-            ``prompts`` (B,), the index of the prompt, and ``lengths`` (B,), of prompt and answer.
-        """
-        batch = self.collator(rows)
-        counts = torch.tensor([answer_tokens(row) for row in rows])
-        owners = torch.repeat_interleave(torch.arange(len(rows)), counts)
-        at = torch.arange(len(owners))
-        if not self.collator.padding_free:
-            # Token j of n in row i is predicted from kept position keep - 1 - n + j of that row.
-            within = at - (counts.cumsum(0) - counts)[owners]
-            keep = batch["logits_to_keep"]
-            at = owners * keep + keep - 1 - counts[owners] + within
-        ids = torch.tensor([token for row in rows for token in row.input_ids[row.answer_start :]])
-        answers = {
-            "at": at,
-            "ids": ids,
-            "owners": owners,
-            "shares": 1.0 / counts[owners],
-            "prompts": torch.tensor([row.prompt for row in rows]),
-            "lengths": torch.tensor([len(row.input_ids) for row in rows]),
-        }
-        return {**batch, "answers": answers}
 
 
 def answer_tokens(row: Encoded) -> int:

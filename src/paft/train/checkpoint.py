@@ -1,15 +1,13 @@
 """Checkpoints of a training run: whole or absent, at most two, and tied to their inputs.
 
 A checkpoint is a folder ``step-<n>`` with what the Trainer saves (weights or adapter, optimiser,
-learning-rate schedule, random state of every process, log) and ``paft.json``: the inputs it was
-made from, the seconds of training so far and the digest of every file. It is written under another
-name, forced to the disk and renamed, so a kill while writing leaves the former one. One with a file that
-lacks a byte or has another, as a broken copy or disk leaves it, is passed over for the one before.
+learning-rate schedule, random state of every process, log) and ``paft.json``: the inputs it was made from,
+the seconds of training so far and the digest of every file. It is written under another name, forced to the
+disk and renamed, so a kill leaves the former one; a damaged one is passed over for the one before. Order and
+prompts need no place in it: they are pure functions of (seed, epoch, step).
 
-Order and prompts need no place in it: they are pure functions of (seed, epoch, step).
-
-The number of processes is one of the inputs. With another one the sums of a step would run in
-another order and dropout would draw from other streams, so such a resume is refused, not re-planned.
+The number of processes is one of the inputs: with another one sums would run in another order and dropout
+would draw from other streams, so such a resume is refused.
 """
 
 from __future__ import annotations
@@ -29,13 +27,13 @@ from paft.files import file_digest, fingerprint, read_json, write_json
 from paft.model.load import LanguageModel, model_fingerprint
 from paft.prompt import Prompt
 from paft.task.task import Example, data_fingerprint
+from paft.train.arguments import LOG_EVERY
 from paft.train.settings import Train
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 RECORD = "paft.json"
-LOG_EVERY = 5  # optimiser steps between two entries of the loss curve
 _PACKAGES = ("paft", "torch", "transformers", "peft", "accelerate", "numpy")
 _AT_LEAST = 50  # steps between checkpoints by default: shorter runs are sooner repeated than saved
 
@@ -133,12 +131,9 @@ def remove_checkpoints(output: Path) -> None:
 
 
 def save_interval(save_every: int | None, steps: int) -> int:
-    """Return the optimiser steps between checkpoints; 0 for none.
+    """Return the optimiser steps between checkpoints, 0 for none, of a run of so many steps.
 
-    Args:
-        save_every: What the user asks for; None for a tenth of the run, at least 50 steps, rounded
-            up so that checkpoints fall on entries of the loss curve.
-        steps: Steps of the whole run.
+    By default a tenth of the run, at least 50 steps, rounded up to fall on entries of the loss curve.
 
     >>> save_interval(None, 40), save_interval(None, 1234), save_interval(7, 40), save_interval(0, 40)
     (50, 125, 7, 0)

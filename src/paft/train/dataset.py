@@ -22,12 +22,7 @@ from paft.model.load import PLAIN
 from paft.model.settings import Chat
 from paft.prompt import Prompt
 from paft.task.task import Example, Task
-from paft.train.batches import (
-    IGNORE,
-    Plan,
-    RenderedExamples,
-    make_sampler,
-)
+from paft.train.batches import IGNORE, Plan, RenderedExamples, make_sampler
 from paft.train.schedule import make_schedule
 from paft.train.settings import Train
 from paft.train.variation import variation
@@ -66,14 +61,9 @@ class PromptDataset(Dataset[Row]):
     """
 
     def __init__(
-        self,
-        rendered: RenderedExamples,
-        config: Train,
-        *,
-        seed: int,
-        epochs: int | None = None,
+        self, rendered: RenderedExamples, config: Train, *, seed: int, epochs: int | None = None,
         fill: int = 1,
-    ) -> None:
+    ) -> None:  # fmt: skip
         schedule = make_schedule(config, len(rendered.prompts), seed=seed, examples=len(rendered))
         self.rendered = rendered
         self.config = config

@@ -1,22 +1,30 @@
-"""How many optimiser steps a run takes: by epochs, or by tokens of prompts and answers.
+"""How long training is, before it begins: its optimiser steps, and the tokens of its sequences.
 
-By tokens, the number of steps is the one after which the tokens of the plan come nearest to the
-budget, past T epochs if need be; order and prompts stay the pure functions of (seed, epoch, step)
-that they are. The budget ``paft`` is what plain PAFT takes with the same K, T, batch size and
-examples: uniform draws from all training prompts, no switch on. So variants and controls are held to
-equal tokens. Rows that fill up the last forward pass of several processes are not counted.
+Steps go by epochs, or by tokens of prompts and answers: then their number is the one after which the tokens
+of the plan come nearest to the budget, past T epochs if need be. The budget ``paft`` is what plain PAFT takes
+with the same K, T, batch size and examples (uniform draws from all training prompts, no switch on), so that
+variants and controls are held to equal tokens. Rows that fill up the last forward pass of several processes
+are not counted.
+
+How long sequences are and how many are cut is told by some that lie evenly over the first epoch, so that a
+large data set is not tokenised for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import count, groupby, islice
 
+import numpy as np
+
+from paft.errors import DataError
 from paft.prompt import Prompt
-from paft.train.batches import Plan, RenderedExamples, make_sampler
+from paft.train.batches import Plan, Planned, PlanSampler, RenderedExamples, answer_tokens, make_sampler
 from paft.train.schedule import Schedule, make_schedule
 from paft.train.settings import Train
 
+LOOKED_AT = 1_000  # sequences of the first epoch at most
 # What a variant of PAFT changes, as plain PAFT has it.
 _PLAIN = {
     "schedule": "block",
@@ -100,3 +108,50 @@ def _tokens(dataset: RenderedExamples, plan: Plan, known: dict[Plan, int]) -> in
     if plan not in known:
         known[plan] = len(dataset[plan].input_ids)
     return known[plan]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Some training sequences, or all of few.
+
+    Attributes:
+        rows: The sequences, in the order of training before windows of similar length are sorted.
+    """
+
+    rows: tuple[Planned, ...]
+
+    @property
+    def truncated(self) -> int:
+        """How many lost the beginning of their prompt to ``max_length``."""
+        return sum(row.truncated for row in self.rows)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of prompt and answer of each, (N,) of int64."""
+        return np.array([len(row.input_ids) for row in self.rows], dtype=np.int64)
+
+    @property
+    def answers(self) -> np.ndarray:
+        """Tokens of the answer of each, the end included, (N,) of int64."""
+        return np.array([answer_tokens(row) for row in self.rows], dtype=np.int64)
+
+
+def preview(dataset: RenderedExamples, sampler: PlanSampler) -> Preview:
+    """Encode up to ``LOOKED_AT`` sequences of the first epoch.
+
+    Args:
+        dataset: Examples under prompts.
+        sampler: Plans which.
+
+    Raises:
+        DataError: If a row cannot be used or an answer does not fit.
+    """
+    order, count = sampler.order(0), min(sampler.size, LOOKED_AT)
+    rows: list[Planned] = []
+    for at in np.linspace(0, sampler.size - 1, count).round().astype(int).tolist():
+        plan = sampler.plan(0, at // sampler.batch, int(order[at]))
+        try:
+            rows.append(dataset[plan])
+        except DataError as error:
+            raise DataError(f"training examples: {error}") from None
+    return Preview(tuple(rows))

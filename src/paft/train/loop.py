@@ -17,10 +17,8 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from safetensors import SafetensorError
 from transformers import PrinterCallback, TrainingArguments, set_seed
-from transformers.trainer_utils import SaveStrategy
 
 from paft.errors import ConfigError, DivergedError
-from paft.files import disk_error
 from paft.model.adapter import CONFIG as ADAPTER_CONFIG
 from paft.model.adapter import base_record
 from paft.model.chat import save_chat
@@ -28,32 +26,17 @@ from paft.model.load import LanguageModel
 from paft.model.quantised import is_quantised
 from paft.prompt import Prompt
 from paft.task.task import Example
-from paft.train.adapt import adapted
+from paft.train.arguments import training_arguments
 from paft.train.average import Averager
-from paft.train.batches import (
-    Collator,
-    Plan,
-    RenderedExamples,
-    StepCollator,
-    make_sampler,
-)
-from paft.train.checkpoint import (
-    LOG_EVERY,
-    Checkpoints,
-    checkpoint_folder,
-    remove_checkpoints,
-    training_inputs,
-)
-from paft.train.failures import check_vocabulary, clear_errors
-from paft.train.length import training_steps
-from paft.train.logs import check_optimizer, report_to
-from paft.train.loss import StepLoss
-from paft.train.numerics import check_apart, compile_layers, prepare, trainer_settings
-from paft.train.preview import Preview, preview
+from paft.train.batches import Collator, RenderedExamples, make_sampler
+from paft.train.checkpoint import Checkpoints, checkpoint_folder, remove_checkpoints, training_inputs
+from paft.train.failures import check_vocabulary, clear_errors, write_failure
+from paft.train.length import Preview, preview, training_steps
+from paft.train.loss import PromptRecord, StepCollator, StepLoss, Tally
+from paft.train.numerics import trainable
 from paft.train.schedule import Schedule, make_schedule
 from paft.train.settings import Train
-from paft.train.tally import PromptRecord, Tally
-from paft.train.trainer import OnStep, PromptTrainer, write_failure
+from paft.train.trainer import OnStep, PromptTrainer
 from paft.train.validation import Point, Validation, Validator, best_point, validation_points
 from paft.train.variation import variation
 
@@ -72,7 +55,7 @@ class Trained:
             is not counted.
         loss: Mean loss of the steps, in nats; see :mod:`paft.train.loss`.
         truncated: Training sequences, of those looked at, whose prompt was cut to ``max_length``.
-        looked_at: Sequences looked at, spread over the first epoch; see :mod:`paft.train.preview`.
+        looked_at: Sequences looked at, spread over the first epoch; see :mod:`paft.train.length`.
         curve: (step, mean loss of the steps since the former entry), every few steps
             and at every checkpoint.
         by_prompt: How training went under each prompt, by its id.
@@ -208,20 +191,18 @@ def _save_result(
     if not trainer.is_world_process_zero():
         return
     if validator is not None and best:
-        _adopt(validator.best_weights(), part, output)
+        found = validator.best_weights()
+        with _appearing(part, output):
+            shutil.rmtree(part, ignore_errors=True)
+            shutil.copytree(found, part)  # they stay where they are until the record of the run is safe
     else:
         save(trainer.accelerator.unwrap_model(trainer.model), language_model, part, output, weights)
 
 
 def make_trainer(
-    language_model: LanguageModel,
-    dataset: RenderedExamples,
-    schedule: Schedule,
-    config: Train,
-    args: TrainingArguments,
-    checkpoints: Checkpoints,
-    on_step: OnStep | None = None,
-) -> PromptTrainer:
+    language_model: LanguageModel, dataset: RenderedExamples, schedule: Schedule, config: Train,
+    args: TrainingArguments, checkpoints: Checkpoints, on_step: OnStep | None = None,
+) -> PromptTrainer:  # fmt: skip
     """Put model, data, schedule and loss together; see :func:`fine_tune`."""
     fill = args.per_device_train_batch_size * args.world_size if args.world_size > 1 else 1
     model = trainable(language_model, dataset, config, copies=args.n_gpu)
@@ -240,35 +221,6 @@ def make_trainer(
     )
     trainer.remove_callback(PrinterCallback)  # progress goes to on_step, not to standard output
     return trainer
-
-
-def trainable(
-    language_model: LanguageModel, dataset: RenderedExamples, config: Train, copies: int
-) -> PreTrainedModel:
-    """Return the model as training settings want it.
-
-    Args:
-        language_model: Freshly loaded.
-        dataset: What it will be trained on.
-        config: Settings.
-        copies: Copies of the model that share the batches of this process.
-
-    Raises:
-        ConfigError: If the model or this machine does not support a setting.
-    """
-    prepare(language_model.model, config)
-    model = adapted(language_model.model, config.adapt)
-    model.train()
-    if config.padding_free and copies > 1:
-        raise ConfigError(
-            f"train.padding_free needs a process for each device, and this one has {copies}: start it with "
-            f"`torchrun --nproc-per-node {copies}`, or show it one device (CUDA_VISIBLE_DEVICES)"
-        )
-    if config.padding_free:
-        check_apart(model, [dataset[Plan(0, 0)], dataset[Plan(len(dataset) - 1, 0)]])
-    if config.compile:
-        compile_layers(model)
-    return model
 
 
 def _summary(trainer: PromptTrainer, config: Train, prompts: Sequence[Prompt], looked: Preview) -> Trained:
@@ -308,18 +260,6 @@ def _validator(
     return validator
 
 
-def _adopt(best: Path, part: Path, output: Path) -> None:
-    """Copy the best weights to where the result goes; they stay until the record of the run is safe."""
-    try:
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.copytree(best, part)
-        shutil.rmtree(output, ignore_errors=True)
-        part.rename(output)
-    except OSError as error:
-        shutil.rmtree(part, ignore_errors=True)
-        raise disk_error(output, error) from error
-
-
 def mean_loss(curve: Sequence[tuple[int, float]]) -> float:
     """Return the mean over all steps of a loss curve whose last entry is the last step.
 
@@ -331,72 +271,10 @@ def mean_loss(curve: Sequence[tuple[int, float]]) -> float:
     return total / curve[-1][0]
 
 
-def training_arguments(config: Train, seed: int, folder: Path, logs: Path | None = None) -> TrainingArguments:
-    """Translate our settings to the trainer's.
-
-    Args:
-        config: Our settings.
-        seed: Seed of order and adapter initialisation.
-        folder: For what is written while training.
-        logs: For the files of ``train.report_to``, those that take a folder.
-
-    Raises:
-        ConfigError: If ``batch_size`` is not micro-batch size x devices x a whole number, or the optimizer
-            cannot be used.
-    """
-    check_optimizer(config.optimizer)
-    accelerated = torch.accelerator.is_available()
-    args = TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=config.epochs,
-        learning_rate=config.learning_rate,
-        optim=config.optimizer,
-        lr_scheduler_type=config.lr_scheduler,
-        max_grad_norm=config.max_grad_norm,
-        warmup_steps=config.warmup,
-        weight_decay=config.weight_decay,
-        seed=seed,
-        use_cpu=not accelerated,  # said aloud, or processes on CPUs would train apart from each other
-        save_strategy=SaveStrategy.NO,
-        logging_strategy="steps",
-        logging_steps=LOG_EVERY,
-        report_to=report_to(config, logs),
-        disable_tqdm=True,
-        remove_unused_columns=False,
-        label_names=["labels"],
-        ddp_find_unused_parameters=False,  # what is trained is used in every pass: no search for the rest
-        logging_nan_inf_filter=False,  # a lost loss shows in the curve, and no step waits for a look
-        dataloader_pin_memory=accelerated,
-        dataloader_num_workers=config.workers,
-        log_level="error",
-        neftune_noise_alpha=config.neftune,
-        **trainer_settings(config),
-    )
-    try:
-        PromptTrainer.get_optimizer_cls_and_kwargs(args)
-    except (ImportError, ValueError, AttributeError) as error:
-        said = str(error).splitlines()[0]
-        raise ConfigError(f"train.optimizer {config.optimizer!r} cannot be used here: {said}") from error
-    # Only the trainer's own count of devices decides how many examples a step really takes.
-    devices = args.world_size * max(1, args.n_gpu)
-    micro = config.micro_batch_size or max(1, config.batch_size // devices)
-    if config.batch_size % (micro * devices):
-        raise ConfigError(
-            f"train.batch_size {config.batch_size} is not a multiple of micro_batch_size {micro} x "
-            f"{devices} devices: change one of them"
-        )
-    args.per_device_train_batch_size = micro
-    args.gradient_accumulation_steps = config.batch_size // (micro * devices)
-    return args
-
-
 def save(
-    model: PreTrainedModel,
-    source: LanguageModel,
-    part: Path,
-    output: Path,
+    model: PreTrainedModel, source: LanguageModel, part: Path, output: Path,
     weights: Mapping[str, torch.Tensor] | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """Write adapter or model as safetensors, with the tokenizer and the chat setting of its source.
 
     The folder appears when complete.
@@ -408,12 +286,19 @@ def save(
         output: Where the result goes.
         weights: All weights by name, where this process's model holds a part of them only.
     """
-    try:
+    with _appearing(part, output):
         part.mkdir(parents=True, exist_ok=True)
         model.save_pretrained(part, state_dict=None if weights is None else dict(weights))
         source.tokenizer.save_pretrained(part)
         base = base_record(source.name) if (part / ADAPTER_CONFIG).exists() else None
         save_chat(part, source.chat, quantised=is_quantised(source.model), base=base)
+
+
+@contextmanager
+def _appearing(part: Path, output: Path) -> Iterator[None]:
+    """Let a folder that is written beside its place appear there when it is complete."""
+    try:
+        yield
         shutil.rmtree(output, ignore_errors=True)
         part.rename(output)
     except (OSError, SafetensorError) as error:

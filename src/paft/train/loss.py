@@ -1,4 +1,4 @@
-"""Cross entropy of the answer tokens, and of no other: only their positions see the vocabulary.
+"""Cross entropy of the answer tokens, of no other: only their positions see the vocabulary. Sums by prompt.
 
 ``train.loss`` says what an optimiser step averages over, on all devices and micro-batches together:
 
@@ -10,17 +10,59 @@ example  all examples: sum over examples of the mean over their tokens / number 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch.nn.functional import cross_entropy
 
-from paft.train.batches import IGNORE
-from paft.train.tally import Tally
+from paft.prompt import Prompt
+from paft.train.batches import IGNORE, Collator, Planned, answer_tokens
 
 Per = Literal["token", "example"]
+Reduce = Callable[[torch.Tensor], torch.Tensor]  # to the sum over all processes
+
+
+@dataclass(frozen=True)
+class StepCollator:
+    """Adds what the loss needs to know about the answers, so that no device has to search for it.
+
+    Attributes:
+        collator: Makes the model inputs.
+    """
+
+    collator: Collator
+
+    def __call__(self, rows: Sequence[Planned]) -> dict[str, Any]:
+        """Return model inputs and ``answers``, which the model does not take.
+
+        Returns:
+            In ``answers``, of all N answer tokens ``at`` (N,), the index of its predictor among the
+            kept positions of all rows; ``ids`` (N,), the token; ``owners`` (N,), its row;
+            ``shares`` (N,), one by the number of answer tokens of its row. Of all B rows
+            ``prompts`` (B,), the index of the prompt, and ``lengths`` (B,), of prompt and answer.
+        """
+        batch = self.collator(rows)
+        counts = torch.tensor([answer_tokens(row) for row in rows])
+        owners = torch.repeat_interleave(torch.arange(len(rows)), counts)
+        at = torch.arange(len(owners))
+        if not self.collator.padding_free:
+            # Token j of n in row i is predicted from kept position keep - 1 - n + j of that row.
+            within = at - (counts.cumsum(0) - counts)[owners]
+            keep = batch["logits_to_keep"]
+            at = owners * keep + keep - 1 - counts[owners] + within
+        ids = torch.tensor([token for row in rows for token in row.input_ids[row.answer_start :]])
+        answers = {
+            "at": at,
+            "ids": ids,
+            "owners": owners,
+            "shares": 1.0 / counts[owners],
+            "prompts": torch.tensor([row.prompt for row in rows]),
+            "lengths": torch.tensor([len(row.input_ids) for row in rows]),
+        }
+        return {**batch, "answers": answers}
 
 
 class StepLoss:
@@ -48,7 +90,7 @@ class StepLoss:
 
         Args:
             model: Takes the batch; may be wrapped.
-            batch: As of :class:`~paft.train.batches.StepCollator`.
+            batch: As of :class:`StepCollator`.
             items: :meth:`items` of all micro-batches of the step, on all devices together.
 
         Returns:
@@ -89,6 +131,75 @@ def _only(head: torch.nn.Module, at: torch.Tensor) -> Iterator[None]:
         yield
     finally:
         handle.remove()
+
+
+class PromptRecord(NamedTuple):
+    """How training went under one prompt.
+
+    Attributes:
+        examples: Examples trained on under it, counted once per epoch.
+        loss: Their mean loss, nats per answer token, each as the weights stood at that step.
+        accuracy: Share of them whose every answer token, the end included, was the likeliest.
+    """
+
+    examples: int
+    loss: float
+    accuracy: float
+
+
+class Tally:
+    """Sums by prompt; they stay on the device, so that nothing waits for them until they are asked for.
+
+    Attributes:
+        sums: (M, 5) examples, tokens of prompts and answers, answer tokens, loss of all answer
+            tokens, examples that were right.
+    """
+
+    def __init__(self, prompts: int) -> None:
+        self.sums = torch.zeros(prompts, 5, dtype=torch.float64)
+
+    def add(self, answers: Mapping[str, torch.Tensor], losses: torch.Tensor, right: torch.Tensor) -> None:
+        """Count a micro-batch.
+
+        Args:
+            answers: As of :class:`StepCollator`.
+            losses: (N,) loss of every answer token.
+            right: (N,) whether it was the likeliest.
+        """
+        if self.sums.device != losses.device:
+            kind = torch.float32 if losses.device.type == "mps" else torch.float64  # all it has
+            self.sums = self.sums.to(losses.device, kind)
+        tokens = torch.stack([torch.ones_like(losses), losses.detach(), (~right).to(losses)], dim=1)
+        rows = self.sums.new_zeros(len(answers["prompts"]), 3)
+        rows = rows.index_add(0, answers["owners"], tokens.to(rows))
+        seen = torch.stack([torch.ones_like(rows[:, 0]), answers["lengths"].to(rows)], dim=1)
+        columns = torch.cat([seen, rows[:, :2], (rows[:, 2:] == 0).to(rows)], dim=1)
+        self.sums.index_add_(0, answers["prompts"], columns)
+
+    def records(self, prompts: Sequence[Prompt], reduce: Reduce) -> dict[str, PromptRecord]:
+        """Return the record of every prompt that was used, by its id.
+
+        Args:
+            prompts: The prompts, M of them.
+            reduce: Adds up a tensor over all processes.
+        """
+        return {
+            prompt.id: PromptRecord(int(examples), round(loss / tokens, 6), round(right / examples, 6))
+            for prompt, (examples, _, tokens, loss, right) in zip(prompts, self.total(reduce), strict=True)
+            if examples
+        }
+
+    def tokens(self, reduce: Reduce) -> int:
+        """Return the tokens of prompts and answers that went through the model, padding not counted."""
+        return int(sum(row[1] for row in self.total(reduce)))
+
+    def total(self, reduce: Reduce) -> list[list[float]]:
+        """Return the sums over all processes."""
+        return list(reduce(self.sums).tolist())
+
+    def restore(self, total: Sequence[Sequence[float]]) -> None:
+        """Go on from :meth:`total`; one process of all must."""
+        self.sums = torch.tensor(total, dtype=torch.float64)
 
 
 def answer_loss(

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from paft.model.weights import empty_model
 from paft.train.adapt import adapted
-from paft.train.numerics import trainer_settings
+from paft.train.arguments import trainer_settings
 from paft.train.settings import Adapt, Train
-
-if TYPE_CHECKING:
-    pass
 
 _FOUR_BIT = 0.516  # bytes of a weight in 4 bit with its doubly quantised scale
 _SPARE = 0.9  # share of the free memory that an estimate may fill: the allocator needs room too

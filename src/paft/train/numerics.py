@@ -1,4 +1,4 @@
-"""How a model computes while it trains: precision, attention, recomputation, compilation, rows apart.
+"""A model made ready to train: precision, attention, compilation, adapter, rows apart.
 
 None of these changes what is computed but for rounding. ``train.precision``:
 
@@ -18,26 +18,45 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 
 from paft.errors import ConfigError
-from paft.train.batches import Collator, Planned, answer_tokens
+from paft.train.adapt import adapted
+from paft.train.batches import Collator, Plan, Planned, RenderedExamples, answer_tokens
 from paft.train.settings import Train
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+    from paft.model.load import LanguageModel
+
 _LEAK = 0.01  # share of the largest logit; rounding changes far less, another example's text far more
 
 
-def trainer_settings(config: Train) -> dict[str, Any]:
-    """Return what the trainer has to know of precision and memory, as keywords of its arguments."""
-    capable = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-    settings: dict[str, Any] = {
-        "bf16": config.precision == "bfloat16" or (config.precision == "auto" and capable)
-    }
-    if config.gradient_checkpointing:
-        # The other kind needs gradients at a layer's input, which frozen embeddings do not give.
-        kind = {"use_reentrant": False}
-        settings |= {"gradient_checkpointing": True, "gradient_checkpointing_kwargs": kind}
-    return settings
+def trainable(
+    language_model: LanguageModel, dataset: RenderedExamples, config: Train, copies: int
+) -> PreTrainedModel:
+    """Return the model as training settings want it.
+
+    Args:
+        language_model: Freshly loaded.
+        dataset: What it will be trained on.
+        config: Settings.
+        copies: Copies of the model that share the batches of this process.
+
+    Raises:
+        ConfigError: If the model or this machine does not support a setting.
+    """
+    prepare(language_model.model, config)
+    model = adapted(language_model.model, config.adapt)
+    model.train()
+    if config.padding_free and copies > 1:
+        raise ConfigError(
+            f"train.padding_free needs a process for each device, and this one has {copies}: start it with "
+            f"`torchrun --nproc-per-node {copies}`, or show it one device (CUDA_VISIBLE_DEVICES)"
+        )
+    if config.padding_free:
+        check_apart(model, [dataset[Plan(0, 0)], dataset[Plan(len(dataset) - 1, 0)]])
+    if config.compile:
+        compile_layers(model)
+    return model
 
 
 def prepare(model: PreTrainedModel, config: Train) -> None:

@@ -1,22 +1,20 @@
 """Which prompt an optimiser step uses: the contribution of the paper as one pure function.
 
-The prompt is a function of (seed, epoch, step, example) alone: no generator is advanced and no state
-is kept. So every rank, data-loader worker and resumed run agrees without exchanging anything, and
-the schedule can be printed before training (``paft show schedule``).
+The prompt is a function of (seed, epoch, step, example) alone: no generator is advanced, no state is kept.
+So every rank, data-loader worker and resumed run agrees, and the schedule can be printed before training.
 
 =========  ==================================================================================
 mode       the prompt changes
 =========  ==================================================================================
 single     never: the first prompt of the list. Ordinary fine-tuning, the main baseline
-static     never for an example: each example keeps one prompt for all epochs. What the paper's
-           published code does
+static     never for an example, over all epochs: what the paper's published code does
 example    for every example, anew in every epoch
 step       every optimiser step: mode block with K = 1
 block      every K optimiser steps, and at the start of every epoch: the paper's Algorithm 1
 =========  ==================================================================================
 
-Draws are uniform with replacement, as in the paper, or in cycles: a random permutation of all prompts
-is used up before the next one. A share of all draws may be kept for the user prompt.
+Draws are uniform with replacement, as in the paper, or in cycles: a random permutation of all prompts is used
+up before the next one. A share of all draws may be kept for the user prompt.
 """
 
 from __future__ import annotations
@@ -175,8 +173,7 @@ def _permutation(size: int, *key: int) -> np.ndarray:
 def make_schedule(config: Train, prompts: int, *, seed: int, examples: int) -> Schedule:
     """Return the schedule that training settings ask for, over numbers of prompts and examples.
 
-    The user prompt is the first of the prompts where ``train.user_prompt_share`` or schedule ``single``
-    asks for it.
+    Where ``train.user_prompt_share`` or schedule ``single`` asks for the user prompt, it is the first.
 
     Raises:
         ConfigError: If the user prompt has a share and there is no other prompt.

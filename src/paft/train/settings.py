@@ -91,16 +91,16 @@ class Train(Schema):
             training examples.
         max_length: Tokens of prompt and answer together at most.
         word_dropout: Share of a prompt's words that is left out, anew for every example and step;
-            see :mod:`paft.train.word_dropout`. Like the next one, no part of ``single``.
+            see :mod:`paft.train.variation`. Like the next one, no part of ``single``.
         recombination: Share of the examples whose prompt ends as another one does, drawn anew for every
-            example and step; see :mod:`paft.train.recombination`.
+            example and step; see :mod:`paft.train.variation`.
         epochs: T, passes over the training examples.
         tokens: Length of training in tokens of prompts and answers instead of ``epochs``; ``paft``:
             as many as plain PAFT would take. See :mod:`paft.train.length`.
         batch_size: Examples per optimiser step over all devices.
         micro_batch_size: Examples per device and forward pass; all of them by default.
         group_by_length: Batches of similar length, for less padding. ``auto``: in schedules by example,
-            whose prompts differ in length within a batch. Off is PAPER.
+            whose prompts differ in length within a batch, unless there is no padding. Off is PAPER.
         padding_free: No padding at all: the examples of a batch share one row.
         workers: Processes beside each training process that render and tokenise; none by default.
         loss: What a step averages over: answer tokens or examples; see :mod:`paft.train.loss`.
@@ -231,7 +231,9 @@ class Train(Schema):
     @property
     def groups_by_length(self) -> bool:
         """Whether batches are of similar length."""
-        return self.schedule in BY_EXAMPLE if self.group_by_length == "auto" else self.group_by_length
+        if self.group_by_length == "auto":
+            return self.schedule in BY_EXAMPLE and not self.padding_free
+        return self.group_by_length
 
     @model_validator(mode="after")
     def _check_switches(self) -> Train:

@@ -10,7 +10,6 @@ Resuming repeats the uninterrupted run to the bit because nothing is left to cha
 
 from __future__ import annotations
 
-import errno
 import inspect
 import shutil
 import time
@@ -26,10 +25,10 @@ from torch.utils.data import Sampler
 from transformers import Trainer, TrainerCallback
 
 from paft.errors import PaftError, ResumeError
-from paft.files import disk_error, read_json, write_json
+from paft.files import read_json, write_json
 from paft.train.batches import Plan, PlanSampler
 from paft.train.checkpoint import Checkpoints, save_interval
-from paft.train.divergence import Watch
+from paft.train.failures import Watch, write_failure
 from paft.train.loss import StepLoss
 
 TALLY = "tally.json"  # in a checkpoint: the sums by prompt, of all processes
@@ -247,15 +246,3 @@ def check_hooks() -> None:
                 f"transformers {transformers.__version__}: its Trainer has no method "
                 f"{name}({', '.join(needed)}), which training relies on: pip install '{SUPPORTED}'"
             )
-
-
-def write_failure(path: Path, error: Exception) -> PaftError | None:
-    """Return the one-line error for a failed write in any library's form; None for other errors."""
-    if isinstance(error, PaftError):
-        return error
-    if isinstance(error, OSError):
-        return disk_error(path, error)
-    # safetensors and torch wrap what the system says, without its number: a disk that is full, as a rule.
-    if isinstance(error, SafetensorError) or "inline_container" in str(error):
-        return disk_error(path, OSError(errno.ENOSPC, str(error).splitlines()[0]))
-    return None

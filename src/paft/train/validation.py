@@ -1,11 +1,9 @@
 """Validation while a model trains: accuracy on the bank's validation prompts, early stop, best weights.
 
-What is chosen here (when to stop, which weights stay) is chosen on validation prompts and validation
-examples; test prompts and test examples have no part in it.
-
-All that is decided follows from the log, which checkpoints hold: a resumed run decides as the
-uninterrupted one. The weights of the best validation lie beside the checkpoints, each complete,
-until a checkpoint that knows of a better one is whole.
+Test prompts and test examples have no part in what is chosen here: when to stop, which weights stay. All
+that is decided follows from the log, which checkpoints hold, so a resumed run decides as the uninterrupted
+one. The weights of the best validation lie beside the checkpoints, each complete, until a checkpoint that
+knows of a better one is whole.
 """
 
 from __future__ import annotations
@@ -26,7 +24,6 @@ from paft.files import file_digest, fingerprint, read_json, write_json
 from paft.model.load import LanguageModel
 from paft.prompt import Prompt
 from paft.task.task import Example, Task, data_fingerprint
-from paft.train.divergence import diverged
 from paft.train.settings import Train
 
 if TYPE_CHECKING:
@@ -72,15 +69,9 @@ class Validation:
         return fingerprint([[prompt.id for prompt in self.prompts], data_fingerprint(self.examples)])
 
     def sums(self, language_model: LanguageModel, max_length: int, rank: int, world: int) -> np.ndarray:
-        """Return the sum of scores under each prompt, (P,), over one process's share of the examples.
+        """Return the sum of scores under each prompt, (P,), over the share of process ``rank`` of ``world``.
 
         The model is evaluated in evaluation mode and left as it was.
-
-        Args:
-            language_model: The model.
-            max_length: Tokens of prompt and answer at most.
-            rank: This process, from 0.
-            world: Number of processes.
         """
         model: Any = language_model.model
         examples = self.examples[rank::world]
@@ -177,11 +168,7 @@ class Validator(TrainerCallback):
         """
         self.trainer.watch.check_weights()
         found = self._shares()
-        if not np.isfinite(found).all():
-            step = self.trainer.state.global_step
-            raise diverged(
-                f"after step {step} the model computes no finite numbers", self.config.learning_rate
-            )
+        self.trainer.watch.end_if(not np.isfinite(found).all(), "the model computes no finite numbers")
         return found
 
     def _shares(self) -> np.ndarray:
@@ -206,11 +193,7 @@ def _digests_of(folder: Path) -> dict[str, str]:
 
 
 def validation_interval(every: float | None, steps: int) -> int:
-    """Return the optimiser steps between validations.
-
-    Args:
-        every: Steps, or below 1 a share of all; None for the end alone.
-        steps: Steps of the whole run.
+    """Return the steps between validations: ``every``, below 1 a share of all ``steps``, None for the end.
 
     >>> validation_interval(20, 300), validation_interval(0.25, 30), validation_interval(None, 30)
     (20, 8, 30)
@@ -226,11 +209,7 @@ def validation_points(log: Sequence[Mapping[str, Any]]) -> list[Point]:
 
 
 def best_point(points: Sequence[Point], by: str) -> Point:
-    """Return the best validation, the earliest of equals.
-
-    Args:
-        points: At least one.
-        by: ``mean`` or ``min``.
+    """Return the best of one or more validations by ``mean`` or ``min``, the earliest of equals.
 
     >>> best_point([Point(5, 0.5, 0.4), Point(10, 0.6, 0.2), Point(15, 0.6, 0.1)], "mean").step
     10

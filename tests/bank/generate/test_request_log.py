@@ -54,7 +54,7 @@ def test_what_was_written_is_read_again(two):
 
 def test_a_line_holds_what_a_reader_wants_to_know(two):
     header, first, _ = map(json.loads, two.read_text(encoding="utf-8").split("\n")[:-1])
-    assert header == {"journal": 1, **HEADER}
+    assert header == {"log": 1, **HEADER}
     assert first["call"] == "a/few-shot/0"
     assert set(first) == {*Record.model_fields, "digest"}
 
@@ -91,7 +91,7 @@ def test_other_inputs_are_refused_and_named(two, header, named):
     ("number", "line", "error"),
     [
         (1, "{}", DataError),
-        (1, '{"journal": 99}', DataError),
+        (1, '{"log": 99}', DataError),
         (2, "not json", DataError),
         (3, "[]", DataError),
         (2, '{"call": "x"}', ConfigError),
@@ -101,7 +101,7 @@ def test_a_spoilt_line_is_named(two, number, line, error):
     lines = two.read_text(encoding="utf-8").split("\n")
     lines[number - 1] = line
     two.write_text("\n".join(lines), encoding="utf-8")
-    with pytest.raises(error, match=rf"bank\.jsonl\.journal\.jsonl:{number}: "):
+    with pytest.raises(error, match=rf"bank\.jsonl\.log\.jsonl:{number}: "):
         RequestLog(two, HEADER)
 
 
@@ -177,7 +177,7 @@ def test_after_a_failed_write_the_file_holds_no_part_of_the_line(two, monkeypatc
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(PaftError, match="cannot write"):
-        RequestLog(tmp_path / "file" / "x.journal.jsonl", HEADER)
+        RequestLog(tmp_path / "file" / "x.log.jsonl", HEADER)
 
 
 @pytest.mark.parametrize("line", ["[" * 100_000, '{"text": "\\ud800"}'])

@@ -148,9 +148,9 @@ def test_an_answer_without_an_end_is_cut(ending_model, contexts, encoder):
     assert {answer.cut for answer in made} == {True, False}
 
 
-def test_a_ledger_keeps_what_was_cut(ending_model, contexts, encoder, tmp_path):
+def test_a_log_keeps_what_was_cut(ending_model, contexts, encoder, tmp_path):
     made = [
-        generate_answers(ending_model, contexts, encoder, max_tokens=7, ledger=EvaluationLog(tmp_path, "t"))
+        generate_answers(ending_model, contexts, encoder, max_tokens=7, log=EvaluationLog(tmp_path, "t"))
         for _ in "ab"
     ]
     assert made[0] == made[1] == generate_answers(ending_model, contexts, encoder, max_tokens=7)

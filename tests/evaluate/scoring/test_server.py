@@ -57,14 +57,14 @@ def files(output):
     results = json.loads((output / "results.json").read_text())
     for key in ("rows", "per_prompt"):
         found[key] = [{k: v for k, v in row.items() if not k.endswith("seconds")} for row in results[key]]
-    found["judging"] = results["judging"]
+    found["scoring"] = results["scoring"]
     return found
 
 
 def test_labels_are_read_from_replies_and_the_run_says_so(server, settings, bank, test_examples, tmp_path):
     server.reply = by_topic
     results = evaluate(settings())
-    matrix = Matrix.load(tmp_path / "out" / "cells" / "served" / "test.parquet")
+    matrix = Matrix.load(tmp_path / "out" / "trials" / "served" / "test.parquet")
     places = [(p, e) for p in bank.prompts("test") for e in test_examples]
     for cell, (prompt, example) in zip(matrix.cells, places, strict=True):
         text = prompt.render(example.values)
@@ -74,12 +74,12 @@ def test_labels_are_read_from_replies_and_the_run_says_so(server, settings, bank
         assert cell.tokens == len(by_topic(text, {}).split())
         assert (cell.context_tokens, cell.log_probabilities) == (len(text), ())
     assert 0 < matrix.scores.sum() < matrix.parsed.sum() < matrix.parsed.size
-    judging = results["judging"]
-    assert (judging["backend"], judging["by"], judging["rule"]) == ("openai", "generation", "label")
-    assert judging["parse_rate"] == matrix.parsed.mean()
-    assert judging["accuracy_given_parsed"] == pytest.approx(matrix.scores.sum() / matrix.parsed.sum())
-    assert judging["tokens_per_answer"] == np.mean([cell.tokens for cell in matrix.cells])
-    assert results["robustness"][0]["parse_rate"] == judging["parse_rate"]
+    scoring = results["scoring"]
+    assert (scoring["backend"], scoring["by"], scoring["rule"]) == ("openai", "generation", "label")
+    assert scoring["parse_rate"] == matrix.parsed.mean()
+    assert scoring["accuracy_given_parsed"] == pytest.approx(matrix.scores.sum() / matrix.parsed.sum())
+    assert scoring["tokens_per_answer"] == np.mean([cell.tokens for cell in matrix.cells])
+    assert results["robustness"][0]["parse_rate"] == scoring["parse_rate"]
 
 
 def test_requests_are_greedy_and_bounded_in_length_and_number(server, settings):
@@ -135,8 +135,8 @@ def test_a_cell_that_cannot_be_had_is_named_and_the_rest_is_kept(server, setting
         evaluate(settings())
     assert SECRET not in str(error.value)
     assert not list((tmp_path / "out").rglob("test.parquet"))
-    (ledger,) = (tmp_path / "out").rglob("*ledger*")
-    kept = len(ledger.read_text().splitlines()) - 1
+    (log,) = (tmp_path / "out").rglob("*log*")
+    kept = len(log.read_text().splitlines()) - 1
     assert kept == len(server.bodies) - CELLS - 1 >= 10
     server.fault = lambda text, nth: None
     evaluate(settings())
@@ -176,7 +176,7 @@ def test_killed_behind_any_reply_the_same_files_come_out(server, settings, monke
         break
     assert kept == CELLS  # each reply was recorded once
     assert files(tmp_path / "out") == files(tmp_path / "calm")
-    assert not list((tmp_path / "out").rglob("*ledger*"))
+    assert not list((tmp_path / "out").rglob("*log*"))
 
 
 def test_the_key_is_in_no_file(server, settings, tmp_path):
@@ -203,7 +203,7 @@ def test_a_run_of_another_backend_is_not_gone_on_with(settings, model_folder, de
         output=str(tmp_path / "out"),
     )  # fmt: skip
     evaluate(plain)
-    assert json.loads((tmp_path / "out" / "run.json").read_text())["judged by"] == "likelihood"
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["scored by"] == "likelihood"
     with pytest.raises(ResumeError, match="backend: 'hf' there, 'openai' now"):
         evaluate(settings())
 
@@ -269,7 +269,7 @@ def test_identical_rendered_prompts_are_asked_once(server, task, bank, test_exam
 def test_part_of_the_cells_can_be_asked_for(server, settings):
     results = evaluate(settings(budget_evals=12))
     assert len(server.bodies) == 12 == results["budget"]["cells"]
-    assert results["judging"]["parse_rate"] == 1.0
+    assert results["scoring"]["parse_rate"] == 1.0
 
 
 def test_the_command_line_says_how_labels_were_judged(server, paft, desk, tmp_path):

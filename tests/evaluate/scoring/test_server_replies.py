@@ -10,7 +10,7 @@ from paft.errors import ModelError
 from paft.evaluate.cells import evaluate_matrix
 from paft.evaluate.log import EvaluationLog
 from paft.evaluate.matrix import Matrix
-from paft.evaluate.rows import answer_figures, cell_warnings, judging_line
+from paft.evaluate.rows import answer_figures, cell_warnings, scoring_line
 from paft.evaluate.scoring.server import ServedModel, Server
 from paft.task.task import Task
 
@@ -31,9 +31,9 @@ def task():
 def judge(server, task):
     """Return the matrix of a served model's answers to the task's four questions."""
 
-    def cells(ledger=None, **settings):
+    def cells(log=None, **settings):
         served = ServedModel("m", Server(base_url=server.url, retry_wait=0.001, **settings))
-        return evaluate_matrix(served, task, task.prompts, task.examples("test"), ledger=ledger)
+        return evaluate_matrix(served, task, task.prompts, task.examples("test"), log=log)
 
     return cells
 
@@ -170,22 +170,22 @@ def test_cut_answers_are_counted_and_said(server, judge):
     matrix = judge()
     told = answer_figures(matrix)
     assert (told["cut_answers"], told["withheld_answers"]) == (1, 0)
-    assert judging_line({"by": "generation", "rule": "number", **told}).endswith(
+    assert scoring_line({"by": "generation", "rule": "number", **told}).endswith(
         ", 1 cut at the limit of tokens"
     )
     (warning,) = cell_warnings("m", "test", matrix)
     assert warning.startswith("m: 1 of 4 test answers were cut at the limit of tokens (answer.max_tokens")
 
 
-def test_matrices_and_ledgers_of_former_versions_are_read(server, judge, tmp_path):
+def test_matrices_and_logs_of_former_versions_are_read(server, judge, tmp_path):
     from pyarrow import parquet
 
     server.reply = lambda text, body: "It is 2."
     matrix = judge(EvaluationLog(tmp_path, "test"))
-    (ledger,) = tmp_path.glob("*.jsonl")
-    head, *rows = map(json.loads, ledger.read_text().splitlines())
+    (log,) = tmp_path.glob("*.jsonl")
+    head, *rows = map(json.loads, log.read_text().splitlines())
     old = [head, *([number, [results[0][:3]]] for number, results, _ in rows)]
-    ledger.write_text("".join(json.dumps(row) + "\n" for row in old))
+    log.write_text("".join(json.dumps(row) + "\n" for row in old))
     asked = len(server.bodies)
     assert judge(EvaluationLog(tmp_path, "test")) == matrix
     assert len(server.bodies) == asked

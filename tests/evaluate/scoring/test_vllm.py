@@ -113,16 +113,16 @@ def adapter(tmp_path_factory, configure):
     """Folder of a trained LoRA adapter of rank 4."""
     output = tmp_path_factory.mktemp("trained") / "out"
     api.run(configure(output, methods=("paft",)))
-    return output / "cells" / "paft-0" / "adapter"
+    return output / "trials" / "paft-0" / "adapter"
 
 
 def same(vllm_cells, hf_cells):
     """Whether two matrices say the same, log-probabilities up to rounding."""
     for ours, theirs in zip(vllm_cells, hf_cells, strict=True):
         # The engine computes in half precision, where calls are closer.
-        assert ours.close or not theirs.close
-        assert dataclasses.replace(ours, log_probabilities=(), close=False) == dataclasses.replace(
-            theirs, log_probabilities=(), close=False
+        assert ours.tie or not theirs.tie
+        assert dataclasses.replace(ours, log_probabilities=(), tie=False) == dataclasses.replace(
+            theirs, log_probabilities=(), tie=False
         )
         np.testing.assert_allclose(ours.log_probabilities, theirs.log_probabilities, atol=1e-4)
     return True
@@ -231,8 +231,8 @@ def test_paft_evaluate_starts_one_engine_and_writes_the_same_figures(settings, a
         assert {k: v for k, v in mine.items() if k != "eval_seconds"} == {
             k: v for k, v in other.items() if k != "eval_seconds"
         }
-    assert ours["judging"] == {**theirs["judging"], "backend": "vllm"}
-    assert ours["judging"]["by"] == "likelihood"
+    assert ours["scoring"] == {**theirs["scoring"], "backend": "vllm"}
+    assert ours["scoring"]["by"] == "likelihood"
 
 
 def test_a_run_of_another_backend_is_refused(settings):
@@ -242,7 +242,7 @@ def test_a_run_of_another_backend_is_refused(settings):
 
 
 def test_killed_behind_a_batch_it_goes_on_and_ends_with_the_same_matrix(settings, monkeypatch, tmp_path):
-    monkeypatch.setattr(vllm_path, "LEDGER_SEQUENCES", 10)  # 2 requests of 5 options
+    monkeypatch.setattr(vllm_path, "LOG_SEQUENCES", 10)  # 2 requests of 5 options
     evaluate(settings("calm"))
     generate, left = LLM.generate, 3
 

@@ -191,7 +191,7 @@ def test_a_run_trains_on_the_chosen_prompt_and_says_so(configure, tmp_path):
     assert list(rows) == ["single", *CHOOSERS]
     assert {row["train_steps"] for row in rows.values()} == {3}
     for name in CHOOSERS:
-        folder = Path(config.output) / "cells" / f"{name}-0"
+        folder = Path(config.output) / "trials" / f"{name}-0"
         choice_, trained = (
             json.loads((folder / file).read_text(encoding="utf-8")) for file in ("choice.json", "train.json")
         )

@@ -9,7 +9,7 @@ import pytest
 
 from paft.errors import ConfigError
 from paft.evaluate.cells import evaluate_matrix
-from paft.evaluate.rows import judging, judging_line
+from paft.evaluate.rows import describe_scoring, scoring_line
 from paft.evaluate.scoring.generation import Generated
 from paft.prompt import Prompt
 from paft.schema import parse
@@ -264,10 +264,10 @@ def test_a_machine_that_fails_a_right_program_is_refused(monkeypatch):
 
 
 def test_results_and_terminal_say_what_held_the_programs(isolation):
-    told = judging(code_task(), "hf")
+    told = describe_scoring(code_task(), "hf")
     assert told == {"backend": "hf", "by": "generation", "rule": "code", "isolation": isolation}
     figures = {"parse_rate": 1.0, "accuracy_given_parsed": None, "tokens_per_answer": 1.0}
-    assert f"(rule code, programs held by {isolation})" in judging_line(told | figures)
+    assert f"(rule code, programs held by {isolation})" in scoring_line(told | figures)
     assert ("is no sandbox" in code_answer.WARNINGS[isolation]) is (isolation == "guard")
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from paft.bank.store import Bank
 from paft.errors import ConfigError
 from paft.prompt import Prompt
 from paft.task.task import Example, Task
@@ -41,21 +42,31 @@ def quoted(text: str) -> str:
     return re.sub(r"\{|#\}|\r", lambda match: escaped[match[0]], text)
 
 
-def check_names(task: Task, tool: str, reserved: frozenset[str] = NOT_VARIABLES) -> None:
-    """Refuse a task with a field whose name is no variable in Jinja."""
+def require_exportable(
+    task: Task, bank: Bank, split: str, tool: str, reserved: frozenset[str] = NOT_VARIABLES
+) -> tuple[Sequence[Prompt], Sequence[Example]]:
+    """Return the prompts of a split and the test examples of a task that a tool can read.
+
+    Raises:
+        ConfigError: If the answer rule needs code there, a field's name is no variable there, or an
+            example has several right answers: a tool that knows the first only scores otherwise.
+    """
+    refused = f"task {task.name!r} cannot be exported for {tool}:"
+    if task.answer.rule in NO_COUNTERPART:
+        raise ConfigError(f"{refused} rule {task.answer.rule!r} has no counterpart there that needs no code")
     for name in task.fields:
         if name in reserved:
             raise ConfigError(
-                f"task {task.name!r} cannot be exported for {tool}: field {name!r} is a reserved word "
-                "there; rename it in the task and map the column under `data.columns`"
+                f"{refused} field {name!r} is a reserved word there; rename it in the task and map the "
+                "column under `data.columns`"
             )
-
-
-def check_golds(task: Task, tool: str, examples: Sequence[Example]) -> None:
-    """Refuse examples with several right answers: a tool that knows the first only scores otherwise."""
+    prompts, examples = bank.require(split), task.examples("test")
     several = next((example for example in examples if example.references), None)
     if several is not None:
         raise ConfigError(
-            f"task {task.name!r} cannot be exported for {tool}: test example {several.index} has "
-            f"{len(several.golds)} right answers, and {tool} would know the first of them only"
+            f"{refused} test example {several.index} has {len(several.golds)} right answers, and {tool} "
+            "would know the first of them only"
         )
+    for prompt in prompts:
+        task.check_prompt(prompt)
+    return prompts, examples

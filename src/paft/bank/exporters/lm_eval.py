@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from paft.bank.exporters.jinja import NO_COUNTERPART, check_golds, check_names, jinja_text
+from paft.bank.exporters.jinja import jinja_text, require_exportable
 from paft.bank.exporters.tables import write_parquet
 from paft.bank.foreign_yaml import yaml_text
 from paft.bank.store import Bank
@@ -44,19 +44,13 @@ def write_lm_eval(bank: Bank, output: Path, task: Task, split: str) -> None:
     The data file is named by its full path, since the harness would look for a relative one in its
     own working folder: after moving the folder, correct the path in ``_common_yaml``.
     """
-    if task.answer.rule in NO_COUNTERPART or task.metric == "token_f1":
-        rule = task.answer.rule
-        what = f"rule {rule!r}" if rule in NO_COUNTERPART else "metric 'token_f1'"
+    if task.metric == "token_f1":
         raise ConfigError(
-            f"task {task.name!r} cannot be exported for lm-eval: {what} has no counterpart there "
+            f"task {task.name!r} cannot be exported for lm-eval: metric 'token_f1' has no counterpart there "
             "that needs no code"
         )
-    check_names(task, "lm-eval")
-    prompts = bank.require(split)
-    examples = task.examples("test")
-    check_golds(task, "lm-eval", examples)
+    prompts, examples = require_exportable(task, bank, split, "lm-eval")
     for prompt in prompts:
-        task.check_prompt(prompt)
         if task.answer.closed:
             _check_text(prompt, examples)
     group = f"paft_{task.name}_{split}"
@@ -72,10 +66,7 @@ def write_lm_eval(bank: Bank, output: Path, task: Task, split: str) -> None:
 
 def _row(task: Task, example: Example) -> dict[str, Any]:
     if task.answer.closed:
-        answer: dict[str, Any] = {
-            ANSWER: example.options.index(example.gold),
-            CHOICES: list(example.options),
-        }
+        answer: dict[str, Any] = {ANSWER: example.options.index(example.gold), CHOICES: list(example.options)}
     else:
         answer = {ANSWER: extract(task.answer.rule, example.gold)}
     return {**example.values, **answer}

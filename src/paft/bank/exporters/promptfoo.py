@@ -11,21 +11,12 @@ for a list of messages. Such a prompt begins with a comment on two lines, which 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from paft.bank.exporters.jinja import (
-    NO_COUNTERPART,
-    NOT_VARIABLES,
-    check_golds,
-    check_names,
-    jinja_text,
-    quoted,
-)
+from paft.bank.exporters.jinja import NOT_VARIABLES, jinja_text, quoted, require_exportable
 from paft.bank.foreign_yaml import yaml_text
 from paft.bank.store import Bank
-from paft.errors import ConfigError
 from paft.files import write_text
 from paft.prompt import Prompt
 from paft.task.replies.extract import extract
@@ -49,18 +40,8 @@ TRANSFORMS = {
 
 def write_promptfoo(bank: Bank, output: Path, task: Task, split: str, provider: str) -> None:
     """Write the configuration file; ``promptfoo eval -c FILE`` runs it."""
-    if task.answer.rule in NO_COUNTERPART:
-        raise ConfigError(
-            f"task {task.name!r} cannot be exported for promptfoo: rule {task.answer.rule!r} has no "
-            "counterpart there that needs no code"
-        )
-    check_names(task, "promptfoo", RESERVED)
-    prompts = bank.require(split)
-    for prompt in prompts:
-        task.check_prompt(prompt)
-    examples = task.examples("test")
-    check_golds(task, "promptfoo", examples)
-    in_pieces = _unsafe_fields(examples)
+    prompts, examples = require_exportable(task, bank, split, "promptfoo", RESERVED)
+    in_pieces = {name for e in examples for name, value in e.values.items() if _unsafe(value)}
     config: dict[str, Any] = {
         "description": f"Task {task.name}, {split} prompts of bank {bank.fingerprint}",
         "prompts": [
@@ -97,10 +78,6 @@ def _test(task: Task, example: Example, in_pieces: set[str]) -> dict[str, Any]:
     else:
         check = {"type": "equals", "value": _inert(extract(task.answer.rule, example.gold) or "")}
     return {"vars": variables, "assert": [check]}
-
-
-def _unsafe_fields(examples: Sequence[Example]) -> set[str]:
-    return {name for example in examples for name, value in example.values.items() if _unsafe(value)}
 
 
 def _unsafe(value: str) -> bool:

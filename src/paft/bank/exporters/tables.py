@@ -78,6 +78,8 @@ def _row(prompt: Prompt) -> dict[str, str]:
 
 def _card(bank: Bank, task: Task | None) -> str:
     splits = _splits(bank)
+    told = [_told(prompt) for split in splits for prompt in bank.prompts(split)]
+    writers = Counter(row["generator"] or row["source"] or "unknown" for row in told)
     files = [{"split": split, "path": f"data/{split}.parquet"} for split in splits]
     name = "Prompts" if task is None else f"Prompts for {task.name}"
     head = {
@@ -103,17 +105,11 @@ def _card(bank: Bank, task: Task | None) -> str:
         "",
         "| written by | prompts |",
         "|---|---|",
-        *(f"| {_plain(name)} | {count} |" for name, count in _generators(bank)),
+        *(f"| {_plain(name)} | {count} |" for name, count in writers.most_common()),
         "",
         "Texts written by a model may be subject to the terms of its provider.",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _generators(bank: Bank) -> list[tuple[str, int]]:
-    prompts = [prompt for split in SPLITS for prompt in bank.prompts(split)]
-    known = ((_told(prompt)["generator"] or _told(prompt)["source"] or "unknown") for prompt in prompts)
-    return Counter(known).most_common()
 
 
 def _plain(text: str) -> str:

@@ -81,25 +81,13 @@ class Generator(Schema):
     @property
     def parameters(self) -> dict[str, float | int | None]:
         """What shapes a reply besides the messages and the model."""
-        return {
-            "temperature": self.temperature,
-            "top_p": self.top_p,
-            "max_tokens": self.max_tokens,
-            "seed": self.seed,
-        }
+        return self.model_dump(include={"temperature", "top_p", "max_tokens", "seed"})
 
     @property
     def endpoint(self) -> Endpoint:
         """How it is asked, if it does not run in this process."""
-        return Endpoint(
-            title=f"generator {self.name!r}",
-            model=self.model,
-            base_url=self.base_url,
-            api_key_env=self.api_key_env,
-            temperature=self.temperature,
-            top_p=self.top_p,
-            max_tokens=self.max_tokens,
-        )
+        shared = {"model", "base_url", "api_key_env", "temperature", "top_p", "max_tokens"}
+        return Endpoint(title=f"generator {self.name!r}", **self.model_dump(include=shared))
 
     def cost(self, input_tokens: int, output_tokens: int) -> float:
         """US dollars for so many tokens."""
@@ -145,7 +133,6 @@ class Generators(Patience):
 
     def wanted(self, generator: Generator, strategy: Strategy) -> int:
         """Prompts wanted from a model by a strategy."""
-        own = generator.few_shot if strategy == "few-shot" else generator.zero_shot
-        if own is not None:
-            return own
-        return self.few_shot if strategy == "few-shot" else self.zero_shot
+        few = strategy == "few-shot"
+        own = generator.few_shot if few else generator.zero_shot
+        return own if own is not None else self.few_shot if few else self.zero_shot

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter, defaultdict
 from dataclasses import astuple
-from types import TracebackType
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -34,7 +32,6 @@ class LiveCalls(Reporter):
         }
         self.counts: dict[str, Counter[str]] = defaultdict(Counter)
         self.reasons: dict[str, str] = {}
-        self._lock = threading.Lock()
         self._live = Live(self._table(), console=console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> LiveCalls:
@@ -42,28 +39,20 @@ class LiveCalls(Reporter):
             self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._live.stop()
 
     def called(self, generator: str, candidates: int, tokens: int) -> None:
-        """Count a recorded reply."""
-        with self._lock:
-            self.counts[generator].update(replies=1, templates=candidates, tokens=tokens)
+        self.counts[generator].update(replies=1, templates=candidates, tokens=tokens)
         self._tell(f"{generator}: {candidates} templates, {tokens} tokens")
 
     def retried(self, generator: str, why: str, wait: float) -> None:
-        """Count a request that is sent again."""
-        with self._lock:
-            self.counts[generator].update(retries=1)
-            self.reasons[generator] = why
+        self.counts[generator].update(retries=1)
+        self.reasons[generator] = why
         self._tell(f"{generator}: {why}; again in {wait:.1f} s")
 
     def failed(self, generator: str, why: str) -> None:
-        """Mark a generator as given up."""
-        with self._lock:
-            self.reasons[generator] = f"given up: {why}"
+        self.reasons[generator] = f"given up: {why}"
         self._tell(f"{generator}: given up: {why}")
 
     def _tell(self, line: str) -> None:

@@ -54,7 +54,6 @@ class LocalClient:
             raise ModelError(f"generator {self._generator.name!r} failed: {said(error)}") from error
 
     def close(self) -> None:
-        """Let go of the weights."""
         self._loaded = None
 
 

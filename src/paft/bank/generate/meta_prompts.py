@@ -236,20 +236,16 @@ def _answer_form(task: Task) -> str:
 
 
 def _placeholders(task: Task) -> str:
-    listed = OPTIONS in task.placeholders
-    must_list = task.answer.options_field is not None
-    names = [*task.fields, *([OPTIONS] if must_list else [])]
+    names = task.required
     text = PLACEHOLDERS % (names[0], ", ".join("{" + name + "}" for name in names))
-    return text + (LISTED if must_list else OPTIONAL if listed else "") + ONLY
+    listed = LISTED if OPTIONS in names else OPTIONAL if OPTIONS in task.placeholders else ""
+    return text + listed + ONLY
 
 
 def _brief(task: Task, style: Style) -> str:
     lines = [f"- length: {style.length}", f"- tone: {style.tone}", f"- arrangement: {style.order}"]
     lines.append(f"- end: {style.cue}")
-    if OPTIONS in task.placeholders and task.answer.options_field is None:
-        lines.append(
-            "- possible answers: listed with {options}"
-            if style.options
-            else "- possible answers: not listed; leave {options} out"
-        )
+    if OPTIONS in task.placeholders and OPTIONS not in task.required:
+        listed = "listed with {options}" if style.options else "not listed; leave {options} out"
+        lines.append(f"- possible answers: {listed}")
     return "The style this time:\n" + "\n".join(lines)

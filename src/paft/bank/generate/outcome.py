@@ -125,15 +125,8 @@ def _taken(call: Call, replies: Sequence[Record]) -> dict[str, Record]:
 
 
 def _provenance(call: Call, reply: Record) -> dict[str, Any]:
+    named = {name: getattr(reply, name) for name in ("generator", "model", "strategy", "style")}
     used = {key: value for key, value in reply.parameters.items() if value is not None}
     return {
-        "source": "generated",
-        "generator": reply.generator,
-        "model": reply.model,
-        "strategy": reply.strategy,
-        "style": reply.style,
-        "call": call.id,
-        "attempt": reply.attempt,
-        "date": reply.date,
-        **used,
-    }
+        "source": "generated", **named, "call": call.id, "attempt": reply.attempt, "date": reply.date, **used
+    }  # fmt: skip

@@ -48,10 +48,8 @@ _TITLE = re.compile(r"\*\*[^*{}\n]+\*\*[ \t]*[:\u2013\u2014-]?\s*")
 def candidates(text: str, placeholders: Sequence[str] = ()) -> list[str]:
     """Return the templates in a reply, in order, repeats included.
 
-    Args:
-        text: The reply.
-        placeholders: Known names. A template that has ``{{name}}`` and nowhere ``{name}`` gets the
-            single braces it was meant to have.
+    A template that has ``{{name}}`` of a known placeholder, and nowhere ``{name}``, gets the single braces it
+    was meant to have.
 
     Returns:
         Templates; they may break any rule of a template but are never blank and always UTF-8.

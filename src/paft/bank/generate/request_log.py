@@ -1,6 +1,6 @@
 """The log of a generation: every reply that was paid for, on disk before anything is made of it.
 
-A :class:`paft.log.Log` beside the bank (``<output>.journal.jsonl``): its header says what it belongs to,
+A :class:`paft.log.Log` beside the bank (``<output>.log.jsonl``): its header says what it belongs to,
 each line holds one reply and a digest of it. The bank is built from the log alone, so it does not
 matter how often a run died. No key and no HTTP header is ever stored here.
 """
@@ -11,11 +11,10 @@ import json
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from paft.errors import DataError, ResumeError
-from paft.files import encodable, fingerprint
+from paft.files import as_object, fingerprint
 from paft.log import Log
 from paft.names import require_file
 from paft.schema import Schema, parse
@@ -62,11 +61,11 @@ def request_log_path(output: str | Path) -> Path:
     """Return where the log of a bank's requests lies.
 
     >>> request_log_path("banks/mail.jsonl").name
-    'mail.jsonl.journal.jsonl'
+    'mail.jsonl.log.jsonl'
     """
     output = Path(output)
     require_file(output)
-    return output.with_name(output.name + ".journal.jsonl")
+    return output.with_name(output.name + ".log.jsonl")
 
 
 class RequestLog:
@@ -80,15 +79,14 @@ class RequestLog:
     def __init__(self, path: Path, header: Mapping[str, str]) -> None:
         """Open the log, or begin one.
 
-        Args:
-            path: The file; another process must not have it open.
-            header: Hash by name of everything the whole run depends on; one that changed is named.
+        No other process may have it open. ``header`` is a hash by name of everything the whole run depends
+        on; one that changed is named.
         """
         self.path = path
         self._log = Log(path)
         with ExitStack() as stack:
             stack.enter_context(self._log.lock())
-            self._log.begin({"journal": FORMAT, **header})
+            self._log.begin({"log": FORMAT, **header})
             first, *lines = self._log.lines()
             self._check_header(first, header)
             self.records = [self._record(line, number) for number, line in enumerate(lines, 2)]
@@ -97,9 +95,7 @@ class RequestLog:
     def __enter__(self) -> RequestLog:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._held.close()
 
     def append(self, record: Record) -> None:
@@ -110,7 +106,7 @@ class RequestLog:
 
     def _check_header(self, line: bytes, header: Mapping[str, str]) -> None:
         found = self._object(line, 1)
-        if found.get("journal") != FORMAT:
+        if found.get("log") != FORMAT:
             raise DataError(
                 f"{self.path}:1: not a log of `paft bank generate` that this version reads: {_ADVICE}"
             )
@@ -132,15 +128,14 @@ class RequestLog:
         return parse(Record, row, f"{self.path}:{number}")
 
     def _object(self, line: bytes, number: int) -> dict[str, Any]:
+        where = f"{self.path}:{number}"
         try:
-            row = json.loads(line.decode("utf-8"))
+            text = line.decode("utf-8")
+            return as_object(json.loads(text), text, where)
         except UnicodeDecodeError as error:
-            raise DataError(f"{self.path}:{number}: not UTF-8 (byte {error.start}): {_ADVICE}") from None
-        except (ValueError, RecursionError):
-            row = None
-        if not isinstance(row, dict) or not encodable(json.dumps(row, ensure_ascii=False)):
-            raise DataError(f"{self.path}:{number}: not a JSON object: {_ADVICE}")
-        return row
+            raise DataError(f"{where}: not UTF-8 (byte {error.start}): {_ADVICE}") from None
+        except (DataError, ValueError, RecursionError):
+            raise DataError(f"{where}: not a JSON object: {_ADVICE}") from None
 
 
 _ADVICE = "remove the file to start anew, or choose another output"

@@ -44,13 +44,7 @@ def reword(
 ) -> list[Prompt]:
     """Return at most ``count`` rewordings of as many different prompts, by all generators in turn.
 
-    Args:
-        prompts: Prompts to reword, chosen by a hash of the seed.
-        task: What they are for.
-        generators: Who rewords them.
-        count: Rewordings wanted.
-        known: Prompts that a rewording must not repeat.
-        seed: Other seeds choose other prompts.
+    A hash of the seed chooses the prompts; no rewording repeats one that is ``known``.
     """
     clients = {generator.name: open_client(generator, generators) for generator in generators.generators}
     order = sorted(prompts, key=lambda p: hashlib.sha256(f"{seed}:{p.id}".encode()).hexdigest())

@@ -77,17 +77,13 @@ def generate(
             "a limit of cost needs prices: give `price_input` and `price_output` (US dollars per million "
             "tokens) in the generators file"
         )
-    header = {"task": _task_fingerprint(task), "instructions": instructions_fingerprint()}
+    # What the meta-prompts take from a task; its data and thresholds are no part of it.
+    shown = task.model_dump(mode="json", include={"name", "description", "fields", "answer", "prompt"})
+    header = {"task": fingerprint(shown), "instructions": instructions_fingerprint()}
     with RequestLog(request_log_path(output), header) as log:
         run = _Run(calls, generators, log, reporter or Reporter(), max_tokens_total, max_cost)
         run.make_missing_calls()
         return run.outcome()
-
-
-def _task_fingerprint(task: Task) -> str:
-    """Hash of what the meta-prompts take from a task; its data and thresholds are no part of it."""
-    shown = task.model_dump(mode="json", include={"name", "description", "fields", "answer", "prompt"})
-    return fingerprint(shown)
 
 
 class _Stopped(Exception):  # noqa: N818 - ends a wait, nobody sees it

@@ -61,11 +61,8 @@ def read_candidates(
 ) -> Imported:
     """Read every row of a file but blank ones as a candidate, repeats and invalid templates included.
 
-    Args:
-        path: The file.
-        format: One of ``FORMATS``; found from the file's suffix and content by default.
-        rename: New placeholder name by old one.
-        decode: Whether escapes of spreadsheets and text lines are decoded (see the module).
+    The format (one of ``FORMATS``) is found from the file's suffix and content by default. ``rename`` gives
+    new names of placeholders by old ones; ``decode`` is whether escapes are decoded (see the module).
     """
     path = Path(path)
     name = format if format is not None else _detect(path)
@@ -80,20 +77,13 @@ def read_candidates(
     return replace(imported, candidates=candidates)
 
 
-def import_prompts(
-    path: str | Path, rename: Mapping[str, str] | None = None, *, format: str | None = None
-) -> list[Prompt]:
+def import_prompts(path: str | Path, rename: Mapping[str, str] | None = None) -> list[Prompt]:
     """Read a file all of whose rows are valid templates; the first row that is none is an error.
-
-    Args:
-        path: The file.
-        rename: New placeholder name by old one.
-        format: One of ``FORMATS``; found from the file's suffix and content by default.
 
     Returns:
         Prompts in file order, exact repeats removed; provenance names file and row.
     """
-    imported = read_candidates(path, format=format, rename=rename)
+    imported = read_candidates(path, rename=rename)
     if imported.skipped:
         first = imported.skipped[0]
         raise PromptError(

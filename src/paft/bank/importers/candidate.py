@@ -52,16 +52,22 @@ def rename_placeholders(template: str, names: Mapping[str, str]) -> str:
     """
     # Doubled braces are literal text, and so is what stands between them.
     return re.sub(
-        r"\{\{|\}\}|\{(\w+)\}",
-        lambda m: "{" + names.get(m[1], m[1]) + "}" if m[1] else m[0],
-        template,
+        r"\{\{|\}\}|\{(\w+)\}", lambda m: "{" + names.get(m[1], m[1]) + "}" if m[1] else m[0], template
     )
 
 
-def candidate(path_name: str, template: str, row: int | str, where: str, **more: Any) -> Candidate:
+def candidate(
+    file: str,
+    template: str,
+    row: int | str,
+    where: str,
+    told: Mapping[str, Any] | None = None,
+    split: str | None = None,
+) -> Candidate:
     """Return a candidate whose provenance names file and row.
 
-    ``path_name`` is without its folder: a bank shall not depend on a machine's paths. ``more`` is what
+    ``file`` is without its folder: a bank shall not depend on a machine's paths. ``told`` is what
     the file says about the row, for instance its ``generator``.
     """
-    return Candidate(template, {"source": "import", **more, "file": path_name, "row": row}, where)
+    provenance = {"source": "import", **(told or {}), "file": file, "row": row}
+    return Candidate(template, provenance, where, split)

@@ -53,7 +53,7 @@ def read_nemo_skills(path: Path, decode: bool) -> Imported:
         if str(prompt.get("system") or "").strip():
             skipped.append(Skipped(str(file), "a system message beside the user message"))
             continue
-        candidates.append(candidate(file.name, user.replace(FEW_SHOT, ""), row, str(file), **more))
+        candidates.append(candidate(file.name, user.replace(FEW_SHOT, ""), row, str(file), more))
     return Imported(tuple(candidates), tuple(skipped))
 
 

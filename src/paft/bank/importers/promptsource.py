@@ -64,7 +64,7 @@ def read_promptsource(path: Path, decode: bool) -> Imported:
         except NotPlainError as error:
             skipped.append(Skipped(where, str(error)))
             continue
-        candidates.append(candidate(path.name, template, name, where, **_provenance(data, entry)))
+        candidates.append(candidate(path.name, template, name, where, _provenance(data, entry)))
     return Imported(tuple(candidates), tuple(skipped))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from paft.bank.backslashes import decode_escapes
 from paft.bank.importers.candidate import Candidate, Imported, candidate
 from paft.errors import DataError
-from paft.files import encodable, read_text
+from paft.files import as_object, read_json, read_jsonl, read_text
 
 KEYS = ("template", "text", "prompt")
 
@@ -27,27 +26,21 @@ def read_lines(path: Path, decode: bool) -> Imported:
 
 def read_json_lines(path: Path, decode: bool) -> Imported:
     """Read JSON objects, one a line; texts are taken literally whatever ``decode`` says."""
-    rows = []
-    # Only "\n" ends a line: str.splitlines would also break inside texts at U+2028 and friends.
-    for number, line in enumerate(read_text(path, "bank").split("\n"), start=1):
-        if line.strip():
-            row = _parse(line, f"{path}:{number}")
-            if not isinstance(row, dict):
-                raise DataError(f"{path}:{number}: expected a JSON object, got {type(row).__name__}")
-            rows.append((number, row))
-    return _records(path, "row", rows)
+    return _records(path, "row", read_jsonl(path, "bank"))
 
 
 def read_json_list(path: Path, decode: bool) -> Imported:
     """Read a JSON list of templates or of objects; texts are taken literally."""
-    data = _parse(read_text(path, "bank"), str(path))
+    data = read_json(path, "bank")
     if not isinstance(data, list):
         raise DataError(f"{path}: expected a JSON list of templates, got {type(data).__name__}")
     rows = []
     for number, item in enumerate(data, start=1):
+        where = f"{path} item {number}"
         if not isinstance(item, (str, dict)):
-            raise DataError(f"{path} item {number}: expected a text or an object, got {type(item).__name__}")
-        rows.append((number, {"template": item} if isinstance(item, str) else item))
+            raise DataError(f"{where}: expected a text or an object, got {type(item).__name__}")
+        row = {"template": item} if isinstance(item, str) else item
+        rows.append((number, as_object(row, "\\u", where)))
     return _records(path, "item", rows)
 
 
@@ -57,33 +50,20 @@ def _records(path: Path, unit: str, rows: Iterable[tuple[int, Mapping[str, Any]]
     for number, row in rows:
         if key is None:  # the first row decides, so that one file never mixes two columns
             key = next((name for name in KEYS if isinstance(row.get(name), str)), KEYS[0])
-        place = f"{path}:{number}" if unit == "row" else f"{path} {unit} {number}"
-        text = row.get(key)
+        text, split = row.get(key), row.get("split")
         if not isinstance(text, str):
+            place = f"{path}:{number}" if unit == "row" else f"{path} {unit} {number}"
             present = ", ".join(map(str, row)) or "nothing"
             raise DataError(f"{place}: key {key!r} with text is missing, the row has: {present}")
-        provenance = row.get("provenance")
-        more = provenance if isinstance(provenance, dict) else {}
+        told = row.get("provenance")
         found.append(
-            Candidate(
+            candidate(
+                path.name,
                 text,
-                {"source": "import", **more, "file": path.name, "row": number},
+                number,
                 f"{path} {unit} {number}",
-                row["split"] if isinstance(row.get("split"), str) else None,
+                told if isinstance(told, dict) else {},
+                split=split if isinstance(split, str) else None,
             )
         )
     return Imported(tuple(found))
-
-
-def _parse(text: str, where: str) -> Any:
-    try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{where}: malformed JSON ({error.msg} at line {error.lineno} column {error.colno})"
-        ) from None
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
-        raise DataError(f"{where}: JSON that cannot be read: {error}") from None
-    if "\\u" in text and not encodable(json.dumps(data, ensure_ascii=False)):
-        raise DataError(f"{where}: a \\ud8xx escape is half a surrogate pair: remove it")
-    return data

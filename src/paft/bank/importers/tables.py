@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +93,8 @@ def _candidates(
         if column == STATE_OF_WHAT_ART:
             more |= _paraphrase(row)
         template = decode_escapes(text) if decode else text
-        item = candidate(path.name, template, number, f"{path} row {number}", **more)
-        found.append(replace(item, split=row.get("split") or None))
+        split = row.get("split") or None
+        found.append(candidate(path.name, template, number, f"{path} row {number}", more, split))
     return Imported(tuple(found))
 
 

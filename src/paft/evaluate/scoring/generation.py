@@ -47,7 +47,7 @@ class Generated:
 
     @property
     def row(self) -> list[Any]:
-        """What a ledger keeps; ``Generated(*row)`` is the same again."""
+        """What a log keeps; ``Generated(*row)`` is the same again."""
         return [self.text, self.tokens, self.cut]
 
 
@@ -60,7 +60,7 @@ def generate_answers(
     max_tokens: int,
     batch_tokens: int = 4096,
     on_cells: Callable[[int], None] | None = None,
-    ledger: EvaluationLog | None = None,
+    log: EvaluationLog | None = None,
 ) -> list[Generated]:
     """Generate greedily until end of turn or sequence or ``max_tokens``; identical contexts only once.
 
@@ -71,7 +71,7 @@ def generate_answers(
         max_tokens: New tokens at most.
         batch_tokens: Tokens (padding and new ones counted) per batch at most.
         on_cells: Called with the number of contexts just finished.
-        ledger: Keeps what is finished; see :mod:`paft.evaluate.log`.
+        log: Keeps what is finished; see :mod:`paft.evaluate.log`.
     """
     places: dict[Tokens, list[int]] = {}
     for i, context in enumerate(contexts):
@@ -93,7 +93,7 @@ def generate_answers(
         batches,
         lambda batch: [made.row for made in _generate(model, batch, encoder, stops, max_tokens)],
         plan=lambda: fingerprint(["greedy", stops, max_tokens, batches]),
-        ledger=ledger,
+        log=log,
         on_batch=tell,
     )
     results: list[Generated] = [Generated("", 0)] * len(contexts)

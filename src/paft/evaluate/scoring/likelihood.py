@@ -20,6 +20,7 @@ import copy
 import inspect
 from collections.abc import Sequence
 from enum import Enum
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -89,10 +90,8 @@ class Scorer:
             return self._score_tree(requests, prefix)
         pairs = [(request.context, option) for request in requests for option in request.options]
         step = 1 if way is Way.SINGLE else len(pairs)
-        values = [
-            value for at in range(0, len(pairs), step) for value in self._score_rows(pairs[at : at + step])
-        ]
-        found = iter(values)
+        parts = [self._score_rows(pairs[at : at + step]) for at in range(0, len(pairs), step)]
+        found = chain.from_iterable(parts)
         return [[next(found) for _ in request.options] for request in requests]
 
     def _score_tree(self, requests: Sequence[Request], prefix: Tokens) -> list[list[float]]:

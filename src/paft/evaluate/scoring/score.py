@@ -44,7 +44,7 @@ def score_options(
     pad: int,
     batch_tokens: int = 4096,
     on_cells: OnCells | None = None,
-    ledger: EvaluationLog | None = None,
+    log: EvaluationLog | None = None,
 ) -> list[np.ndarray]:
     """Return the log-probability of every option of every request.
 
@@ -54,7 +54,7 @@ def score_options(
         pad: Token id for padding.
         batch_tokens: Tokens (padding counted) per forward pass at most, but at least one request.
         on_cells: Called as requests finish.
-        ledger: Keeps what is finished; see :mod:`paft.evaluate.log`.
+        log: Keeps what is finished; see :mod:`paft.evaluate.log`.
 
     Returns:
         For each request, in order, float64 of shape (options,), in nats, summed over tokens.
@@ -85,7 +85,7 @@ def score_options(
         batches = [[[request.context, request.options] for request in batch] for batch in plan.batches]
         return fingerprint([way.value, plan.sharing, batches])
 
-    results = run_batches(plan.batches, compute, plan=identity, ledger=ledger, on_batch=tell)
+    results = run_batches(plan.batches, compute, plan=identity, log=log, on_batch=tell)
     scores: list[np.ndarray] = [np.empty(0)] * len(requests)
     for batch, values in zip(plan.batches, results, strict=True):
         check_scores(values, name)  # a file of finished work may be a former version's

@@ -5,7 +5,7 @@ generation too: :func:`paft.task.replies.extract.extract_option` reads the optio
 reply that names none or several counts as wrong and as not parsed. Such figures are not comparable
 with those by likelihood, so how a run was judged is part of its identity and its results.
 
-Requests run side by side. Each reply goes to the ledger the moment it arrives: a crash, a kill or a
+Requests run side by side. Each reply goes to the log the moment it arrives: a crash, a kill or a
 server that fails for good loses nothing but the requests in flight, and no recorded reply is asked
 for again. A cell that cannot be had ends the run with its name; it is never counted as wrong. Only a
 content filter's no is an answer: the cell is not parsed and counted, and the run goes on.
@@ -119,7 +119,7 @@ class ServedModel:
         *,
         max_tokens: int,
         on_cells: Callable[[int], None] | None = None,
-        ledger: EvaluationLog | None = None,
+        log: EvaluationLog | None = None,
     ) -> list[Reply]:
         """Return the reply to every rendered prompt; identical ones are asked once.
 
@@ -128,19 +128,19 @@ class ServedModel:
             cells: What errors call each of them.
             max_tokens: Tokens of a reply at most, if the server's settings do not say.
             on_cells: Called with the number of prompts just answered.
-            ledger: Keeps replies; see :mod:`paft.evaluate.log`.
+            log: Keeps replies; see :mod:`paft.evaluate.log`.
 
         Raises:
             ModelError: If a reply cannot be had after all retries; its cell is named.
-            DataError: If the ledger holds what is no reply.
+            DataError: If the log holds what is no reply.
         """
         places: dict[str, list[int]] = {}
         for i, text in enumerate(rendered):
             places.setdefault(text, []).append(i)
         texts = list(places)
-        found: dict[int, Results] = {} if ledger is None else ledger.results
-        if ledger is not None:
-            ledger.begin(fingerprint([self.name, self.system, max_tokens, texts]))
+        found: dict[int, Results] = {} if log is None else log.results
+        if log is not None:
+            log.begin(fingerprint([self.name, self.system, max_tokens, texts]))
 
         def tell(number: int) -> None:
             if on_cells:
@@ -148,10 +148,10 @@ class ServedModel:
 
         def keep(number: int, reply: Reply) -> None:
             results = [[reply.text, reply.input_tokens, reply.output_tokens, reply.ended, reply.sampled]]
-            if ledger is None:
+            if log is None:
                 found[number] = results
             else:
-                ledger.append(number, results)
+                log.append(number, results)
             tell(number)
 
         for number in found:
@@ -162,7 +162,7 @@ class ServedModel:
         try:
             replies = {text: _recorded(*found[number][0]) for number, text in enumerate(texts)}
         except TypeError:
-            where = "what was recorded" if ledger is None else str(ledger.path)
+            where = "what was recorded" if log is None else str(log.path)
             raise DataError(f"{where} holds a row that is no reply: remove the file") from None
         return [replies[text] for text in rendered]
 
@@ -208,7 +208,7 @@ def as_generated(reply: Reply) -> Generated:
 
 
 def _recorded(text: str, sent: int, written: int, ended: End = "stop", sampled: bool = False) -> Reply:
-    """Return a reply from its row in a ledger; rows of former versions do not say how it ended."""
+    """Return a reply from its row in a log; rows of former versions do not say how it ended."""
     return Reply(text, sent, written, ended=ended, sampled=sampled)
 
 

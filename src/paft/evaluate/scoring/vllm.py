@@ -7,7 +7,7 @@ sum over its tokens of the ``prompt_logprobs`` of context + option.
 vLLM never reads its prefix cache for requests with ``prompt_logprobs``, so every option computes
 its context anew: tasks with many options per example are better served by the Hugging Face path,
 which computes a context once (:mod:`paft.evaluate.scoring.score`). The engine does the batching; only the
-ledger sees batches, of ``LEDGER_SEQUENCES`` sequences.
+log sees batches, of ``LOG_SEQUENCES`` sequences.
 
 Written for vLLM 0.10 and newer.
 """
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import GenerationConfig, PreTrainedTokenizerBase
 
-LEDGER_SEQUENCES = 2048  # a kill loses one batch; the engine wants hundreds of sequences at once
+LOG_SEQUENCES = 2048  # a kill loses one batch; the engine wants hundreds of sequences at once
 LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # what vLLM can be built for
 
 T = TypeVar("T")
@@ -85,19 +85,19 @@ class VllmModel:
         requests: Sequence[Request],
         *,
         on_cells: Callable[[int], None] | None = None,
-        ledger: EvaluationLog | None = None,
+        log: EvaluationLog | None = None,
     ) -> list[np.ndarray]:
         """Return the log-probability of every option of every request.
 
         Args:
             requests: What to score.
             on_cells: Called with the number of requests just finished.
-            ledger: Keeps what is finished.
+            log: Keeps what is finished.
 
         Returns:
             For each request, in order, float64 of shape (options,), in nats, summed over tokens.
         """
-        found = _run_unique(requests, lambda r: len(r.options), self._score, "options", on_cells, ledger)
+        found = _run_unique(requests, lambda r: len(r.options), self._score, "options", on_cells, log)
         check_scores(found, self.name)  # a file of finished work may be a former version's
         return [np.array(values) for values in found]
 
@@ -108,7 +108,7 @@ class VllmModel:
         *,
         max_tokens: int,
         on_cells: Callable[[int], None] | None = None,
-        ledger: EvaluationLog | None = None,
+        log: EvaluationLog | None = None,
     ) -> list[Generated]:
         """Generate greedily until an end token or ``max_tokens``; identical contexts only once.
 
@@ -117,7 +117,7 @@ class VllmModel:
             encoder: Gives the tokens that end an answer, and decoding.
             max_tokens: New tokens at most.
             on_cells: Called with the number of contexts just finished.
-            ledger: Keeps what is finished.
+            log: Keeps what is finished.
         """
         stops = ends(encoder, self.generation)
 
@@ -125,7 +125,7 @@ class VllmModel:
             return self._generate(batch, encoder, stops, max_tokens)
 
         plan = f"answers of {max_tokens} tokens that end by {stops}"
-        found = _run_unique(contexts, lambda context: 1, generate, plan, on_cells, ledger)
+        found = _run_unique(contexts, lambda context: 1, generate, plan, on_cells, log)
         return [Generated(*answer) for answer in found]
 
     def _score(self, requests: Sequence[Request]) -> Results:
@@ -269,9 +269,9 @@ def _run_unique(
     compute: Callable[[Sequence[T]], Results],
     what: str,
     on_cells: Callable[[int], None] | None,
-    ledger: EvaluationLog | None,
+    log: EvaluationLog | None,
 ) -> Results:
-    """Compute each distinct member once, in ledger batches; return the results of all, in order."""
+    """Compute each distinct member once, in log batches; return the results of all, in order."""
     places: dict[T, list[int]] = {}
     for i, member in enumerate(members):
         places.setdefault(member, []).append(i)
@@ -280,7 +280,7 @@ def _run_unique(
     for member in places:
         if room < size(member):
             batches.append([])
-            room = LEDGER_SEQUENCES
+            room = LOG_SEQUENCES
         batches[-1].append(member)
         room -= size(member)
 
@@ -291,7 +291,7 @@ def _run_unique(
     def plan() -> str:
         return fingerprint(["vllm", what, [[_plain(member) for member in batch] for batch in batches]])
 
-    found = run_batches(batches, compute, plan=plan, ledger=ledger, on_batch=tell)
+    found = run_batches(batches, compute, plan=plan, log=log, on_batch=tell)
     results: Results = [None] * len(members)
     for batch, values in zip(batches, found, strict=True):
         for member, value in zip(batch, values, strict=True):

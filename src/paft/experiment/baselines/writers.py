@@ -47,8 +47,8 @@ class Writer(Protocol):
         """
 
 
-class BankWriter:
-    """Offers training prompts, those most like the prompt first."""
+class BankWriter(Writer):
+    """Offers training prompts, those most like the prompt first; failures have no part in it."""
 
     def __init__(self, prompts: Sequence[Prompt]) -> None:
         self._prompts = prompts
@@ -56,7 +56,6 @@ class BankWriter:
     def rewrites(
         self, current: Attacked, failures: Sequence[Score], tried: Sequence[Prompt], count: int
     ) -> list[Prompt]:
-        """See :class:`Writer`; failures have no part in it."""
         known = {prompt.id for prompt in tried}
         own = letter_grams(skeleton(current.clean.prompt))
         fresh = [prompt for prompt in self._prompts if prompt.id not in known]
@@ -64,7 +63,7 @@ class BankWriter:
         return sorted(fresh, key=lambda prompt: (-likeness[prompt.id], prompt.id))[:count]
 
 
-class ModelWriter:
+class ModelWriter(Writer):
     """Has language models rewrite, in turn; other seeds ask for other replies, which a folder keeps."""
 
     def __init__(self, task: Task, generators: Generators, folder: Path, seed: int) -> None:

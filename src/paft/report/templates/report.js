@@ -34,7 +34,7 @@
   const failure = (method, [index, answer]) => {
     const item = element("li");
     const example = data.examples[index];
-    item.append(element("p", "field", method + ", example " + index));
+    item.append(element("p", "field", method + ", example " + (data.names[index] ?? index)));
     if (example) {
       const names = Object.keys(example.fields);
       for (const name of names) {
@@ -42,8 +42,10 @@
       }
       item.append(labelled("right", "verdict", example.gold));
     }
-    item.append(answer === null ? element("p", "verdict", "no answer could be read")
-      : labelled("answered", "verdict", answer));
+    if (data.answered) {
+      item.append(answer === null ? element("p", "verdict", "no answer could be read")
+        : labelled("answered", "verdict", answer));
+    }
     return item;
   };
 

@@ -86,12 +86,8 @@ def passes(
 ) -> bool:
     """Run a program against its tests; equal ones only once.
 
-    Args:
-        answer: What :func:`paft.task.replies.code_reply.read_program` read.
-        tests: What it is tested with.
-        seconds: CPU time at most, at least 1.
-        wall: Wall clock at most, in seconds.
-        memory: Bytes of address space at most.
+    The answer is what :func:`paft.task.replies.code_reply.read_program` read. Limits are seconds of CPU (1 at
+    least) and of wall clock, and bytes of address space.
 
     Returns:
         Whether all tests ran and passed; anything else, the limits included, is False.
@@ -107,10 +103,8 @@ def code_score(answer: str | None, tests: CodeTests | None) -> float:
 def enclosed(command: list[str], folder: str, bwrap: str | None) -> list[str]:
     """Return the command that runs another apart from this machine, with one folder to write in.
 
-    Args:
-        command: Program and arguments; ``python`` without more needs nothing but what is mounted.
-        folder: Where it may write.
-        bwrap: Path of bubblewrap; None to have the keeper instead.
+    ``python`` without more needs nothing but what is mounted. ``bwrap`` is the path of bubblewrap, None for
+    the keeper instead.
     """
     if bwrap is None:
         return [sys.executable, "-I", "-S", str(KEEPER), *command]

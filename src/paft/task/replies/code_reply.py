@@ -68,9 +68,8 @@ class _Piece:
 def read_program(text: str, tests: CodeTests | None = None) -> str | None:
     r"""Return the program in a reply, or None where the reply is blank.
 
-    Args:
-        text: The reply, thoughts removed.
-        tests: Names the function and its beginning; without it the fallback is taken.
+    The text is a reply without its thoughts. Without ``tests``, which name the function and its beginning,
+    the fallback is taken.
 
     >>> tests = CodeTests("def add(a, b):\n", "add", "")
     >>> read_program("```bash\npip install x\n```\n```\ndef add(a, b):\n    return a + b\n```", tests)

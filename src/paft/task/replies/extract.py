@@ -28,11 +28,8 @@ _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 def extract(rule: str, text: str, *, cut: bool = False, tests: CodeTests | None = None) -> str | None:
     r"""Return the answer in normal form, or None when there is none (a failed parse).
 
-    Args:
-        rule: The task's answer rule, an open one.
-        text: The reply.
-        cut: Whether it ended at the limit of tokens.
-        tests: Of rule ``code``: what the program is a part of.
+    The rule is an open one. ``cut`` is whether the reply ended at the limit of tokens; ``tests`` says of a
+    program what it is a part of.
 
     >>> extract("number", " The total is $1,250.50, I think")
     '1250.5'
@@ -58,11 +55,8 @@ def extract(rule: str, text: str, *, cut: bool = False, tests: CodeTests | None 
 def cell_score(metric: str, rule: str, prediction: str | None, gold: str) -> float:
     """Return the score of one cell in [0, 1].
 
-    Args:
-        metric: ``exact_match`` or ``token_f1``.
-        rule: The task's answer rule.
-        prediction: What :func:`extract` returned, or the chosen option for closed rules.
-        gold: The gold answer as it stands in the data.
+    The prediction is what :func:`extract` returned, or the chosen option for closed rules; the gold answer is
+    as it stands in the data.
 
     >>> cell_score("token_f1", "text", "the red car", "red car")
     1.0

@@ -39,22 +39,20 @@ def json_value(text: str) -> str | None:
     """
     text = text.strip()
     try:
-        found = _find(text) if has_substance(text) else _whole(text)
+        found = _find(text)
         return None if found is None else _normal_form(found[0])
     except (_Unreadable, RecursionError):
         return None
 
 
-def _whole(text: str) -> tuple[Any] | None:
-    """Return the value, in a tuple, of a text that is nothing else, as "[]" is."""
-    found = _decode(text, 0)
-    return (found[0],) if found is not None and found[1] == len(text) else None
-
-
 def _find(text: str) -> tuple[Any] | None:
     """Return the value in a tuple, since the value None is one too."""
     whole = _decode(text, 0)
-    if whole is not None and (whole[1] == len(text) or (text[0] not in "[{" and _line_ends(text, whole[1]))):
+    if whole is not None and whole[1] == len(text):
+        return (whole[0],)
+    if not has_substance(text):
+        return None
+    if whole is not None and text[0] not in "[{" and re.match(r"[ \t]*\n", text[whole[1] :]):
         return (whole[0],)
     fences = list(_FENCE.finditer(text))
     for fence in sorted(fences, key=lambda fence: fence["language"].lower() != "json"):
@@ -67,10 +65,6 @@ def _find(text: str) -> tuple[Any] | None:
     # Stable: of each kind the first.
     values.sort(key=lambda found: (not isinstance(found[0], dict), found[1]))
     return (values[0][0],) if values else None
-
-
-def _line_ends(text: str, place: int) -> bool:
-    return re.match(r"[ \t]*\n", text[place:]) is not None
 
 
 def _containers(text: str) -> Iterator[tuple[Any, bool]]:

@@ -13,7 +13,6 @@ neither is any other in its place.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from paft.task.numerals import fold, read_number
 
@@ -82,9 +81,7 @@ _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 def first_number(text: str, *, cut: bool = False) -> str | None:
     r"""Return the last boxed number, else the first one.
 
-    Args:
-        text: The reply.
-        cut: Whether it ends at the limit: a number at its end may lack digits.
+    Of a reply that was cut at the limit, a number at its end may lack digits.
 
     >>> first_number("\\boxed{18}. That took 3 steps."), first_number("It costs 1 250 EUR.")
     ('18', '1250')
@@ -102,9 +99,7 @@ def first_number(text: str, *, cut: bool = False) -> str | None:
 def final_number(text: str, *, cut: bool = False) -> str | None:
     r"""Return the last boxed number, else the one behind the first ``####``, else the last one.
 
-    Args:
-        text: The reply.
-        cut: Whether it ends at the limit: working that was cut has no last number.
+    Working that was cut at the limit has no last number.
 
     >>> final_number("20 - 8 = 12, and 3 of them make $1,036.00.")
     '1036'
@@ -153,15 +148,11 @@ def _boxed(text: str) -> str | None:
 
 def _only(text: str) -> str | None:
     """Return the number of a text that holds just one."""
-    return _chosen(text, 0, False) if len(_found(text)) == 1 else None
-
-
-def _found(text: str) -> Sequence[re.Match[str]]:
-    return list(_NUMBER.finditer(text))
+    return _chosen(text, 0, False) if len(_NUMBER.findall(text)) == 1 else None
 
 
 def _chosen(text: str, which: int, cut: bool) -> str | None:
-    found = _found(text)
+    found = list(_NUMBER.finditer(text))
     if not found:
         return None
     match = found[which]

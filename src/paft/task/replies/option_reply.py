@@ -89,10 +89,7 @@ def extract_option(text: str, options: Sequence[str], *, cut: bool = False) -> s
     be capitals, "A" and "I" before most words are English, and a reply begins with a letter only if
     no word follows it.
 
-    Args:
-        text: The reply.
-        options: What may be answered, at least one.
-        cut: Whether it ended at the limit: an option at its end may be the beginning of a longer one.
+    In a reply that was cut at the limit, an option at its end may be the beginning of a longer one.
 
     >>> extract_option("**Card arrival.**", ["card", "card arrival"])
     'card arrival'
@@ -136,7 +133,7 @@ def _named_option(text: str, options: Sequence[str]) -> str | None:
     named = _affirmed(places, lower)
     if not named:
         return None
-    boxed = [name for name in named if _is_boxed(lower, name.start)]
+    boxed = [n for n in named if _BOXED.search(lower, max(0, n.start - ANNOUNCED_WITHIN), n.start)]
     if boxed:
         end = boxed[-1].end + len(lower[boxed[-1].end :].partition("}")[0])
         within = {name.option for name in named if boxed[-1].start <= name.start < end}
@@ -179,7 +176,8 @@ def _announced(named: Sequence[_Name], text: str) -> set[str]:
         other = next((other for other in named[place + 1 :] if other.option != name.option), None)
         between = "" if other is None else text[name.end : other.start]
         ended = re.search(r"[.!\u3002][\s\w]|[.!\u3002]$|\n\s*\n|[()]", between) is not None
-        if _is_taken_back(between) or (other is not None and not ended and _in_list(between)):
+        taken_back = _TAKEN_BACK.search(between[:ANNOUNCED_WITHIN].lower())
+        if taken_back or (other is not None and not ended and _in_list(between)):
             return set()
         if _NEXT_EXAMPLE.search(text, named[0].end, name.start):
             return set()
@@ -273,15 +271,6 @@ def _in_list(between: str) -> bool:
     )
 
 
-def _is_boxed(text: str, start: int) -> bool:
-    r"""Whether a name stands in ``\boxed``.
-
-    >>> _is_boxed("a, so \\boxed{b}", 13)
-    True
-    """
-    return _BOXED.search(text, max(0, start - ANNOUNCED_WITHIN), start) is not None
-
-
 def _is_announced(text: str, start: int, end: int) -> bool:
     """Whether the name at ``text[start:end]`` is announced as the answer, or is all that is emphasised.
 
@@ -292,12 +281,3 @@ def _is_announced(text: str, start: int, end: int) -> bool:
         return True
     emphasised = _EMPHASISED.search(text, max(0, start - ANNOUNCED_WITHIN), start) is not None
     return emphasised and "**" in text[end : end + 4]
-
-
-def _is_taken_back(text: str) -> bool:
-    """Whether what stands between an announced answer and another option makes it unsure.
-
-    >>> _is_taken_back(". But wait, "), _is_taken_back(" because ")
-    (True, False)
-    """
-    return _TAKEN_BACK.search(text[:ANNOUNCED_WITHIN].lower()) is not None

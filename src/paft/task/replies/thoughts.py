@@ -41,11 +41,8 @@ def without_thoughts(text: str) -> str | None:
     kept: list[str] = []
     start, thinking, quoted = 0, False, False
     for tag in _TAG.finditer(text):
-        closing, before, behind = (
-            any(tag.groups()),
-            text[max(0, tag.start() - 1) : tag.start()],
-            text[tag.end() : tag.end() + 1],
-        )
+        closing = any(tag.groups())
+        before, behind = text[max(0, tag.start() - 1) : tag.start()], text[tag.end() : tag.end() + 1]
         if thinking and not closing:
             continue
         if not thinking and before and before in _QUOTES and (not closing or before == behind):
