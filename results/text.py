@@ -24,7 +24,7 @@ def points(share: float) -> str:
 def between(found: Figure) -> str:
     """Return a difference in points with its interval.
 
-    >>> between({"value": 0.028, "interval": [0.0145, 0.0411]})
+    >>> between({"value": 0.028, "interval": [0.0144, 0.0411]})
     '+2.8 (1.4 to 4.1)'
     """
     return f"{points(found['value'])} ({ends(found)})"
