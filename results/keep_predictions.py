@@ -1,9 +1,9 @@
 # python results/keep_predictions.py runs/GRID
-"""Keep every prediction of a finished grid in results/GRID/predictions, a Parquet file for each run.
+"""Keep every prediction of a grid, finished or not, in results/GRID/predictions, a Parquet file for each run.
 
 A row is one model's answer to one test example under one unseen prompt (split ``test``) or under the
 user's (``user``): enough to work out any other statistic without training again. The file's
-metadata has the rows of the run's results (steps, tokens, seconds of every cell) as JSON under ``rows``.
+metadata has the rows of the run's results (steps, tokens, seconds of every trial) as JSON under ``rows``.
 Log-probabilities of the options are left out: they are nearly all of what a grid weighs.
 """
 
@@ -17,14 +17,14 @@ from typing import Any
 import pyarrow
 from pyarrow import parquet
 
-from paft.files import read_json
-from paft.report.folder import read_matrices
+from paft.report.folder import read_matrices, read_results
+from paft.report.run_folder import SUMMARY, TRIALS
 
 HERE = Path(__file__).parent
 
 
 def predictions(folder: Path, results: dict[str, Any]) -> pyarrow.Table:
-    """Return the predictions of a run's finished cells."""
+    """Return the predictions of a run's finished trials."""
     rows = [
         {
             "method": method, "seed": seed, "split": split, "prompt_id": cell.prompt_id,
@@ -44,8 +44,8 @@ def main() -> None:
     output.mkdir(parents=True, exist_ok=True)
     for path in sorted(grid.rglob("run.json")):
         run = path.parent
-        if (run / "results.json").exists():
-            table = predictions(run, read_json(run / "results.json", "results"))
+        if any(run.glob(f"{TRIALS}/*/{SUMMARY}")):
+            table = predictions(run, read_results(run)[0])
             name = run.relative_to(grid).as_posix().replace("/", "-")
             parquet.write_table(table, output / f"{name}.parquet", compression="zstd")
 
