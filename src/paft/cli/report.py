@@ -24,6 +24,7 @@ class Format(str, Enum):
     lm_eval = "lm-eval"
 
 
+THRESHOLD = 0.9
 ENDINGS = {Format.latex: "tex"}
 
 
@@ -53,8 +54,9 @@ def report(
         ),
     ] = None,
     threshold: Annotated[
-        float, typer.Option(help="For the share of prompts above it, of a --matrix.", min=0, max=1)
-    ] = 0.9,
+        float | None,
+        typer.Option(help="For the share of prompts above it, of a --matrix; 0.9 by default.", min=0, max=1),
+    ] = None,
     format: Annotated[
         Format, typer.Option(help="The page, or text for a paper, a table, a program.")
     ] = Format.html,
@@ -68,10 +70,12 @@ def report(
     """Show what a run found: a page to read, its figures as text, or lm-evaluation-harness's layout."""
     if (folder is None) is (matrix is None):
         raise typer.BadParameter("give the folder of a run, or a table with --matrix")
-    if matrix is None and (columns or split or compare):
-        raise typer.BadParameter("--columns, --split and --compare are for a table (--matrix)")
+    if matrix is None and (columns or split or compare or threshold is not None):
+        raise typer.BadParameter("--columns, --split, --compare and --threshold are for a table (--matrix)")
     if matrix is not None:
-        _report_matrix(matrix, columns, split, compare, threshold, format, output)
+        _report_matrix(
+            matrix, columns, split, compare, THRESHOLD if threshold is None else threshold, format, output
+        )
     elif folder is not None and format is Format.lm_eval:
         _write_lm_eval(folder, output or folder / "lm_eval")
     elif folder is not None:
