@@ -298,7 +298,8 @@ def test_the_command_refuses_what_does_not_fit(tmp_path, paft):
     of_table = ["--matrix", table]
     for arguments in ([], [tmp_path, *of_table], [*of_table, "--format", "lm-eval"],
                       [*of_table, "--compare", "a,b,c"], ["--matrix", tmp_path / "no.csv"],
-                      [tmp_path, "--split", "test"], [tmp_path, "--compare", "a,b"], [tmp_path, "--threshold", "0"]):  # fmt: skip
+                      [tmp_path, "--split", "test"], [tmp_path, "--compare", "a,b"],
+                      [tmp_path, "--threshold", "0"]):  # fmt: skip
         code, _, err = paft("report", *arguments)
         assert code != 0 and err, arguments
     assert list(tmp_path.iterdir()) == [table]
