@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 
 import paft as api
+from paft.bank import Bank
 from paft.errors import ConfigError, PromptError, ResumeError
 from paft.evaluate.log import EvaluationLog
 from paft.evaluate.matrix import Matrix
 from paft.experiment.evaluate import EvaluateConfig, evaluate
+from paft.prompt import Prompt
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +159,16 @@ def test_a_budget_that_buys_too_little_or_too_much_is_refused(settings, paft, tm
     code, _, err = paft("evaluate", "--output", tmp_path / "out", "--budget", 0.5, "--budget-evals", 9)
     assert code == 2 and "give one of them" in err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("part", [{"budget": 0.5}, {"budget_evals": 4}, {"precision": 0.1}])
+def test_a_part_of_the_cells_of_one_prompt_is_refused_before_any_is_scored(settings, tmp_path, part):
+    bank = tmp_path / "one.jsonl"
+    Bank({"test": (Prompt("{message}\nDesk:"),)}).save(bank)
+    config = settings("one", bank=str(bank), **part)
+    with pytest.raises(ConfigError, match="needs two of each, not 1 prompts"):
+        evaluate(config)
+    assert not Path(config.output).exists()
 
 
 def test_the_command_line_prints_what_a_budget_says(paft, desk, model_folder, tmp_path):

@@ -214,10 +214,11 @@ def _check(config: EvaluateConfig, task: Task, bank: Bank) -> tuple[Sequence[Exa
     _check_model(config)
     examples = sample(task.examples("test"), config.evaluate.examples)
     prompts = len(bank.require(config.split))
-    config.cells(prompts, len(examples))
-    if config.precision is not None and min(prompts, len(examples)) < 2:
+    chosen = config.cells(prompts, len(examples))
+    part = "precision" if config.precision is not None else "budget" if chosen is not None else None
+    if part is not None and min(prompts, len(examples)) < 2:
         raise ConfigError(
-            f"precision is about the differences between prompts and between examples: it needs two of each, "
+            f"{part} is about the differences between prompts and between examples: it needs two of each, "
             f"not {prompts} prompts and {len(examples)} examples"
         )
     return examples, [*_check_answers(config, task, examples), *_repeats(config, task, examples)]

@@ -5,7 +5,10 @@ import json
 import pytest
 
 from chat_server import ChatServer
+from paft.bank.generate.live import remarks
+from paft.bank.generate.outcome import Generated, Tally
 from paft.bank.generate.request_log import request_log_path
+from paft.bank.screen import Screened
 
 pytest.importorskip("openai")
 
@@ -52,3 +55,13 @@ def test_when_no_reply_holds_a_template_no_bank_is_written(paft, own_desk, gener
     assert code == 2
     assert "no reply holds a template" in err and str(request_log_path(output)) in err
     assert sorted(path.name for path in tmp_path.glob("pool*")) == [request_log_path(output).name]
+
+
+@pytest.mark.parametrize(
+    ("left_out", "lines"),
+    [(0, []), (3, ["m: 3 more not taken: repeats within a call, or more than asked for"])],
+)
+def test_templates_that_were_not_taken_are_counted_aloud(left_out, lines):
+    tally = Tally(4, 4, left_out, 1, 0, 10, 10, 0.0)
+    made = Generated([], {"m": tally}, {}, "", complete=True)
+    assert remarks(made, Screened((), ())) == lines
