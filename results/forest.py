@@ -38,7 +38,9 @@ def bars(differences: Mapping[str, Mapping[str, Figures]], figure: str) -> Itera
 
 
 def forest(tasks: Mapping[str, Mapping[str, Any]], height: float = HEIGHT) -> str:
-    """Return the picture as SVG: a column for each task, a row for mean and worst prompt.
+    """Return the picture as SVG: a column for each task, rows for mean and worst prompt.
+
+    Methods that some task lacks are left out.
 
     Args:
         tasks: By name, what a file of figures says of a task.
@@ -47,16 +49,27 @@ def forest(tasks: Mapping[str, Mapping[str, Any]], height: float = HEIGHT) -> st
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
+    methods = [
+        method
+        for method in next(iter(tasks.values()))["differences from single"]
+        if all(method in found["differences from single"] for found in tasks.values())
+    ]
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     grid = figure.subplots(len(FIGURES), len(tasks), sharey=True, squeeze=False)
     for row, (key, name) in zip(grid, FIGURES.items(), strict=True):
         for axes, (task, found) in zip(row, tasks.items(), strict=True):
-            _draw(axes, list(bars(found["differences from single"], key)))
+            differences = {method: found["differences from single"][method] for method in methods}
+            _draw(axes, list(bars(differences, key)))
             axes.set_title(f"{TASKS[task]}: {name}", fontsize=10)
     figure.supxlabel(
         "difference from single in points, 95 % interval (filled marker: excludes 0)", fontsize=10
     )
-    handles = [Line2D([], [], color=shade, marker="o", label=name) for name, shade in GROUPS.items()]
+    there = {_shade(method) for method in methods}
+    handles = [
+        Line2D([], [], color=shade, marker="o", label=name)
+        for name, shade in GROUPS.items()
+        if shade in there
+    ]
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
     return svg(figure)
 
