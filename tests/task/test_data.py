@@ -460,9 +460,7 @@ def workbook(path, *rows):
 
 def test_the_first_sheet_of_a_workbook_is_read(tmp_path):
     day = datetime.datetime(2024, 5, 1)
-    workbook(
-        tmp_path / "a.xlsx", ["text", "label", None, 2024], ["x", 1, "note", day], [], ["y", None, 3, 2.5]
-    )
+    workbook(tmp_path / "a.xlsx", ["text", "label", None, 2024], ["x", 1, "-", day], [], ["y", None, 3, 2.5])
     (first, row), (second, other) = read(tmp_path, "a.xlsx")
     assert (first, second) == (f"{tmp_path}/a.xlsx:row 2", f"{tmp_path}/a.xlsx:row 4")
     assert row == {"text": "x", "label": 1, "": "-", "2024": day}
