@@ -152,8 +152,8 @@ def _draft_text(draft: Draft) -> None:
     column = draft.label
     if column.kind == "id":
         raise DataError(
-            f"column {column.name!r} has {len(column.counts):,} different values in {len(column.filled):,} rows, "
-            "as ids have: there is nothing to learn; name another one with --label"
+            f"column {column.name!r} has {len(column.counts):,} different values in "
+            f"{len(column.filled):,} rows, as ids have: there is nothing to learn; name another one with --label"
         )
     if _share(column, "text") >= 0.5:
         _draft_open(draft, "text", f"{len(column.counts):,} different texts in {len(column.filled):,} rows")
