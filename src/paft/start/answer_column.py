@@ -23,6 +23,7 @@ NAMED = {name: points for points, names in _NAMES for name in names.split()}
 OF_A_FEW = frozenset(
     "label labels class category intent topic type tag genre sentiment emotion status".split()  # noqa: SIM905
 )
+_BY_NAME = 4  # points of a name that says enough
 _CLOSE = 1.0  # points between two columns that may both be meant
 
 
@@ -56,7 +57,7 @@ def find_answer(columns: Sequence[Column], label: str | None) -> tuple[Candidate
         return Candidate(found[0], 0, "named by you"), []
     rated = (_rate(columns, at) for at in range(len(columns)))
     known = _without_codes([each for each in rated if each is not None])
-    known = known or _last_text(columns)
+    known = known or _named(columns) or _last_text(columns)
     if not known:
         listed = ", ".join(f"{column.name} ({column.kind})" for column in columns)
         raise ConfigError(f"no column looks like an answer ({listed}): name it with --label COLUMN")
@@ -93,6 +94,12 @@ def _rate(columns: Sequence[Column], at: int) -> Candidate | None:
         points += 1
         why.append("the last column")
     return Candidate(column, points, ", ".join(why))
+
+
+def _named(columns: Sequence[Column]) -> list[Candidate]:
+    """Return the column of an answer's name though its values are not those of one: the rule says why."""
+    best = max(columns, key=named_points)
+    return [Candidate(best, 0, "its name")] if named_points(best) >= _BY_NAME else []
 
 
 def _last_text(columns: Sequence[Column]) -> list[Candidate]:

@@ -76,7 +76,7 @@ def _are_codes(draft: Draft, ask: Ask, few: bool) -> bool:
         f"{column.name} holds {len(values)} different numbers ({listed(sorted(column.counts))}). "
         "What are they?",
         ("labels", "numbers"),
-        hint="set answer.rule to number in task.yaml",
+        hint="set `rule: number` in task.yaml and remove the options",
     )
     return draft.decide(ask, question) == "labels"
 
@@ -153,7 +153,7 @@ def _draft_text(draft: Draft) -> None:
     if column.kind == "id":
         raise DataError(
             f"column {column.name!r} has {len(column.counts):,} different values in "
-            f"{len(column.filled):,} rows, as ids have: there is nothing to learn; name another one with --label"
+            f"{len(column.filled):,} rows, as ids have: nothing to learn; name another one with --label"
         )
     if _share(column, "text") >= 0.5:
         _draft_open(draft, "text", f"{len(column.counts):,} different texts in {len(column.filled):,} rows")

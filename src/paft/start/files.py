@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from paft.bank import Bank
+from paft.bank.compose.composed_bank import compose_bank
 from paft.files import new_folder, write_text
 from paft.start.columns import cell_text
 from paft.start.draft import Draft
@@ -59,7 +59,6 @@ def write_files(
     parts: Mapping[str, Sequence[Item]],
     *,
     as_it_is: bool,
-    compose: Any = None,
 ) -> list[str]:
     """Write the folder of a task and return the names of its files.
 
@@ -70,7 +69,6 @@ def write_files(
         table: Where its rows come from.
         parts: Examples by split.
         as_it_is: Whether the task reads the table itself; else its rows are written beside the task file.
-        compose: Returns a bank for the task, if there is to be one.
 
     Raises:
         PaftError: If the folder holds files or cannot be written.
@@ -82,10 +80,11 @@ def write_files(
         write_text(folder / "task.yaml", task_text(draft, name, data))
         task = Task.from_yaml(folder / "task.yaml")
         task.examples("train"), task.examples("test")  # what is written can be used, to the last row
-        bank: Bank | None = compose(task) if compose else None
-        if bank is not None:
-            bank.save(folder / "bank.jsonl")
-        write_text(folder / "run.yaml", run_text(output, name, parts, bank is not None))
+        bank = compose_bank(task).bank
+        bank.save(folder / "bank.jsonl")
+        counted = ", ".join(f"{len(bank.prompts(split))} {split}" for split in bank.splits)
+        draft.guesses["bank"] = f"{counted} prompts, composed"
+        write_text(folder / "run.yaml", run_text(output, name, parts))
         return sorted(path.name for path in folder.iterdir())
 
 
@@ -115,12 +114,12 @@ def task_text(draft: Draft, name: str, data: Mapping[str, Any]) -> str:
     return "\n".join(f"# {comment}\n{_yaml(section)}" for comment, section in parts)
 
 
-def run_text(output: Path, name: str, parts: Mapping[str, Sequence[Item]], bank: bool) -> str:
+def run_text(output: Path, name: str, parts: Mapping[str, Sequence[Item]]) -> str:
     """Return the configuration of a first run that ends in minutes on a laptop."""
     trained, tested = min(len(parts["train"]), TRAINED), min(len(parts["test"]), TESTED)
     epochs = min(max(-(-STEPS * BATCH // trained), EPOCHS[0]), EPOCHS[1])
     files = {"task": (output / "task.yaml").as_posix()}
-    files |= {"bank": (output / "bank.jsonl").as_posix()} if bank else {}
+    files |= {"bank": (output / "bank.jsonl").as_posix()}
     run = (output / "run.yaml").as_posix()
     return f"""\
 # paft run {run}

@@ -66,7 +66,7 @@ def without_repeats(items: Sequence[Item], draft: Draft) -> list[Item]:
             kept.append(item)
         known.add(str(item.answer))
     if len(kept) < len(items):
-        draft.guesses["repeats"] = f"{len(items) - len(kept):,} rows that repeat another one are left out"
+        draft.guesses["repeats"] = f"{len(items) - len(kept):,} left out: fields and answer of an earlier row"
     if several := sum(len(known) > 1 for known in answers.values()):
         draft.warnings.append(
             f"{several:,} texts have rows with different answers: one of them must be wrong"

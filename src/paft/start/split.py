@@ -15,6 +15,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from paft.bank.similarity import similar_sets, word_grams
+from paft.errors import DataError
 from paft.start.draft import Draft
 from paft.start.rows import Item
 from paft.task.answer import CLOSED_RULES
@@ -22,6 +23,7 @@ from paft.task.answer import CLOSED_RULES
 SHARE = 0.2  # of the rows, for testing
 NEAR = 0.7  # Jaccard similarity; utterances of one pattern, as "play some music by ...", stay apart
 COMPARED = 20_000  # rows that are compared with each other
+FEW = 50  # test rows, below which figures are coarse
 _LARGE = 0.1  # of the test rows: larger groups are for training
 
 
@@ -37,15 +39,18 @@ def split_items(items: Sequence[Item], draft: Draft, seed: int = 0) -> dict[str,
         "train": [item for at, item in enumerate(items) if at not in test],
         "test": [item for at, item in enumerate(items) if at in test],
     }
-    stratified = f"labels of {draft.label.name} in equal shares, " if labels else ""
-    alike = (
-        f"{near:,} near-duplicate rows are on the side of their likes" if near else "no near-duplicate rows"
-    )
+    stratified = f"stratified by {draft.label.name}, " if labels else ""
+    alike = f"{near:,} near-duplicates on the side of their likes" if near else "no near-duplicates"
     alike += "" if len(items) <= COMPARED else f" (of {len(items):,} rows only equal words were looked for)"
     draft.guesses["split"] = (
         f"{len(parts['train']):,} rows for training, {len(parts['test']):,} for test: "
         f"{stratified}{alike}, seed {seed}"
     )
+    if len(parts["test"]) < FEW:
+        draft.warnings.append(
+            f"{len(parts['test'])} test rows are few: one of them is {100 / len(parts['test']):.0f} points of "
+            "a figure; more rows make differences visible"
+        )
     return parts
 
 
@@ -57,6 +62,11 @@ def _chosen(count: int, labels: list[str] | None, seed: int) -> list[int]:
     if labels is not None:
         often = Counter(labels)
         places = [at for at in places if often[labels[at]] > 1]
+    if len(places) < 2:
+        raise DataError(
+            "no test rows can be set apart: the rows are near-duplicates of each other, or have a label "
+            "each; add rows"
+        )
     kinds = None if labels is None else [labels[at] for at in places]
     # Of each label one row at least; a table of many labels and few rows has a larger share for testing.
     wanted = max(round(SHARE * count), len(set(kinds or ())), 1)

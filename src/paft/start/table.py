@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from paft.errors import DataError, said, shown
+from paft.errors import DataError, said
 from paft.task.data import FORMATS, ArrowRows, DataSource, HubDataset, Rows, file_rows, read_rows
 
 Row = Mapping[str, Any]
@@ -25,6 +25,7 @@ _BINARY = {
     b"\xd0\xcf\x11\xe0": "an Excel workbook of the old kind (.xls)",
     b"\x1f\x8b": "compressed with gzip",
     b"%PDF": "a PDF",
+    b"\xff\xfe": "text in UTF-16 (`iconv -f utf-16 -t utf-8` converts it)",
     b"<!DO": "an HTML page",
     b"<htm": "an HTML page",
 }
@@ -68,8 +69,8 @@ def read_table(data: str) -> Table:
         return _read_folder(path)
     if path.exists() or path.suffix.lower() in FORMATS:
         return _by_column(_table(data, {"train": _read_file(path)}, {"train": data}))
-    if path.suffix.lower() in (".xls", ".ods", ".txt", ".gz", ".zip") or data.count("/") > 1:
-        raise DataError(f"data file not found: {path}")
+    if data.count("/") != 1 or path.suffix.lower() in (".xls", ".ods", ".txt", ".gz", ".zip"):
+        raise DataError(f"data file not found: {path} (a data set on the Hub is owner/name)")
     return _read_hub(data)
 
 
@@ -102,15 +103,15 @@ def _check_ending(path: Path) -> None:
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if suffix in _OWN:
         wrong = not head.startswith(_OWN[suffix])
-        found = found or "text" if b"\0" not in head else found
+        found = found or ("something else" if b"\0" in head else "text")
     else:
         json = text[:1] in (b"{", b"[")
         wrong = found is not None or b"\0" in head or json != (suffix in (".json", ".jsonl"))
         found = found or ("no text" if b"\0" in head else "JSON" if json else "no JSON")
     if wrong:
         raise DataError(
-            f"{path} is not what its ending says: it is {found or 'something else'} "
-            f"(it begins with {shown(head[:24])}); give it its right ending, or save it as {suffix}"
+            f"{path} is not what its ending says: it is {found}; give it its right ending, or save it as "
+            f"{suffix}"
         )
 
 
