@@ -36,8 +36,8 @@ def init(
     from paft.start.draft import take_first
 
     console = open_console()
-    asked = sys.stdin.isatty() and sys.stdout.isatty() and not yes
-    started = create_task(data, _ask if asked else take_first, label=label, name=name, output=output)
+    ask = take_first if yes or not _is_terminal() else _ask
+    started = create_task(data, ask, label=label, name=name, output=output)
     _tell(console, data, started)
 
 
@@ -53,6 +53,10 @@ def _tell(console: Console, data: str, started: Started) -> None:
     say(console, f"Written to {started.folder}/: {', '.join(started.files)}")
     say(console, "Look at the description and the prompt in task.yaml, then compare methods:")
     say(console, f"  {started.command}", "bold")
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _ask(question: Question) -> str:

@@ -42,8 +42,8 @@ def find_choices(columns: Sequence[Column], label: Column) -> ChoiceColumns | No
             ([str(i + 1) for i in range(len(family))], "a number, counted from 1"),
             (told, "a column's name"),
         ):
-            # With two options in four columns nobody knows whether 1 is the first or the second.
-            sure = how != "a number, counted from 1" or keys[-1] in named
+            # Unless the first, counted from 0, or the last, counted from 1, occurs, nobody knows which it is.
+            sure = {"0": "0" in named, "1": keys[-1] in named}.get(how[-1], True)
             if named <= set(keys) and sure:
                 options = list(letters) if keys == list(letters) else dict(zip(keys, letters, strict=True))
                 why = f"the answer is {how} for one of {', '.join(told)}"

@@ -154,5 +154,6 @@ def _is_nested(value: Any) -> bool:
 
 
 def _is_code(text: str) -> bool:
-    """Whether a text is one word with digits or signs in it."""
-    return len(text.split()) == 1 and text.isascii() and _CODE.search(text) is not None
+    """Whether a text is one word with digits or signs in it, and no number."""
+    word = len(text.split()) == 1 and text.isascii() and _CODE.search(text) is not None
+    return word and read_number(text) is None

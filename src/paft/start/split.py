@@ -48,8 +48,8 @@ def split_items(items: Sequence[Item], draft: Draft, seed: int = 0) -> dict[str,
     )
     if len(parts["test"]) < FEW:
         draft.warnings.append(
-            f"{len(parts['test'])} test rows are few: one of them is {100 / len(parts['test']):.0f} points of "
-            "a figure; more rows make differences visible"
+            f"{len(parts['test'])} test rows are few: one of them is {100 / len(parts['test']):.0f} points "
+            "of a figure; more rows make differences visible"
         )
     return parts
 

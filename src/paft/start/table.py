@@ -127,15 +127,16 @@ def _by_column(table: Table) -> Table:
         for split, row in zip(told, table.rows, strict=True):
             splits[str(split)].append(row)
         columns = tuple(column for column in table.columns if column != name)
-        return Table(table.source, columns, _with_test({k: v for k, v in splits.items() if v}))
+        return Table(table.source, columns, _with_test(splits))
     return table
 
 
-def _with_test(splits: dict[str, Any]) -> dict[str, Any]:
-    """Let validation rows stand in for test rows where there are none."""
-    if "test" not in splits and "validation" in splits:
-        splits["test"] = splits.pop("validation")
-    return splits
+def _with_test(splits: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the splits in their order; validation rows stand in for test rows where there are none."""
+    found = {split: splits[split] for split in ("train", "validation", "test") if splits.get(split)}
+    if "test" not in found and "validation" in found:
+        found["test"] = found.pop("validation")
+    return found
 
 
 def _read_folder(folder: Path) -> Table:
