@@ -71,6 +71,32 @@ def test_words_for_numbers_make_a_mapping():
     assert draft.options == {"0": "not spam", "1": "spam"} and not draft.warnings
 
 
+def test_several_numbers_may_stand_for_one_word_but_not_all():
+    stars = AWKWARD["one to five stars"]
+    told = {"1": "bad", "2": "Bad", "3": "fair", "4": "good", "5": ""}
+
+    def ask(question):
+        return told[question.text.split()[2]] if question.free else question.answers[0]
+
+    draft = draft_of(stars.columns, stars.rows, ask=ask)
+    assert draft.options == {"1": "bad", "2": "bad", "3": "fair", "4": "good", "5": "5"}
+    told.update(dict.fromkeys(told, "good"))
+    with pytest.raises(PaftError, match="all labels stand for 'good'"):
+        draft_of(stars.columns, stars.rows, ask=ask)
+
+
+def test_words_of_the_data_keep_their_signs_where_they_would_be_one():
+    sample = AWKWARD["labels 0 and 1"]
+    draft = draft_of(sample.columns, sample.rows, words={"label": ["a_b", "a b"]})
+    assert draft.options == {"0": "a_b", "1": "a b"}
+
+
+@pytest.mark.parametrize("label", ["1,000", "7.5", "1.0"])
+def test_numbers_of_every_spelling_may_be_labels(label):
+    draft = draft_of(("text", "label"), [(text(i), label if i % 2 else "0") for i in range(60)])
+    assert draft.options == ["0", label.removesuffix(".0")]
+
+
 def test_labels_that_differ_by_case_or_space_are_one_and_told_with_counts():
     labels = ["Ham", "ham", "ham", "spam ", "spam", "spam", "spam"] * 10
     draft = draft_of(("text", "label"), [(text(i), label) for i, label in enumerate(labels)])

@@ -11,6 +11,7 @@ from paft.start.columns import MANY, MOST, NUMBERS, Column
 from paft.start.draft import Ask, Draft, Question, listed
 from paft.task.answer import DEFAULT_MAX_TOKENS, seen
 from paft.task.gold import why_unreadable
+from paft.task.numerals import read_number
 
 _SHORT = 3  # words of an answer that is right or wrong as a whole
 _CHARACTERS = 2  # of a token, at least
@@ -96,11 +97,11 @@ def _draft_labels(draft: Draft, ask: Ask, words: Sequence[str] | None) -> None:
         if len(group) > 1:
             told = ", ".join(f"{shown(text)} ({count})" for text, count in group.most_common())
             draft.warnings.append(f"{column.name}: {told} are taken for one label, {best!r}")
-    number = column.kind == "number"
-    ordered = sorted(names, key=float if number else str.casefold)
-    draft.options = ordered
-    if number:
-        draft.options = _words_for(draft, ask, ordered, words)
+    if column.kind == "number":
+        ordered = sorted(names, key=lambda label: (float(read_number(label) or "inf"), label))
+        draft.options = _given_words(ordered, words) if words else _asked_words(draft, ask, ordered)
+    else:
+        draft.options = ordered = sorted(names, key=seen)
     draft.guesses["rule"] = f"label: {len(ordered)} of them ({listed(ordered)})"
 
 
@@ -110,20 +111,22 @@ def _plain(column: Column, text: str) -> str:
     return whole if column.kind == "number" and whole.lstrip("-").isdigit() else text
 
 
-def _words_for(
-    draft: Draft, ask: Ask, numbers: list[str], words: Sequence[str] | None
-) -> list[str] | dict[str, str]:
-    """Return options for labels that are numbers: words for them, or they themselves."""
-    if words:
-        return {
-            number: words[int(number)].replace("_", " ")
-            for number in numbers
-            if 0 <= int(number) < len(words)
-        }
-    found = {}
+def _given_words(numbers: list[str], words: Sequence[str]) -> dict[str, str]:
+    """Return the words that the data has for numbers; a number without one is no answer."""
+    plain = [word.replace("_", " ") for word in words]
+    words = plain if len(set(map(seen, plain))) == len(words) else words
+    return {number: words[int(number)] for number in numbers if number.isdigit() and int(number) < len(words)}
+
+
+def _asked_words(draft: Draft, ask: Ask, numbers: list[str]) -> list[str] | dict[str, str]:
+    """Return options for labels that are numbers: words that the user has for them, or they themselves."""
+    found: dict[str, str] = {}
     for number in numbers if len(numbers) <= NUMBERS else ():
         question = Question(f"What does {number} stand for, in a word or two?", (number,), free=True)
-        found[number] = " ".join(ask(question).split()) or number
+        word = " ".join(ask(question).split()) or number
+        found[number] = next((known for known in found.values() if seen(known) == seen(word)), word)
+    if len(set(found.values())) == 1:
+        raise DataError(f"all labels stand for {found[numbers[0]]!r}: there is nothing to learn")
     if any(number != word for number, word in found.items()):
         return found
     pairs = ", ".join(f'"{number}": a word' for number in numbers[:2])
