@@ -17,8 +17,9 @@ from paft.task.task import Task
 
 CELLS = st.one_of(
     st.none(), st.booleans(), st.integers(-3, 40), st.floats(), st.text(max_size=12),
-    st.sampled_from(["A", "B", "a ", "0", "1", "1.0", "-1", "1e5", "2024-05-01", "{}", "#### 1", "x\ny", "NaN", "ß", "SS"]),
-    st.lists(st.integers(), max_size=2), st.dictionaries(st.text(max_size=2), st.integers(), max_size=2),
+    st.sampled_from(["A", "B", "a ", "0", "1", "1.0", "-1", "1e5", "2024-05-01", "{}", "#### 1", "x\ny"]),
+    st.lists(st.sampled_from(["A", "B", "1"]), max_size=3),
+    st.dictionaries(st.text(max_size=2), st.integers(), max_size=2),
 )  # fmt: skip
 NAMES = st.one_of(
     st.sampled_from(

@@ -61,6 +61,32 @@ def test_odd_words_survive_the_files(tmp_path):
     assert all("{braces} \u2028 \U0001f600" in each.fields["my_text_a"] for each in task.examples("train"))
 
 
+@pytest.mark.parametrize("gold", ["key", "index"])
+def test_options_that_every_row_lists_are_read(gold, tmp_path):
+    rows = [
+        {
+            "question": text(i),
+            "choices": {"text": [f"{k} of {i}" for k in "xyz"], "label": list("123")},
+            "label": i % 3,
+        }
+        for i in range(60)
+    ]
+    rows = [{**row, "label": str(row["label"] + 1)} if gold == "key" else row for row in rows]
+    create(write(tmp_path / "t.jsonl", rows), tmp_path / "made")
+    task = Task.from_yaml(tmp_path / "made" / "task.yaml")
+    assert task.answer.gold == gold
+    for example in task.examples("train"):
+        number = int(example.fields["question"].split()[1].strip(":"))
+        assert (example.gold, example.option_texts[0]) == ("ABC"[number % 3], f"x of {number}")
+
+
+def test_lists_of_right_answers_are_kept(tmp_path):
+    rows = [{"question": text(i), "answers": [f"word {i}", "other"]} for i in range(60)]
+    create(write(tmp_path / "t.jsonl", rows), tmp_path / "made")
+    example = Task.from_yaml(tmp_path / "made" / "task.yaml").examples("test")[0]
+    assert example.references == ("other",)
+
+
 def test_columns_that_are_no_fields_stay_in_the_files(tmp_path):
     create(write_sample(tmp_path, "ids, dates, a constant"), tmp_path / "made")
     row = json.loads((tmp_path / "made" / "train.jsonl").read_text("utf-8").splitlines()[0])

@@ -132,6 +132,50 @@ def test_a_number_that_could_be_either_of_two_columns_is_no_choice():
     assert draft.rule == "label"  # from 0 or from 1: nobody can tell
 
 
+LISTS = [[f"way {i} {k}" for k in "xyz"] for i in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("column", "answers", "listed"),
+    [
+        (LISTS, "ABC", ("choices", None, None)),
+        (LISTS, [texts[i % 3] for i, texts in enumerate(LISTS)], ("choices", None, None)),
+        (LISTS, (0, 1, 2), ("choices", None, "index")),
+        (LISTS, (1, 2, 3), ("choices", None, "position")),
+        ([{"text": texts} for texts in LISTS], "ABC", ("choices.text", None, None)),
+        ([{"text": texts, "label": ["k1", "k2", "k3"]} for texts in LISTS], ("k1", "k2", "k3"),
+         ("choices.text", "choices.label", "key")),
+    ],
+)  # fmt: skip
+def test_lists_of_options_make_a_choice(column, answers, listed):
+    rows = [(text(i), column[i], answers[i % len(answers)]) for i in range(60)]
+    draft = draft_of(("question", "choices", "answer"), rows)
+    assert draft.rule == "choice" and draft.options is None
+    assert (draft.listed.texts, draft.listed.keys, draft.listed.gold) == listed
+    assert write_prompt(draft).endswith("Question: {question}\n{options}\n\nAnswer:")
+
+
+def test_the_words_of_a_text_are_no_options():
+    rows = [(text(i), text(i).split(), i % 2) for i in range(60)]
+    draft = draft_of(("text", "tokens", "label"), rows)
+    assert draft.rule == "label" and draft.guesses["left out"] == "tokens (lists or objects)"
+
+
+def test_a_label_that_other_columns_have_options_for_is_the_answer():
+    rows = [(text(i), ("a", "b")[i % 2], [f"{text(i)} {k}" for k in range(4)], i * 3 % 4) for i in range(60)]
+    draft = draft_of(("ctx", "activity_label", "endings", "label"), rows)
+    assert draft.label.name == "label" and draft.listed is not None and not draft.unsure
+
+
+def test_lists_of_answers_are_references_and_objects_are_told():
+    rows = [(text(i), [f"word {i}", "other"]) for i in range(60)]
+    draft = draft_of(("question", "answers"), rows)
+    assert (draft.rule, draft.metric) == ("text", "token_f1")
+    rows = [(text(i), {"text": [f"word {i}"], "start": i}) for i in range(60)]
+    draft = draft_of(("question", "answers"), rows)
+    assert draft.rule == "json" and "'answers' holds objects" in draft.unsure[0]
+
+
 def test_a_column_that_holds_the_answer_is_no_field():
     rows = [(text(i), f"Of {i} take 2: it is {i * 3}.", i * 3) for i in range(100)]
     draft = draft_of(("question", "notes", "answer"), rows)

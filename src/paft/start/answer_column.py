@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from paft.errors import ConfigError
 from paft.schema import nearest
+from paft.start.choice_columns import find_choices
 from paft.start.columns import Column
+from paft.start.listed_choices import find_listed
 
 _NAMES = (
     (5, "label labels gold target answer answers class"),
@@ -70,8 +72,9 @@ def named_points(column: Column) -> int:
     words = column.words
     if not words:
         return 0
-    whole = NAMED.get(words[-1], 0)
-    return whole or max(0, NAMED.get(words[0], 0) - 1)
+    if len(words) == 1:
+        return NAMED.get(words[0], 0)
+    return max(0, NAMED.get(words[-1], 0) - 1) or max(0, NAMED.get(words[0], 0) - 1)
 
 
 def _rate(columns: Sequence[Column], at: int) -> Candidate | None:
@@ -90,6 +93,9 @@ def _rate(columns: Sequence[Column], at: int) -> Candidate | None:
     elif column.kind == "number" and column.fractional <= 0.5:
         points += 1
         why.append("numbers")
+    if find_choices(columns, column) or find_listed(columns, column):
+        points += 2
+        why.append("other columns hold its options")
     if at == len(columns) - 1:
         points += 1
         why.append("the last column")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from paft.errors import DataError, shown
 from paft.start.answer_column import OF_A_FEW, named_points
-from paft.start.columns import MANY, MOST, NUMBERS, Column
+from paft.start.columns import MANY, MOST, NUMBERS, Column, nested_value
 from paft.start.draft import Ask, Draft, Question, listed
 from paft.task.answer import DEFAULT_MAX_TOKENS, seen
 from paft.task.gold import why_unreadable
@@ -40,8 +40,16 @@ def draft_rule(draft: Draft, ask: Ask, words: Sequence[str] | None = None) -> No
         _draft_labels(draft, ask, words)
     elif column.kind == "number":
         _draft_number(draft)
+    elif column.nested and _are_lists_of_texts(column):
+        _draft_open(draft, "text", "every answer is a list of texts, each as right as the others")
+        draft.metric = "token_f1"
     elif _share(column, "json") >= MOST and column.filled[0].lstrip()[:1] in "{[":
         _draft_open(draft, "json", "every answer is a JSON value")
+        if column.nested:
+            draft.unsure.append(
+                f"{column.name!r} holds objects: the answer is taken for JSON; if it is a part of "
+                "them, name its path in task.yaml (data.columns: {answer: answers.text}) and change the rule"
+            )
     else:
         _draft_text(draft)
 
@@ -184,6 +192,11 @@ def _draft_open(draft: Draft, rule: str, why: str) -> None:
 def _share(column: Column, rule: str) -> float:
     """Return the share of answers that a rule reads."""
     return sum(why_unreadable(rule, text) is None for text in column.filled) / len(column.filled)
+
+
+def _are_lists_of_texts(column: Column) -> bool:
+    values = map(nested_value, column.filled)
+    return all(isinstance(value, list) and all(isinstance(item, str) for item in value) for value in values)
 
 
 def _says_few(column: Column) -> bool:

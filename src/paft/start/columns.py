@@ -149,6 +149,14 @@ def cell_text(value: Any) -> str | None:
     return None if not text.strip() or text.strip() in MISSING else text
 
 
+def nested_value(text: str) -> Any:
+    """Return the list or object that a cell's text stands for, the text itself where it is none."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 def _is_nested(value: Any) -> bool:
     return isinstance(value, Mapping) or as_list(value) is not None
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from paft.start.choice_columns import ChoiceColumns
 from paft.start.columns import Column
+from paft.start.listed_choices import ListedChoices
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Draft:
         spellings: The one spelling that each spelling of a label is taken for.
         fields: Column by field name, in order.
         choices: The columns that hold the options, under rule ``choice``.
+        listed: The column that holds a list of options in every row instead.
         metric: The score of a cell.
         max_tokens: Tokens of an answer, where the rule's default may be too few.
         guesses: What was found and why, by what it is about.
@@ -58,6 +60,7 @@ class Draft:
     spellings: dict[str, str] = field(default_factory=dict)
     fields: dict[str, Column] = field(default_factory=dict)
     choices: ChoiceColumns | None = None
+    listed: ListedChoices | None = None
     metric: str = "exact_match"
     max_tokens: int | None = None
     guesses: dict[str, str] = field(default_factory=dict)

@@ -26,7 +26,7 @@ EPOCHS = (3, 20)
 _WIDTH = 100
 _RULES = {
     "label": 'the answer is one of these words; {"value in the data": word} gives a value another word',
-    "choice": "the answer is the letter of an option; a mapping says what stands for it in the data",
+    "choice": "the answer is the letter of an option",
     "number": "the answer is a number",
     "final_number": "the answer is worked out, and ends with a number",
     "text": "the answer is a line of text",
@@ -76,7 +76,9 @@ def write_files(
     with new_folder(output) as folder:
         for split, items in () if as_it_is else parts.items():
             write_text(folder / f"{split}.jsonl", "".join(_line(item, draft) for item in items))
-        data = _table_source(table, draft, output) if as_it_is else {s: f"{s}.jsonl" for s in parts}
+        data: dict[str, Any] = {split: f"{split}.jsonl" for split in parts}
+        data |= {"columns": _listed_columns(draft)} if draft.listed else {}
+        data = _table_source(table, draft, output) if as_it_is else data
         write_text(folder / "task.yaml", task_text(draft, name, data))
         task = Task.from_yaml(folder / "task.yaml")
         task.examples("train"), task.examples("test")  # what is written can be used, to the last row
@@ -91,7 +93,7 @@ def write_files(
 def task_text(draft: Draft, name: str, data: Mapping[str, Any]) -> str:
     """Return the task file."""
     answer: dict[str, Any] = {"rule": draft.rule, "field": draft.label.name, "options": draft.options}
-    answer |= {"max_tokens": draft.max_tokens}
+    answer |= {"max_tokens": draft.max_tokens, **_listed_answer(draft)}
     fields = {field: describe_field(draft, column) for field, column in draft.fields.items()}
     parts: list[tuple[str, dict[str, Any]]] = [
         ("Written by `paft init`; every key is explained in docs/tasks.md.", {"name": name}),
@@ -143,6 +145,7 @@ evaluate:
 def _table_source(table: Table, draft: Draft, output: Path) -> dict[str, Any]:
     """Return the section ``data`` of a task that reads the table where it is."""
     columns = {field: column.name for field, column in draft.fields.items() if field != column.name}
+    columns |= _listed_columns(draft)
     kept = {"columns": columns} if columns else {}
     if table.hub is not None:
         hub = {key: value for key, value in table.hub.model_dump().items() if value is not None}
@@ -150,10 +153,27 @@ def _table_source(table: Table, draft: Draft, output: Path) -> dict[str, Any]:
     return {s: Path(os.path.relpath(path, output)).as_posix() for s, path in table.origins.items()} | kept
 
 
+def _listed_answer(draft: Draft) -> dict[str, Any]:
+    """Return what a task file says of options that every row lists itself."""
+    if draft.listed is None:
+        return {}
+    keys = "choice_keys" if draft.listed.keys else None
+    return {"options_field": "choice_texts", "keys_field": keys, "gold": draft.listed.gold}
+
+
+def _listed_columns(draft: Draft) -> dict[str, str]:
+    if draft.listed is None:
+        return {}
+    found = {"choice_texts": draft.listed.texts, "choice_keys": draft.listed.keys}
+    return {name: path for name, path in found.items() if path is not None}
+
+
 def _line(item: Item, draft: Draft) -> str:
     """Return a row of a data file: the columns that are no fields, fields, answer."""
     used = {draft.label.name, *(column.name for column in draft.fields.values())}
     row = {**item.fields, draft.label.name: item.answer}
+    if draft.listed is not None:
+        row[draft.listed.column] = item.row[draft.listed.column]
     others = {key: cell_text(value) for key, value in item.row.items() if key.strip() and key not in used}
     return json.dumps({**others, **row}, ensure_ascii=False, default=str) + "\n"
 

@@ -14,6 +14,7 @@ from paft.start.answer_rule import draft_rule
 from paft.start.choice_columns import find_choices
 from paft.start.columns import Column
 from paft.start.draft import Ask, Draft, Question, listed
+from paft.start.listed_choices import find_listed
 from paft.task.task import OPTIONS
 
 _WORKING = {
@@ -66,9 +67,12 @@ def propose(
         )
     draft = _draft_answer(columns, label, ask)
     draft.choices = find_choices(columns, draft.label)
+    draft.listed = None if draft.choices else find_listed(columns, draft.label)
     if draft.choices is not None:
         draft.rule, draft.options = "choice", draft.choices.options
         draft.guesses["rule"] = f"choice: {draft.choices.why}"
+    elif draft.listed is not None:
+        draft.rule, draft.guesses["rule"] = "choice", f"choice: {draft.listed.why}"
     else:
         draft_rule(draft, ask, (words or {}).get(draft.label.name))
     draft.guesses["metric"] = draft.metric
@@ -117,6 +121,8 @@ def _draft_fields(draft: Draft, columns: Sequence[Column]) -> None:
 
 def _why_not(column: Column, draft: Draft) -> str | None:
     """Return why a column is no field, None if it is one."""
+    if draft.listed is not None and column.name == draft.listed.column:
+        return "the options"
     if column.kind != "text":
         return _LEFT_OUT[column.kind]
     if column.empty > _EMPTY * len(column.texts):
@@ -192,6 +198,8 @@ def write_prompt(draft: Draft) -> str:
     for name, column in draft.fields.items():
         option = draft.choices is not None and column in draft.choices.columns
         shown.append(f"{next(letters)}. {{{name}}}" if option else f"{_title(noun(column.name))}: {{{name}}}")
+    if draft.listed is not None:
+        shown.append("{options}")
     answer = "Answer" if draft.rule == "choice" else _title(noun(draft.label.name))
     return "\n\n".join([*lines, "\n".join(shown), f"{answer}:"])
 

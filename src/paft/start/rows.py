@@ -28,16 +28,18 @@ class Item:
         fields: Text by field name.
         answer: The answer, a label in the one spelling that is taken for it.
         row: The row as the table has it.
+        listed: The row's own options as text, if it has some.
     """
 
     fields: Mapping[str, str]
     answer: Any
     row: Mapping[str, Any]
+    listed: str = ""
 
     @property
     def plain(self) -> str:
         """What is asked, white space and case aside."""
-        return "\0".join(" ".join(text.casefold().split()) for text in self.fields.values())
+        return "\0".join(" ".join(text.casefold().split()) for text in (*self.fields.values(), self.listed))
 
 
 def usable_items(rows: Sequence[Mapping[str, Any]], draft: Draft, what: str = "rows") -> list[Item]:
@@ -45,7 +47,8 @@ def usable_items(rows: Sequence[Mapping[str, Any]], draft: Draft, what: str = "r
     kept, left = [], Counter[str]()
     for row in rows:
         fields = {name: cell_text(row.get(column.name)) or "" for name, column in draft.fields.items()}
-        item = Item(fields, _answer(row, draft), row)
+        options = cell_text(row.get(draft.listed.column)) if draft.listed else None
+        item = Item(fields, _answer(row, draft), row, options or "")
         why = _why_unusable(item, draft)
         left[why or ""] += 1
         if not why:
@@ -81,7 +84,7 @@ def without_repeats(items: Sequence[Item], draft: Draft) -> list[Item]:
 
 def warn_of_labels(items: Sequence[Item], draft: Draft) -> None:
     """Warn of labels that nearly all rows have, or hardly any."""
-    if draft.rule not in CLOSED_RULES:
+    if draft.rule not in CLOSED_RULES or draft.listed:
         return
     counts = Counter(str(item.answer) for item in items)
     (most, count), (least, fewest) = counts.most_common()[0], counts.most_common()[-1]
@@ -104,7 +107,7 @@ def _answer(row: Mapping[str, Any], draft: Draft) -> Any:
     value = row.get(draft.label.name)
     text = cell_text(value)
     if text is None or draft.rule not in CLOSED_RULES:
-        return text if text is None or isinstance(value, str) or draft.rule != "json" else value
+        return value if text is not None and draft.label.nested else text
     if draft.rule == "label":
         return draft.spellings.get(text) or _alike(text, draft)
     number = read_number(text)
@@ -124,11 +127,12 @@ def _why_unusable(item: Item, draft: Draft) -> str | None:
     if not any(text.strip() for text in item.fields.values()):
         return "all fields are empty"
     if draft.rule in CLOSED_RULES:
-        return (
-            None
-            if item.answer in (draft.options or ())
-            else f"{shown(item.answer)}, say, is none of the options"
+        named = (
+            draft.listed.names_option(item.row, item.answer)
+            if draft.listed
+            else item.answer in (draft.options or ())
         )
+        return None if named else f"{shown(item.answer)}, say, is none of the options"
     try:
         why = next(
             filter(None, (why_unreadable(draft.rule, text) for text in gold_texts(draft.rule, item.answer))),

@@ -33,7 +33,11 @@ def split_items(items: Sequence[Item], draft: Draft, seed: int = 0) -> dict[str,
     near = len(items) - len(groups)
     wanted = max(1, round(SHARE * len(items)))
     free = [group for group in groups if len(group) <= max(1, _LARGE * wanted)]
-    labels = [str(items[group[0]].answer) for group in free] if draft.rule in CLOSED_RULES else None
+    labels = (
+        [str(items[group[0]].answer) for group in free]
+        if draft.rule in CLOSED_RULES and not draft.listed
+        else None
+    )
     test = {at for i in _chosen(len(free), labels, seed) for at in free[i]}
     parts = {
         "train": [item for at, item in enumerate(items) if at not in test],
