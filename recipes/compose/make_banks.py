@@ -1,9 +1,9 @@
 """Make the banks that say what composed prompts are worth: ``python recipes/compose/make_banks.py``.
 
-Each has the unseen and the validation prompts of ``recipes/banks``, which were written by hand; only the prompts
-to train on differ: composed ones (``<task>-composed.jsonl``) or composed and written ones (``<task>-both.jsonl``).
-They go to ``runs/compose/banks``. ``--unseen validation`` puts the written validation prompts into the place of
-the unseen ones: for work on the grammar, which no unseen prompt may guide.
+Each has the unseen and the validation prompts of ``recipes/banks``, written by hand; only the prompts to
+train on differ: composed ones (``<task>-composed.jsonl``), or composed and written ones
+(``<task>-both.jsonl``). They go to ``runs/compose/banks``. ``--unseen validation`` puts the validation
+prompts into the place of the unseen ones: for work on the grammar, which no unseen prompt may guide.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pathlib import Path
 
 from paft.bank import Bank, load_bank, near_duplicates_across
 from paft.bank.compose.composed_bank import compose_bank
-from paft.errors import PromptError
+from paft.bank.compose.grammar import SOURCE
+from paft.bank.similarity import near_pairs
 from paft.prompt import Prompt
 from paft.task.task import load_task
 
@@ -42,19 +43,10 @@ def make_banks(name: str, folder: Path, unseen: str) -> None:
 
 
 def _unlike(prompts: tuple[Prompt, ...], written: Bank) -> tuple[Prompt, ...]:
-    """Leave out a composed prompt with the words of an unseen one."""
-    kept = []
-    for prompt in prompts:
-        alone = Bank(
-            {"train": (prompt,), **{split: written.require(split) for split in ("validation", "test")}}
-        )
-        try:
-            if near_duplicates_across(alone) and prompt.provenance.get("source") == "grammar":
-                continue
-        except PromptError:
-            continue
-        kept.append(prompt)
-    return tuple(kept)
+    """Leave out the composed prompts that are near an unseen one."""
+    unseen = [*written.require("validation"), *written.require("test")]
+    near = {i for i, j, _ in near_pairs([*prompts, *unseen]) if i < len(prompts) <= j}
+    return tuple(p for i, p in enumerate(prompts) if i not in near or p.provenance["source"] != SOURCE)
 
 
 def main() -> None:

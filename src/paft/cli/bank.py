@@ -41,7 +41,7 @@ Seed = Annotated[int, typer.Option(help="Seed of the shuffle.")]
 def bank_compose(
     task: TaskName,
     output: BankOutput,
-    count: Annotated[int, typer.Option(help="Prompts of all splits together.", min=2)] = 250,
+    count: Annotated[int, typer.Option(help="Prompts of all splits together.", min=2, max=2000)] = 250,
     test: Annotated[
         int | None,
         typer.Option(help="Unseen prompts among them; by default 1 for 8 seen.", min=1),
@@ -212,7 +212,8 @@ def bank_split(
     seed: Seed = 0,
 ) -> None:
     """Split prompts into seen and unseen; near duplicates never straddle."""
-    from paft.bank import import_prompts, split_prompts
+    from paft.bank import split_prompts
+    from paft.bank.importers import import_prompts
     from paft.bank.split import counts_of, written_by
 
     if (test is None) == (ratio is None):

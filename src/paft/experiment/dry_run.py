@@ -159,13 +159,13 @@ def describe_plan(found: dict[str, Any]) -> list[str]:
     """Return the plan as lines of text; warnings are left out."""
     memory = found["memory"]
     parts = ("weights", "gradients", "optimiser", "activations", "logits")
-    composed = ", which are composed" if found["composed"] else ""
+    prompts = f"{found['prompts']} {'composed ' if found['composed'] else ''}prompts"
     validated = f", {found['validation_examples']} for validation" if found["validation_examples"] else ""
     return [
         f"{found['task']} on {found['model']}, method {found['method']}, seed {found['seed']}: nothing is "
         "trained or written",
         f"examples  {found['examples']:,} x {found['epochs']} epochs{validated}",
-        f"steps     {found['steps']:,}, under {found['prompts_used']} of {found['prompts']} prompts{composed}",
+        f"steps     {found['steps']:,}, under {found['prompts_used']} of {prompts}",
         f"tokens    about {found['tokens']:,}; the longest of {found['looked_at']} sequences looked at has "
         f"{found['longest']}, {found['truncated_share']:.1%} are cut",
         f"memory    about {memory['total'] / _GIB:.2f} GiB with {memory['micro_batch_size']} examples at a "

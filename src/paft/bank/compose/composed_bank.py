@@ -25,7 +25,8 @@ OPTIONS_SHARE = 0.3
 RATIO = "8:1"  # seen to unseen prompts, as in the paper
 VALIDATION_SHARE = 0.04
 POOL = 1.5  # prompts that pass screening for each one that is chosen
-MOST_CANDIDATES = 60  # for each prompt wanted; a task whose prompts are still too few has too few words
+MOST = 2000  # prompts of a bank; what a bank of a few hundred gains by more is little
+MOST_CANDIDATES = 16  # for each prompt wanted; where these are not enough, the task has too few words
 MANY_OPTIONS = 400  # characters of all options beyond which no prompt lists them unless asked to
 
 
@@ -66,6 +67,8 @@ def compose_bank(
         ConfigError: If the share is none, or is given where the task does not leave it open.
         PromptError: If the task's words do not give so many prompts, or the split leaves nothing to train on.
     """
+    if not 2 <= count <= MOST:
+        raise PromptError(f"a composed bank has at least 2 prompts and at most {MOST}, got {count}")
     terms = terms_of(task)
     _check_share(task, options_share)
     wanted = _wanted(terms, count, options_share)

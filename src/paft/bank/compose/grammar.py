@@ -22,7 +22,7 @@ GAP_TEXT = {"blank line": "\n\n", "line": "\n", "space": " ", "rule": "\n---\n"}
 CUE_GAPS = {"line": 5, "blank line": 3, "space": 4}
 SOURCE = "grammar"
 # Shares of all prompts.
-DESCRIBED, OPENED, NOTED, REMARKED, INSIDE, IN_STYLE = 0.6, 0.12, 0.7, 0.3, 0.14, 0.4
+DESCRIBED, OPENED, NOTED, REMARKED, INSIDE, IN_STYLE = 0.6, 0.12, 0.7, 0.3, 0.2, 0.4
 FORMED = {"label": 0.25, "choice": 0.35}  # other rules: half, as their form is not seen from the answers
 
 
@@ -90,12 +90,15 @@ def _write_blocks(draw: Draw, terms: Terms, words: Mapping[str, str], case: str,
         "fields between": [paragraph, *body, options.block],
         "options first": [options.block, *body, paragraph],
     }[order]
-    text = _join(draw, [block for block in blocks if block])
+    blocks = [block for block in blocks if block]
+    text = _join(draw, blocks)
     cue = options.ending or _cue(draw, terms, words, case, bare=not paragraph)
     if not cue:
         return text
-    gap = GAP_TEXT[draw.weigh("cue gap", CUE_GAPS)]
-    return f"{text}{gap}{cue}"
+    gap = draw.weigh("cue gap", CUE_GAPS)
+    if gap == "space" and "\n" in blocks[-1]:  # the last line of a list would go on
+        gap = draw.chosen["cue gap"] = "line"
+    return f"{text}{GAP_TEXT[gap]}{cue}"
 
 
 def _paragraph(draw: Draw, terms: Terms, words: Mapping[str, str], case: str, *, listed: bool) -> str:

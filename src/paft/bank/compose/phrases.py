@@ -394,6 +394,37 @@ SENTENCES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             ". The old hand at the desk smiles and says", ". It can only be", ". We put it down as",
         ),
     ),
+    # A story, with words of its own between the text and the answer.
+    "scene": (
+        (
+            "The train is late, and on the platform somebody reads aloud: ",
+            "Two colleagues share a desk and a long list of <items>. The next one is ",
+            "The radio is on in the workshop. Through the noise one can make out ",
+            "In a small museum hangs a frame with the <item> ",
+            "On a rainy afternoon a child finds a slip of paper. It says ",
+            "The judges have seen forty <items> today. Number forty-one: ",
+            "A robot rolls through the archive, stops, and scans ",
+            "The phone rings, and before anyone can say hello a voice says ",
+            "At the back of the drawer, under old keys, there is a <item>: ",
+            "The quiz master clears his throat and reads the <item> ",
+            "Last night I could not sleep and thought of this <item>: ",
+            "The parcel held nothing but a card with ",
+        ),
+        (
+            ". An old woman looks up from her book and knows at once that it is",
+            ". One of them shrugs, the other takes a pen and writes",
+            ". For a while nobody speaks. Then somebody says it aloud:",
+            ". The lamp blinks twice, the drawer opens, and on its front one reads",
+            ". The first to answer wins the round. The bell rings:",
+            ". There is laughter, but the man in charge stays calm and enters",
+            ". Long after everyone has gone home, the list shows next to it",
+            ". It takes the newcomer a minute to find the <answer>, which is",
+            ". Whoever has read so many of them does not hesitate for long:",
+            ". The teacher nods. And the <answer>, she asks? A hand goes up:",
+            ". He turns the page, where the <answer> is printed upside down:",
+            ". My grandmother would have said, with a smile, that this is",
+        ),
+    ),
     "given": (
         (
             "When the <item> reads ", "Given ", "For the <item> ", "If you see ", "With the <item> ",
@@ -420,7 +451,7 @@ SENTENCES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         " // <answer>"),
     ),
 }  # fmt: skip
-SENTENCE_KINDS = {"subject": 3, "told": 4, "given": 3, "shown": 2, "mapped": 2}
+SENTENCE_KINDS = {"subject": 3, "told": 4, "scene": 4, "given": 3, "shown": 2, "mapped": 2}
 # Introductions of options.
 LISTS = {
     "sentence": (
