@@ -61,9 +61,9 @@ def _is_terminal() -> bool:
 
 def _ask(question: Question) -> str:
     """Ask in the terminal until there is an answer; Enter takes the proposal."""
-    typer.echo(question.text)
     if question.free:
-        return str(typer.prompt(" ", default=question.answers[0])).strip()
+        return str(typer.prompt(question.text, default=question.answers[0])).strip()
+    typer.echo(question.text)
     for number, answer in enumerate(question.answers, start=1):
         typer.echo(f"  {number}. {answer}")
     while True:

@@ -13,6 +13,7 @@ from paft.task.answer import DEFAULT_MAX_TOKENS, seen
 from paft.task.gold import why_unreadable
 from paft.task.numerals import read_number
 
+_ASKED = 6  # words for labels that a user is asked for at most
 _SHORT = 3  # words of an answer that is right or wrong as a whole
 _CHARACTERS = 2  # of a token, at least
 
@@ -110,7 +111,7 @@ def _draft_labels(draft: Draft, ask: Ask, words: Sequence[str] | None) -> None:
         draft.options = _given_words(ordered, words) if words else _asked_words(draft, ask, ordered)
     else:
         draft.options = ordered = sorted(names, key=seen)
-    draft.guesses["rule"] = f"label: {len(ordered)} of them ({listed(ordered)})"
+    draft.guesses["rule"] = f"label: {len(draft.words)} of them ({listed(draft.words)})"
 
 
 def _plain(column: Column, text: str) -> str:
@@ -129,7 +130,7 @@ def _given_words(numbers: list[str], words: Sequence[str]) -> dict[str, str]:
 def _asked_words(draft: Draft, ask: Ask, numbers: list[str]) -> list[str] | dict[str, str]:
     """Return options for labels that are numbers: words that the user has for them, or they themselves."""
     found: dict[str, str] = {}
-    for number in numbers if len(numbers) <= NUMBERS else ():
+    for number in numbers if len(numbers) <= _ASKED else ():
         question = Question(f"What does {number} stand for, in a word or two?", (number,), free=True)
         word = " ".join(ask(question).split()) or number
         found[number] = next((known for known in found.values() if seen(known) == seen(word)), word)
