@@ -34,7 +34,7 @@ def test_a_table_becomes_a_task_whose_run_can_be_planned(paft, here):
     found = dict(line.split(maxsplit=1) for line in lines if line.startswith("  ") and "paft run" not in line)
     assert found["answer"] == "urgency (its name, 3 different values, the last column)"
     assert found["fields"] == "subject, body"
-    assert "stratified by urgency, 77 near-duplicates on the side of their likes, seed 0" in found["split"]
+    assert "stratified by urgency, near-duplicates kept together: 77, seed 0" in found["split"]
     assert lines[-1] == "  paft run tickets/run.yaml"
     code, out, err = paft("train", "tickets/run.yaml", "--dry-run", "--json")
     assert code == 0, err

@@ -116,8 +116,8 @@ def test_a_split_with_rows_that_cannot_be_used_is_written_without_them(tmp_path)
     started = create(tmp_path / "data", tmp_path / "made")
     assert "test.jsonl" in started.files
     assert started.draft.warnings[-3:] == [
-        "1 of 31 train rows are left out: column 'label' is empty",
-        "1 of 16 test rows are left out: 'other', say, is none of the options",
+        "1 of 31 train rows left out: column 'label' is empty",
+        "1 of 16 test rows left out: 'other', say, is none of the options",
         "5 of 15 test rows are training rows too",
     ]
 

@@ -47,7 +47,7 @@ def test_rows_in_other_words_are_on_one_side():
         split: {item.fields["text"].split()[1].strip(":") for item in part} for split, part in parts.items()
     }
     assert sides["test"] and not sides["train"] & sides["test"]
-    assert "120 near-duplicates on the side of their likes" in draft.guesses["split"]
+    assert "near-duplicates kept together: 120" in draft.guesses["split"]
 
 
 def test_repeats_are_left_out_and_contradictions_told():
@@ -55,7 +55,7 @@ def test_repeats_are_left_out_and_contradictions_told():
     items, draft = prepared([*rows, *rows[:7], (f" {text(0).upper()}", "a"), (text(0), "b"), (text(2), "b")])
     assert len(items) == 62
     assert draft.guesses["repeats"] == "8 left out: fields and answer of an earlier row"
-    assert draft.warnings == ["2 texts have rows with different answers: one of them must be wrong"]
+    assert draft.warnings == ["texts that come with different answers, of which one must be wrong: 2"]
     parts = split_items(items, draft)
     train, test = ({item.plain for item in part} for part in parts.values())
     assert not train & test
@@ -66,8 +66,8 @@ def test_rows_without_answer_or_text_are_left_out_and_counted():
     items, draft = prepared([*rows, ("", "a"), (None, "b"), (text(90), ""), (text(91), "NULL")])
     assert len(items) == 30
     assert draft.warnings == [
-        "2 of 34 rows are left out: all fields are empty",
-        "2 of 34 rows are left out: column 'label' is empty",
+        "2 of 34 rows left out: all fields are empty",
+        "2 of 34 rows left out: column 'label' is empty",
     ]
 
 
@@ -82,7 +82,7 @@ def test_answers_that_the_rule_does_not_read_are_left_out_with_the_reason():
     items, draft = prepared([*rows, (text(90), "about 7")], ("text", "answer"))
     assert len(items) == 60 and draft.rule == "number"
     assert draft.warnings == [
-        "1 of 61 rows are left out: the answer is not read by rule number, 'about 7' say "
+        "1 of 61 rows left out: the answer is not read by rule number, 'about 7' say "
         "(it is not one number and nothing else)"
     ]
 
@@ -94,7 +94,7 @@ def test_answers_that_the_rule_does_not_read_are_left_out_with_the_reason():
         (["a"] * 50 + ["b"] * 46 + ["c"] * 4, "labels are uneven: 'a' has 50 rows, 'c' has 4"),
         (
             ["a"] * 50 + ["b"] * 46 + ["c"] * 4,
-            "1 labels have fewer than 5 rows, too few to learn or to test: c",
+            "labels with fewer than 5 rows, too few to learn or to test: 1 (c)",
         ),
     ],
 )
@@ -138,5 +138,5 @@ def test_of_many_rows_only_equal_words_are_looked_for(monkeypatch):
     monkeypatch.setattr("paft.start.split.COMPARED", 50)
     items, draft = prepared([(text(i), "ab"[i % 2]) for i in range(60)] + [(f"{text(0)}!", "a")])
     split_items(items, draft)
-    assert "1 near-duplicates" in draft.guesses["split"]
+    assert "near-duplicates kept together: 1" in draft.guesses["split"]
     assert "of 61 rows only equal words were looked for" in draft.guesses["split"]

@@ -111,7 +111,7 @@ def _draft_labels(draft: Draft, ask: Ask, words: Sequence[str] | None) -> None:
         draft.options = _given_words(ordered, words) if words else _asked_words(draft, ask, ordered)
     else:
         draft.options = ordered = sorted(names, key=seen)
-    draft.guesses["rule"] = f"label: {len(draft.words)} of them ({listed(draft.words)})"
+    draft.guesses["rule"] = f"label, one of {len(draft.words)}: {listed(draft.words)}"
 
 
 def _plain(column: Column, text: str) -> str:

@@ -16,7 +16,7 @@ from paft.start.proposal import propose
 from paft.start.rows import Item, usable_items, warn_of_labels, without_repeats
 from paft.start.split import split_items
 from paft.start.table import Row, Table, read_table
-from paft.task.answer import seen
+from paft.task.answer import CLOSED_RULES
 from paft.task.task import HIDDEN
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -75,6 +75,11 @@ def create_task(
         items = without_repeats(usable_items(splits["train"], draft), draft)
         parts, as_it_is = split_items(items, draft), False
     warn_of_labels(parts["train"], draft)
+    if draft.rule != "label":
+        draft.warnings.append(
+            f"the built-in model learns labels only; for rule {draft.rule} set `model` in run.yaml to a "
+            "folder or a Hub id, Qwen/Qwen3-0.6B say"
+        )
     files = write_files(folder, name, draft, table, parts, as_it_is=as_it_is)
     return Started(len(table.rows), len(table.columns), draft, folder, files)
 
@@ -115,9 +120,7 @@ def _is_clean(
         for item in parts[split]:
             cells = [item.row.get(column.name) for column in draft.fields.values()]
             answer = cell_text(item.row.get(draft.label.name))
-            if None in map(cell_text, cells) or (
-                draft.spellings and seen(str(answer)) != seen(str(item.answer))
-            ):
+            if None in map(cell_text, cells) or (draft.rule in CLOSED_RULES and answer != item.answer):
                 return False
     return True
 

@@ -55,7 +55,7 @@ def usable_items(rows: Sequence[Mapping[str, Any]], draft: Draft, what: str = "r
             kept.append(item)
     for why, count in left.items():
         if why:
-            draft.warnings.append(f"{count:,} of {len(rows):,} {what} are left out: {why}")
+            draft.warnings.append(f"{count:,} of {len(rows):,} {what} left out: {why}")
     return kept
 
 
@@ -72,7 +72,7 @@ def without_repeats(items: Sequence[Item], draft: Draft) -> list[Item]:
         draft.guesses["repeats"] = f"{len(items) - len(kept):,} left out: fields and answer of an earlier row"
     if several := sum(len(known) > 1 for known in answers.values()):
         draft.warnings.append(
-            f"{several:,} texts have rows with different answers: one of them must be wrong"
+            f"texts that come with different answers, of which one must be wrong: {several:,}"
         )
     if len(kept) < LEAST:
         raise DataError(
@@ -98,7 +98,7 @@ def warn_of_labels(items: Sequence[Item], draft: Draft) -> None:
     rare = [label for label, number in counts.items() if number < _RARE]
     if rare:
         draft.warnings.append(
-            f"{len(rare)} labels have fewer than {_RARE} rows, too few to learn or to test: {listed(rare)}"
+            f"labels with fewer than {_RARE} rows, too few to learn or to test: {len(rare)} ({listed(rare)})"
         )
 
 

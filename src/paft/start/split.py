@@ -44,7 +44,7 @@ def split_items(items: Sequence[Item], draft: Draft, seed: int = 0) -> dict[str,
         "test": [item for at, item in enumerate(items) if at in test],
     }
     stratified = f"stratified by {draft.label.name}, " if labels else ""
-    alike = f"{near:,} near-duplicates on the side of their likes" if near else "no near-duplicates"
+    alike = f"near-duplicates kept together: {near:,}" if near else "no near-duplicates"
     alike += "" if len(items) <= COMPARED else f" (of {len(items):,} rows only equal words were looked for)"
     draft.guesses["split"] = (
         f"{len(parts['train']):,} rows for training, {len(parts['test']):,} for test: "
