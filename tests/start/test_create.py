@@ -122,6 +122,14 @@ def test_a_split_with_rows_that_cannot_be_used_is_written_without_them(tmp_path)
     ]
 
 
+def test_a_test_file_beside_a_training_file_is_told(tmp_path):
+    write_sample(tmp_path, "40 rows").rename(tmp_path / "train.csv")
+    (tmp_path / "test.csv").write_text("text,label\n")
+    started = create(tmp_path / "train.csv", tmp_path / "made")
+    told = f"test.csv lies beside it and is not used: `paft init {tmp_path}` takes both"
+    assert started.draft.unsure == [told]
+
+
 def test_hidden_answers_are_not_tested_on(tmp_path):
     rows = [{"text": text(i), "label": i % 2} for i in range(60)]
     (tmp_path / "data").mkdir()

@@ -28,7 +28,7 @@ _ID_NAMES = {"id", "ids", "idx", "index", "uuid", "guid", "key", "nr", "no", "nu
 _CODE = re.compile(r"[\d_@/:.\\-]")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Column:
     """A column.
 

@@ -15,7 +15,7 @@ from paft.start.files import write_files
 from paft.start.proposal import propose
 from paft.start.rows import Item, usable_items, warn_of_labels, without_repeats
 from paft.start.split import split_items
-from paft.start.table import Row, Table, read_table
+from paft.start.table import Row, Table, read_table, split_beside
 from paft.task.answer import CLOSED_RULES
 from paft.task.task import HIDDEN
 
@@ -66,6 +66,9 @@ def create_task(
     require_new_folder(folder)  # before any question
     table = read_table(data)
     draft = propose(read_columns(table.columns, table.splits["train"]), label, ask, table.words)
+    if beside := split_beside(data):
+        folder_name = Path(data).parent.as_posix()
+        draft.unsure.append(f"{beside} lies beside it and is not used: `paft init {folder_name}` takes both")
     splits = _answered_splits(table, draft)
     if "test" in splits:
         parts = {split: usable_items(rows, draft, f"{split} rows") for split, rows in splits.items()}

@@ -17,17 +17,8 @@ from paft.start.draft import Ask, Draft, Question, listed
 from paft.start.listed_choices import find_listed
 from paft.task.task import OPTIONS
 
-_WORKING = {
-    "rationale",
-    "explanation",
-    "reasoning",
-    "cot",
-    "working",
-    "workings",
-    "steps",
-    "derivation",
-    "thought",
-}
+# What leads to an answer, by a column's name.
+_WORKING = frozenset("rationale explanation reasoning cot working steps derivation thought".split())  # noqa: SIM905
 _LEFT_OUT = {
     "empty": "empty",
     "constant": "the same in every row",
@@ -37,7 +28,7 @@ _LEFT_OUT = {
     "number": "numbers",
     "words": "few different words",
 }
-_ANY_NAME = {"y": "label", "target": "label", "gold": "answer", "output": "output", "label": "label"}
+_OTHER_NOUN = {"y": "label", "target": "label", "gold": "answer"}
 _ORDER = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _EMPTY = 0.5  # share of empty cells above which a column is no field
 _LISTED = 200  # characters of options that the user prompt lists
@@ -166,8 +157,8 @@ def noun(name: str) -> str:
     >>> noun("ticketType"), noun("Body_text"), noun("y")
     ('ticket type', 'body text', 'label')
     """
-    words = " ".join(Column(name, ()).words) or name
-    return _ANY_NAME.get(words, words)
+    words = " ".join(Column(name, ()).words) or "text"
+    return _OTHER_NOUN.get(words, words)
 
 
 def describe_task(draft: Draft) -> str:

@@ -131,6 +131,16 @@ def _by_column(table: Table) -> Table:
     return table
 
 
+def split_beside(data: str) -> str | None:
+    """Return the file of another split that lies beside a file of one, test.csv beside train.csv say."""
+    path = Path(data)
+    own = SPLIT_OF.get(path.stem.lower())
+    if own is None or not path.is_file():
+        return None
+    others = (each for each in sorted(path.parent.iterdir()) if each.suffix.lower() in FORMATS)
+    return next((each.name for each in others if SPLIT_OF.get(each.stem.lower(), own) != own), None)
+
+
 def _with_test(splits: Mapping[str, Any]) -> dict[str, Any]:
     """Return the splits in their order; validation rows stand in for test rows where there are none."""
     found = {split: splits[split] for split in ("train", "validation", "test") if splits.get(split)}
