@@ -90,7 +90,7 @@ AWKWARD = {
         ("Text", "Note", "Label"),
         _rows(300, lambda i: (text(i) if i % 4 else "", text(i) if i % 5 == 0 else "",
                               ("ham", "ham ", "spam", "Spam", "", "NULL")[i % 6])),
-        "Label", "label", ("Text",),
+        "Label", "label", ("Text", "Note"),
     ),
     "40 rows": Sample(
         ("text", "label"), _rows(40, lambda i: (text(i), "abcd"[i % 4])), "label", "label", ("text",)
@@ -108,6 +108,21 @@ AWKWARD = {
     "free texts": Sample(
         ("prompt", "completion"), _rows(100, lambda i: (text(i), text(i + 5000, 2))), "completion", "text",
         ("prompt",),
+    ),
+    "two texts compared": Sample(
+        ("qid1", "qid2", "question1", "question2", "is_duplicate"),
+        _rows(200, lambda i: (2 * i * i, 2 * i * i + 1, text(i), text(i + 77), i * 7 % 3 % 2)),
+        "is_duplicate", "label", ("question1", "question2"), "Does is_duplicate name one of the columns",
+    ),
+    "input that is often empty": Sample(
+        ("instruction", "input", "output"),
+        _rows(200, lambda i: (text(i), "" if i % 4 else text(i + 300), text(i + 900, 3))),
+        "output", "text", ("instruction", "input"),
+    ),
+    "multiple choice as lists": Sample(
+        ("id", "question", "options", "label"),
+        _rows(200, lambda i: (f"q-{i}", text(i), json.dumps([f"{k} of {i}" for k in "wxyz"]), i * 3 % 4)),
+        "label", "choice", ("question",),
     ),
     "label and its words": Sample(
         ("text", "label", "label_text"),

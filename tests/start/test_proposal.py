@@ -235,6 +235,7 @@ def test_a_table_of_short_columns_only_is_taken_whole_and_told():
             "column 'label' holds decimal numbers (0, 0.001",
         ),
         (("text", "label"), [(text(i), "a") for i in range(30)], None, "column 'label' holds 'a' alone"),
+        (("text", "label"), [(text(i), ["1", 1.0][i % 2]) for i in range(30)], None, "holds '1' alone"),
         (("text", "label"), [(text(i), "") for i in range(30)], "label", "column 'label' is empty"),
         (
             ("text", "label"),

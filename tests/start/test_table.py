@@ -51,6 +51,19 @@ def test_semicolons_are_found(tmp_path):
     assert read_table(str(path)).rows == [{"text": "a, b", "label": "x"}, {"text": "c, d", "label": "y"}]
 
 
+def test_lists_in_cells_of_text_are_lists(tmp_path):
+    rows = [
+        (text(i), json.dumps(["x", f'y"{i}']), str(["a", "it's"]), "[1, 2]", "['a' 'b']") for i in range(9)
+    ]
+    path = write_table(tmp_path / "t.csv", ("text", "json", "python", "numbers", "numpy"), rows)
+    table = read_table(str(path))
+    row = table.rows[3]
+    assert (row["json"], row["python"]) == (["x", 'y"3'], ["a", "it's"])
+    assert (row["numbers"], row["numpy"]) == ("[1, 2]", "['a' 'b']") and not table.origins
+    odd = write_table(tmp_path / "t.csv", ("text", "json"), [*(row[:2] for row in rows), (text(0), "[x]")])
+    assert all(isinstance(row["json"], str) for row in read_table(str(odd)).rows)
+
+
 def test_a_folder_has_a_file_for_each_split(tmp_path):
     write(tmp_path / "train.csv", ROWS)
     write(tmp_path / "dev.jsonl", ROWS[:3])

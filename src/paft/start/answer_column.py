@@ -93,7 +93,8 @@ def _rate(columns: Sequence[Column], at: int) -> Candidate | None:
     elif column.kind == "number" and column.fractional <= 0.5:
         points += 1
         why.append("numbers")
-    if find_choices(columns, column) or find_listed(columns, column):
+    choices = find_choices(columns, column)
+    if (choices and choices.sure) or find_listed(columns, column):
         points += 2
         why.append("other columns hold its options")
     if at == len(columns) - 1:

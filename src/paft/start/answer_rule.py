@@ -29,7 +29,7 @@ def draft_rule(draft: Draft, ask: Ask, words: Sequence[str] | None = None) -> No
     column = draft.label
     if not column.filled:
         raise DataError(f"column {column.name!r} is empty: name another one with --label")
-    if len(column.counts) == 1:
+    if len({seen(_plain(column, text)) for text in column.filled}) == 1:
         raise DataError(
             f"column {column.name!r} holds {shown(column.filled[0])} alone: there is nothing to learn"
         )

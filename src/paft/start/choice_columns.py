@@ -11,6 +11,10 @@ from paft.start.columns import Column
 from paft.task.numerals import read_number
 
 LETTERS = string.ascii_uppercase
+# Columns of such names are options whatever the answers are; others may be two texts that are compared.
+_OF_OPTIONS = frozenset(
+    "option opt choice ending sol solution answer ans alternative alt candidate quiz response way".split()  # noqa: SIM905
+)
 _ENDING = re.compile(r"^(.*?)[ _.-]?([A-Za-z]|\d{1,2})$")
 
 
@@ -22,11 +26,13 @@ class ChoiceColumns:
         columns: One column an option, in order.
         options: The letters, or what stands for them in the data, as a task file has them.
         why: What the guess rests on.
+        sure: Whether nothing else is plausible.
     """
 
     columns: tuple[Column, ...]
     options: list[str] | dict[str, str]
     why: str
+    sure: bool
 
 
 def find_choices(columns: Sequence[Column], label: Column) -> ChoiceColumns | None:
@@ -43,12 +49,19 @@ def find_choices(columns: Sequence[Column], label: Column) -> ChoiceColumns | No
             (told, "a column's name"),
         ):
             # Unless the first, counted from 0, or the last, counted from 1, occurs, nobody knows which it is.
-            sure = {"0": "0" in named, "1": keys[-1] in named}.get(how[-1], True)
-            if named <= set(keys) and sure:
+            occurs = {"0": "0" in named, "1": keys[-1] in named}.get(how[-1])
+            if named <= set(keys) and occurs is not False:
                 options = list(letters) if keys == list(letters) else dict(zip(keys, letters, strict=True))
                 why = f"the answer is {how} for one of {', '.join(told)}"
-                return ChoiceColumns(tuple(family), options, why)
+                sure = occurs is None or _are_options(family)
+                return ChoiceColumns(tuple(family), options, why, sure)
     return None
+
+
+def _are_options(family: Sequence[Column]) -> bool:
+    """Whether the names of columns say that they are options: a letter each, or a word for options."""
+    words = family[0].words
+    return len(family[0].name) == 1 or bool(_OF_OPTIONS & {*words, words[-1].rstrip("0123456789")})
 
 
 def _families(columns: Sequence[Column]) -> list[list[Column]]:
@@ -56,7 +69,9 @@ def _families(columns: Sequence[Column]) -> list[list[Column]]:
     stems: dict[str, list[tuple[str, Column]]] = {}
     for column in columns:
         match = _ENDING.match(column.name)
-        if match and column.kind not in ("empty", "nested", "date"):
+        if match and (
+            column.kind in ("text", "words") or (column.kind == "number" and _are_options([column]))
+        ):
             stems.setdefault(match[1].lower(), []).append((match[2].upper(), column))
     found = []
     for members in stems.values():

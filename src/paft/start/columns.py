@@ -96,7 +96,8 @@ class Column:
         if self._share(lambda text: _DATE.fullmatch(text.strip()) is not None) >= MOST:
             return "date"
         if len(self.numbers) >= MOST * len(self.filled):
-            return "id" if self._counts_up or (self._named_id and self._unlike > 0.5) else "number"
+            counted = self._unlike >= MOST and self._counts_up
+            return "id" if counted or (self._named_id and self._unlike > 0.5) else "number"
         if self._unlike >= MOST and (self._named_id or self._share(_is_code) >= MOST):
             return "id"
         return "words" if self.closed else "text"

@@ -6,15 +6,16 @@ Where two readings are plausible the user is asked; where nobody can be asked th
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from paft.errors import DataError
 from paft.start.answer_column import find_answer
 from paft.start.answer_rule import draft_rule
-from paft.start.choice_columns import find_choices
-from paft.start.columns import Column
+from paft.start.choice_columns import ChoiceColumns, find_choices
+from paft.start.columns import MOST, Column
 from paft.start.draft import Ask, Draft, Question, listed
 from paft.start.listed_choices import find_listed
+from paft.task.answer import seen
 from paft.task.task import OPTIONS
 
 # What leads to an answer, by a column's name.
@@ -30,7 +31,8 @@ _LEFT_OUT = {
 }
 _OTHER_NOUN = {"y": "label", "target": "label", "gold": "answer"}
 _ORDER = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
-_EMPTY = 0.5  # share of empty cells above which a column is no field
+_SHORT = ("words", "number", "text")  # kinds that can be asked about, where nothing else is there
+_EMPTY = 0.9  # share of empty cells above which a column is no field
 _LISTED = 200  # characters of options that the user prompt lists
 
 
@@ -57,7 +59,7 @@ def propose(
             f"the table has one column, {columns[0].name!r}: it needs one to ask about, one with answers"
         )
     draft = _draft_answer(columns, label, ask)
-    draft.choices = find_choices(columns, draft.label)
+    draft.choices = _draft_choices(draft, columns, ask)
     draft.listed = None if draft.choices else find_listed(columns, draft.label)
     if draft.choices is not None:
         draft.rule, draft.options = "choice", draft.choices.options
@@ -85,16 +87,30 @@ def _draft_answer(columns: Sequence[Column], label: str | None, ask: Ask) -> Dra
     return draft
 
 
+def _draft_choices(draft: Draft, columns: Sequence[Column], ask: Ask) -> ChoiceColumns | None:
+    """Return the columns that the answers choose from; two texts that are compared look alike."""
+    found = find_choices(columns, draft.label)
+    if found is None or found.sure:
+        return found
+    told = ", ".join(column.name for column in found.columns)
+    question = Question(
+        f"Does {draft.label.name} name one of the columns {told} as the right one?",
+        ("no", "yes"),
+        hint="write the task file by hand (rule choice)",
+    )
+    return found if draft.decide(ask, question) == "yes" else None
+
+
 def _draft_fields(draft: Draft, columns: Sequence[Column]) -> None:
     """Take the columns that a person would read to find the answer; say why the others are left out."""
     family = draft.choices.columns if draft.choices else ()
     others = [column for column in columns if column is not draft.label]
     why = {column.name: _why_not(column, draft) for column in others if column not in family}
+    why |= _copies([column for column in others if not why.get(column.name, "an option")])
     taken = [column for column in others if not why.get(column.name)]
     if not [column for column in taken if column not in family]:
-        taken = [
-            column for column in others if column in family or column.kind in ("words", "number", "text")
-        ]
+        taken = [column for column in others if column in family or column.kind in _SHORT]
+        taken = taken or [column for column in others if column.kind == "id" and not column.numbers]
         draft.unsure.append("no column holds texts of some length: all short columns are fields")
     if not taken:
         told = listed(f"{name} ({reason})" for name, reason in why.items())
@@ -125,9 +141,24 @@ def _why_not(column: Column, draft: Draft) -> str | None:
     return None
 
 
+def _copies(columns: Sequence[Column]) -> dict[str, str]:
+    """Return the columns that hold what an earlier one does in nearly all rows, each with the reason."""
+    found: dict[str, str] = {}
+    for at, copy in enumerate(columns):
+        for first in columns[:at]:
+            same = sum(a is not None and b is not None and seen(a) == seen(b) for a, b in _pairs(first, copy))
+            if same >= MOST * len(copy.texts):
+                found.setdefault(copy.name, f"what {first.name} holds")
+    return found
+
+
+def _pairs(one: Column, other: Column) -> Iterator[tuple[str | None, str | None]]:
+    return zip(one.texts, other.texts, strict=True)
+
+
 def _gives_away(column: Column, label: Column) -> bool:
     """Whether a text holds the answer in nine of ten rows, as a word of its own."""
-    pairs = [pair for pair in zip(column.texts, label.texts, strict=True) if None not in pair]
+    pairs = [pair for pair in _pairs(column, label) if None not in pair]
     held = sum(str(answer).strip() in re.findall(r"[\w.,]*\w", str(text)) for text, answer in pairs)
     return held >= 0.9 * max(1, len(pairs))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,7 +70,7 @@ def read_table(data: str) -> Table:
     if path.is_dir():
         return _read_folder(path)
     if path.exists() or path.suffix.lower() in FORMATS:
-        return _by_column(_table(data, {"train": _read_file(path)}, {"train": data}))
+        return _by_column(_with_lists(_table(data, {"train": _read_file(path)}, {"train": data})))
     if data.count("/") != 1 or path.suffix.lower() in (".xls", ".ods", ".txt", ".gz", ".zip"):
         raise DataError(f"data file not found: {path} (a data set on the Hub is owner/name)")
     return _read_hub(data)
@@ -105,14 +107,41 @@ def _check_ending(path: Path) -> None:
         wrong = not head.startswith(_OWN[suffix])
         found = found or ("something else" if b"\0" in head else "text")
     else:
-        json = text[:1] in (b"{", b"[")
-        wrong = found is not None or b"\0" in head or json != (suffix in (".json", ".jsonl"))
-        found = found or ("no text" if b"\0" in head else "JSON" if json else "no JSON")
+        is_json = text[:1] in (b"{", b"[")
+        wrong = found is not None or b"\0" in head or is_json != (suffix in (".json", ".jsonl"))
+        found = found or ("no text" if b"\0" in head else "JSON" if is_json else "no JSON")
     if wrong:
         raise DataError(
             f"{path} is not what its ending says: it is {found}; give it its right ending, or save it as "
             f"{suffix}"
         )
+
+
+def _with_lists(table: Table) -> Table:
+    """Read the lists that tables without lists hold as text, as ``["red", "blue"]`` or Python writes them."""
+    held: dict[str, list[list[Any] | None]] = {}
+    for name in table.columns:
+        cells = [row.get(name) for row in table.rows]
+        # One look tells of most columns that they are none.
+        if all(isinstance(cell, str) and cell.strip().startswith("[") for cell in cells[:5]):
+            lists = [_read_list(cell) for cell in cells]
+            held |= {name: lists} if all(lists) else {}
+    if not held:
+        return table
+    rows = [{**row, **{name: lists[at] for name, lists in held.items()}} for at, row in enumerate(table.rows)]
+    return Table(table.source, table.columns, {"train": rows})
+
+
+def _read_list(cell: Any) -> list[Any] | None:
+    """Return the list of two texts or more that a cell stands for, None if it is none."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            found = read(cell)
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            continue
+        if isinstance(found, list) and len(found) > 1 and all(isinstance(item, str) for item in found):
+            return found
+    return None
 
 
 def _by_column(table: Table) -> Table:
