@@ -222,6 +222,7 @@ DESCRIPTIONS = [
     ("Sentiment of a review", "heading", []),
     ("The tone of a letter.", "heading", []),
     ("Frobnicate the widget", "order", []),
+    ("Whether a claim is true", "order", ["whether this claim is true"]),
     ("Choose which of two words fits.", "order", ["which of two words fits"]),
 ]
 
