@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from paft.bank.compose import phrases
+from paft.bank.compose import phrases, stories
 from paft.bank.compose.draw import Draw
 from paft.bank.compose.layouts import QUOTES, lay_out, lay_out_letters
 from paft.bank.compose.options_text import OptionsText, options_text
@@ -22,7 +22,7 @@ GAP_TEXT = {"blank line": "\n\n", "line": "\n", "space": " ", "rule": "\n---\n"}
 CUE_GAPS = {"line": 5, "blank line": 3, "space": 4}
 SOURCE = "grammar"
 # Shares of all prompts.
-DESCRIBED, OPENED, NOTED, REMARKED, INSIDE, IN_STYLE = 0.6, 0.12, 0.7, 0.3, 0.2, 0.4
+DESCRIBED, OPENED, NOTED, REMARKED, ASIDE, INSIDE, IN_STYLE = 0.6, 0.12, 0.7, 0.3, 0.25, 0.2, 0.4
 FORMED = {"label": 0.25, "choice": 0.35}  # other rules: half, as their form is not seen from the answers
 
 
@@ -65,9 +65,12 @@ def _write_sentence(draw: Draw, terms: Terms, words: Mapping[str, str], case: st
     """Put the text into the middle of a sentence that ends in the answer."""
     draw.chosen["layout"] = "sentence"
     quoted = draw.pick("quotes", QUOTES[:5]).format("{" + terms.fields[0] + "}")
-    openings, ends = phrases.SENTENCES[draw.weigh("sentence", phrases.SENTENCE_KINDS)]
+    kind = draw.weigh("sentence", stories.SENTENCE_KINDS)
+    openings, ends = stories.SENTENCES[kind]
     before = fill(draw.pick("before", openings), words, case)
     after = fill(draw.pick("after", ends), words, case)
+    if kind == "scene" and draw.chance("aside told", 0.5):
+        after = f". {fill(draw.pick('aside', stories.ASIDES), words, case)}{after.removeprefix('.')}"
     lead = _paragraph(draw, terms, words, case, listed=False) if draw.chance("sentence led", 0.35) else ""
     gap = "\n" if draw.chance("sentence on a line", 0.6) else " "
     return f"{lead}{gap if lead else ''}{before}{quoted}{after}"
@@ -113,6 +116,7 @@ def _paragraph(draw: Draw, terms: Terms, words: Mapping[str, str], case: str, *,
         notes = terms.asked.notes
         sentences += [draw.pick("note", notes)] if notes and draw.chance("note told", NOTED) else []
         sentences += [draw.pick("remark", phrases.REMARKS)] if draw.chance("remark told", REMARKED) else []
+        sentences += [draw.pick("aside", stories.ASIDES)] if draw.chance("aside told", ASIDE) else []
         formed = draw.chance("form told", FORMED.get(terms.rule, 0.5))
         sentences += [draw.pick("form", phrases.FORMS[terms.rule])] if formed else []
     joint = "\n" if draw.chance("a sentence a line", 0.15) else " "
