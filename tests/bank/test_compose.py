@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,12 +16,13 @@ from paft.bank import load_bank, near_duplicates_across
 from paft.bank.audit import audit_file
 from paft.bank.compose import composed_bank, phrases, stories
 from paft.bank.compose.asked import read_description
-from paft.bank.compose.composed_bank import MOST, OPTIONS_SHARE, compose_bank
+from paft.bank.compose.composed_bank import COUNT, MOST, OPTIONS_SHARE, VALIDATION_SHARE, compose_bank
 from paft.bank.compose.grammar import write_prompt
 from paft.bank.compose.terms import GENERIC_ANSWERS, plural, terms_of
 from paft.bank.compose.words import fill, marks
 from paft.bank.screen import screen
 from paft.bank.similarity import near_pairs
+from paft.cli.bank import bank_app
 from paft.errors import ConfigError, PromptError
 from paft.files import fingerprint
 from paft.task.task import OPTIONS, Task, load_task
@@ -211,7 +213,7 @@ def test_the_grammar_of_this_version_is_frozen():
     """A change of the grammar changes every composed bank: on purpose, and told in the changelog."""
     terms = terms_of(SHIPPED["snips"])
     ids = [write_prompt(terms, 0, number, listed=number % 3 == 0).id for number in range(300)]
-    assert fingerprint(ids) == "44ae5d4263bcec7c"
+    assert fingerprint(ids) == "82971b76e06d1f12"
 
 
 DESCRIPTIONS = [
@@ -287,6 +289,14 @@ def test_words_of_the_task_are_no_template():
     assert fill("<item>?", {"item": "a {b}"}) == "A {{b}}?"
     assert fill("a <item>, a <answer>", {"item": "utterance", "answer": "unit"}) == "an utterance, a unit"
     assert [plural(noun) for noun in ("box", "reply", "day", "code")] == ["boxes", "replies", "days", "code"]
+
+
+def test_the_command_has_the_defaults_of_the_function():
+    options = {option.name: option for option in typer.main.get_command(bank_app).commands["compose"].params}
+    assert options["count"].default == COUNT
+    assert f"{options["'"count"'"].max}" == f"{MOST}"
+    assert f"{OPTIONS_SHARE:g} by default" in options["options_share"].help
+    assert f"{VALIDATION_SHARE:.0%}".replace("%", " %") in options["validation"].help
 
 
 def test_the_command_writes_a_bank_once(paft, own_desk, tmp_path):
