@@ -8,19 +8,21 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paft.bank import load_bank, near_duplicates_across
 from paft.bank.audit import audit_file
-from paft.bank.compose import composed_bank, phrases
+from paft.bank.compose import composed_bank, phrases, stories
 from paft.bank.compose.asked import read_description
-from paft.bank.compose.composed_bank import MOST, OPTIONS_SHARE, compose_bank
+from paft.bank.compose.composed_bank import COUNT, MOST, OPTIONS_SHARE, VALIDATION_SHARE, compose_bank
 from paft.bank.compose.grammar import write_prompt
 from paft.bank.compose.terms import GENERIC_ANSWERS, plural, terms_of
 from paft.bank.compose.words import fill, marks
 from paft.bank.screen import screen
 from paft.bank.similarity import near_pairs
+from paft.cli.bank import bank_app
 from paft.errors import ConfigError, PromptError
 from paft.files import fingerprint
 from paft.task.task import OPTIONS, Task, load_task
@@ -171,8 +173,8 @@ def test_letters_stay_letters_in_any_case():
 
 def test_more_prompts_than_there_are_is_refused_with_what_to_do(monkeypatch):
     monkeypatch.setattr(composed_bank, "MOST_CANDIDATES", 1)
-    with pytest.raises(PromptError, match=r"only \d+ distinct prompts, not 900: ask for fewer, or say more"):
-        compose_bank(made(ANSWERS["json"]), count=900)
+    with pytest.raises(PromptError, match=r"only \d+ distinct prompts, not 2000: ask for fewer, or say more"):
+        compose_bank(made(ANSWERS["json"]), count=2000)
     with pytest.raises(PromptError, match=f"at most {MOST}"):
         compose_bank(made(ANSWERS["json"]), count=1_000_000)
 
@@ -211,7 +213,7 @@ def test_the_grammar_of_this_version_is_frozen():
     """A change of the grammar changes every composed bank: on purpose, and told in the changelog."""
     terms = terms_of(SHIPPED["snips"])
     ids = [write_prompt(terms, 0, number, listed=number % 3 == 0).id for number in range(300)]
-    assert fingerprint(ids) == "22fe68e4834e157b"
+    assert fingerprint(ids) == "82971b76e06d1f12"
 
 
 DESCRIPTIONS = [
@@ -222,6 +224,7 @@ DESCRIPTIONS = [
     ("Sentiment of a review", "heading", []),
     ("The tone of a letter.", "heading", []),
     ("Frobnicate the widget", "order", []),
+    ("Whether a claim is true", "order", ["whether this claim is true"]),
     ("Choose which of two words fits.", "order", ["which of two words fits"]),
 ]
 
@@ -260,9 +263,10 @@ def _all_phrases():
     groups = [phrases.DESCRIBED, phrases.ANY_ANSWER, phrases.LABELLING]
     groups += [phrases.FORMS, phrases.LEADS, phrases.LISTS]
     yield from (text for group in groups for texts in group.values() for text in texts)
-    yield from (text for kinds in phrases.SENTENCES.values() for texts in kinds for text in texts)
+    yield from (text for kinds in stories.SENTENCES.values() for texts in kinds for text in texts)
     for texts in (phrases.OPENINGS, phrases.REMARKS, phrases.COLONS, phrases.COLONS_OF_A_LABEL):
         yield from texts
+    yield from stories.ASIDES
     yield from (*phrases.ARROWS, *phrases.QUESTIONS)
 
 
@@ -285,6 +289,14 @@ def test_words_of_the_task_are_no_template():
     assert fill("<item>?", {"item": "a {b}"}) == "A {{b}}?"
     assert fill("a <item>, a <answer>", {"item": "utterance", "answer": "unit"}) == "an utterance, a unit"
     assert [plural(noun) for noun in ("box", "reply", "day", "code")] == ["boxes", "replies", "days", "code"]
+
+
+def test_the_command_has_the_defaults_of_the_function():
+    options = {option.name: option for option in typer.main.get_command(bank_app).commands["compose"].params}
+    assert options["count"].default == COUNT
+    assert f"{options["'"count"'"].max}" == f"{MOST}"
+    assert f"{OPTIONS_SHARE:g} by default" in options["options_share"].help
+    assert f"{VALIDATION_SHARE:.0%}".replace("%", " %") in options["validation"].help
 
 
 def test_the_command_writes_a_bank_once(paft, own_desk, tmp_path):

@@ -76,6 +76,8 @@ def read_description(description: str) -> Asked:
     if not words:
         return Asked("nothing")
     lowered = bare[0].lower() + bare[1:]
+    if lowered.startswith("whether "):
+        lowered = f"decide {lowered}"
     if bare.endswith("?"):
         return Asked("question", lowered.rstrip("? "), notes=notes)
     verb = next((verb for verb in KNOWN if lowered.startswith(verb + " ")), None)

@@ -5,7 +5,6 @@ Everything follows from the task file, the seed and the counts, so the bank is t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -25,7 +24,7 @@ OPTIONS_SHARE = 0.3
 RATIO = "8:1"  # seen to unseen prompts, as in the paper
 VALIDATION_SHARE = 0.04
 POOL = 1.5  # prompts that pass screening for each one that is chosen
-MOST = 2000  # prompts of a bank; what a bank of a few hundred gains by more is little
+MOST = 2000  # prompts of a bank: all pairs of candidates are compared
 MOST_CANDIDATES = 16  # for each prompt wanted; where these are not enough, the task has too few words
 MANY_OPTIONS = 400  # characters of all options beyond which no prompt lists them unless asked to
 
@@ -102,7 +101,7 @@ def _candidates(task: Task, terms: Terms, wanted: dict[bool, int], seed: int) ->
     """Write and screen prompts until enough of each kind pass."""
     count = sum(wanted.values())
     share = wanted.get(True, 0) / count
-    size = math.ceil(2 * count)
+    size = 2 * count
     while True:
         listings = [Draw(seed, number).chance("listed", share) for number in range(size)]
         prompts = [write_prompt(terms, seed, i, listed=listed) for i, listed in enumerate(listings)]

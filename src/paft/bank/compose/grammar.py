@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from paft.bank.compose import phrases
+from paft.bank.compose import phrases, stories
 from paft.bank.compose.draw import Draw
 from paft.bank.compose.layouts import QUOTES, lay_out, lay_out_letters
 from paft.bank.compose.options_text import OptionsText, options_text
@@ -21,9 +21,15 @@ GAPS = {"blank line": 6, "line": 5, "space": 4, "rule": 1}
 GAP_TEXT = {"blank line": "\n\n", "line": "\n", "space": " ", "rule": "\n---\n"}
 CUE_GAPS = {"line": 5, "blank line": 3, "space": 4}
 SOURCE = "grammar"
-# Shares of all prompts.
-DESCRIBED, OPENED, NOTED, REMARKED, INSIDE, IN_STYLE = 0.6, 0.12, 0.7, 0.3, 0.2, 0.4
-FORMED = {"label": 0.25, "choice": 0.35}  # other rules: half, as their form is not seen from the answers
+# How often a part is there where it can be.
+DESCRIBED = 0.6  # instructions that say what the description asks
+OPENED, NOTED, REMARKED, ASIDE = 0.12, 0.7, 0.3, 0.25  # sentences around the instruction
+FORMED = {"label": 0.25, "choice": 0.35, "other": 0.5}  # the form of the answer, by rule
+INSIDE = 0.2  # the text inside a sentence
+LED = 0.35  # an instruction before that sentence
+IN_STYLE = 0.4  # a cue that looks like the layout
+LETTERS_FIRST = 0.12
+TURNED = 0.4  # fields in another order
 
 
 def write_prompt(terms: Terms, seed: int, number: int, *, listed: bool) -> Prompt:
@@ -49,7 +55,7 @@ def _choose_words(draw: Draw, terms: Terms) -> dict[str, str]:
     words = {"item": item, "items": plural(item), "answer": answer, "answers": plural(answer)}
     asked = terms.asked
     if asked.orders:
-        words["do"] = draw.pick("order", asked.orders, note=False)
+        words["do"] = draw.pick("do", asked.orders, note=False)
     if asked.clauses:
         words["clause"] = draw.pick("clause", asked.clauses, note=False)
     if asked.kind in ("question", "heading"):
@@ -65,10 +71,14 @@ def _write_sentence(draw: Draw, terms: Terms, words: Mapping[str, str], case: st
     """Put the text into the middle of a sentence that ends in the answer."""
     draw.chosen["layout"] = "sentence"
     quoted = draw.pick("quotes", QUOTES[:5]).format("{" + terms.fields[0] + "}")
-    openings, ends = phrases.SENTENCES[draw.weigh("sentence", phrases.SENTENCE_KINDS)]
+    kind = draw.weigh("sentence", stories.SENTENCE_KINDS)
+    openings, ends = stories.SENTENCES[kind]
     before = fill(draw.pick("before", openings), words, case)
     after = fill(draw.pick("after", ends), words, case)
-    lead = _paragraph(draw, terms, words, case, listed=False) if draw.chance("sentence led", 0.35) else ""
+    if kind == "scene" and draw.chance("aside of the scene told", 0.5):
+        aside = fill(draw.pick("aside of the scene", stories.ASIDES), words, case)
+        after = f". {aside}{after.removeprefix('.')}"
+    lead = _paragraph(draw, terms, words, case) if draw.chance("sentence led", LED) else ""
     gap = "\n" if draw.chance("sentence on a line", 0.6) else " "
     return f"{lead}{gap if lead else ''}{before}{quoted}{after}"
 
@@ -76,11 +86,11 @@ def _write_sentence(draw: Draw, terms: Terms, words: Mapping[str, str], case: st
 def _write_blocks(draw: Draw, terms: Terms, words: Mapping[str, str], case: str, listed: bool) -> str:
     """Put instruction, options and fields one after the other in one of several orders."""
     options = options_text(draw, terms, words, case) if listed else OptionsText()
-    paragraph = _paragraph(draw, terms, words, case, listed=listed)
+    paragraph = _paragraph(draw, terms, words, case)
     body = [_lay_out_fields(draw, terms, case)]
     if terms.lettered:
         letters = lay_out_letters(draw, terms.lettered, _noun_of_letters(terms), case)
-        body = [letters, *body] if draw.chance("letters first", 0.12) else [*body, letters]
+        body = [letters, *body] if draw.chance("letters first", LETTERS_FIRST) else [*body, letters]
     # What ends in a colon announces the text: it comes next.
     order = "fields between" if paragraph.endswith(":") else draw.weigh("order", ORDERS)
     draw.chosen["order"] = order
@@ -101,8 +111,8 @@ def _write_blocks(draw: Draw, terms: Terms, words: Mapping[str, str], case: str,
     return f"{text}{GAP_TEXT[gap]}{cue}"
 
 
-def _paragraph(draw: Draw, terms: Terms, words: Mapping[str, str], case: str, *, listed: bool) -> str:
-    """Write opening, instruction, remark and the form of the answer; nothing of it for manner ``none``."""
+def _paragraph(draw: Draw, terms: Terms, words: Mapping[str, str], case: str) -> str:
+    """Write the instruction and the sentences around it; nothing for manner ``none``."""
     manner = draw.weigh("manner", phrases.MANNERS)
     if manner == "none":
         return ""
@@ -113,7 +123,8 @@ def _paragraph(draw: Draw, terms: Terms, words: Mapping[str, str], case: str, *,
         notes = terms.asked.notes
         sentences += [draw.pick("note", notes)] if notes and draw.chance("note told", NOTED) else []
         sentences += [draw.pick("remark", phrases.REMARKS)] if draw.chance("remark told", REMARKED) else []
-        formed = draw.chance("form told", FORMED.get(terms.rule, 0.5))
+        sentences += [draw.pick("aside", stories.ASIDES)] if draw.chance("aside told", ASIDE) else []
+        formed = draw.chance("form told", FORMED.get(terms.rule, FORMED["other"]))
         sentences += [draw.pick("form", phrases.FORMS[terms.rule])] if formed else []
     joint = "\n" if draw.chance("a sentence a line", 0.15) else " "
     return joint.join(fill(sentence, words, case) for sentence in sentences)
@@ -128,7 +139,7 @@ def _instruction(draw: Draw, terms: Terms, manner: str, words: Mapping[str, str]
 
 def _lay_out_fields(draw: Draw, terms: Terms, case: str) -> str:
     fields = list(terms.fields)
-    if len(fields) > 1 and not _numbered(fields) and draw.chance("fields turned", 0.4):
+    if len(fields) > 1 and not _numbered(fields) and draw.chance("fields turned", TURNED):
         fields = draw.shuffled("field order", fields)
     pairs = [(draw.pick(f"heading of {name}", terms.headings[name], note=False), name) for name in fields]
     return lay_out(draw, pairs, case, code=terms.rule == "code")
