@@ -13,6 +13,7 @@ from paft.config import load_config
 from paft.errors import ConfigError, DataError, PaftError
 from paft.start.create import create_task
 from paft.start.draft import take_first
+from paft.start.files import run_text
 from paft.task.task import Task
 from tests.start.test_table import hub, write  # noqa: F401
 from tests.start_tables import AWKWARD, text, write_sample, write_table
@@ -50,6 +51,21 @@ def test_a_table_is_made_a_task_alike_every_time(tmp_path):
     for file in made[0].files:
         first, second = ((tmp_path / name / "made" / file).read_text("utf-8") for name in "ab")
         assert first.replace(str(tmp_path / "a"), "") == second.replace(str(tmp_path / "b"), "")
+
+
+@pytest.mark.parametrize(
+    ("rows", "labels", "wanted"),
+    [
+        ((2000, 500), 2, (900, 3, 100)),
+        ((2000, 500), 77, (1540, 3, 100)),
+        ((320, 80), 3, (320, 5, 80)),
+        ((32, 8), 4, (32, 20, 8)),
+    ],
+)
+def test_a_first_run_is_neither_long_nor_without_effect(rows, labels, wanted):
+    parts = {split: [None] * count for split, count in zip(("train", "test"), rows, strict=True)}
+    run = yaml.safe_load(run_text(Path("made"), "made", parts, labels))
+    assert (run["train"]["examples"], run["train"]["epochs"], run["evaluate"]["examples"]) == wanted
 
 
 def test_odd_words_survive_the_files(tmp_path):

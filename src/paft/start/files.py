@@ -20,6 +20,7 @@ from paft.start.table import Table
 from paft.task.task import Task
 
 TRAINED = 900  # rows that a first run trains on at most, so that it ends in minutes
+OF_A_LABEL = 20  # rows likewise, where there are many labels
 TESTED = 100  # rows that it evaluates on at most
 STEPS, BATCH = 200, 8  # steps at least, rows of a step of the built-in model
 EPOCHS = (3, 20)
@@ -86,7 +87,7 @@ def write_files(
         bank.save(folder / "bank.jsonl")
         counted = ", ".join(f"{len(bank.prompts(split))} {split}" for split in bank.splits)
         draft.guesses["bank"] = f"{counted} prompts, composed"
-        write_text(folder / "run.yaml", run_text(output, name, parts))
+        write_text(folder / "run.yaml", run_text(output, name, parts, len(draft.words)))
         return sorted(path.name for path in folder.iterdir())
 
 
@@ -116,9 +117,10 @@ def task_text(draft: Draft, name: str, data: Mapping[str, Any]) -> str:
     return "\n".join(f"# {comment}\n{_yaml(section)}" for comment, section in parts)
 
 
-def run_text(output: Path, name: str, parts: Mapping[str, Sequence[Item]]) -> str:
+def run_text(output: Path, name: str, parts: Mapping[str, Sequence[Item]], labels: int) -> str:
     """Return the configuration of a first run that ends in minutes on a laptop."""
-    trained, tested = min(len(parts["train"]), TRAINED), min(len(parts["test"]), TESTED)
+    wanted = max(TRAINED, OF_A_LABEL * labels)
+    trained, tested = min(len(parts["train"]), wanted), min(len(parts["test"]), TESTED)
     epochs = min(max(-(-STEPS * BATCH // trained), EPOCHS[0]), EPOCHS[1])
     files = {"task": (output / "task.yaml").as_posix()}
     files |= {"bank": (output / "bank.jsonl").as_posix()}
