@@ -1,5 +1,5 @@
 # python -m results.compare_composed
-"""Compare training on composed prompts with training on written ones: results/compose/composed.json.
+"""Compare training on composed prompts with training on written ones; writes ``compose/composed.json`` here.
 
 The first side are the runs of ``recipes/compose/composed.yaml`` (and ``both.yaml``, where it was run),
 finished or not; the second are the predictions kept of ``recipes/paper/table1_small.yaml``: the same data,

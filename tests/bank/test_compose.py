@@ -294,7 +294,7 @@ def test_words_of_the_task_are_no_template():
 def test_the_command_has_the_defaults_of_the_function():
     options = {option.name: option for option in typer.main.get_command(bank_app).commands["compose"].params}
     assert options["count"].default == COUNT
-    assert f"{options["'"count"'"].max}" == f"{MOST}"
+    assert options["count"].max == MOST
     assert f"{OPTIONS_SHARE:g} by default" in options["options_share"].help
     assert f"{VALIDATION_SHARE:.0%}".replace("%", " %") in options["validation"].help
 
