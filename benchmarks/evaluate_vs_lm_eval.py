@@ -456,6 +456,7 @@ def agreement(
     close = differing = 0
     largest = 0.0
     for one, other in zip(ours, theirs, strict=True):
+        assert np.isfinite([*one, *other]).all(), f"not finite: {one} and {other}"
         largest = max(largest, float(np.abs(np.subtract(one, other)).max()))
         ranked = sorted(one, reverse=True)
         if ranked[0] - ranked[1] <= rounding:
