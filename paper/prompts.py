@@ -11,7 +11,9 @@ import numpy as np
 from paft.bank import load_bank
 from paft.bank.diversity import embed_prompts, subset_mmd2
 from paft.errors import DataError
-from paft.experiment.inputs import bank_file, some
+from paft.experiment.bank_choice import bank_file
+from paft.experiment.inputs import some
+from paft.report.run_folder import BANK
 from paft.report.table import HEADS
 from paper.case import Case, by_task
 from paper.curve import curve
@@ -72,7 +74,7 @@ def prompt_count(found: Sequence[Case], folder: Path) -> Exhibit:
 def _discrepancy(case: Case) -> dict[str, Any]:
     """Return N and MMD² of each seed's prompts to the unseen ones: means over seeds."""
     config = case.run.config
-    bank = load_bank(bank_file(config.task, config.bank))
+    bank = load_bank(bank_file(config) or Path(config.output) / BANK)
     train, test = list(bank.require("train")), list(bank.require("test"))
     place = {prompt.id: i for i, prompt in enumerate(train)}
     subsets = [

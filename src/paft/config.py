@@ -38,7 +38,7 @@ class ModelOnTask(Schema):
     Attributes:
         task: A task file or a built-in name.
         data: Folder of the task's data files; the task file's own by default.
-        bank: A bank file; by default the built-in task's bank.
+        bank: A bank file; by default the built-in task's bank, or one composed from the task file.
         model: A folder, a Hub id or ``tiny``.
         revision: Commit, tag or branch of a model on the Hub; pin it for a result that can be repeated.
         trust_remote_code: Whether code in the model's folder may be run on this machine.

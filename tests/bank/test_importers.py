@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paft.bank import Bank, import_prompts
+from paft.bank import Bank
 from paft.bank.backslashes import decode_escapes
-from paft.bank.importers import FORMATS, prompts_of, read_candidates
+from paft.bank.importers import FORMATS, import_prompts, prompts_of, read_candidates
 from paft.errors import DataError, PaftError, PromptError
 from paft.prompt import Prompt
 

@@ -12,6 +12,7 @@ from paft.bank.checks import REASONS, control_character
 from paft.bank.screen import DUPLICATES, check_reasons, first_defect, screen, vary
 from paft.errors import ConfigError
 from paft.prompt import Prompt
+from paft.task.task import Task
 from screening import TASKS, agreement, verdicts
 
 ROUTING = TASKS["routing"]
@@ -155,3 +156,26 @@ def test_a_reply_is_readable_when_the_evaluation_would_read_it(task, answer, gol
 def test_joiners_that_a_script_is_spelt_with_are_no_control_characters():
     assert control_character("سی\u200cب {text} क्\u200dष", None) is None
     assert control_character("te\u200cxt {text}", None) == "U+200C"
+
+
+@pytest.mark.parametrize(
+    ("options", "template", "found"),
+    [
+        (["1", "2", "3"], "{text}\nReply with a number from 1 to 3:", None),
+        (["low", "high"], "{text}\nReply with a number from 1 to 3:", "contradicts_rule"),
+        (["a", "b"], "{text}\nAnswer with one letter:", None),
+        (["ab", "b"], "{text}\nAnswer with one letter:", "contradicts_rule"),
+    ],
+)
+def test_labels_that_are_numbers_or_letters_are_asked_for_as_such(options, template, found):
+    task = Task.model_validate(
+        {
+            "name": "stars",
+            "fields": {"text": ""},
+            "answer": {"rule": "label", "options": options},
+            "data": {"train": "train.jsonl", "test": "test.jsonl"},
+            "prompt": "Stars of {text}?",
+        }
+    )
+    defect = first_defect(template, task)
+    assert (defect and defect[0]) == found

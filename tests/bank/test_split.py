@@ -7,7 +7,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from paft.bank import Bank, import_prompts, near_duplicates_across, near_warnings, split_prompts
+from paft.bank import Bank, near_duplicates_across, near_warnings, split_prompts
+from paft.bank.importers import import_prompts
 from paft.bank.similarity import near_pairs
 from paft.bank.split import counts_of, written_by
 from paft.errors import PromptError

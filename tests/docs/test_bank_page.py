@@ -5,8 +5,15 @@ import re
 from pathlib import Path
 
 from paft.bank.checks import MAX_LETTERS, REASONS
+from paft.bank.compose import composed_bank, phrases
+from paft.bank.compose.composed_bank import compose_bank
+from paft.bank.compose.grammar import write_prompt
+from paft.bank.compose.layouts import LAYOUTS
+from paft.bank.compose.options_text import WAYS
+from paft.bank.compose.terms import terms_of
 from paft.bank.screen import DUPLICATES, NOT_CHOSEN
 from paft.cli.bank import bank_app
+from paft.task.task import load_task
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "bank.md").read_text("utf-8")
@@ -54,3 +61,24 @@ def test_the_rules_for_backslashes_are_those_of_the_reader():
         assert decode_escapes(text) == text and literal_escape(text) is None
     assert decode_escapes(doubtful) == doubtful and literal_escape(doubtful) == two
     assert decode_escapes(doubled) == "say " + two
+
+
+def test_the_figures_of_composed_banks_are_those_of_the_code():
+    task = load_task(ROOT / "recipes" / "tasks" / "sms_spam.yaml")
+    bank = compose_bank(task).bank
+    counts = ", ".join(f"{len(prompts)} {split}" for split, prompts in bank.splits.items())
+    assert f"{counts} prompts" in PAGE
+    share, most = composed_bank.OPTIONS_SHARE, composed_bank.MANY_OPTIONS
+    assert f"({share}; 0 where they take more than {most} characters)" in PAGE
+    section = PAGE.split("## Without a language model")[1].split("\n## ")[0]
+    shown = re.findall(r"```text\n(.*?)\n```", section, re.DOTALL)
+    written = [
+        write_prompt(terms_of(task), 0, n, listed=listed) for n in range(500) for listed in (False, True)
+    ]
+    assert len(shown) == 2 and set(shown) <= {prompt.template for prompt in written}
+
+
+def test_the_kinds_of_productions_are_listed():
+    section = PAGE.split("## Without a language model")[1].split("\n## ")[0]
+    for names in (phrases.MANNERS, phrases.ENDS.keys() - {"lead"}, LAYOUTS, WAYS):
+        assert all(name in section for name in names)

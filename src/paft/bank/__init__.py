@@ -1,7 +1,6 @@
 """Stage 1: a bank of prompts, split into seen and unseen, frozen by a fingerprint."""
 
-from paft.bank.importers import import_prompts
 from paft.bank.split import near_duplicates_across, near_warnings, split_prompts
 from paft.bank.store import Bank, load_bank
 
-__all__ = ["Bank", "import_prompts", "load_bank", "near_duplicates_across", "near_warnings", "split_prompts"]
+__all__ = ["Bank", "load_bank", "near_duplicates_across", "near_warnings", "split_prompts"]

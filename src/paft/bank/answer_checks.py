@@ -84,7 +84,11 @@ def contradicts_rule(template: str, task: Task) -> str | None:
     text = _literals(template)
     rule, options = task.answer.rule, options_of(task)
     binary = BINARY & {option.casefold() for option in options}
-    for pattern in [*OTHER_KINDS[rule], *([] if binary else [english.YES_NO])]:
+    # Labels that are numbers, or letters, are asked for as such.
+    own = {english.A_NUMBER: str.isdigit, english.A_LETTER: lambda option: len(option) == 1}
+    fitting = [kind for kind, holds in own.items() if rule == "label" and all(map(holds, options))]
+    others = [kind for kind in OTHER_KINDS[rule] if kind not in fitting]
+    for pattern in [*others, *([] if binary else [english.YES_NO])]:
         match = pattern.search(text)
         if match and not _negated(text, match):
             return match[0]

@@ -1,4 +1,4 @@
-"""``paft bank``: generate, import, screen, split, audit, show, diversity, export."""
+"""``paft bank``: compose, generate, import, screen, split, audit, show, diversity, export."""
 
 from __future__ import annotations
 
@@ -35,6 +35,43 @@ Embeddings = Annotated[
 ]
 Size = Annotated[int | None, typer.Option(help="Keep a varied choice of so many prompts.", min=1)]
 Seed = Annotated[int, typer.Option(help="Seed of the shuffle.")]
+
+
+@bank_app.command("compose")
+def bank_compose(
+    task: TaskName,
+    output: BankOutput,
+    count: Annotated[int, typer.Option(help="Prompts of all splits together.", min=2, max=2000)] = 250,
+    test: Annotated[
+        int | None,
+        typer.Option(help="Unseen prompts among them; by default 1 for 8 seen.", min=1),
+    ] = None,
+    validation: Annotated[
+        int | None, typer.Option(help="Validation prompts among them; 4 % by default.", min=0)
+    ] = None,
+    options_share: Annotated[
+        float | None,
+        typer.Option(help="Share that lists the options; 0.3 by default, 0 for a long list.", min=0, max=1),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the grammar and of the split.")] = 0,
+) -> None:
+    """Compose a bank from the task file by a grammar, with no language model; split it."""
+    from paft.bank.compose.composed_bank import compose_bank
+    from paft.errors import PromptError
+    from paft.task.task import load_task
+
+    if output.exists():
+        raise PromptError(f"{output} exists and is not overwritten: choose another --output, or delete it")
+    composed = compose_bank(
+        load_task(task),
+        count=count,
+        seed=seed,
+        options_share=options_share,
+        test=test,
+        validation=validation,
+    )
+    _save_rejected(composed.screened, output)
+    _save(composed.bank, output)
 
 
 @bank_app.command("generate")
@@ -175,7 +212,8 @@ def bank_split(
     seed: Seed = 0,
 ) -> None:
     """Split prompts into seen and unseen; near duplicates never straddle."""
-    from paft.bank import import_prompts, split_prompts
+    from paft.bank import split_prompts
+    from paft.bank.importers import import_prompts
     from paft.bank.split import counts_of, written_by
 
     if (test is None) == (ratio is None):
@@ -345,14 +383,20 @@ def _save_screened(screened: Screened, output: Path) -> None:
     from paft.bank import Bank
     from paft.errors import PromptError
 
+    rejected = _save_rejected(screened, output)
+    if not screened.kept:
+        raise PromptError(f"no candidate was kept, so {output} is not written: {rejected} says why")
+    _save(Bank({"train": screened.kept}), output)
+
+
+def _save_rejected(screened: Screened, output: Path) -> Path:
+    """Write the rejected prompts beside a bank, with their reasons."""
     rejected = output.with_suffix(".rejected.jsonl")
     screened.save_rejected(rejected)
     for reason, count in screened.counts.items():
         typer.echo(f"rejected, {reason}: {count}")
     typer.echo(f"{rejected}: {len(screened.rejected)} rejected, each with its reason")
-    if not screened.kept:
-        raise PromptError(f"no candidate was kept, so {output} is not written: {rejected} says why")
-    _save(Bank({"train": screened.kept}), output)
+    return rejected
 
 
 def _with_adversarial(bank: Bank, task: str, count: int, seed: int, generators: Path | None) -> Bank:

@@ -64,6 +64,7 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
         "steps": total,
         "tokens": round(float(looked.lengths.mean()) * size * total / steps),
         "longest": int(looked.lengths.max()),
+        "composed": inputs.composed,
         "prompts": len(prompts),
         "prompts_used": int((uses > 0).sum()),
         "looked_at": len(looked.rows),
@@ -158,12 +159,13 @@ def describe_plan(found: dict[str, Any]) -> list[str]:
     """Return the plan as lines of text; warnings are left out."""
     memory = found["memory"]
     parts = ("weights", "gradients", "optimiser", "activations", "logits")
+    prompts = f"{found['prompts']} {'composed ' if found['composed'] else ''}prompts"
     validated = f", {found['validation_examples']} for validation" if found["validation_examples"] else ""
     return [
         f"{found['task']} on {found['model']}, method {found['method']}, seed {found['seed']}: nothing is "
         "trained or written",
         f"examples  {found['examples']:,} x {found['epochs']} epochs{validated}",
-        f"steps     {found['steps']:,}, under {found['prompts_used']} of {found['prompts']} prompts",
+        f"steps     {found['steps']:,}, under {found['prompts_used']} of {prompts}",
         f"tokens    about {found['tokens']:,}; the longest of {found['looked_at']} sequences looked at has "
         f"{found['longest']}, {found['truncated_share']:.1%} are cut",
         f"memory    about {memory['total'] / _GIB:.2f} GiB with {memory['micro_batch_size']} examples at a "

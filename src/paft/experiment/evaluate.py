@@ -15,7 +15,7 @@ from typing import Any, Literal, TypedDict
 import numpy as np
 from pydantic import Field, model_validator
 
-from paft.bank import Bank, load_bank
+from paft.bank import Bank
 from paft.config import BUILTIN_MODEL, ModelOnTask
 from paft.errors import ConfigError, DataError
 from paft.evaluate.matrix import Matrix
@@ -33,8 +33,9 @@ from paft.evaluate.scoring.server import ServedModel, Server
 from paft.evaluate.scoring.vllm import VllmModel, import_vllm, load_vllm
 from paft.evaluate.settings import Evaluate
 from paft.experiment.answer_tokens import check_lengths, check_options
+from paft.experiment.bank_choice import choose_bank, is_composed, tell_composed
 from paft.experiment.identity import FREE, task_identity, unset_keys
-from paft.experiment.inputs import bank_file, sample
+from paft.experiment.inputs import sample
 from paft.experiment.output_folder import begin_output, working_in
 from paft.experiment.repeats import count_repeats, repeats_warning
 from paft.files import write_json
@@ -181,13 +182,16 @@ def evaluate(
     """
     reporter = reporter or Reporter()
     task = task or load_task(config.task, config.data)
-    bank = bank or load_bank(bank_file(config.task, config.bank))
+    given = bank is not None or config.bank is not None
+    bank = bank or choose_bank(config, task, Path(config.output))
     examples, warnings = _check(config, task, bank)
     for warning in warnings:
         reporter.finish(task.name, f"warning: {warning}")
     output = Path(config.output)
     with working_in(output):
         begin_output(output, _identity(config, task, bank, data_fingerprint(examples)), config, bank)
+        if not given and is_composed(bank):
+            reporter.finish(task.name, tell_composed(bank, output))
         results: dict[str, Any] = {
             "schema": 2,
             "task": task.name,

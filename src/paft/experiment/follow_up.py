@@ -12,11 +12,12 @@ from paft.config import ModelOnTask, RunConfig
 from paft.errors import ModelError
 from paft.evaluate.scoring.vllm import lora_rank
 from paft.evaluate.settings import Evaluate
+from paft.experiment.bank_choice import is_composed
 from paft.experiment.evaluate import EvaluateConfig
 from paft.methods import METHODS, main_method
 from paft.model.gguf import find_gguf
 from paft.model.load import resolve_model
-from paft.report.run_folder import TRIALS, weights_name
+from paft.report.run_folder import BANK, TRIALS, weights_name
 
 _APART = ("model", "revision", "chat")  # put in a way of their own
 
@@ -26,8 +27,9 @@ def next_command(config: RunConfig) -> list[str]:
     weights = Path(config.output) / weights_name(config)
     whole = config.train.adapt.method == "full"
     lines = [f"{'Model' if whole else 'Adapter'}: {weights}"]
-    bank = Path(config.output) / "bank.jsonl"
-    if bank.exists() and not load_bank(bank).prompts("test"):
+    path = Path(config.output) / BANK
+    bank = load_bank(path) if path.exists() else None
+    if bank is not None and not bank.prompts("test"):
         return [
             *lines,
             "Evaluate it: the bank has no test prompts; `paft evaluate --bank` takes one that has",
@@ -35,7 +37,9 @@ def next_command(config: RunConfig) -> list[str]:
     base = ["--model", config.model, *_revision(config), "--adapter", str(weights)]
     model = ["--model", str(weights)] if whole else base
     output = str(Path(config.output) / "evaluated")
-    command = ["paft", "evaluate", *_shared(config), *model, *_chat(config), "--output", output]
+    composed = config.bank is None and bank is not None and is_composed(bank)
+    common = [*_shared(config), *(["--bank", str(path)] if composed else [])]
+    command = ["paft", "evaluate", *common, *model, *_chat(config), "--output", output]
     return [*lines, f"Evaluate it: {shlex.join([*command, *_settings(config)])}"]
 
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from paft.bank import Bank, load_bank, near_duplicates_across
+from paft.bank import Bank, near_duplicates_across
 from paft.bank.generate.generators import Generators
 from paft.bank.similarity import skeleton
 from paft.bank.store import SPLITS
-from paft.config import BUILTIN_TASK, RunConfig
+from paft.config import RunConfig
 from paft.errors import ConfigError, DataError
+from paft.experiment.bank_choice import choose_bank, is_composed
 from paft.experiment.baselines.settings import RULES
 from paft.experiment.repeats import count_repeats, repeats_warning
 from paft.methods import METHODS, Method
@@ -52,6 +53,7 @@ class Inputs:
         generators: Language models that rewrite prompts for methods that have it done, if any.
         warnings: What was found that is no reason to stop.
         pool: What training examples are drawn from anew for each seed; empty where all seeds have the same.
+        composed: Whether the bank was composed, since none was given.
     """
 
     task: Task
@@ -62,6 +64,7 @@ class Inputs:
     generators: Generators | None = None
     warnings: Sequence[str] = ()
     pool: Sequence[Example] = ()
+    composed: bool = False
 
     def for_seed(self, seed: int | None) -> Inputs:
         """Return what one trial works on: with ``train.redraw`` its own training examples."""
@@ -162,7 +165,8 @@ def load_inputs(
         check_opt_in(task, config.evaluate.allow_code)
     if task.answer.rule == "code" and config.train.validate_every is not None:
         raise ConfigError(f"answers of task {task.name!r} are programs: train without validate_every")
-    bank = bank or load_bank(bank_file(config.task, config.bank))
+    given = bank is not None or config.bank is not None
+    bank = bank or choose_bank(config, task, Path(config.output))
     for split in SPLITS:
         for prompt in bank.prompts(split):
             task.check_prompt(prompt)
@@ -185,7 +189,8 @@ def load_inputs(
         pool, train = train, sample(train, config.train.examples)
     writer = config.choose.writer
     generators = None if writer == RULES else Generators.from_yaml(Path(writer))
-    inputs = Inputs(task, bank, train, test, validation, generators, pool=pool)
+    composed = not given and is_composed(bank)
+    inputs = Inputs(task, bank, train, test, validation, generators, pool=pool, composed=composed)
     for name in config.methods if methods is None else methods:
         check_method(name, config, inputs)
     return inputs
@@ -276,24 +281,6 @@ def validation_split(
         )
     order = np.random.default_rng([_HELD_OUT, len(train)]).permutation(len(train))
     return take(train, np.sort(order[count:])), take(train, np.sort(order[:count]))
-
-
-def bank_file(task: str, bank: str | None) -> Path:
-    """Return the bank file of a run.
-
-    Raises:
-        ConfigError: If none is given for a task that is not built in.
-    """
-    from paft.builtin import BANKS
-
-    if bank is not None:
-        return BANKS.get(bank, Path(bank))
-    if task in BANKS:
-        return BANKS[task]
-    raise ConfigError(
-        f"task {task!r} needs a bank of prompts: give one with --bank FILE "
-        f"(only the built-in task {BUILTIN_TASK!r} brings its own)"
-    )
 
 
 def sample(examples: Sequence[Example], count: int | None, seed: int | None = None) -> Sequence[Example]:

@@ -19,6 +19,7 @@ from paft.config import RunConfig
 from paft.errors import DivergedError
 from paft.evaluate.rows import describe_scoring
 from paft.experiment.answer_tokens import check_lengths, check_options
+from paft.experiment.bank_choice import tell_composed
 from paft.experiment.baselines.choice import check_chooser
 from paft.experiment.identity import run_identity
 from paft.experiment.inputs import Inputs, check_trained, encoder_of, load_inputs
@@ -61,6 +62,8 @@ def run(
     inputs = checked_inputs(config, task, bank)
     with working_in(Path(config.output)):
         prepare(config, inputs)
+        if inputs.composed:
+            reporter.finish(inputs.task.name, tell_composed(inputs.bank, Path(config.output)))
         for warning in inputs.warnings:
             reporter.finish(inputs.task.name, f"warning: {warning}")
         trials, failures = [], {}

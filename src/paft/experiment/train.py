@@ -14,6 +14,7 @@ from paft.config import RunConfig
 from paft.errors import ConfigError
 from paft.evaluate.runner import processes
 from paft.experiment.answer_tokens import check_options
+from paft.experiment.bank_choice import tell_composed
 from paft.experiment.identity import training_identity
 from paft.experiment.inputs import check_trained, encoder_of, load_inputs
 from paft.experiment.output_folder import begin_output, working_in
@@ -55,6 +56,8 @@ def train(
     with working_in(output):
         identity = training_identity(config, inputs, method, seed)
         begin_output(output, identity, config, inputs.bank)
+        if inputs.composed:
+            reporter.finish(inputs.task.name, tell_composed(inputs.bank, output))
         try:
             trained = train_trial(plan, config, inputs, output, reporter)
         except OSError as error:

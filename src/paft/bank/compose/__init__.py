@@ -1,0 +1,1 @@
+"""Prompts composed from a task file by a grammar, without any language model."""
