@@ -90,8 +90,8 @@ def compare(row: str, task: str, folder: Path) -> list[dict[str, Any]]:
 
 
 def _in_points(found: Difference) -> dict[str, float]:
-    low, high = found.interval
-    points = {"value": found.value, "observed": found.observed, "low": low, "high": high}
+    points = {"value": found.value, "observed": found.observed}
+    points |= {"low": found.interval.low, "high": found.interval.high}
     return {name: round(100 * value, 1) for name, value in points.items()}
 
 
