@@ -2,9 +2,10 @@
 """Score the same cells with PAFT and with lm-evaluation-harness; write benchmarks/evaluate_vs_lm_eval.json.
 
 A cell is one prompt on one example, and its result the log-probability of every option. Both sides
-load the same random weights in float32 (about 36 million parameters, 32,768 tokens) and score the
-same token ids, which is checked: digests of all (context, option) pairs must agree. So must the
-predictions wherever the two best options are further apart than rounding.
+load the same random weights (about 36 million parameters, 32,768 tokens, float32 on a CPU; shapes of
+0.5B and 1B, bfloat16 on a GPU) and score the same token ids, which is checked: digests of all
+(context, option) pairs must agree. So must the predictions wherever the two best options are further
+apart than rounding.
 
 =====  ====================================================================================
 case   what is scored
@@ -12,14 +13,22 @@ case   what is scored
 A      HellaSwag, the four endings (some 30 tokens each) after their beginning
 B      BANKING77 with ten of its intents, label words (1 to 5 tokens)
 C      HellaSwag, letters A to D after a prompt that shows the endings
-D      as A with 131,072 tokens and few examples, the longest: for memory only
+D      as A with few examples, the longest, and with 36M a vocabulary of 131,072: for memory only
 =====  ====================================================================================
 
 Each side runs in a process of its own, with all prompts in one go: ``evaluate_matrix`` as it stands
 by default, ``simple_evaluate`` on a group of one task per prompt with the best of some batch sizes,
 which is found on some 1,000 sequences. Time is wall time from files on disk to results, without
 imports and loading the model, with tokenising. For lm-evaluation-harness ``seconds_scoring`` leaves
-out building tasks and averaging; ``ratio_scoring`` sets it against all that PAFT does.
+out building tasks and averaging; ``ratio_scoring`` sets it against all that PAFT does. Memory is
+resident memory on a CPU, and allocated memory on a GPU.
+
+On a GPU PAFT is measured with more tokens a forward pass than its default as well; figures with a
+number at the end are of these. There the harness by default also normalises and sums in bfloat16,
+whose steps are 2 nats from -256 on. The time is of that; the cells are held against those of a pass
+over the first examples that normalises in float32, and ``by_default`` has the differences without.
+What is finished is written after every case. ``--dry-run`` runs all on a CPU with a tiny model and
+writes nothing.
 
 The data is not part of PAFT: ``--data`` names a folder with ``hellaswag`` and ``banking77``, each
 with ``train.jsonl`` and ``test.jsonl``, rows of ctx, A, B, C, D, answer and of text, intent.
@@ -37,13 +46,16 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from train_vs_trl import SHAPES, Shape, save_random_model, train_tokenizer, visible
 
 from paft.bank import Bank, load_bank
 from paft.files import read_json, read_jsonl, write_json, write_text
@@ -54,11 +66,26 @@ if TYPE_CHECKING:
     from paft.model.load import LanguageModel
 
 Pairs = Iterable[tuple[Sequence[int], Sequence[int]]]  # token ids of context and option
-VOCABULARIES = {"A": 32_768, "B": 32_768, "C": 32_768, "D": 131_072}
 MEMORY_EXAMPLES = 4
-BATCH_SIZES = (8, 16, 32, 64)
 TRIED_SEQUENCES = 1_000
-ROUNDING = 1e-4  # nats; options closer than this may change places
+# Nats; options closer than this may change places. In bfloat16 the hidden states of two ways to batch
+# differ by some 0.5 %, a logit (of size 0.6 to 0.9 here) by 0.005, a sum over 30 tokens by 0.03, and
+# the largest of thousands of sums by four times as much; two options by twice that.
+ROUNDING = {"cpu": 1e-4, "cuda": 0.25}
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "cpu": {
+        "prompts": 50, "examples": 200, "cases": [*"ABCD"], "model_parameters": ["36M"],
+        "batch_sizes": [8, 16, 32, 64], "more_batch_tokens": [],
+    },
+    "cuda": {
+        "prompts": 25, "examples": 100, "cases": [*"ABC"], "model_parameters": ["0.5B", "1B"],
+        "batch_sizes": [64, 128, 256], "more_batch_tokens": [16_384, 65_536],
+    },
+}  # fmt: skip
+DRY_RUN = {
+    "device": "cpu", "prompts": 2, "examples": 3, "model_parameters": ["tiny"], "batch_sizes": [2, 4],
+    "more_batch_tokens": [16_384], "cases": [*"ABCD"],
+}  # fmt: skip
 INTENTS = (
     "activate my card", "age limit", "card arrival", "card not working", "change pin",
     "exchange rate", "lost or stolen phone", "request refund", "terminate account", "top up failed",
@@ -147,50 +174,37 @@ def rows_for(case: str, data: Path, count: int) -> list[dict[str, Any]]:
     return rows[:count]
 
 
-def prepare(folder: Path, data: Path, prompts: int, examples: int) -> None:
+def weights_of(case: str, shape: str) -> tuple[str, Shape]:
+    """Return name and shape of the weights that a case is scored with."""
+    if case == "D" and shape == "36M":
+        return "36M-131072", (131_072, *SHAPES[shape][1:])
+    return shape, SHAPES[shape]
+
+
+def prepare(folder: Path, options: argparse.Namespace) -> None:
     """Write models, prompts, examples and lm-evaluation-harness's task groups."""
     texts = [
         " ".join(str(value) for value in row.values())
         for name in ("hellaswag", "banking77")
-        for _, row in read_jsonl(data / name / "train.jsonl", name)
+        for _, row in read_jsonl(options.data / name / "train.jsonl", name)
     ]
-    for size in sorted(set(VOCABULARIES.values())):
-        _write_model(folder / str(size), texts, size)
-    for case in VOCABULARIES:
+    models = dict(weights_of(*pair) for pair in product(options.cases, options.model_parameters))
+    tokenizers: dict[int, Any] = {}
+    for name, shape in models.items():
+        entries = min(shape[0], 32_000)
+        if entries not in tokenizers:
+            tokenizers[entries] = train_tokenizer(texts, entries)
+        tokenizers[entries].save_pretrained(folder / name)
+        save_random_model(folder / name, shape)
+    for case in options.cases:
         home = folder / case
-        rows = rows_for(case, data, examples)
+        rows = rows_for(case, options.data, options.examples)
         source = {"train": "test.jsonl", "test": "test.jsonl"}
         write_json(home / "task.yaml", {"name": case, "data": source, **TASKS[case]})  # JSON is YAML
         write_text(home / "test.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-        bank = Bank({"test": tuple(prompts_for(case, prompts))})
+        bank = Bank({"test": tuple(prompts_for(case, options.prompts))})
         bank.save(home / "bank.jsonl")
         _write_group(home, case, bank.prompts("test"), Task.from_yaml(home / "task.yaml").examples("test"))
-
-
-def _write_model(folder: Path, texts: Sequence[str], vocabulary: int) -> None:
-    """Save random weights, and byte-level BPE of what entries the texts yield, up to 32,000."""
-    import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=32_000,
-        special_tokens=["<|endoftext|>"],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|endoftext|>").save_pretrained(folder)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=vocabulary, hidden_size=512, intermediate_size=1408, num_hidden_layers=6,
-        num_attention_heads=8, max_position_embeddings=1024, tie_word_embeddings=True,
-        bos_token_id=None, eos_token_id=0,
-    )  # fmt: skip
-    LlamaForCausalLM(config).save_pretrained(folder)
 
 
 def _write_group(home: Path, case: str, prompts: Sequence[Prompt], examples: Sequence[Example]) -> None:
@@ -221,32 +235,39 @@ def _write_group(home: Path, case: str, prompts: Sequence[Prompt], examples: Seq
     write_json(folder / "group.yaml", group)
 
 
-def run_paft(case: str, folder: Path) -> dict[str, Any]:
-    """Time evaluate_matrix at its defaults."""
+def run_paft(case: str, source: str, home: Path, more_batch_tokens: Sequence[int]) -> dict[str, Any]:
+    """Time evaluate_matrix at its defaults, and with other numbers of tokens a forward pass.
+
+    Returns:
+        The figures of the side ``paft``, and of ``paft_N`` for N tokens a forward pass.
+    """
     from paft.evaluate.cells import evaluate_matrix
     from paft.model.load import load_model
 
-    home = folder / case
-    model = load_model(str(folder / str(VOCABULARIES[case])))
-    task, bank = Task.from_yaml(home / "task.yaml"), load_bank(home / "bank.jsonl")
-    evaluate_matrix(model, task, bank.require("test")[:1], task.examples("test")[:1])  # warm-up
-    loaded = _peak_mb()
-    started = time.perf_counter()
-    task, prompts = Task.from_yaml(home / "task.yaml"), load_bank(home / "bank.jsonl").require("test")
-    matrix = evaluate_matrix(model, task, prompts, task.examples("test"))
-    seconds = time.perf_counter() - started
-    peak = _peak_mb()
-    scores = [list(cell.log_probabilities) for cell in matrix.cells]
-    pairs = _paft_pairs(model, prompts, task.examples("test"))
-    return {
-        "seconds": seconds,
-        "loaded_mb": loaded,
-        "peak_mb": peak,
+    model = load_model(source)
+    ways: dict[str, dict[str, int]] = {"paft": {}}
+    ways |= {f"paft_{tokens}": {"batch_tokens": tokens} for tokens in more_batch_tokens}
+    sides: dict[str, Any] = {}
+    for side, settings in ways.items():
+        task, bank = Task.from_yaml(home / "task.yaml"), load_bank(home / "bank.jsonl")
+        evaluate_matrix(model, task, bank.require("test")[:1], task.examples("test")[:1])  # warm-up
+        loaded = _loaded_mb()
+        started = _now()
+        task, prompts = Task.from_yaml(home / "task.yaml"), load_bank(home / "bank.jsonl").require("test")
+        matrix = evaluate_matrix(model, task, prompts, task.examples("test"), **settings)
+        seconds = _now() - started
+        sides[side] = {
+            "seconds": seconds,
+            "loaded_mb": loaded,
+            "peak_mb": _peak_mb(),
+            "log_probabilities": [list(cell.log_probabilities) for cell in matrix.cells],
+        }
+    sides["paft"] |= {
         "parameters": sum(weight.numel() for weight in model.model.parameters()),
         "tokenizer_entries": len(model.tokenizer),
-        "log_probabilities": scores,
-        **_digest(pairs),
+        **_digest(_paft_pairs(model, prompts, task.examples("test"))),
     }
+    return sides
 
 
 def _paft_pairs(
@@ -262,8 +283,20 @@ def _paft_pairs(
     return pairs
 
 
-def run_lm_eval(case: str, folder: Path, batch_sizes: Sequence[int]) -> dict[str, Any]:
-    """Time simple_evaluate with the quickest batch size."""
+def run_lm_eval(
+    case: str, source: str, home: Path, batch_sizes: Sequence[int], *, cuda: bool, check: bool
+) -> dict[str, Any]:
+    """Time simple_evaluate with the quickest batch size.
+
+    Args:
+        case: Which.
+        source: Folder of the model.
+        home: Folder of the case.
+        batch_sizes: Those to try.
+        cuda: Whether it runs on the GPU in bfloat16.
+        check: Whether to score the first examples once more, normalised in float32.
+    """
+    import torch
     from lm_eval.api.instance import Instance
     from lm_eval.evaluator import simple_evaluate
     from lm_eval.models.huggingface import HFLM
@@ -276,47 +309,63 @@ def run_lm_eval(case: str, folder: Path, batch_sizes: Sequence[int]) -> dict[str
         pairs: Pairs = ()
 
         def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = True) -> Any:
-            started = time.perf_counter()
+            started = _now()
             results = super().loglikelihood(requests, disable_tqdm=True)
-            self.seconds = time.perf_counter() - started
+            self.seconds = _now() - started
             return results
 
         def _loglikelihood_tokens(self, requests: Any, *args: Any, **options: Any) -> Any:
             self.pairs = [(context, option) for _, context, option in requests]
             return super()._loglikelihood_tokens(requests, *args, **options)
 
-    home = folder / case
-    source = str(folder / str(VOCABULARIES[case]))
-    model = Timed(pretrained=source, device="cpu", dtype="float32", batch_size=batch_sizes[0])
+    device, dtype = ("cuda", "bfloat16") if cuda else ("cpu", "float32")
+    model = Timed(pretrained=source, device=device, dtype=dtype, batch_size=batch_sizes[0])
 
     def evaluate(batch_size: int, limit: int | None) -> tuple[float, Any]:
         model.batch_size_per_gpu = batch_size
-        started = time.perf_counter()
+        started = _now()
         manager = TaskManager(include_path=str(home / "lm_eval"), include_defaults=False)
         results = simple_evaluate(model, tasks=[case], task_manager=manager, limit=limit, bootstrap_iters=0)
-        return time.perf_counter() - started, results
+        return _now() - started, results
 
     rows = [row for _, row in read_jsonl(home / "lm_eval" / "test.jsonl", "examples")]
     prompts = len(load_bank(home / "bank.jsonl").require("test"))
-    few = max(1, TRIED_SEQUENCES // (prompts * len(rows[0]["choices"])))
-    tried = {}
+    few = min(len(rows), max(1, TRIED_SEQUENCES // (prompts * len(rows[0]["choices"]))))
+    tried: dict[str, float | None] = {}
     evaluate(batch_sizes[0], 1)  # warm-up
     for batch_size in batch_sizes if len(batch_sizes) > 1 else ():
-        evaluate(batch_size, few)
-        tried[str(batch_size)] = round(model.seconds, 2)
-    best = int(min(tried, key=tried.__getitem__)) if tried else batch_sizes[0]
-    loaded = _peak_mb()
-    seconds, results = evaluate(best, None)
-    return {
+        try:
+            evaluate(batch_size, few)
+            tried[str(batch_size)] = round(model.seconds, 2)
+        except torch.OutOfMemoryError:
+            tried[str(batch_size)] = None
+    fitting = [int(size) for size, seconds in tried.items() if seconds is not None] or batch_sizes[:1]
+    quickest = sorted(fitting, key=lambda size: tried.get(str(size)) or 0.0)
+    while True:
+        loaded = _loaded_mb()
+        try:
+            seconds, results = evaluate(quickest[0], None)
+            break
+        except torch.OutOfMemoryError:  # the longest examples were not among the few
+            tried[str(quickest.pop(0))] = None
+            if not quickest:
+                raise
+    figures = {
         "seconds": seconds,
         "seconds_scoring": model.seconds,
-        "batch_size": best,
+        "batch_size": quickest[0],
         "seconds_of_tries": tried,
         "loaded_mb": loaded,
         "peak_mb": _peak_mb(),
         "log_probabilities": _harness_scores(results["samples"], case, home),
         **_digest(model.pairs),
     }
+    if check:
+        model.softmax_dtype = torch.float32
+        _, results = evaluate(batch_sizes[0], few)
+        figures["checked_examples"] = few
+        figures["checked"] = _harness_scores(results["samples"], case, home)
+    return figures
 
 
 def _harness_scores(samples: Mapping[str, Any], case: str, home: Path) -> list[list[float]]:
@@ -336,123 +385,227 @@ def _digest(pairs: Pairs) -> dict[str, Any]:
     return {"pairs": len(lines), "pair_tokens": sum(tokens), "digest": digest}
 
 
+def _now() -> float:
+    """Return the time, on a GPU when all that it was given is done."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
 def _peak_mb() -> float:
+    """Return the largest memory of this process, on a GPU that allocated since :func:`_loaded_mb`."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # kilobytes on Linux
 
 
-def compare(paft: Mapping[str, Any], harness: Mapping[str, Any]) -> dict[str, Any]:
-    """Hold the two sides' cells against each other and set their costs in proportion."""
+def _loaded_mb() -> float:
+    """Return the memory of this process before what is measured."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    return _peak_mb()
+
+
+def compare(sides: Mapping[str, Any], harness: Mapping[str, Any], rounding: float) -> dict[str, Any]:
+    """Hold the two sides' cells against each other and set their costs in proportion.
+
+    Args:
+        sides: As of :func:`run_paft`.
+        harness: As of :func:`run_lm_eval`.
+        rounding: Nats within which options may change places.
+    """
+    paft = sides["paft"]
     for key in ("pairs", "pair_tokens", "digest"):
         assert paft[key] == harness[key], f"not the same token ids: {key} {paft[key]} and {harness[key]}"
-    close = differing = 0
-    largest = 0.0
-    for ours, theirs in zip(paft["log_probabilities"], harness["log_probabilities"], strict=True):
-        largest = max(largest, float(np.abs(np.subtract(ours, theirs)).max()))
-        ranked = sorted(ours, reverse=True)
-        if ranked[0] - ranked[1] <= ROUNDING:
-            close += 1
-        elif np.argmax(ours) != np.argmax(theirs):
-            differing += 1
-    assert not differing, f"{differing} predictions differ although the options are well apart"
-    return {
-        "cells": len(paft["log_probabilities"]),
+    ours, theirs = paft["log_probabilities"], harness["log_probabilities"]
+    figures = {
+        "cells": len(ours),
         "sequences": paft["pairs"],
         "mean_tokens": round(paft["pair_tokens"] / paft["pairs"], 1),
+    }
+    if "checked" in harness:
+        by_default = agreement(ours, theirs, rounding)
+        examples = len(ours) * harness["checked_examples"] // len(harness["checked"])  # of a prompt
+        first = [cell for i, cell in enumerate(ours) if i % examples < harness["checked_examples"]]
+        figures |= {"checked_cells": len(first), **agreement(first, harness["checked"], rounding)}
+        figures["by_default"] = by_default
+    else:
+        figures |= agreement(ours, theirs, rounding)
+    for name, side in sides.items():
+        number = name.removeprefix("paft")
+        figures[f"ratio{number}"] = round(harness["seconds"] / side["seconds"], 2)
+        figures[f"ratio_scoring{number}"] = round(harness["seconds_scoring"] / side["seconds"], 2)
+        figures[f"ratio_peak_memory{number}"] = round(harness["peak_mb"] / side["peak_mb"], 2)
+        if number:
+            others = agreement(ours, side["log_probabilities"], rounding)
+            figures[f"largest_difference{number}"] = others["largest_difference"]
+    return {**figures, **{name: _costs(side) for name, side in sides.items()}, "lm_eval": _costs(harness)}
+
+
+def agreement(
+    ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]], rounding: float
+) -> dict[str, Any]:
+    """Count cells whose best options are closer than rounding, and others predicted differently."""
+    close = differing = 0
+    largest = 0.0
+    for one, other in zip(ours, theirs, strict=True):
+        largest = max(largest, float(np.abs(np.subtract(one, other)).max()))
+        ranked = sorted(one, reverse=True)
+        if ranked[0] - ranked[1] <= rounding:
+            close += 1
+        elif np.argmax(one) != np.argmax(other):
+            differing += 1
+    return {
         "close_cells": close,
+        "differing_cells": differing,
         "largest_difference": float(f"{largest:.2g}"),
-        "ratio": round(harness["seconds"] / paft["seconds"], 2),
-        "ratio_scoring": round(harness["seconds_scoring"] / paft["seconds"], 2),
-        "ratio_peak_memory": round(harness["peak_mb"] / paft["peak_mb"], 2),
-        "paft": _costs(paft),
-        "lm_eval": _costs(harness),
     }
 
 
 def _costs(side: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {
-        key: value for key, value in side.items() if key not in ("log_probabilities", "pairs", "pair_tokens")
-    }
+    left_out = ("log_probabilities", "pairs", "pair_tokens", "checked", "checked_examples")
+    kept = {key: value for key, value in side.items() if key not in left_out}
     return {key: round(value, 2) if isinstance(value, float) else value for key, value in kept.items()}
 
 
-def start(part: str, folder: Path, arguments: argparse.Namespace, batch_sizes: Sequence[int] = ()) -> None:
-    """Run one part in a process of its own, so that its peak memory is its own."""
-    threads = str(arguments.threads)
+def start(part: str, folder: Path, options: argparse.Namespace, *more: str) -> bool:
+    """Run one part in a process of its own, so that its peak memory is its own; say whether it went well."""
     quiet = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "cache"), "TOKENIZERS_PARALLELISM": "false"}
-    command = [
-        sys.executable, __file__, "--part", part, "--folder", str(folder), "--data", str(arguments.data),
-        "--prompts", str(arguments.prompts), "--examples", str(arguments.examples),
-        "--batch-sizes", *map(str, batch_sizes or BATCH_SIZES),
-    ]  # fmt: skip
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
-    subprocess.run(command, env={**os.environ, **quiet, **dict.fromkeys(names, threads)}, check=True)
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(options.threads))
+    command = [sys.executable, __file__, *sys.argv[1:], "--part", part, "--folder", str(folder), *more]
+    done = subprocess.run(
+        command, env={**os.environ, **quiet, **threads, **visible(options.device)}, check=False
+    )
+    return done.returncode == 0
 
 
-def run_part(arguments: argparse.Namespace) -> None:
-    """Do what a child process is for."""
-    folder: Path = arguments.folder
-    if arguments.part == "prepare":
-        return prepare(folder, arguments.data, arguments.prompts, arguments.examples)
-    side, case = arguments.part.split(":")
-    batch_sizes = arguments.batch_sizes
-    figures = run_paft(case, folder) if side == "paft" else run_lm_eval(case, folder, batch_sizes)
-    return write_json(folder / case / f"{side}.json", figures)
+def run_part(options: argparse.Namespace) -> None:
+    """Do what a child process is for; one case that fails does not stop the others."""
+    if options.part == "prepare":
+        prepare(options.folder, options)
+        return
+    failed = []
+    for case in options.cases:
+        try:
+            run_case(case, options)
+        except Exception:
+            traceback.print_exc()
+            failed.append(case)
+    if failed:
+        sys.exit(f"{options.part} failed: {' '.join(failed)}")
 
 
-def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Run both sides of every case."""
-    start("prepare", folder, arguments)
-    cases: dict[str, Any] = {}
-    for case in arguments.cases:
-        start(f"paft:{case}", folder, arguments)
-        # D is about memory, of which small batches need the least.
-        start(f"lm_eval:{case}", folder, arguments, BATCH_SIZES[:1] if case == "D" else ())
-        sides = [read_json(folder / case / f"{side}.json", side) for side in ("paft", "lm_eval")]
-        sizes = {key: getattr(arguments, key) for key in ("prompts", "examples", "threads")}
-        cases[case] = {**sizes, **compare(*sides)}
-        print(
-            case,
-            json.dumps({key: cases[case][key] for key in cases[case] if key.startswith("ratio")}),
-            flush=True,
-        )
-    return cases
+def run_case(case: str, options: argparse.Namespace) -> None:
+    """Run one side of a case; the harness's is the second and saves what both have."""
+    (shape,) = options.model_parameters
+    home: Path = options.folder / case
+    source, ours = str(options.folder / weights_of(case, shape)[0]), home / f"{shape}.paft.json"
+    if options.part == "paft":
+        write_json(ours, run_paft(case, source, home, options.more_batch_tokens))
+        return
+    sides = read_json(ours, "PAFT's side")
+    cuda = options.device == "cuda"
+    # D is about memory, of which small batches need the least.
+    sizes = options.batch_sizes[:1] if case == "D" else options.batch_sizes
+    harness = run_lm_eval(case, source, home, sizes, cuda=cuda, check=cuda or options.dry_run)
+    described = {key: getattr(options, key) for key in ("prompts", "examples", "threads")}
+    figures = {**described, **compare(sides, harness, ROUNDING[options.device])}
+    ratios = {key: value for key, value in figures.items() if key.startswith("ratio")}
+    print(shape, case, json.dumps(ratios), flush=True)
+    if not options.dry_run:
+        save(shape, case, figures, options)
+    if differing := figures["differing_cells"]:
+        raise ValueError(f"{differing} predictions differ although the options are well apart")
 
 
-def options() -> argparse.Namespace:
+def save(shape: str, case: str, figures: Mapping[str, Any], options: argparse.Namespace) -> None:
+    """Put a case's figures beside those of other devices, shapes and cases."""
+    from paft.provenance import environment
+
+    path: Path = options.output
+    everything = read_json(path, "figures") if path.exists() else {}
+    models = everything.get(options.device, {}).get("models", {})
+    models[shape] = dict(sorted({**models.get(shape, {}), case: figures}.items()))
+    everything[options.device] = {
+        "models": models,
+        "environment": {**environment(), "lm_eval": version("lm_eval")},
+    }
+    write_json(path, everything)
+
+
+def measure(folder: Path, options: argparse.Namespace) -> bool:
+    """Run both sides of every case; say whether all went well."""
+    if not start("prepare", folder, options):
+        return False
+    # Resident memory never shrinks, so on a CPU every case has processes of its own.
+    together = options.device == "cuda"
+    groups = [options.cases] if together else [[case] for case in options.cases]
+    well = True
+    for shape, cases in product(options.model_parameters, groups):
+        more = ("--model-parameters", shape, "--cases", *cases)
+        for side in ("paft", "lm_eval"):
+            well = start(side, folder, options, *more) and well
+    return well
+
+
+def read_options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Compare evaluation with lm-evaluation-harness.")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of the data sets")
-    parser.add_argument("--prompts", type=int, default=50)
-    parser.add_argument("--examples", type=int, default=200)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--prompts", type=int, help="by default 50, on a GPU 25")
+    parser.add_argument("--examples", type=int, help="by default 200, on a GPU 100")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--cases", nargs="+", choices=VOCABULARIES, default=list(VOCABULARIES))
+    parser.add_argument("--cases", nargs="+", choices=TASKS, help="by default all, on a GPU A B C")
+    parser.add_argument(
+        "--model-parameters", nargs="+", choices=SHAPES, help="by default 36M on a CPU, 0.5B 1B on a GPU"
+    )
+    parser.add_argument("--batch-sizes", type=int, nargs="+", help="of the harness, to try")
+    parser.add_argument(
+        "--more-batch-tokens", type=int, nargs="*", help="PAFT's tokens a forward pass, beside the default"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="a tiny shape on a CPU; writes nothing")
+    output = Path(__file__).with_suffix(".json")
+    parser.add_argument("--output", type=Path, default=output, help="file that the figures are added to")
     parser.add_argument("--part", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--batch-sizes", type=int, nargs="+", default=BATCH_SIZES, help="of the harness")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.dry_run:
+        cases = options.cases or DRY_RUN["cases"]
+        vars(options).update({**DRY_RUN, "cases": cases})
+    for name, value in DEFAULTS[options.device].items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    return options
 
 
 def main() -> None:
     """Measure and write the figures."""
-    arguments = options()
+    options = read_options()
     for name in ("hellaswag", "banking77"):
-        if not (arguments.data / name / "test.jsonl").exists():
-            sys.exit(
-                f"no {name}/test.jsonl in {arguments.data}: name the folder of the data sets with --data"
-            )
-    if arguments.part:
-        return run_part(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        cases = measure(Path(folder), arguments)
-    from paft.provenance import environment
+        if not (options.data / name / "test.jsonl").exists():
+            sys.exit(f"no {name}/test.jsonl in {options.data}: name the folder of the data sets with --data")
+    if options.part:
+        run_part(options)
+        return
+    import torch
 
-    path = Path(__file__).with_suffix(".json")
-    former = read_json(path, "figures")["cases"] if path.exists() else {}
-    figures = {
-        "cases": dict(sorted({**former, **cases}.items())),
-        "environment": {**environment(), "lm_eval": version("lm_eval")},
-    }
-    return write_json(path, figures)
+    if find_spec("lm_eval") is None:
+        sys.exit("lm-evaluation-harness is not installed: pip install lm_eval==0.4.13")
+    if options.device == "cuda" and not torch.cuda.is_available():
+        sys.exit("no GPU here: --device cpu measures on the CPU, --dry-run only checks that every side runs")
+    with tempfile.TemporaryDirectory() as folder:
+        if not measure(Path(folder), options):
+            sys.exit("not all cases went well, see above")
+    if options.dry_run:
+        print("every side runs")
 
 
 if __name__ == "__main__":

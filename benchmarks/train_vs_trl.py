@@ -45,7 +45,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -55,6 +55,8 @@ from paft.files import read_json, read_jsonl, write_json
 from paft.train.settings import Adapt, Train
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
     from paft.model.load import LanguageModel
     from paft.train.batches import Planned, RenderedExamples
     from paft.train.schedule import Schedule
@@ -65,7 +67,8 @@ BATCH = 16
 WARM_UP = 3  # steps
 ADAPT = Adapt(rank=8, alpha=16, targets=("q_proj", "v_proj"))
 # vocabulary, width, width of the feed-forward part, layers, heads, heads of keys and values
-SHAPES: dict[str, tuple[int, int, int, int, int, int]] = {
+Shape = tuple[int, int, int, int, int, int]
+SHAPES: dict[str, Shape] = {
     "tiny": (4_096, 64, 128, 2, 4, 2),
     "36M": (32_768, 512, 1_408, 6, 8, 8),
     "0.5B": (151_936, 896, 4_864, 24, 14, 2),  # Qwen2.5-0.5B
@@ -92,11 +95,17 @@ RATIOS = (
 
 def prepare(folder: Path, data: Path, shape: str) -> None:
     """Save random weights, with a tokenizer of the tasks' training rows."""
-    import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    rows = (row for name in TASKS for _, row in read_jsonl(data / name / "train.jsonl", name))
+    texts = (" ".join(map(str, row.values())) for row in rows)
+    train_tokenizer(texts, SHAPES[shape][0]).save_pretrained(folder)
+    save_random_model(folder, SHAPES[shape])
 
-    vocabulary, width, inner, layers, heads, kv_heads = SHAPES[shape]
+
+def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerBase:
+    """Train byte-level BPE of what entries the texts yield, up to 32,000."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -106,21 +115,27 @@ def prepare(folder: Path, data: Path, shape: str) -> None:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    rows = (row for name in TASKS for _, row in read_jsonl(data / name / "train.jsonl", name))
-    tokenizer.train_from_iterator((" ".join(map(str, row.values())) for row in rows), trainer)
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token="<|endoftext|>", pad_token="<|endoftext|>"
-    )
-    fast.save_pretrained(folder)
-    torch.manual_seed(0)
+    tokenizer.train_from_iterator(texts, trainer)
+    end = "<|endoftext|>"
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=end, pad_token=end)
+
+
+def save_random_model(folder: Path, shape: Shape) -> None:
+    """Save random weights: float32, or bfloat16 made on the GPU where there is one."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    vocabulary, width, inner, layers, heads, kv_heads = shape
     config = LlamaConfig(
         vocab_size=vocabulary, hidden_size=width, intermediate_size=inner, num_hidden_layers=layers,
         num_attention_heads=heads, num_key_value_heads=kv_heads, max_position_embeddings=4096,
-        tie_word_embeddings=shape != "8B", bos_token_id=None, eos_token_id=0, pad_token_id=0,
+        tie_word_embeddings=shape != SHAPES["8B"], bos_token_id=None, eos_token_id=0, pad_token_id=0,
     )  # fmt: skip
+    torch.manual_seed(0)
     torch.set_default_dtype(torch.bfloat16 if torch.cuda.is_available() else torch.float32)
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
         model = LlamaForCausalLM(config)
+    torch.set_default_dtype(torch.float32)
     model.save_pretrained(folder)
 
 
@@ -271,12 +286,17 @@ def start(part: str, folder: Path, options: argparse.Namespace, shape: str) -> N
     """Run one part in a process of its own, so that its peak memory is its own."""
     quiet = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "cache"), "TOKENIZERS_PARALLELISM": "false"}
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(options.threads))
-    device = {"CUDA_VISIBLE_DEVICES": "" if options.device == "cpu" else "0"}
     command = [
         sys.executable, "-W", "ignore", __file__, "--part", part, "--folder", str(folder),
         "--data", str(options.data), "--steps", str(options.steps), "--model-parameters", shape,
     ]  # fmt: skip
-    subprocess.run(command, env={**os.environ, **quiet, **threads, **device}, check=True)
+    subprocess.run(command, env={**os.environ, **quiet, **threads, **visible(options.device)}, check=True)
+
+
+def visible(device: str) -> dict[str, str]:
+    """Return what shows a process one GPU, the first of those that this one may use, or none."""
+    first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    return {"CUDA_VISIBLE_DEVICES": first if device == "cuda" else ""}
 
 
 def run_part(options: argparse.Namespace) -> None:
@@ -292,9 +312,8 @@ def run_part(options: argparse.Namespace) -> None:
     return write_json(folder / f"{options.part}.json", figures)
 
 
-def measure(options: argparse.Namespace, shape: str, sides: Sequence[str]) -> dict[str, Any]:
-    """Run all sides in turns on one model and return their figures by task."""
-    results: dict[str, Any] = {}
+def measure(options: argparse.Namespace, shape: str, sides: Sequence[str]) -> None:
+    """Run all sides in turns on one model; save the figures of every task as it ends."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         start("prepare", folder, options, shape)
@@ -313,9 +332,10 @@ def measure(options: argparse.Namespace, shape: str, sides: Sequence[str]) -> di
                 ]
                 for side in sides
             }
-            results[task] = summary(found, top)
-            print(shape, task, json.dumps(results[task]["ratios"]), flush=True)
-    return results
+            figures = summary(found, top)
+            print(shape, task, json.dumps(figures["ratios"]), flush=True)
+            if not options.dry_run:
+                save(shape, task, figures, options)
 
 
 def summary(found: Mapping[str, Sequence[Mapping[str, Any]]], top: float | None) -> dict[str, Any]:
@@ -364,6 +384,8 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--dry-run", action="store_true", help="tiny shapes on a CPU; writes nothing")
+    output = Path(__file__).with_suffix(".json")
+    parser.add_argument("--output", type=Path, default=output, help="file that the figures are added to")
     parser.add_argument("--part", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -376,7 +398,8 @@ def main() -> None:
         if not (options.data / name / "train.jsonl").exists():
             sys.exit(f"no {name}/train.jsonl in {options.data}: name the folder of the data sets with --data")
     if options.part:
-        return run_part(options)
+        run_part(options)
+        return
     if find_spec("trl") is None:
         sys.exit("TRL is not installed: pip install trl==1.16.0")
     import torch
@@ -388,27 +411,28 @@ def main() -> None:
     shapes = options.model_parameters or (["36M"] if options.device == "cpu" else ["0.5B", "1B", "8B"])
     flash = options.device == "cuda" and find_spec("flash_attn") is not None
     sides = options.sides or [side for side in SIDES if flash or side != "paft_padding_free"]
-    models = {shape: measure(options, shape, sides) for shape in (["tiny"] if options.dry_run else shapes)}
+    for shape in ["tiny"] if options.dry_run else shapes:
+        measure(options, shape, sides)
     if options.dry_run:
-        return print("every side runs")
-    return save(models, options)
+        print("every side runs")
 
 
-def save(models: Mapping[str, Any], options: argparse.Namespace) -> None:
-    """Put the figures beside those of other devices and shapes."""
+def save(shape: str, task: str, figures: Mapping[str, Any], options: argparse.Namespace) -> None:
+    """Put a task's figures beside those of other devices, shapes and tasks."""
     from paft.provenance import environment
 
-    path = Path(__file__).with_suffix(".json")
-    figures = read_json(path, "figures") if path.exists() else {}
-    former = figures.get(options.device, {}).get("models", {})
-    figures[options.device] = {
-        "models": {**former, **models},
+    path: Path = options.output
+    everything = read_json(path, "figures") if path.exists() else {}
+    models = everything.get(options.device, {}).get("models", {})
+    models[shape] = {**models.get(shape, {}), task: figures}
+    everything[options.device] = {
+        "models": models,
         "steps": options.steps,
         "batch": BATCH,
         "repetitions": options.repetitions,
         "environment": {**environment(), "trl": version("trl")},
     }
-    write_json(path, figures)
+    write_json(path, everything)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from results.sources import (
     K_T,
     MAIN,
     PROMPTS,
+    REAL,
     TASKS,
     TIME,
     drawn,
@@ -21,6 +22,7 @@ from results.sources import (
     from_single,
     main_figures,
     read,
+    real_from_single,
     significant,
     task_details,
 )  # fmt: skip
@@ -61,19 +63,33 @@ def _by_task(tell: Callable[[str], str]) -> str:
     return ", ".join(f"{name} {tell(task)}" for task, name in TASKS.items())
 
 
-def _supported(tasks: Sequence[bool]) -> str:
+def _real_by_task(tell: Callable[[str], str]) -> str:
+    return ", ".join(f"{TASKS[task]} {tell(task)}" for task in read(REAL)["tasks"])
+
+
+def _supported(tasks: Sequence[bool], real: Sequence[bool] | None = None) -> str:
+    """Return on how many tasks a claim holds, those of the pretrained model first where it was tested."""
     count = sum(tasks)
-    return f"**supported** on {count} of {len(tasks)} tasks" if count else "**not supported**"
+    if real is None:
+        return f"**supported** on {count} of {len(tasks)} tasks" if count else "**not supported**"
+    first = f"**supported** on {sum(real)} of {len(real)} tasks" if sum(real) else "**not supported**"
+    return f"{first} (SmolLM2), {count} of {len(tasks)} (small model)"
 
 
 def _gain(name: str) -> str:
-    """Return PAFT's paired differences from ``single``, linked."""
-    return _link(_by_task(lambda task: between(from_single(task, "paft")[name])), DETAILS)
+    """Return PAFT's paired differences from ``single``, linked: pretrained model, small model."""
+    real = _real_by_task(lambda task: between(real_from_single(task, "paft")[name]))
+    small = _by_task(lambda task: between(from_single(task, "paft")[name]))
+    return f"SmolLM2: {_link(real, REAL)}; small model: {_link(small, DETAILS)}"
 
 
-def _better(name: str, method: str = "paft") -> list[bool]:
+def _better(name: str) -> tuple[list[bool], list[bool]]:
+    """Return where PAFT is significantly better than ``single``: small model, pretrained model."""
     sign = -1 if name == "std" else 1
-    return [significant(from_single(task, method)[name], better=sign) for task in TASKS]
+    small = [significant(from_single(task, "paft")[name], better=sign) for task in TASKS]
+    return small, [
+        significant(real_from_single(task, "paft")[name], better=sign) for task in read(REAL)["tasks"]
+    ]
 
 
 def fragile() -> Claim:
@@ -84,11 +100,15 @@ def fragile() -> Claim:
     moved = _by_task(
         lambda task: f"{percent(methods[task]['own'])} → {percent(methods[task]['mean']['value'])}"
     )
+    real = {task: found["methods"]["single"] for task, found in read(REAL)["tasks"].items()}
+    real_spread = [each["std interval"][0] > 0 for each in real.values()]
+    fell = _real_by_task(lambda task: f"{percent(real[task]['own'])} → {percent(real[task]['mean'])}")
     return Claim(
         "A model tuned on one prompt is fragile",
         f"one word more: {told['rows']['higher']} → {told['rows']['lower']} ({told['where']})",
-        f"`single`, user prompt → unseen prompts: {_link(moved, MAIN)}",
-        f"{_supported(spread)}: there the interval of its std excludes 0",
+        f"`single`, user prompt → unseen prompts: SmolLM2: {_link(fell, REAL)}; "
+        f"small model: {_link(moved, MAIN)}",
+        f"{_supported(spread, real_spread)}: there the interval of its std excludes 0",
     )
 
 
@@ -99,8 +119,8 @@ def accuracy() -> Claim:
     return Claim(
         "7 % higher accuracy on unseen prompts",
         f"{ours} → {theirs}: {theirs - ours:+.1f} points, {100 * (theirs / ours - 1):.0f} % ({where})",
-        f"{_gain('mean')}; average {points(mean_lead())}, without option lists {points(plain_lead())}",
-        f"{_supported(_better('mean'))}; the size is not tested",
+        f"{_gain('mean')} (average {points(mean_lead())}, without option lists {points(plain_lead())})",
+        f"{_supported(*_better('mean'))}; the size is not tested",
     )
 
 
@@ -122,7 +142,7 @@ def spread() -> Claim:
         "Lower standard deviation over prompts",
         f"{rows['single']['std']} → {rows['paft']['std']} ({where})",
         _gain("std"),
-        _supported(_better("std")),
+        _supported(*_better("std")),
     )
 
 
@@ -134,7 +154,7 @@ def worst_prompt() -> Claim:
         "A better worst prompt",
         f"{sum(gains) / len(gains):+.1f} points, average of {len(gains)} tasks ({told['where']})",
         _gain("min"),
-        _supported(_better("min")),
+        _supported(*_better("min")),
     )
 
 
@@ -205,7 +225,7 @@ def benchmarks() -> Claim:
     return Claim(
         "Better on code, tool use, languages, images, with 3B to 8B models",
         f"{min(gains):+.2f} to {max(gains):+.2f} points on {len(gains)} tasks ({told['where']})",
-        "no pretrained model, no task of the paper",
+        "no model of that size, no task of the paper",
         NOT_TESTED,
     )
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from paft.grid.difference_table import BY_CHANCE
 from paft.report.table import percent
-from results.claims import plain_lead
 from results.sources import (
     ADVERSARIAL,
     BEYOND,
@@ -68,7 +67,6 @@ def _leads() -> dict[str, str]:
         "plain lead": between(leads[1]),
         "listed part": f"{100 * parts[0]['prompts'] * leads[0]['value'] / count:.1f}",
         "snips lead": f"{100 * from_single('snips', 'paft')['mean']['value']:.1f}",
-        "average plain lead": points(plain_lead()),
         "user prompt": _by_task({task: points(lost) for task, lost in user.items()}),
         "listing training": str(snips["training prompts that list options"]),
         "seeds": str(main_figures("snips", "paft")["seeds"]),
@@ -91,18 +89,10 @@ def _other_schedules() -> dict[str, str]:
     reached = [n for task in TASKS for n in drawn("table1_small", task)]
     whole = task_details("snips")["training prompts"]
     return found | {
-        "per_example ahead": _apart("per_example", 1),
-        "static behind": _apart("static", -1),
         "main intervals": str(count),
         "main chance": f"{BY_CHANCE * count:.0f}",
         "never drawn": " to ".join(f"{100 * (1 - n / whole):.0f}" for n in (max(reached), min(reached))),
     }
-
-
-def _apart(method: str, sign: int) -> str:
-    """Return the tasks on which a method's mean is significantly above (1) or below (-1) PAFT's."""
-    found = {task: from_reference(MAIN, task, method)["mean"] for task in TASKS}
-    return _by_task({task: between(each) for task, each in found.items() if significant(each, better=sign)})
 
 
 def _seeds() -> dict[str, str]:
@@ -171,16 +161,9 @@ def _is_paft(row: Mapping[str, Any], setting: str | None) -> bool:
 
 
 def _trials() -> dict[str, str]:
-    """LoRA against all weights, and one machine against another."""
-    adapter, other = read("snips_lora.json"), read("snips.json")
-    (lora,) = (row for row in adapter["rows"] if row["split"] == "test")
-    rows = [row for row in other["rows"] if row["split"] == "test"]
-    (full,) = (row for row in rows if (row["method"], row["seed"]) == ("paft", lora["seed"]))
-    found = {
-        "lora": f"{percent(lora['mean'])} ± {percent(lora['std'])}",
-        "full": f"{percent(full['mean'])} ± {percent(full['std'])}",
-        "lora rank": str(adapter["config"]["train"]["adapt"]["rank"]),
-    }
+    """One machine against another."""
+    rows = [row for row in read("snips.json")["rows"] if row["split"] == "test"]
+    found = {}
     for method in ("paft", "single"):
         there = [row for row in rows if row["method"] == method]
         averages = [sum(row[name] for row in there) / len(there) for name in ("mean", "std", "min")]

@@ -1,13 +1,14 @@
-"""One picture of the main table: every method's paired differences from ``single``, with intervals."""
+"""A picture of a table: every method's paired differences from ``single``, with intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paft.methods import METHODS
 from paft.report.plot import svg
-from results.sources import TASKS, from_single, significant, task_details
+from results.sources import TASKS, significant
+from results.sources import Figure as Figures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,29 +29,47 @@ class Bar(NamedTuple):
     significant: bool
 
 
-def bars(task: str, figure: str) -> Iterator[Bar]:
-    """Yield the bars of a panel in the order of the main table."""
-    for method in task_details(task)["differences from single"]:
-        found = from_single(task, method)[figure]
+def bars(differences: Mapping[str, Mapping[str, Figures]], figure: str) -> Iterator[Bar]:
+    """Yield the bars of a panel, a method each, in the order of the file."""
+    for method, all_figures in differences.items():
+        found = all_figures[figure]
         low, high = found["interval"]
         yield Bar(method, 100 * found["value"], 100 * low, 100 * high, significant(found))
 
 
-def forest() -> str:
-    """Return the picture as SVG: a column for each task, a row for mean and worst prompt."""
+def forest(tasks: Mapping[str, Mapping[str, Any]], height: float = HEIGHT) -> str:
+    """Return the picture as SVG: a column for each task, rows for mean and worst prompt.
+
+    Methods that some task lacks are left out.
+
+    Args:
+        tasks: By name, what a file of figures says of a task.
+        height: In inches.
+    """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
-    grid = figure.subplots(len(FIGURES), len(TASKS), sharey=True, squeeze=False)
+    methods = [
+        method
+        for method in next(iter(tasks.values()))["differences from single"]
+        if all(method in found["differences from single"] for found in tasks.values())
+    ]
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    grid = figure.subplots(len(FIGURES), len(tasks), sharey=True, squeeze=False)
     for row, (key, name) in zip(grid, FIGURES.items(), strict=True):
-        for axes, (task, title) in zip(row, TASKS.items(), strict=True):
-            _draw(axes, list(bars(task, key)))
-            axes.set_title(f"{title}: {name}", fontsize=10)
+        for axes, (task, found) in zip(row, tasks.items(), strict=True):
+            differences = {method: found["differences from single"][method] for method in methods}
+            _draw(axes, list(bars(differences, key)))
+            axes.set_title(f"{TASKS[task]}: {name}", fontsize=10)
     figure.supxlabel(
         "difference from single in points, 95 % interval (filled marker: excludes 0)", fontsize=10
     )
-    handles = [Line2D([], [], color=shade, marker="o", label=name) for name, shade in GROUPS.items()]
+    there = {_shade(method) for method in methods}
+    handles = [
+        Line2D([], [], color=shade, marker="o", label=name)
+        for name, shade in GROUPS.items()
+        if shade in there
+    ]
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
     return svg(figure)
 
@@ -75,4 +94,5 @@ def _draw(axes: Axes, found: list[Bar]) -> None:
 def _shade(method: str) -> str:
     if method == "paft":
         return PAFT
-    return BANK if METHODS[method].prompts == "bank" else ONE_PROMPT
+    one_prompt = method in METHODS and METHODS[method].prompts != "bank"
+    return ONE_PROMPT if one_prompt else BANK  # a setting of its own trains on the bank

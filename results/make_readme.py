@@ -8,30 +8,29 @@ changes nothing and fails when README is not what they say.
 from __future__ import annotations
 
 import sys
+from itertools import chain
 
 from paft.report.plot import Dots, dots_svg
-from paper.exhibit import read_exhibit
-from results.figures import figures
-from results.sources import HERE, MAIN
-from results.tables import readme_table
+from results.real_tables import real_table, real_texts
+from results.sources import HERE, real_task
 from results.text import fill
 
 ROOT = HERE.parent
-IN_PICTURE = ("base", "single", "top_accuracy", "paft", "augmented")
+IN_PICTURE = ("base", "single", "per_example", "paft")
 PICTURED = "snips"
 START, END = "<!-- results -->\n", "<!-- /results -->"
 
 
 def block() -> str:
     """Return what stands between the marks."""
-    return fill((HERE / "readme.md").read_text("utf-8"), {**figures(), "readme table": readme_table()})
+    return fill((HERE / "readme.md").read_text("utf-8"), {**real_texts(), "real": real_table()})
 
 
 def picture() -> str:
     """Return the accuracies of one task under every unseen prompt and seed, as SVG."""
-    panel = next(panel for panel in read_exhibit(HERE / MAIN).panels if panel.title == PICTURED)
-    lines = [Dots(series.name, series.y) for series in panel.series if series.name in IN_PICTURE]
-    return dots_svg(lines, width=8, label=panel.x_label)
+    methods = real_task(PICTURED)["methods"]
+    lines = [Dots(name, tuple(chain.from_iterable(methods[name]["accuracies"]))) for name in IN_PICTURE]
+    return dots_svg(lines, width=8, label="accuracy under each unseen prompt and seed, percent")
 
 
 def main() -> None:

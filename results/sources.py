@@ -17,6 +17,7 @@ K_T, PROMPTS = "k_and_t/k_t.json", "prompts/prompts.json"
 ADVERSARIAL, HELD_OUT = "unseen/adversarial.json", "unseen/held_out.json"
 INFERENCE, TIME = "inference/inference.json", "time/time.json"
 BEYOND, POOLED = "beyond/beyond.json", "wordings/beyond.json"
+REAL, FINAL = "real_gpu/figures.json", "real_gpu/final.json"
 CONFIRMED, TRIALS = "wordings/beyond_seeds_8_to_15.json", "wordings/trials.json"
 GRIDS = (MAIN, K_T, PROMPTS, ADVERSARIAL, HELD_OUT, INFERENCE, TIME, BEYOND, POOLED)
 
@@ -76,3 +77,15 @@ def significant(found: Figure, *, better: int = 0) -> bool:
     """
     low, high = found["interval"]
     return (better >= 0 and low > TIE) or (better <= 0 and high < -TIE)
+
+
+def real_task(task: str) -> Mapping[str, Any]:
+    """Return the figures of a task on the pretrained model."""
+    found: Mapping[str, Any] = read(REAL)["tasks"][task]
+    return found
+
+
+def real_from_single(task: str, method: str) -> Mapping[str, Figure]:
+    """Return a method's paired differences from ``single`` on the pretrained model: mean, std and min."""
+    found: Mapping[str, Figure] = real_task(task)["differences from single"][method]
+    return found

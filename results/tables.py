@@ -30,10 +30,9 @@ from results.sources import (
     significant,
     task_details,
 )  # fmt: skip
-from results.text import ends, span, table
+from results.text import span, table
 
 SHOWN = ("single", "token_matched", "top_accuracy", "static", "per_example", "paft", "augmented")
-FIRST = ("single", "static", "per_example", "paft", "augmented")
 SPLITS = {"snips_wording": "by similarity", "snips_writers": "three voices held out"}
 SETTINGS = {  # of the grid `beyond`, with today's names
     "per_example": "`per_example`", "average": "`average`", "dropout": "`word_dropout`",
@@ -81,20 +80,6 @@ def main_table() -> str:
             rows.append((name, f"`{method}`", mean + stars["mean"], *rest, percent(figures["own"])))
             name = ""  # once a task
     return table(heads, rows, align="llrrrrr")
-
-
-def readme_table() -> str:
-    """Return the methods that a reader meets first, on every task."""
-    rows = []
-    for task, name in TASKS.items():
-        for method in FIRST:
-            found = main_figures(task, method)
-            mean = f"{percent(found['mean']['value'])} ({ends(found['mean'])})"
-            rest = [percent(found[key]["value"]) for key in ("std", "min")]
-            rows.append((name, f"`{method}`", mean, *rest, percent(found["own"])))
-            name = ""  # once a task
-    heads = ("task", "method", "mean", "std over prompts", "worst prompt", "user prompt")
-    return table(heads, rows, align="llrrrr")
 
 
 def _stars(task: str, method: str) -> dict[str, str]:

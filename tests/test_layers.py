@@ -26,7 +26,7 @@ LAYERS = (
     ("bank",),
     ("train", "evaluate"),
     ("report",),
-    ("experiment",),
+    ("experiment", "start"),
     ("grid",),
     ("cli",),
 )

@@ -154,14 +154,14 @@ def new_folder(output: Path) -> Iterator[Path]:
         ConfigError: If ``output`` is a file or holds files.
         PaftError: If another process writes it too, or the folder cannot be written.
     """
-    _require_new(output)
+    require_new_folder(output)
     try:
         if output.parent.is_dir() and in_writing(output):
             raise PaftError(f"another PAFT process writes {output}: wait for it, or stop it first")
         with part_of(output, folder=True) as part:
             yield part
             part.chmod(0o755)
-            _require_new(output)  # somebody may have been faster
+            require_new_folder(output)  # somebody may have been faster
             if output.exists():
                 output.rmdir()
             part.replace(output)
@@ -169,7 +169,12 @@ def new_folder(output: Path) -> Iterator[Path]:
         raise disk_error(output, error) from error
 
 
-def _require_new(output: Path) -> None:
+def require_new_folder(output: Path) -> None:
+    """Refuse a place for a folder where files are.
+
+    Raises:
+        ConfigError: If it is a file or holds files.
+    """
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise ConfigError(f"{output} already exists: choose a new folder, or remove this one first")
 

@@ -35,6 +35,7 @@ def quiet_libraries() -> None:
     library: Any = logging
     library.set_verbosity_error()
     library.disable_progress_bar()
+    getLogger("huggingface_hub").setLevel(ERROR)  # it tells of every attempt to reach the Hub
     # bitsandbytes asks for a package that would fetch a kernel from the Hub, which `keep_layout` never uses
     getLogger("bitsandbytes.backends.cpu.ops").setLevel(ERROR)
 

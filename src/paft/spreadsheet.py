@@ -1,4 +1,4 @@
-"""Cells of CSV files that no spreadsheet takes for formulas.
+"""Workbooks that are read, and cells of CSV files that no spreadsheet takes for formulas.
 
 Excel, LibreOffice and Google Sheets run what stands in a cell that begins with ``=``, ``+``, ``-``,
 ``@`` (also full-width ones), a tab or a line break. A prompt may begin like that, and is text: it
@@ -13,7 +13,11 @@ every text.
 from __future__ import annotations
 
 import re
-from typing import TypeVar
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from paft.errors import DataError, said
 
 T = TypeVar("T")
 
@@ -35,3 +39,26 @@ def restored(text: str) -> str:
     ('- one item', "'tis")
     """
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def read_sheet(path: Path, what: str, *, formulas: bool = True) -> list[Sequence[Any]]:
+    """Return the cells of a workbook's first sheet, row by row.
+
+    Args:
+        path: The file.
+        what: What it is, for errors.
+        formulas: Whether a cell with a formula holds that, else what it was last worked out to.
+
+    Raises:
+        DataError: If it is no workbook, or the library that reads it is not installed.
+    """
+    try:
+        from openpyxl import load_workbook
+    except ImportError:
+        raise DataError(f"reading {path} needs openpyxl: pip install 'paft[xlsx]'") from None
+    try:
+        return list(load_workbook(path, read_only=True, data_only=not formulas).worksheets[0].iter_rows())
+    except FileNotFoundError:
+        raise DataError(f"{what} file not found: {path}") from None
+    except Exception as error:  # the library raises many unrelated types for one cause: no workbook
+        raise DataError(f"{path} is not a readable .xlsx workbook: {said(error)}") from None

@@ -19,7 +19,7 @@ PAGES = [
 ]
 KEYS = {each.key for settings in settings_by_verb().values() for each in settings}
 SECTIONS = "train|evaluate|choose|server|chat"
-FILES = (".md", ".json", ".jsonl")  # of the same names
+FILES = (".md", ".json", ".jsonl", ".csv")  # of the same names
 
 
 def prose(path: Path) -> str:

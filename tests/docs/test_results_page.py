@@ -15,7 +15,9 @@ from paper.published import published
 from results.claims import CLAIMS, NOT_TESTED
 from results.figures import figures
 from results.forest import FIGURES, bars, forest
-from results.sources import TASKS, from_single, significant
+from results.make_real import TASKS as REAL_TASKS
+from results.real_tables import REAL_TABLES, real_texts
+from results.sources import DETAILS, TASKS, from_single, read, real_from_single, significant, task_details
 from results.tables import TABLES
 from results.text import PLACE, fill
 
@@ -54,7 +56,7 @@ def test_no_figure_is_typed(path: Path) -> None:
 
 def test_every_figure_and_table_is_on_a_page() -> None:
     named = {name for path in TEMPLATES for name in PLACE.findall(path.read_text("utf-8"))}
-    assert named == {*figures(), *TABLES, "claims", "readme table"}
+    assert named == {*figures(), *TABLES, *REAL_TABLES, *real_texts(), "claims"}
 
 
 def test_a_name_that_is_not_known_is_an_error() -> None:
@@ -81,7 +83,8 @@ def test_verdicts_follow_from_the_figures() -> None:
     verdicts = {ask.__name__: ask().verdict for ask in CLAIMS}
     for name, figure, sign in (("accuracy", "mean", 1), ("spread", "std", -1), ("worst_prompt", "min", 1)):
         count = sum(significant(from_single(task, "paft")[figure], better=sign) for task in TASKS)
-        assert f"**supported** on {count} of 4" in verdicts[name]
+        real = [significant(real_from_single(task, "paft")[figure], better=sign) for task in REAL_TASKS]
+        assert verdicts[name].startswith(f"**supported** on {sum(real)} of 3 tasks (SmolLM2), {count} of 4")
     k_t = json.loads((ROOT / "results/k_and_t/k_t.json").read_text("utf-8"))["figures"]
     mean = {(row["k"], row["t"]): row["mean"]["value"] for row in k_t}
     assert mean[1, 6] > mean[1, 3] and verdicts["epochs"].startswith("**contradicted** in direction")
@@ -97,7 +100,8 @@ def test_verdicts_follow_from_the_figures() -> None:
 def test_the_picture_shows_every_difference_and_is_the_same_each_time() -> None:
     for task in TASKS:
         for figure in FIGURES:
-            shown = {bar.method: bar for bar in bars(task, figure)}
+            differences = task_details(task)["differences from single"]
+            shown = {bar.method: bar for bar in bars(differences, figure)}
             assert set(shown) >= {"token_matched", "static", "per_example", "paft", "augmented"}
             for method, bar in shown.items():
                 found = from_single(task, method)[figure]
@@ -105,8 +109,8 @@ def test_the_picture_shows_every_difference_and_is_the_same_each_time() -> None:
                     100 * n for n in (found["value"], *found["interval"])
                 ]
                 assert bar.significant is significant(found)
-    text = forest()
-    assert text == forest() and "SMS spam: worst prompt" in text
+    text = forest(read(DETAILS)["tasks"])
+    assert text == forest(read(DETAILS)["tasks"]) and "SMS spam: worst prompt" in text
 
 
 def test_kept_predictions_give_the_figures() -> None:

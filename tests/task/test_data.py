@@ -10,6 +10,7 @@ from decimal import Decimal
 from types import SimpleNamespace
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pyarrow
 import pytest
@@ -111,9 +112,9 @@ def test_a_missing_file_is_named(tmp_path, name):
 def test_an_unknown_format_is_named_with_the_known_ones(tmp_path):
     with pytest.raises(
         DataError,
-        match=r"a\.xlsx: unknown format '\.xlsx' \(known: \.jsonl, \.json, \.csv, \.tsv, \.parquet\)",
+        match=r"a\.ods: unknown format '\.ods' \(known: \.jsonl, \.json, \.csv, \.tsv, \.parquet, \.xlsx\)",
     ):
-        read(tmp_path, "a.xlsx")
+        read(tmp_path, "a.ods")
 
 
 def test_a_split_that_is_not_defined_is_named(tmp_path):
@@ -428,3 +429,58 @@ def test_a_row_that_lacks_a_mapped_column_of_others_is_refused(tmp_path, missing
     said = "is in this row, but not in the first one" if missing_first else "is missing"
     with pytest.raises(DataError, match=rf"rows\.jsonl:2: field 'text' \(column 'body'\) {said}"):
         task.examples("test")
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_a_csv_file_may_have_another_delimiter(tmp_path, mark):
+    rows = ["text;label", '"x, y; z";a', "1,5;b", "", "last, one;c"]
+    content = "\r\n".join(rows).replace("; z", "\0").replace(";", mark).replace("\0", "; z")
+    (tmp_path / "a.csv").write_text(content, newline="")
+    found = read(tmp_path, "a.csv")
+    assert [row["text"] for _, row in found] == ["x, y; z", "1,5", "last, one"]
+    assert [where.rpartition(":")[2] for where, _ in found] == ["2", "3", "5"]
+
+
+def test_a_comma_is_the_delimiter_wherever_it_can_be(tmp_path):
+    (tmp_path / "a.csv").write_text("text,label\nx;y;z,a\nx;y;z,b\n")
+    assert [row["text"] for _, row in read(tmp_path, "a.csv")] == ["x;y;z"] * 2
+    (tmp_path / "a.csv").write_text("text\nx;y\nz;w\n")  # one column: no row of the header has two cells
+    assert [row["text"] for _, row in read(tmp_path, "a.csv")] == ["x;y", "z;w"]
+    (tmp_path / "a.csv").write_text("text;label\n" + "x;a\n" * 20_000)
+    assert len(read(tmp_path, "a.csv")) == 20_000
+
+
+def workbook(path, *rows):
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.save(path)
+    return path
+
+
+def test_the_first_sheet_of_a_workbook_is_read(tmp_path):
+    day = datetime.datetime(2024, 5, 1)
+    workbook(tmp_path / "a.xlsx", ["text", "label", None, 2024], ["x", 1, "-", day], [], ["y", None, 3, 2.5])
+    (first, row), (second, other) = read(tmp_path, "a.xlsx")
+    assert (first, second) == (f"{tmp_path}/a.xlsx:row 2", f"{tmp_path}/a.xlsx:row 4")
+    assert row == {"text": "x", "label": 1, "": "-", "2024": day}
+    assert other["label"] is None and as_text(other["2024"]) == "2.5"
+
+
+def test_a_workbook_with_an_error_in_a_cell_or_two_equal_names_is_refused(tmp_path):
+    path = workbook(tmp_path / "a.xlsx", ["text", "label"], ["x", "#N/A"])
+    data = {"train": str(path), "test": str(path)}
+    task = Task(
+        name="t", fields={"text": ""}, answer={"rule": "text", "field": "label"}, data=data, prompt="{text}"
+    )
+    with pytest.raises(DataError, match=r"row 2: field 'label' is an error of the spreadsheet \(#N/A\)"):
+        task.examples("test")
+    workbook(path, ["text", "text"], ["x", "y"])
+    with pytest.raises(DataError, match=r"a\.xlsx:row 1: two columns are called 'text'"):
+        read(tmp_path, "a.xlsx")
+
+
+def test_a_file_that_is_no_workbook_is_named(tmp_path):
+    (tmp_path / "a.xlsx").write_text("text,label\nx,a\n")
+    with pytest.raises(DataError, match=r"a\.xlsx is not a readable \.xlsx workbook: [^\n]+$"):
+        read(tmp_path, "a.xlsx")

@@ -1,4 +1,4 @@
-"""Where a task's rows come from: local JSON, CSV, TSV or Parquet files, rows in Python, or the Hub.
+"""Where a task's rows come from: local JSON, CSV, TSV, Parquet or Excel files, rows in Python, or the Hub.
 
 Rows are read when they are asked for: JSONL, CSV and TSV by byte offset (:mod:`paft.task.text_rows`), large
 Parquet files and the Hub's from Arrow files that the ``datasets`` library maps into memory. Files of a
@@ -24,8 +24,9 @@ from paft.errors import DataError, shown
 from paft.files import as_object, file_digest, fingerprint, read_text
 from paft.json_values import read_json_value
 from paft.schema import Schema
-from paft.task.text_rows import Records, find_csv, find_lines, table_reader
-from paft.task.values import as_list, from_arrow
+from paft.spreadsheet import read_sheet
+from paft.task.text_rows import Records, find_csv, find_delimiter, find_lines, table_reader
+from paft.task.values import Unknown, as_list, as_text, from_arrow
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -33,8 +34,7 @@ if TYPE_CHECKING:
 
 Files = str | tuple[str, ...] | tuple[dict[str, Any], ...]
 Located = tuple[str, dict[str, Any]]  # ("file:line", row)
-FORMATS = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
+FORMATS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".xlsx")
 ABSENT: Final = object()  # null is not absent
 IN_MEMORY = 10_000  # rows of a Parquet file that are simply held
 
@@ -300,10 +300,11 @@ def file_rows(path: Path) -> Rows:
         return _json_rows(path)
     if suffix == ".jsonl":
         return TextRows(find_lines(path), _json_row)
-    if suffix in DELIMITERS:
-        names, records = find_csv(path, DELIMITERS[suffix])
-        return TextRows(records, partial(_table_row, names, DELIMITERS[suffix]))
-    return _parquet_rows(path)
+    if suffix in (".csv", ".tsv"):
+        delimiter = "\t" if suffix == ".tsv" else find_delimiter(path)
+        names, records = find_csv(path, delimiter)
+        return TextRows(records, partial(_table_row, names, delimiter))
+    return _sheet_rows(path) if suffix == ".xlsx" else _parquet_rows(path)
 
 
 def _json_row(text: str, where: str) -> dict[str, Any]:
@@ -327,6 +328,27 @@ def _json_rows(path: Path) -> Rows:
     return HeldRows(
         [(where, as_object(row, escapes, where)) for where, row in zip(places, rows, strict=True)]
     )
+
+
+def _sheet_rows(path: Path) -> Rows:
+    """Return the rows of a workbook's first sheet, whose first row names the columns; blank rows are none."""
+    header, *rows = read_sheet(path, "data", formulas=False) or [()]
+    names = ["" if cell.value is None else as_text(cell.value) for cell in header]
+    double = next((name for name in names if name.strip() and names.count(name) > 1), None)
+    if double is not None:
+        raise DataError(f"{path}:row 1: two columns are called {shown(double)}: rename or remove one")
+    return HeldRows(
+        [
+            (f"{path}:row {number}", dict(zip(names, map(_cell, row), strict=False)))
+            for number, row in enumerate(rows, start=2)
+            if any(cell.value is not None for cell in row)
+        ]
+    )
+
+
+def _cell(cell: Any) -> Any:
+    """Return what a cell of a workbook holds; what a formula could not work out is unknown."""
+    return Unknown(f"an error of the spreadsheet ({cell.value})") if cell.data_type == "e" else cell.value
 
 
 def _parquet_rows(path: Path) -> Rows:

@@ -7,10 +7,12 @@ Nothing is kept open, so loader workers share nothing.
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -27,6 +29,9 @@ _NEWLINE = ord("\n")
 _CELL = 1 << 30  # characters of a table's cell at most
 _BROKEN = re.compile(r"[\t\n\r]")
 _MARK = b"\xef\xbb\xbf"  # Excel begins its files with it
+_HEAD = 1 << 16  # characters in which a delimiter is looked for
+_ROWS = 50  # rows likewise
+_CONVERT = "convert it (`iconv -f cp1252 -t utf-8`, or save it as UTF-8)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,9 +117,37 @@ def find_lines(path: Path) -> Records:
 
 
 def table_reader(lines: Iterator[str], delimiter: str) -> Reader:
-    """Return a reader of CSV (comma) or TSV (tab), both quoted as Excel and pandas do."""
+    """Return a reader of CSV or TSV, both quoted as Excel and pandas do."""
     csv.field_size_limit(_CELL)  # the module's own limit refuses an article or a book
     return csv.reader(lines, strict=True, delimiter=delimiter)
+
+
+def find_delimiter(path: Path) -> str:
+    """Return what separates the cells of a CSV file: a comma, else what its first rows agree on.
+
+    Excel writes semicolons where the comma is the decimal point; some programs write tabs or bars.
+
+    Raises:
+        DataError: If the file cannot be read.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            head = file.read(_HEAD)
+            whole = not file.read(1)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    return next((mark for mark in ",;\t|" if _splits(head, mark, whole)), ",")
+
+
+def _splits(head: str, delimiter: str, whole: bool) -> bool:
+    """Whether all rows of a file's beginning have the same number of cells, two at least."""
+    try:
+        rows = list(islice(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), _ROWS))
+    except csv.Error:
+        return False
+    rows = rows if whole or len(rows) == _ROWS else rows[:-1] or rows
+    widths = {len(row) for row in rows if row}
+    return len(widths) == 1 and min(widths) > 1
 
 
 def find_csv(path: Path, delimiter: str = ",") -> tuple[list[str], Records]:
@@ -162,13 +195,14 @@ def find_csv(path: Path, delimiter: str = ",") -> tuple[list[str], Records]:
                     lines.append(reader.line_num)
                 before, line = done, reader.line_num
     except csv.Error as error:
-        kind, hint = ("CSV", "") if delimiter == "," else ("TSV", ", or save a file without quotes as .csv")
+        tabs = delimiter == "\t"
+        kind, hint = ("TSV", ", or save a file without quotes as .csv") if tabs else ("CSV", "")
         raise DataError(
             f"{path}:{line + 1}: malformed {kind} in the row that begins here ({error}): close its quotes, "
             f'write a quote inside of them twice (""){hint}'
         ) from None
     except UnicodeDecodeError as error:
-        raise DataError(f"data file {path} is not UTF-8 ({error.reason}): convert it") from None
+        raise DataError(f"data file {path} is not UTF-8 ({error.reason}): {_CONVERT}") from None
     except OSError as error:
         raise _unreadable(path, error) from None
     places = np.array(spans, dtype=np.int64).reshape(-1, 2)

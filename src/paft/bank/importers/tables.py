@@ -12,7 +12,7 @@ from paft.bank.backslashes import decode_escapes
 from paft.bank.importers.candidate import Candidate, Imported, candidate
 from paft.errors import DataError
 from paft.files import read_text
-from paft.spreadsheet import restored
+from paft.spreadsheet import read_sheet, restored
 
 STATE_OF_WHAT_ART = "prompt template"  # the column of "State of What Art?" tables
 XLSX_COLUMNS = ("text", STATE_OF_WHAT_ART)
@@ -24,16 +24,7 @@ CORRECT = {"true": True, "1": True, "false": False, "0": False}
 
 def read_xlsx(path: Path, decode: bool) -> Imported:
     """Read the first sheet of a workbook; rows whose template cell is blank are skipped."""
-    try:
-        from openpyxl import load_workbook
-    except ImportError:
-        raise DataError(f"reading {path} needs openpyxl: pip install 'paft[xlsx]'") from None
-    try:
-        sheet = list(load_workbook(path, read_only=True).worksheets[0].iter_rows())
-    except FileNotFoundError:
-        raise DataError(f"bank file not found: {path}") from None
-    except Exception as error:  # the library raises many unrelated types for one cause: no workbook
-        raise DataError(f"{path} is not a readable .xlsx workbook: {error}") from None
+    sheet = read_sheet(path, "bank")
     rows = [[cell.value for cell in row] for row in sheet]
     header = _names(rows[0]) if rows else []
     column = next((name for name in XLSX_COLUMNS if name in header), None)

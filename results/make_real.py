@@ -1,0 +1,134 @@
+# python -m results.make_real [--check]
+"""Work out the figures of the grid on a pretrained model from the predictions beside them.
+
+Writes real_gpu/figures.json: for each task and method the seeds, figures under unseen prompts and under the
+user's, paired differences from ``single``, and SNIPS apart for prompts that list the options. ``--check``
+changes nothing and fails when the file is not what the predictions give.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from pyarrow import parquet
+
+from paft.bank import load_bank
+from paft.config import RunConfig
+from paft.files import write_json
+from paft.grid.file import load_grid
+from paft.grid.plan import plan_runs
+from paft.statistics.comparison import difference, estimate
+from paft.task.task import OPTIONS
+from results.make_details import COMPARED, ROOT, Scores, drawn, figures, majority, scores_of, told
+from results.sources import HERE
+
+GRID = ROOT / "recipes" / "real" / "main.yaml"
+FOLDER = HERE / "real_gpu"
+FILE = FOLDER / "figures.json"
+TASKS = ("snips", "subj", "sms_spam")  # whose main methods are finished
+OTHERS = {"user_share": "per_example"}  # further settings of the grid, each with one method
+
+
+def configs() -> Mapping[str, RunConfig]:
+    """Return the configuration of every run of the grid, by its name."""
+    return {run.name: run.config for run in plan_runs(load_grid(GRID, []), str(GRID))}
+
+
+def predictions(task: str) -> list[dict[str, Any]]:
+    """Return a task's predictions; methods of further settings are named by the setting."""
+    folder = FOLDER / "predictions"
+    rows: list[dict[str, Any]] = parquet.read_table(folder / f"{task}-main.parquet").to_pylist()
+    for setting, method in OTHERS.items():
+        path = folder / f"{task}-{setting}.parquet"
+        if path.exists():
+            found = parquet.read_table(path).to_pylist()
+            rows += [{**row, "method": setting} for row in found if row["method"] == method]
+    return rows
+
+
+def method_figures(test: np.ndarray, user: np.ndarray) -> dict[str, Any]:
+    """Return what there is to say of one method.
+
+    Args:
+        test: Scores under unseen prompts, (seeds, prompts, examples).
+        user: Scores under the user prompt, (seeds, 1, examples).
+    """
+    found = estimate(test, ("mean", "std"))
+    accuracies = test.mean(axis=2)
+    by_seed = [
+        {"mean": float(each.mean()), "std": float(each.std(ddof=1)), "min": float(each.min())}
+        for each in accuracies
+    ]
+    return {
+        "seeds": by_seed,
+        **figures(test),
+        **{f"{name} interval": [each.interval.low, each.interval.high] for name, each in found.items()},
+        "accuracies": accuracies.tolist(),
+        "own": float(user.mean()),
+    }
+
+
+def task_figures(config: RunConfig, task: str) -> dict[str, Any]:
+    """Return what there is to say of one task."""
+    rows = predictions(task)
+    bank = load_bank(ROOT / str(config.bank))
+    prompts = {prompt.id: prompt for prompt in bank.prompts("test")}
+    test = [row for row in rows if row["split"] == "test"]
+    user = [row for row in rows if row["split"] == "user"]
+    scores, own = scores_of(test, list(prompts)), scores_of(user, [user[0]["prompt_id"]])
+    listed = [name for name, prompt in prompts.items() if OPTIONS in prompt.placeholders]
+    found: dict[str, Any] = {
+        "examples": config.train.examples,
+        "epochs": config.train.epochs,
+        "steps": config.train.epochs * -(-(config.train.examples or 0) // config.train.batch_size),
+        "training prompts": len(bank.prompts("train")),
+        "prompts reached by paft": drawn(config),
+        "test prompts": len(prompts),
+        "test prompts that list options": len(listed),
+        "test examples": len({row["example"] for row in test}),
+        "majority": majority(test),
+        "methods": {method: method_figures(each, own[method]) for method, each in scores.items()},
+        "differences from single": from_single(scores),
+        "differences from single, user prompt": from_single(own, ("mean",)),
+    }
+    if listed:
+        plain = [name for name in prompts if name not in listed]
+        parts = {"options listed": listed, "no options": plain}
+        found |= {kind: from_single(scores_of(test, chosen)) for kind, chosen in parts.items()}
+    return found
+
+
+def from_single(scores: Scores, names: tuple[Any, ...] = COMPARED) -> dict[str, Any]:
+    """Return every trained method's paired differences from ``single``."""
+    return {
+        method: told(difference(each, scores["single"], names))
+        for method, each in scores.items()
+        if method not in ("base", "single")
+    }
+
+
+def real_figures() -> dict[str, Any]:
+    """Return the content of the file."""
+    found = configs()
+    return {
+        "model": "SmolLM2-135M-Instruct",
+        "device": "NVIDIA H200, bfloat16",
+        "tasks": {task: task_figures(found[f"{task}/main"], task) for task in TASKS},
+    }
+
+
+def main() -> None:
+    """Write the file, or check it."""
+    found = real_figures()
+    if "--check" not in sys.argv:
+        write_json(FILE, found)
+    elif json.loads(FILE.read_text("utf-8")) != json.loads(json.dumps(found)):
+        raise SystemExit("results/real_gpu/figures.json is not what the predictions give: `make results`")
+
+
+if __name__ == "__main__":
+    main()

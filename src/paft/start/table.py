@@ -1,0 +1,230 @@
+"""The user's table: a file, a folder with one file for each split, or a data set on the Hub."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from paft.errors import DataError, said
+from paft.task.data import FORMATS, ArrowRows, DataSource, HubDataset, Rows, file_rows, read_rows
+
+Row = Mapping[str, Any]
+TEST_NAMES = ("test", "testing", "eval", "evaluation")
+VALIDATION_NAMES = ("validation", "valid", "val", "dev", "development")
+SPLIT_OF = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(VALIDATION_NAMES, "validation"),
+    **dict.fromkeys(TEST_NAMES, "test"),
+}
+SPLIT_COLUMNS = ("split", "set", "subset", "partition", "fold")
+_BINARY = {
+    b"PK\x03\x04": "a zip archive or an Excel workbook (.xlsx)",
+    b"PAR1": "Parquet",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook of the old kind (.xls)",
+    b"\x1f\x8b": "compressed with gzip",
+    b"%PDF": "a PDF",
+    b"\xff\xfe": "text in UTF-16 (`iconv -f utf-16 -t utf-8` converts it)",
+    b"<!DO": "an HTML page",
+    b"<htm": "an HTML page",
+}
+_OWN = {".xlsx": b"PK\x03\x04", ".parquet": b"PAR1"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows by split.
+
+    Attributes:
+        source: What the user named.
+        columns: Names of the columns that have one, in order.
+        splits: Rows by split; under ``train`` alone where the table has no split.
+        origins: By split the file, or the name of the Hub's split, that holds exactly its rows.
+        hub: The data set on the Hub, if it is one.
+        words: By column what its numbers stand for, counted from 0, where the data says so.
+    """
+
+    source: str
+    columns: tuple[str, ...]
+    splits: Mapping[str, Sequence[Row]]
+    origins: Mapping[str, str] = field(default_factory=dict)
+    hub: HubDataset | None = None
+    words: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> list[Row]:
+        """All rows, those for training first."""
+        return [row for rows in self.splits.values() for row in rows]
+
+
+def read_table(data: str) -> Table:
+    """Read a file, a folder or a data set on the Hub (``owner/name`` or ``owner/name:config``).
+
+    Raises:
+        DataError: If it cannot be read or holds no rows.
+    """
+    path = Path(data)
+    if path.is_dir():
+        return _read_folder(path)
+    if path.exists() or path.suffix.lower() in FORMATS:
+        return _by_column(_with_lists(_table(data, {"train": _read_file(path)}, {"train": data})))
+    if data.count("/") != 1 or path.suffix.lower() in (".xls", ".ods", ".txt", ".gz", ".zip"):
+        raise DataError(f"data file not found: {path} (a data set on the Hub is owner/name)")
+    return _read_hub(data)
+
+
+def _table(source: str, splits: Mapping[str, Rows], origins: Mapping[str, str], **more: Any) -> Table:
+    """Read all rows; a column may be absent from some."""
+    held = {split: [row for _, row in rows] for split, rows in splits.items()}
+    names = dict.fromkeys(name for rows in held.values() for row in rows for name in row if name.strip())
+    if not names or not any(held.values()):
+        raise DataError(f"{source} holds no rows: give a file with a header line and a row for each example")
+    return Table(source, tuple(names), held, origins, **more)
+
+
+def _read_file(path: Path) -> Rows:
+    if path.suffix.lower() == ".xls":
+        raise DataError(f"{path} is an Excel workbook of the old kind: save it as .xlsx or .csv")
+    _check_ending(path)
+    return file_rows(path)
+
+
+def _check_ending(path: Path) -> None:
+    """Refuse a file whose first bytes are not those of the kind that its ending says."""
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS or not path.is_file():
+        return  # the reader says so
+    with path.open("rb") as file:
+        head = file.read(1000)
+    if not head.strip():
+        raise DataError(f"{path} is empty: give a file with a header line and a row for each example")
+    found = next((what for mark, what in _BINARY.items() if head.startswith(mark)), None)
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if suffix in _OWN:
+        wrong = not head.startswith(_OWN[suffix])
+        found = found or ("something else" if b"\0" in head else "text")
+    else:
+        is_json = text[:1] in (b"{", b"[")
+        wrong = found is not None or b"\0" in head or is_json != (suffix in (".json", ".jsonl"))
+        found = found or ("no text" if b"\0" in head else "JSON" if is_json else "no JSON")
+    if wrong:
+        raise DataError(
+            f"{path} is not what its ending says: it is {found}; give it its right ending, or save it as "
+            f"{suffix}"
+        )
+
+
+def _with_lists(table: Table) -> Table:
+    """Read the lists that tables without lists hold as text, as ``["red", "blue"]`` or Python writes them."""
+    held: dict[str, list[list[Any] | None]] = {}
+    for name in table.columns:
+        cells = [row.get(name) for row in table.rows]
+        # One look tells of most columns that they are none.
+        if all(isinstance(cell, str) and cell.strip().startswith("[") for cell in cells[:5]):
+            lists = [_read_list(cell) for cell in cells]
+            held |= {name: lists} if all(lists) else {}
+    if not held:
+        return table
+    rows = [{**row, **{name: lists[at] for name, lists in held.items()}} for at, row in enumerate(table.rows)]
+    return Table(table.source, table.columns, {"train": rows})
+
+
+def _read_list(cell: Any) -> list[Any] | None:
+    """Return the list of two texts or more that a cell stands for, None if it is none."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            found = read(cell)
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            continue
+        if isinstance(found, list) and len(found) > 1 and all(isinstance(item, str) for item in found):
+            return found
+    return None
+
+
+def _by_column(table: Table) -> Table:
+    """Split a table by a column that says of each row whether it is for training or test."""
+    for name in table.columns:
+        if name.lower() not in SPLIT_COLUMNS:
+            continue
+        told = [SPLIT_OF.get(str(row.get(name)).strip().lower()) for row in table.rows]
+        if None in told or "train" not in told or len(set(told)) == 1:
+            continue
+        splits: dict[str, list[Row]] = {"train": [], "validation": [], "test": []}
+        for split, row in zip(told, table.rows, strict=True):
+            splits[str(split)].append(row)
+        columns = tuple(column for column in table.columns if column != name)
+        return Table(table.source, columns, _with_test(splits))
+    return table
+
+
+def split_beside(data: str) -> str | None:
+    """Return the file of another split that lies beside a file of one, test.csv beside train.csv say."""
+    path = Path(data)
+    own = SPLIT_OF.get(path.stem.lower())
+    if own is None or not path.is_file():
+        return None
+    others = (each for each in sorted(path.parent.iterdir()) if each.suffix.lower() in FORMATS)
+    return next((each.name for each in others if SPLIT_OF.get(each.stem.lower(), own) != own), None)
+
+
+def _with_test(splits: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the splits in their order; validation rows stand in for test rows where there are none."""
+    found = {split: splits[split] for split in ("train", "validation", "test") if splits.get(split)}
+    if "test" not in found and "validation" in found:
+        found["test"] = found.pop("validation")
+    return found
+
+
+def _read_folder(folder: Path) -> Table:
+    files: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        split = SPLIT_OF.get(path.stem.lower())
+        if split and path.suffix.lower() in FORMATS and path.is_file():
+            if split in files:
+                raise DataError(f"{folder} holds {files[split].name} and {path.name}: give the file to take")
+            files[split] = path
+    if "train" not in files:
+        raise DataError(f"{folder} holds no file of training rows, train.csv say: give the file itself")
+    files = _with_test(files)
+    found = {split: _read_file(path) for split, path in files.items()}
+    return _table(str(folder), found, {split: str(path) for split, path in files.items()})
+
+
+def _read_hub(data: str) -> Table:
+    from datasets import get_dataset_config_names, get_dataset_split_names
+
+    name, _, config = data.partition(":")
+    try:
+        configs = get_dataset_config_names(name)
+        if not config and len(configs) > 1 and "default" not in configs:
+            listed = ", ".join(configs[:12]) + (", ..." if len(configs) > 12 else "")
+            raise DataError(
+                f"{name} has several configurations ({listed}): name one, {name}:{configs[0]} say"
+            )
+        config = config or ("default" if "default" in configs else configs[0])
+        names = get_dataset_split_names(name, config)
+    except DataError:
+        raise
+    except Exception as error:  # the library raises many unrelated types for one cause: not to be had
+        raise DataError(
+            f"{data!r} is neither a file here nor a data set that can be had from the Hub "
+            f"({said(error)}): check the name and the network"
+        ) from None
+    hub = HubDataset(id=name, config=config)
+    kept = _with_test({SPLIT_OF[each]: each for each in reversed(names) if each in SPLIT_OF})
+    if "train" not in kept:
+        kept = {"train": names[0]}
+    found = {
+        split: read_rows(DataSource(train=each, test=each, hub=hub), "train", Path())
+        for split, each in kept.items()
+    }
+    return _table(data, found, kept, hub=hub, words=_class_names(found["train"]))
+
+
+def _class_names(rows: Rows) -> dict[str, Sequence[str]]:
+    """Return what numbers stand for in columns of the type ``ClassLabel``."""
+    features = getattr(rows.rows, "features", None) if isinstance(rows, ArrowRows) else None
+    return {name: each.names for name, each in (features or {}).items() if hasattr(each, "names")}

@@ -1,0 +1,219 @@
+"""The folder of a task: every file in it can be used as it is, or there is none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from paft.bank import load_bank
+from paft.config import load_config
+from paft.errors import ConfigError, DataError, PaftError
+from paft.start.create import create_task
+from paft.start.draft import take_first
+from paft.start.files import run_text
+from paft.task.task import Task
+from tests.start.test_table import hub, write  # noqa: F401
+from tests.start_tables import AWKWARD, text, write_sample, write_table
+
+
+def create(data, output, **given):
+    return create_task(str(data), take_first, output=str(output), **given)
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_what_is_written_can_be_used(name, tmp_path):
+    started = create(write_sample(tmp_path, name), tmp_path / "made")
+    folder = tmp_path / "made"
+    assert started.files == ["bank.jsonl", "run.yaml", "task.yaml", "test.jsonl", "train.jsonl"]
+    assert sorted(path.name for path in folder.iterdir()) == started.files
+    run = load_config(folder / "run.yaml")
+    assert (run.task, run.bank) == (f"{folder}/task.yaml", f"{folder}/bank.jsonl")
+    task = Task.from_yaml(run.task)
+    train, test = task.examples("train"), task.examples("test")
+    assert len(train) >= run.train.examples and len(test) >= run.evaluate.examples
+    bank = load_bank(run.bank)
+    assert len(bank.require("train")) >= 100 and len(bank.require("test")) >= 20
+    for split in bank.splits:
+        for prompt in bank.prompts(split):
+            task.check_prompt(prompt)
+    for file in ("task.yaml", "run.yaml"):
+        lines = (folder / file).read_text("utf-8").splitlines()
+        assert sum("#" in line for line in lines) >= 4
+    assert started.command == f"paft run {folder}/run.yaml"
+
+
+def test_a_table_is_made_a_task_alike_every_time(tmp_path):
+    path = write_sample(tmp_path, "two text columns")
+    made = [create(path, tmp_path / name / "made") for name in "ab"]
+    for file in made[0].files:
+        first, second = ((tmp_path / name / "made" / file).read_text("utf-8") for name in "ab")
+        assert first.replace(str(tmp_path / "a"), "") == second.replace(str(tmp_path / "b"), "")
+
+
+@pytest.mark.parametrize(
+    ("rows", "labels", "wanted"),
+    [
+        ((2000, 500), 2, (900, 3, 100)),
+        ((2000, 500), 77, (1540, 3, 100)),
+        ((320, 80), 3, (320, 5, 80)),
+        ((32, 8), 4, (32, 20, 8)),
+    ],
+)
+def test_a_first_run_is_neither_long_nor_without_effect(rows, labels, wanted):
+    parts = {split: [None] * count for split, count in zip(("train", "test"), rows, strict=True)}
+    run = yaml.safe_load(run_text(Path("made"), "made", parts, labels))
+    assert (run["train"]["examples"], run["train"]["epochs"], run["evaluate"]["examples"]) == wanted
+
+
+def test_odd_words_survive_the_files(tmp_path):
+    labels = ["yes", "no", "None", "#1: {x}", 'say "hi"', "1.0e3", "a, b", "- x"]
+    rows = [(f"{text(i)} {{braces}} \u2028 \U0001f600", labels[i % 8]) for i in range(80)]
+    create(write_table(tmp_path / "t.csv", ("My text: {a}", "label"), rows), tmp_path / "made")
+    task = Task.from_yaml(tmp_path / "made" / "task.yaml")
+    assert set(task.answer.words) == set(labels)
+    assert all("{braces} \u2028 \U0001f600" in each.fields["my_text_a"] for each in task.examples("train"))
+
+
+@pytest.mark.parametrize("gold", ["key", "index"])
+def test_options_that_every_row_lists_are_read(gold, tmp_path):
+    rows = [
+        {
+            "question": text(i),
+            "choices": {"text": [f"{k} of {i}" for k in "xyz"], "label": list("123")},
+            "label": i % 3,
+        }
+        for i in range(60)
+    ]
+    rows = [{**row, "label": str(row["label"] + 1)} if gold == "key" else row for row in rows]
+    create(write(tmp_path / "t.jsonl", rows), tmp_path / "made")
+    task = Task.from_yaml(tmp_path / "made" / "task.yaml")
+    assert task.answer.gold == gold
+    for example in task.examples("train"):
+        number = int(example.fields["question"].split()[1].strip(":"))
+        assert (example.gold, example.option_texts[0]) == ("ABC"[number % 3], f"x of {number}")
+
+
+def test_lists_of_right_answers_are_kept(tmp_path):
+    rows = [{"question": text(i), "answers": [f"word {i}", "other"]} for i in range(60)]
+    create(write(tmp_path / "t.jsonl", rows), tmp_path / "made")
+    example = Task.from_yaml(tmp_path / "made" / "task.yaml").examples("test")[0]
+    assert example.references == ("other",)
+
+
+def test_columns_that_are_no_fields_stay_in_the_files(tmp_path):
+    create(write_sample(tmp_path, "ids, dates, a constant"), tmp_path / "made")
+    row = json.loads((tmp_path / "made" / "train.jsonl").read_text("utf-8").splitlines()[0])
+    assert list(row) == ["ticket_id", "created", "lang", "channel", "message", "queue"]
+
+
+def test_a_clean_split_is_read_where_it_is(tmp_path):
+    rows = [{"My text": text(i), "label": "ab"[i % 2]} for i in range(40)]
+    (tmp_path / "data").mkdir()
+    write(tmp_path / "data" / "train.csv", rows[:30])
+    write(tmp_path / "data" / "test.parquet", rows[30:])
+    started = create(tmp_path / "data", tmp_path / "made")
+    assert started.files == ["bank.jsonl", "run.yaml", "task.yaml"]
+    data = yaml.safe_load((tmp_path / "made" / "task.yaml").read_text("utf-8"))["data"]
+    assert data == {
+        "train": "../data/train.csv", "test": "../data/test.parquet", "columns": {"my_text": "My text"}
+    }  # fmt: skip
+    assert started.draft.guesses["split"] == "30 rows for train, 10 rows for test: the data's own"
+    assert len(Task.from_yaml(tmp_path / "made" / "task.yaml").examples("test")) == 10
+
+
+def test_a_split_with_rows_that_cannot_be_used_is_written_without_them(tmp_path):
+    rows = [{"text": text(i), "label": "ab"[i % 2]} for i in range(40)]
+    (tmp_path / "data").mkdir()
+    write(tmp_path / "data" / "train.jsonl", [*rows[:30], {"text": "x", "label": None}])
+    write(tmp_path / "data" / "test.jsonl", [*rows[25:], {"text": "y", "label": "other"}])
+    started = create(tmp_path / "data", tmp_path / "made")
+    assert "test.jsonl" in started.files
+    assert started.draft.warnings[-3:] == [
+        "1 of 31 train rows left out: column 'label' is empty",
+        "1 of 16 test rows left out: 'other', say, is none of the options",
+        "5 of 15 test rows are training rows too",
+    ]
+
+
+def test_a_test_file_beside_a_training_file_is_told(tmp_path):
+    write_sample(tmp_path, "40 rows").rename(tmp_path / "train.csv")
+    (tmp_path / "test.csv").write_text("text,label\n")
+    started = create(tmp_path / "train.csv", tmp_path / "made")
+    told = f"test.csv lies beside it and is not used: `paft init {tmp_path}` takes both"
+    assert started.draft.unsure == [told]
+
+
+def test_hidden_answers_are_not_tested_on(tmp_path):
+    rows = [{"text": text(i), "label": i % 2} for i in range(60)]
+    (tmp_path / "data").mkdir()
+    write(tmp_path / "data" / "train.jsonl", rows[:40])
+    write(tmp_path / "data" / "validation.jsonl", rows[40:])
+    write(tmp_path / "data" / "test.jsonl", [{"text": text(i), "label": -1} for i in range(90, 99)])
+    started = create(tmp_path / "data", tmp_path / "made")
+    assert "the test rows have no answers: they are not used" in started.draft.warnings
+    assert len(Task.from_yaml(tmp_path / "made" / "task.yaml").examples("test")) == 20
+
+
+def test_a_data_set_on_the_hub_is_read_from_there(hub, tmp_path):  # noqa: F811
+    started = create("owner/name", tmp_path / "made")
+    assert started.files == ["bank.jsonl", "run.yaml", "task.yaml"]
+    task = Task.from_yaml(tmp_path / "made" / "task.yaml")
+    assert task.name == "name" and task.data.hub.id == "owner/name"
+    assert (task.data.train, task.data.validation, task.data.test) == ("train", "validation", "test")
+    assert task.answer.options == {"0": "ham", "1": "spam"} and task.examples("test")[1].gold == "spam"
+
+
+def test_a_data_set_on_the_hub_without_test_rows_is_split_and_written(hub, tmp_path):  # noqa: F811
+    held, _ = hub
+    del held["test"], held["validation"]
+    started = create("owner/name", tmp_path / "made", name="mail")
+    assert "train.jsonl" in started.files
+    task = Task.from_yaml(tmp_path / "made" / "task.yaml")
+    assert task.name == "mail" and task.data.hub is None and len(task.examples("test")) == 8
+
+
+def test_nothing_is_overwritten(tmp_path):
+    path = write_sample(tmp_path, "40 rows")
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "notes.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="made already exists: choose a new folder"):
+        create(path, tmp_path / "made")
+    with pytest.raises(ConfigError, match="already exists"):
+        create(path, path)
+    assert [file.name for file in (tmp_path / "made").iterdir()] == ["notes.txt"]
+
+
+def test_what_cannot_be_a_task_leaves_nothing(tmp_path, monkeypatch):
+    path = write_sample(tmp_path, "40 rows")
+    before = sorted(tmp_path.rglob("*"))
+
+    def fail(task):
+        raise PaftError("no words")
+
+    monkeypatch.setattr("paft.start.files.compose_bank", fail)  # the last thing that is made
+    with pytest.raises(PaftError, match="no words"):
+        create(path, tmp_path / "made")
+    write_table(tmp_path / "bad.csv", ("text",), [("x",)])
+    with pytest.raises(DataError):
+        create(tmp_path / "bad.csv", tmp_path / "made")
+    assert sorted(tmp_path.rglob("*")) == sorted([*before, tmp_path / "bad.csv"])
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [("My tickets (2).csv", "My_tickets_2"), ("t.v2.csv", "t.v2"), ("_.csv", "task")],
+)
+def test_the_name_is_that_of_the_file(data, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_sample(tmp_path, "40 rows").rename(tmp_path / data)
+    started = create_task(data, take_first)
+    assert started.folder == Path(name) and started.command == f"paft run {name}/run.yaml"
+    assert load_config(Path(name) / "run.yaml").output == f"runs/{name}"
+
+
+def test_a_name_that_is_none_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"--name 'a/b': use letters, digits"):
+        create(write_sample(tmp_path, "40 rows"), tmp_path / "made", name="a/b")
