@@ -94,6 +94,7 @@ def task_figures(config: RunConfig, task: str) -> dict[str, Any]:
         "methods": {method: method_figures(each, own[method]) for method, each in scores.items()},
         "differences from single": from_single(scores),
         "differences from single, user prompt": from_single(own, ("mean",)),
+        "per_example - paft": told(difference(scores["per_example"], scores["paft"], COMPARED)),
     }
     if listed:
         plain = [name for name in prompts if name not in listed]

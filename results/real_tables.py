@@ -89,6 +89,9 @@ def real_texts() -> dict[str, str]:
         "real lost": lost("per_example"),
         "real paft lost": lost("paft"),
         "real share lost": lost("user_share"),
+        "real per_example - paft": ", ".join(
+            f"{TASKS[task]} {between(found['per_example - paft']['mean'])}" for task, found in tasks.items()
+        ),
         "real examples": span([found["test examples"] for found in tasks.values()]),
         "real prompts": span([found["test prompts"] for found in tasks.values()]),
         "real reached": span([n for found in tasks.values() for n in found["prompts reached by paft"]]),
