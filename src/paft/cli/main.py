@@ -20,6 +20,7 @@ from paft.cli.run import run
 from paft.cli.show import show_app
 from paft.cli.terminal import EXIT_INPUT, EXIT_INTERRUPTED
 from paft.cli.train import train
+from paft.cli.try_ import try_
 from paft.errors import PaftError
 
 app = typer.Typer(
@@ -33,6 +34,7 @@ app.add_typer(bank_app, name="bank")
 app.add_typer(show_app, name="show")
 for verb in (init, run, train, evaluate, grid, report, export, config):
     app.command()(verb)
+app.command("try")(try_)
 
 
 def _version(asked: bool) -> None:
