@@ -432,6 +432,8 @@ def load_task(source: str | Path | Task, data: str | Path | None = None) -> Task
         return Task.from_yaml(TASKS[str(source)], data)
     path = Path(source)
     if path.suffix not in {".yaml", ".yml"} and not path.exists():
-        known = ", ".join(sorted(TASKS))
-        raise ConfigError(f"no task {str(source)!r}: give a YAML file or a built-in task ({known})")
+        close = nearest(str(source), list(TASKS))
+        raise ConfigError(
+            f"no task {str(source)!r}{close}: give a YAML file or a built-in task; `paft tasks` lists them"
+        )
     return Task.from_yaml(path, data)
