@@ -1,14 +1,16 @@
-# python -m results.compare_composed
+# python -m results.compare_composed COMMIT
 """Compare training on composed prompts with training on written ones; writes ``compose/composed.json`` here.
 
 The first side are the runs of ``recipes/compose/composed.yaml`` (and ``both.yaml``, where it was run),
 finished or not; the second are the predictions kept of ``recipes/paper/table1_small.yaml``: the same data,
-settings and unseen prompts, other prompts to train on. Seeds that both sides have are compared.
+settings and unseen prompts, other prompts to train on. Seeds that both sides have are compared. COMMIT is the
+one that trained the first side.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +92,8 @@ def compare(row: str, task: str, folder: Path) -> list[dict[str, Any]]:
 
 
 def _in_points(found: Difference) -> dict[str, float]:
-    low, high = found.interval
-    points = {"value": found.value, "observed": found.observed, "low": low, "high": high}
+    points = {"value": found.value, "observed": found.observed}
+    points |= {"low": found.interval.low, "high": found.interval.high}
     return {name: round(100 * value, 1) for name, value in points.items()}
 
 
@@ -102,7 +104,9 @@ def main() -> None:
         for folder in sorted(path.parent for path in (RUNS / row).glob("*/run.json")):
             if any(folder.glob(f"{TRIALS}/*/{SUMMARY}")):
                 records += compare(row, folder.name, folder)
-    write_json(OUTPUT, {"schema": 1, "records": records, "environment": environment()})
+    write_json(
+        OUTPUT, {"schema": 1, "trained_at": sys.argv[1], "records": records, "environment": environment()}
+    )
     print(json.dumps(records, indent=1))
 
 

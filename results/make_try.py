@@ -1,8 +1,8 @@
 # python -m results.make_try RUN TEXT [--output docs/try.svg]
 """Write the picture of the terminal in the docs: what ``paft try`` prints for one input to a run.
 
-The published one is of ``paft run`` without options and of test message "This is my second message. I have two
-logins, can they be merged into one? Thanks!", picked because the methods differ on it; any other makes another.
+The published one is of ``paft run`` without options and of the test message "This is my second message. I
+have two logins, can they be merged into one? Thanks!", picked because the methods differ on it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Make the banks that say what composed prompts are worth: ``python recipes/compose/make_banks.py``.
 
-Each has the unseen and the validation prompts of the built-in banks, written by hand; only the prompts to
+Each has the written unseen and validation prompts of the built-in banks; only the prompts to
 train on differ: composed ones (``<task>-composed.jsonl``), or composed and written ones
 (``<task>-both.jsonl``). They go to ``runs/compose/banks``. ``--unseen validation`` puts the validation
 prompts into the place of the unseen ones: for work on the grammar, which no unseen prompt may guide.

@@ -36,7 +36,14 @@ ESTIMATE = {"value": NUMBER, "standard_error": NUMBER, "low": NUMBER, "high": NU
 BUDGET = {"prompts": int, "examples": int, "cells": int, "mean": ESTIMATE, "std": ESTIMATE}
 WORST = {"value": NUMBER, "low": NUMBER, "high": NUMBER, "prompt": str}
 PRECISION = {"precision": NUMBER, "looks": [int], "worst": WORST}  # what a budget may have besides
-TRAINED = {"steps": int, "tokens": int, "seconds": NUMBER, "truncated": int, "looked_at": int}
+TRAINED = {
+    "steps": int,
+    "tokens": int,
+    "seconds": NUMBER,
+    "truncated": int,
+    "looked_at": int,
+    "by_prompt": {},
+}
 
 
 def read_record(path: Path, what: str, shape: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,13 +13,13 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paft.bank import Bank, import_prompts, load_bank
+from paft.bank import Bank, load_bank
 from paft.bank.exporters import export_bank
 from paft.bank.exporters.jinja import jinja_text
 from paft.bank.exporters.lm_eval import ANSWER, CHOICES
 from paft.bank.exporters.promptfoo import TRANSFORMS
 from paft.bank.foreign_yaml import yaml_text
-from paft.bank.importers import read_candidates
+from paft.bank.importers import import_prompts, read_candidates
 from paft.bank.importers.promptsource import template_of
 from paft.bank.store import SPLITS
 from paft.errors import ConfigError, PaftError, PromptError

@@ -1,6 +1,7 @@
 """The figures of docs/bank.md are those the code measures, and its tables name what the code knows."""
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 
@@ -82,3 +83,15 @@ def test_the_kinds_of_productions_are_listed():
     section = PAGE.split("## Without a language model")[1].split("\n## ")[0]
     for names in (phrases.MANNERS, phrases.ENDS.keys() - {"lead"}, LAYOUTS, WAYS):
         assert all(name in section for name in names)
+
+
+def test_the_figures_of_composed_prompts_are_those_of_the_result_file():
+    records = json.loads((ROOT / "results" / "compose" / "composed.json").read_text("utf-8"))["records"]
+    assert len(records) >= 2
+    for record in records:
+        sides = [record[name] for name in (record["row"], "written", "single")]
+        cells = [f"{side['mean']} ± {side['std']}, {side['min']}" for side in sides]
+        found = [record["difference"][name] for name in ("mean", "min")]
+        cells += [f"{each['value']:+.1f} ({each['low']:.1f} to {each['high']:.1f})" for each in found]
+        assert f"| {record['task']} | `{record['method']}` | {' | '.join(cells)} |" in PAGE
+        assert record["seeds"] == [0] and "percent, one seed" in PAGE

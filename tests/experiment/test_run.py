@@ -312,10 +312,19 @@ def test_task_and_bank_made_in_python_give_the_same_figures(configure, finished,
 
 
 def test_cut_prompts_are_reported_for_training_and_evaluation(configure, finished, tmp_path):
-    assert not results_of(finished)["warnings"]
+    assert not [warning for warning in results_of(finished)["warnings"] if "cut" in warning]
     results = paft.run(configure(tmp_path / "out", train={"max_length": 20}))
     for place in ("base: ", "test cells were cut", "user cells were cut", "training prompts were cut"):
         assert any(place in warning for warning in results["warnings"])
+
+
+def test_a_training_that_met_few_prompts_says_so(configure, finished, tmp_path):
+    """Three steps in blocks of two draw twice from five prompts; with K = 1 three times."""
+    (warning,) = (text for text in results_of(finished)["warnings"] if "of the bank" in text)
+    assert warning.startswith("paft-0: training met 2 of 5 prompts of the bank: ")
+    more = {"resample_every": 1, "draws": "cycle"}
+    results = paft.run(configure(tmp_path / "out", methods=("paft",), train=more))
+    assert not results["warnings"]
 
 
 def test_full_fine_tuning_runs_through_the_grid(configure, tmp_path):

@@ -24,7 +24,7 @@ NASTY = (
 )
 
 
-TRAINED = {"steps": 3, "tokens": 100}
+TRAINED = {"steps": 3, "tokens": 100, "by_prompt": {"a": [24, 0.5, 0.5], "b": [12, 0.5, 0.5]}}
 
 
 def subject(task):
@@ -105,7 +105,7 @@ def test_the_table_has_every_figure_with_its_interval(finished):
 def test_the_text_says_what_it_was_trained_on(finished, bank):
     paft_card, single = card_of(finished).text, card_of(finished, "single-0").text
     for told in (
-        "a new prompt every K optimiser steps", "Prompts in training: 5 prompts of the bank", "): 2\n",
+        "a new prompt every K optimiser steps", "Prompts in training: 2 of the bank's 5 prompts", "): 2\n",
         "Optimiser steps: 3\n", "Examples: 24\n", "Epochs: 1\n", "Examples in a step: 8\n", "Seed: 0\n",
         "rank 4, alpha 32, on all-linear", bank.fingerprint, "Evaluated on 3 prompts", "10 test examples",
         "plain text, without a chat template",

@@ -281,10 +281,10 @@ def test_files_that_hold_no_table_are_named(tmp_path):
     (tmp_path / "gap.jsonl").write_text('{"prompt": "a", "score": 1}\n{"prompt": "b", "score": null}\n')
     (tmp_path / "order.jsonl").write_text('{"prompt": "a", "score": 1}\n{"score": true, "prompt": "b"}\n')
     parquet.write_table(pyarrow.table({"prompt": ["a"], "score": [float("nan")]}), tmp_path / "nan.parquet")
-    (tmp_path / "t.xlsx").write_bytes(b"PK")
+    (tmp_path / "t.ods").write_bytes(b"PK")
     for name, message in {
         "empty.csv": "has no row", "ragged.csv": r"csv:3: a row with too many or too few columns",
-        "twice.csv": "csv:1: two columns are called 'score'", "t.xlsx": "unknown format",
+        "twice.csv": "csv:1: two columns are called 'score'", "t.ods": "unknown format",
         "rows.jsonl": r"jsonl:2: not every row has the columns score, value",
         "gap.jsonl": "jsonl:2: 'score' has no score", "nan.parquet": "row 1: 'score' has no score",
     }.items():  # fmt: skip

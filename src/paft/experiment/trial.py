@@ -11,7 +11,7 @@ trial continues behind its last finished part. While it trains, ``adapter-checkp
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -96,8 +96,24 @@ def run_trial(
         raise failure from error
     write_json(done, result)
     write_trial_card(plan, config, inputs, folder)
-    reporter.finish(plan.name, _outcome(result["rows"][0]))
+    reporter.finish(plan.name, _outcome(result["rows"][0], trained))
     return result
+
+
+def few_prompts(trained: Mapping[str, Any], prompts: int) -> list[str]:
+    """Warn of a training that met less than half of the prompts it drew from.
+
+    Args:
+        trained: Its record, see :class:`paft.train.loop.Trained`.
+        prompts: How many it drew from.
+    """
+    met = len(trained["by_prompt"])
+    if 2 * met >= prompts:
+        return []
+    return [
+        f"training met {met} of {prompts} prompts of the bank: per_example meets most in as many steps; or "
+        "resample more often (train.resample_every), draw in cycles (train.draws=cycle), train longer"
+    ]
 
 
 def _evaluate_splits(
@@ -111,6 +127,9 @@ def _evaluate_splits(
         cut = f"{trained['truncated']} training prompts were cut to max_length"
         warnings.append(f"{plan.name}: of {trained['looked_at']} looked at, {cut}")
     warnings.extend(f"{plan.name}: {text}" for text in trained.get("damaged", ()))
+    if METHODS[plan.method].trains_on_bank:
+        few = few_prompts(trained, config.train.prompts or len(inputs.bank.prompts("train")))
+        warnings.extend(f"{plan.name}: {text}" for text in few)
     if trained.get("chosen"):
         warnings.extend(_twin_warning(plan, Prompt(trained["chosen"]), inputs))
     for split, prompts in inputs.tested_prompts().items():
@@ -133,11 +152,14 @@ def _twin_warning(plan: Trial, chosen: Prompt, inputs: Inputs) -> list[str]:
     )
 
 
-def _outcome(row: dict[str, Any]) -> str:
+def _outcome(row: dict[str, Any], trained: Mapping[str, Any] | None = None) -> str:
     spread = "" if row["std"] is None else f" (std {100 * row['std']:.1f})"
-    trained = f"{row['train_steps']} steps in {row['train_seconds']:.0f} s, " if row["train_steps"] else ""
+    told = f"{row['train_steps']} steps in {row['train_seconds']:.0f} s" if row["train_steps"] else ""
+    if told and trained is not None and "by_prompt" in trained:
+        met = len(trained["by_prompt"])
+        told += f" under {met} prompt{'s' * (met != 1)}"
     return (
-        f"{trained}mean {100 * row['mean']:.1f}{spread}, worst {100 * row['min']:.1f} on "
+        f"{told}{', ' * bool(told)}mean {100 * row['mean']:.1f}{spread}, worst {100 * row['min']:.1f} on "
         f"{row['n_prompts']} unseen prompts"
     )
 

@@ -237,7 +237,7 @@ def _eval_results(task: Task, figures: Mapping[str, Any]) -> list[EvalResult]:
 def _training(subject: CardSubject, config: RunConfig, trained: Mapping[str, Any]) -> dict[str, Any]:
     seen = {
         "user": "the user prompt",
-        "bank": f"{subject.bank_prompts} prompts of the bank",
+        "bank": f"{len(trained['by_prompt'])} of the bank's {subject.bank_prompts} prompts",
         "chosen": f"one, chosen before training: {trained.get('chosen')!r}",
     }[subject.prompts]
     versions = environment()

@@ -72,7 +72,7 @@ def copy_shipped(name: str, output: Path) -> list[str]:
         PaftError: If the folder is there and not empty; nothing is overwritten.
     """
     if name not in TASKS:
-        raise ConfigError(f"no task {name!r}{nearest(name, list(TASKS))}: `paft tasks` lists those that ship")
+        raise ConfigError(f"no task {name!r}: `paft tasks` lists those that ship{nearest(name, list(TASKS))}")
     files = {TASK: TASKS[name], **{path.name: path for path in _data_files(name)}}
     if name in BANKS:
         files[BANK] = BANKS[name]

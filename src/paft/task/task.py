@@ -434,6 +434,6 @@ def load_task(source: str | Path | Task, data: str | Path | None = None) -> Task
     if path.suffix not in {".yaml", ".yml"} and not path.exists():
         close = nearest(str(source), list(TASKS))
         raise ConfigError(
-            f"no task {str(source)!r}{close}: give a YAML file or a built-in task; `paft tasks` lists them"
+            f"no task {str(source)!r}: give a YAML file or a built-in task (`paft tasks` lists them){close}"
         )
     return Task.from_yaml(path, data)

@@ -157,7 +157,8 @@ class PromptTrainer(Trainer):
         return loss
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor:
-        items = torch.tensor(sum(map(self.step_loss.items, batch_samples)), device=device)
+        # Filled there: to copy a number to a GPU waits for all work that it was given.
+        items = torch.full((), sum(map(self.step_loss.items, batch_samples)), device=device)
         return cast("torch.Tensor", self.accelerator.reduce(items, "sum"))
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
