@@ -125,7 +125,8 @@ class SideBySide:
             yield self._hold(contender.model, False)
         elif detachable(adapter):
             base = self._hold(contender.model, trained_quantised(adapter))
-            with wear_adapter(base, adapter, any_base=self.any_base) as model:
+            trusted = self.trust_remote_code
+            with wear_adapter(base, adapter, any_base=self.any_base, trust_remote_code=trusted) as model:
                 yield model
         else:
             self._base.clear()

@@ -155,7 +155,9 @@ def detachable(adapter: Path) -> bool:
 
 
 @contextmanager
-def wear_adapter(base: LanguageModel, adapter: Path, *, any_base: bool = False) -> Iterator[LanguageModel]:
+def wear_adapter(
+    base: LanguageModel, adapter: Path, *, any_base: bool = False, trust_remote_code: bool = False
+) -> Iterator[LanguageModel]:
     """Put a detachable adapter on a loaded base for a while: the weights that :func:`load_model` would load.
 
     Raises:
@@ -163,7 +165,7 @@ def wear_adapter(base: LanguageModel, adapter: Path, *, any_base: bool = False) 
     """
     check_adapter(adapter)
     check_base(adapter, base.name, any_base=any_base)
-    check_tokenizer(adapter, base.tokenizer, base.name)
+    check_tokenizer(adapter, base.tokenizer, base.name, trust_remote_code=trust_remote_code)
     adapted = put_adapter(base.model, adapter)
     try:
         yield replace(base, model=adapted.to(base.device).eval())
