@@ -14,7 +14,7 @@ them ``single`` and ``paft``, which it leaves as they are:
 The claim: a useful token of ``per_example`` takes no more than 5 % longer than one of ``single``.
 
 The built-in task and tokenizer need nothing. ``--data`` adds SNIPS (a folder with ``train.jsonl``, as for
-``recipes/tasks/snips.yaml``), ``--tokenizer`` another tokenizer (any folder of a model with one).
+the built-in task ``snips``), ``--tokenizer`` another tokenizer (any folder of a model with one).
 ``--turns 0`` measures shares alone and leaves the speeds in the file as they are.
 """
 
@@ -178,8 +178,8 @@ def main() -> None:
     torch.set_num_threads(1)
     tasks = {"routing": (load_task(str(TASKS["routing"])), load_bank(BANKS["routing"]))}
     if options.data:
-        snips = load_task(str(ROOT / "recipes/tasks/snips.yaml"), options.data)
-        tasks["snips"] = snips, load_bank(ROOT / "recipes/banks/snips.jsonl")
+        snips = load_task("snips", options.data)
+        tasks["snips"] = snips, load_bank(BANKS["snips"])
     tokenizers = {"built-in": MODELS["tiny"]}
     if options.tokenizer:
         tokenizers[options.tokenizer.name] = options.tokenizer

@@ -30,7 +30,7 @@ On a GPU ``ceiling_share`` sets the arithmetic of a step, 4 x parameters x usefu
 weights have no gradient of their own), in proportion to what large matrix products reach there.
 
 The data is not part of PAFT: ``--data`` names a folder with ``piqa`` and ``snips``, each with
-``train.jsonl``, as in ``recipes/tasks``. ``--dry-run`` runs every side on a CPU with a tiny model
+``train.jsonl``, as the built-in tasks have them. ``--dry-run`` runs every side on a CPU with a tiny model
 and a few steps and writes nothing.
 """
 
@@ -62,7 +62,6 @@ if TYPE_CHECKING:
     from paft.train.schedule import Schedule
 
 TASKS = ("piqa", "snips")
-RECIPES = Path(__file__).parents[1] / "recipes" / "tasks"
 BATCH = 16
 WARM_UP = 3  # steps
 ADAPT = Adapt(rank=8, alpha=16, targets=("q_proj", "v_proj"))
@@ -206,7 +205,7 @@ def plan(
     from paft.train.batches import RenderedExamples
     from paft.train.schedule import make_schedule
 
-    task = load_task(str(RECIPES / f"{name}.yaml"), data / name)
+    task = load_task(name, data / name)
     found = task.examples("train")
     examples = [found[i % len(found)] for i in range(steps * BATCH)]
     config = Train(epochs=1, batch_size=BATCH, adapt=ADAPT, save_every=0, **settings)

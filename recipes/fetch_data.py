@@ -1,7 +1,7 @@
 # python recipes/fetch_data.py [TASK ...] [--output data]
 """Download the public data of the recipes into ``data/<task>/train.jsonl`` and ``test.jsonl``.
 
-Where the rows come from is in ``recipes/tasks/<task>.yaml`` (``data.hub``). A row keeps the task's
+Where the rows come from is in the built-in task's file (``data.hub``). A row keeps the task's
 fields and its gold answer under the task's own names. SMS spam has repeated messages and one split:
 repeats are removed and a hash of the text decides the split.
 
@@ -21,7 +21,8 @@ from typing import Any
 
 import yaml
 
-TASKS = Path(__file__).parent / "tasks"
+from paft.builtin import TASKS
+
 Row = dict[str, Any]
 
 # SHA-256 (first 16 digits) of train and test rows behind the figures in docs/results.md; see `fingerprint`.
@@ -114,7 +115,7 @@ def main(arguments: list[str] | None = None) -> None:
     if unknown := sorted(set(chosen.tasks) - set(PUBLISHED)):
         parser.error(f"unknown task {', '.join(unknown)}; choose from {', '.join(PUBLISHED)}")
     for name in chosen.tasks or PUBLISHED:
-        task = yaml.safe_load((TASKS / f"{name}.yaml").read_text("utf-8"))
+        task = yaml.safe_load(TASKS[name].read_text("utf-8"))
         for split, rows, published in zip(("train", "test"), download(task), PUBLISHED[name], strict=True):
             path = chosen.output / name / f"{split}.jsonl"
             write_rows(path, rows)

@@ -19,6 +19,7 @@ import numpy as np
 from pyarrow import parquet
 
 from paft.bank import load_bank
+from paft.builtin import BANKS
 from paft.config import RunConfig
 from paft.files import write_json
 from paft.grid.file import load_grid
@@ -49,7 +50,7 @@ def configs(grid: str) -> dict[str, RunConfig]:
 
 def unseen(config: RunConfig) -> dict[str, Prompt]:
     """Return the test prompts of a run by id."""
-    return {prompt.id: prompt for prompt in load_bank(ROOT / str(config.bank)).prompts("test")}
+    return {prompt.id: prompt for prompt in load_bank(BANKS[str(config.bank)]).prompts("test")}
 
 
 def scores_of(rows: Rows, prompts: Sequence[str]) -> Scores:
@@ -107,7 +108,7 @@ def majority(rows: Rows) -> float:
 def drawn(config: RunConfig, method: str = "paft") -> list[int]:
     """Return how many training prompts a run's steps reach, by seed."""
     settings = METHODS[method].settings(config.train)
-    prompts = load_bank(ROOT / str(config.bank)).prompts("train")[: config.train.prompts]
+    prompts = load_bank(BANKS[str(config.bank)]).prompts("train")[: config.train.prompts]
     size = config.train.examples or 0
     steps = -(-size // settings.batch_size)
     found = []
@@ -124,7 +125,7 @@ def task_details(config: RunConfig, rows: Rows) -> dict[str, Any]:
     test = [row for row in rows if row["split"] == "test"]
     listed = [name for name, prompt in prompts.items() if OPTIONS in prompt.placeholders]
     plain = [name for name in prompts if name not in listed]
-    seen = listing(load_bank(ROOT / str(config.bank)).prompts("train"))
+    seen = listing(load_bank(BANKS[str(config.bank)]).prompts("train"))
     scores = scores_of(test, list(prompts))
     found: dict[str, Any] = {
         "examples": train.examples,
@@ -136,7 +137,7 @@ def task_details(config: RunConfig, rows: Rows) -> dict[str, Any]:
         "test prompts that list options": len(listed),
         "test examples": len({row["example"] for row in test}),
         "majority": majority(test),
-        "threshold": load_task(ROOT / str(config.task), None).thresholds[0],
+        "threshold": load_task(str(config.task)).thresholds[0],
         "seeds": {
             method: [float(each) for each in judged.mean(axis=(1, 2))] for method, judged in scores.items()
         },
@@ -169,7 +170,7 @@ def details() -> dict[str, Any]:
     }
     splits = {
         name: {
-            split: listing(load_bank(ROOT / str(config.bank)).prompts(split))
+            split: listing(load_bank(BANKS[str(config.bank)]).prompts(split))
             for split in ("test", "adversarial")
         }
         for name, config in configs("unseen").items()

@@ -17,6 +17,7 @@ import numpy as np
 from pyarrow import parquet
 
 from paft.bank import load_bank
+from paft.builtin import BANKS
 from paft.config import RunConfig
 from paft.files import write_json
 from paft.grid.file import load_grid
@@ -75,7 +76,7 @@ def method_figures(test: np.ndarray, user: np.ndarray) -> dict[str, Any]:
 def task_figures(config: RunConfig, task: str) -> dict[str, Any]:
     """Return what there is to say of one task."""
     rows = predictions(task)
-    bank = load_bank(ROOT / str(config.bank))
+    bank = load_bank(BANKS[str(config.bank)])
     prompts = {prompt.id: prompt for prompt in bank.prompts("test")}
     test = [row for row in rows if row["split"] == "test"]
     user = [row for row in rows if row["split"] == "user"]

@@ -1,6 +1,6 @@
 """Make the banks that say what composed prompts are worth: ``python recipes/compose/make_banks.py``.
 
-Each has the written unseen and validation prompts of ``recipes/banks``; only the prompts to
+Each has the written unseen and validation prompts of the built-in banks; only the prompts to
 train on differ: composed ones (``<task>-composed.jsonl``), or composed and written ones
 (``<task>-both.jsonl``). They go to ``runs/compose/banks``. ``--unseen validation`` puts the validation
 prompts into the place of the unseen ones: for work on the grammar, which no unseen prompt may guide.
@@ -15,17 +15,17 @@ from paft.bank import Bank, load_bank, near_duplicates_across
 from paft.bank.compose.composed_bank import compose_bank
 from paft.bank.compose.grammar import SOURCE
 from paft.bank.similarity import near_pairs
+from paft.builtin import BANKS
 from paft.prompt import Prompt
 from paft.task.task import load_task
 
-RECIPES = Path(__file__).parents[1]
 TASKS = ("snips", "subj", "sms_spam", "banking77")
 
 
 def make_banks(name: str, folder: Path, unseen: str) -> None:
     """Write both banks of a task."""
-    written = load_bank(RECIPES / "banks" / f"{name}.jsonl")
-    task = load_task(RECIPES / "tasks" / f"{name}.yaml")
+    written = load_bank(BANKS[name])
+    task = load_task(name)
     composed = compose_bank(task).bank.require("train")
     rows = {"composed": composed, "both": (*written.require("train"), *composed)}
     for row, prompts in rows.items():

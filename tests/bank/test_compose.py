@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import typer
@@ -22,13 +21,13 @@ from paft.bank.compose.terms import GENERIC_ANSWERS, plural, terms_of
 from paft.bank.compose.words import fill, marks
 from paft.bank.screen import screen
 from paft.bank.similarity import near_pairs
+from paft.builtin import TASKS
 from paft.cli.bank import bank_app
 from paft.errors import ConfigError, PromptError
 from paft.files import fingerprint
 from paft.task.task import OPTIONS, Task, load_task
 
-RECIPES = Path(__file__).parents[2] / "recipes" / "tasks"
-SHIPPED = {"routing": load_task("routing")} | {p.stem: load_task(p) for p in sorted(RECIPES.glob("*.yaml"))}
+SHIPPED = {name: load_task(name) for name in TASKS}
 DATA = {"train": "train.jsonl", "test": "test.jsonl"}
 
 every_task = pytest.mark.parametrize("name", SHIPPED)
@@ -194,7 +193,7 @@ def test_another_seed_writes_other_prompts():
 def test_the_bank_does_not_depend_on_the_hash_seed_of_python():
     code = (
         "from paft.task.task import load_task; from paft.bank.compose.composed_bank import compose_bank; "
-        f"print(compose_bank(load_task({str(RECIPES / 'race_high.yaml')!r}), count=80).bank.fingerprint)"
+        "print(compose_bank(load_task('race_high'), count=80).bank.fingerprint)"
     )
     found = {
         subprocess.run(

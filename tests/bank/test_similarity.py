@@ -1,7 +1,6 @@
 """Two prompts are near duplicates when their words are, whatever stands around them."""
 
 import unicodedata
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -21,9 +20,9 @@ from paft.bank.similarity import (
     word_grams,
 )
 from paft.bank.store import load_bank
+from paft.builtin import BANKS
 from paft.prompt import Prompt
 
-ROOT = Path(__file__).parents[2]
 WORDS = ["which", "team", "should", "answer", "handle", "this", "customer", "message", "please", "desk"]
 SENTENCES = st.lists(st.sampled_from(WORDS), min_size=1, max_size=8).map(
     lambda words: " ".join(words) + " {text}"
@@ -197,7 +196,7 @@ def test_other_prompts_in_scripts_without_spaces_stay_apart(one, other):
 
 @pytest.mark.parametrize(
     "path",
-    [*sorted((ROOT / "recipes" / "banks").rglob("*.jsonl")), ROOT / "src/paft/builtin/routing/bank.jsonl"],
+    list(BANKS.values()),
     ids=lambda path: path.name,
 )
 def test_nothing_changes_in_the_banks_that_are_here(path):

@@ -65,7 +65,7 @@ def test_the_rules_for_backslashes_are_those_of_the_reader():
 
 
 def test_the_figures_of_composed_banks_are_those_of_the_code():
-    task = load_task(ROOT / "recipes" / "tasks" / "sms_spam.yaml")
+    task = load_task("sms_spam")
     bank = compose_bank(task).bank
     counts = ", ".join(f"{len(prompts)} {split}" for split, prompts in bank.splits.items())
     assert f"{counts} prompts" in PAGE

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
+from paft.builtin import BANKS
+
 ROOT = Path(__file__).parents[2]
 DETAILS = json.loads((ROOT / "results" / "table1_small" / "details.json").read_text("utf-8"))
 FIGURES = json.loads((ROOT / "results" / "table1_small" / "main.json").read_text("utf-8"))["figures"]
@@ -37,7 +39,7 @@ def test_prompts_that_list_the_options_and_others_make_up_the_published_figures(
 
 
 def test_the_split_of_snips_by_a_plain_loop() -> None:
-    lines = (ROOT / "recipes" / "banks" / "snips.jsonl").read_text("utf-8").splitlines()
+    lines = BANKS["snips"].read_text("utf-8").splitlines()
     bank = [json.loads(line) for line in lines]
     test = {row["id"]: "{options}" in row["template"] for row in bank if row["split"] == "test"}
     scores: dict[bool, list[float]] = {True: [], False: []}

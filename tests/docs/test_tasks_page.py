@@ -143,7 +143,7 @@ def test_gold_answers_are_read_as_the_page_says(answer, row, gold):
 
 def test_every_option_it_uses_exists():
     commands = typer.main.get_command(app).commands
-    known = {name for p in commands["evaluate"].params for name in p.opts}
+    known = {name for verb in ("evaluate", "tasks") for p in commands[verb].params for name in p.opts}
     assert set(re.findall(r"(--[a-z][a-z-]*)", PAGE)) <= known
 
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from conftest import SHARED
+from paft.builtin import TASKS
 from paft.task.task import load_task
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -22,7 +23,7 @@ import fetch_data  # noqa: E402
 def test_published_fingerprints_are_those_of_the_data(name: str) -> None:
     if not (SHARED / name).exists():
         pytest.skip(f"no data of {name} here")
-    task = yaml.safe_load((RECIPES / "tasks" / f"{name}.yaml").read_text("utf-8"))
+    task = yaml.safe_load(TASKS[name].read_text("utf-8"))
     for split, published in zip(("train", "test"), fetch_data.PUBLISHED[name], strict=True):
         lines = (SHARED / name / f"{split}.jsonl").read_text("utf-8").splitlines()
         assert fetch_data.fingerprint(map(json.loads, lines), task) == published
@@ -32,7 +33,7 @@ def test_rows_of_the_hub_become_rows_of_the_task(tmp_path: Path, monkeypatch: py
     rows = [{"text": "play a song", "category": "PlayMusic"}, {"text": "rain?", "category": "GetWeather"}]
     monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: rows)
     fetch_data.main(["snips", "--output", str(tmp_path)])
-    task = load_task(RECIPES / "tasks" / "snips.yaml", data=tmp_path / "snips")
+    task = load_task("snips", data=tmp_path / "snips")
     assert [(e.fields["text"], e.gold) for e in task.examples("train")] == [
         ("play a song", "play music"),
         ("rain?", "get weather"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from paft.bank import Bank, load_bank, near_duplicates_across
+from paft.builtin import BANKS
 from paft.errors import PromptError
 from paft.prompt import Prompt
 from paft.task.task import load_task
@@ -18,10 +19,10 @@ RECIPES = Path(__file__).parents[2] / "recipes"
 def test_final_prompts_fit_the_task_and_repeat_none_of_its_bank(name, tmp_path):
     final = load_bank(RECIPES / "real" / "final" / f"{name}.jsonl").require("final")
     assert len(final) == 40
-    task = load_task(RECIPES / "tasks" / f"{name}.yaml")
+    task = load_task(name)
     for prompt in final:
         task.check_prompt(prompt)
-    bank = load_bank(RECIPES / "banks" / f"{name}.jsonl")
+    bank = load_bank(BANKS[name])
     whole = Bank({**bank.splits, "final": final})
     new = {prompt.id for prompt in final}
     assert not [pair for pair in near_duplicates_across(whole) if pair[1].id in new]

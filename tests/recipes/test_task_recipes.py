@@ -1,27 +1,22 @@
 """The shipped task files: what they hold, rows with the Hub's own columns, and the real data where it is."""
 
 import json
-from pathlib import Path
 
 import pytest
 import yaml
 
 from conftest import SHARED
+from paft.builtin import TASKS
 from paft.errors import DataError
+from paft.start.shipped import ROWS
 from paft.task.task import Task, load_task
 
-FOLDER = Path(__file__).parents[2] / "recipes" / "tasks"
-RECIPES = {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
+RECIPES = {name: path for name, path in TASKS.items() if name != "routing"}
 PAPER = {
     "hellaswag": 0.9, "winogrande": 0.8, "piqa": 0.85, "race_middle": 0.85, "race_high": 0.85, "gsm8k": 0.85,
     "xstory_cloze": 0.85, "humaneval": 0.85, "teval": 0.85,
 }  # fmt: skip
-# Rows of data/ (train, test) as its README counts them.
-LOCAL = {
-    "banking77": (10003, 3080), "csqa": (9741, 1221), "gsm8k": (7473, 1319), "hellaswag": (7944, 2098),
-    "openbookqa": (4957, 500), "piqa": (1253, 585), "sms_spam": (4148, 1012), "snips": (13784, 700),
-    "subj": (8027, 1973), "winogrande": (842, 425),
-}  # fmt: skip
+LOCAL = {name: rows for name, rows in ROWS.items() if name in RECIPES}
 
 STORY = {f"input_sentence_{i}": f"Sentence {i}." for i in range(1, 5)}
 STORY |= {"sentence_quiz1": "She wept.", "sentence_quiz2": "She sang.", "story_id": "x"}

@@ -229,7 +229,7 @@ def test_the_fingerprint_covers_what_defines_the_task():
 
 
 def test_an_unknown_task_is_named_with_the_built_in_ones():
-    with pytest.raises(ConfigError, match=r"no task 'rooting': .*\(routing\)"):
+    with pytest.raises(ConfigError, match=r"no task 'rooting': .*`paft tasks`.* did you mean 'routing'"):
         load_task("rooting")
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paft.bank import load_bank
 from paft.bank.similarity import NEAR_LETTERS, NEAR_WORDS, jaccard, letter_grams, skeleton, word_grams
+from paft.builtin import BANKS
 from paft.prompt import Prompt
 from paft.train.variation import Recombination
 
-RECIPES = Path(__file__).parents[2] / "recipes"
 BANK = [
     Prompt("Goal: {goal}\nA: {one}\nB: {two}\nBetter:"),
     Prompt("{goal}? {one} or {two}, so {{pick}} one of {options}."),
@@ -62,7 +60,7 @@ def test_endings_change_at_the_rate():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["snips", "subj", "sms_spam", "banking77"])
 def test_no_two_halves_of_a_shipped_bank_make_an_unseen_prompt(name):
-    bank = load_bank(RECIPES / "banks" / f"{name}.jsonl")
+    bank = load_bank(BANKS[name])
     train, test = bank.require("train"), bank.require("test")
     (field,) = frozenset.intersection(*(frozenset(prompt.placeholders) for prompt in train))
     heads, tails = zip(*(prompt.template.rsplit(f"{{{field}}}", 1) for prompt in train), strict=True)

@@ -18,8 +18,10 @@ from paft.cli.init import init
 from paft.cli.report import report
 from paft.cli.run import run
 from paft.cli.show import show_app
+from paft.cli.tasks import tasks
 from paft.cli.terminal import EXIT_INPUT, EXIT_INTERRUPTED
 from paft.cli.train import train
+from paft.cli.try_ import try_
 from paft.errors import PaftError
 
 app = typer.Typer(
@@ -31,8 +33,9 @@ app = typer.Typer(
 )
 app.add_typer(bank_app, name="bank")
 app.add_typer(show_app, name="show")
-for verb in (init, run, train, evaluate, grid, report, export, config):
+for verb in (init, tasks, run, train, evaluate, grid, report, export, config):
     app.command()(verb)
+app.command("try")(try_)
 
 
 def _version(asked: bool) -> None:

@@ -122,7 +122,6 @@ def _evaluate_splits(
 ) -> dict[str, Any]:  # fmt: skip
     """Return what :func:`run_trial` does, of a trial that is trained."""
     threshold = inputs.task.thresholds[0]
-    weights = None if METHODS[plan.method].schedule is None else folder / weights_name(config)
     rows, per_prompt, warnings, matrices = [], [], [], {}
     if trained["truncated"]:
         cut = f"{trained['truncated']} training prompts were cut to max_length"
@@ -134,7 +133,7 @@ def _evaluate_splits(
     if trained.get("chosen"):
         warnings.extend(_twin_warning(plan, Prompt(trained["chosen"]), inputs))
     for split, prompts in inputs.tested_prompts().items():
-        matrix, seconds = _evaluate_split(plan, config, inputs, split, prompts, folder, weights, reporter)
+        matrix, seconds = _evaluate_split(plan, config, inputs, split, prompts, folder, reporter)
         matrices[split] = matrix
         row = split_row(plan.method, plan.seed, split, matrix, threshold, seconds)
         rows.append({**row, **{f"train_{key}": trained[key] for key in ("steps", "tokens", "seconds")}})
@@ -238,19 +237,27 @@ def _chosen(
 
 def _evaluate_split(
     plan: Trial, config: RunConfig, inputs: Inputs, split: str, prompts: Sequence[Prompt],
-    folder: Path, weights: Path | None, reporter: Reporter,
+    folder: Path, reporter: Reporter,
 ) -> tuple[Matrix, float]:  # fmt: skip
     """Score one split with what lies on disk, so that what is evaluated is what gets deployed."""
-    trusted = config.trust_remote_code
+    model, adapter = trial_weights(plan, config, folder)
 
     def load() -> LanguageModel:
         reporter.stage(plan.name, f"evaluate on {split} prompts", len(prompts) * len(inputs.test))
-        if weights is None or config.train.adapt.method != "full":
-            return load_model(config.pinned_model, weights, chat=config.chat, trust_remote_code=trusted)
-        return load_model(str(weights), chat=config.chat, trust_remote_code=trusted)
+        return load_model(model, adapter, chat=config.chat, trust_remote_code=config.trust_remote_code)
 
     return evaluate_split(
         load, inputs.task, prompts, inputs.test,
         folder=folder, split=split, settings=config.evaluate, max_length=config.train.max_length,
         on_cells=reporter.advance,
     )  # fmt: skip
+
+
+def trial_weights(plan: Trial, config: RunConfig, folder: Path) -> tuple[str, Path | None]:
+    """Return a trial's model and the adapter on top of it, as ``load_model`` takes them."""
+    if METHODS[plan.method].schedule is None:
+        return config.pinned_model, None
+    weights = folder / weights_name(config)
+    if config.train.adapt.method == "full":
+        return str(weights), None
+    return config.pinned_model, weights

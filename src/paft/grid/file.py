@@ -7,7 +7,7 @@ Example::
     data: data                  # joined with each run's relative `data`
     base: {model: tiny, methods: [base, single, paft], seeds: [0, 1, 2], train: {epochs: 3}}
     tasks:                                # at least one
-      snips: {task: recipes/tasks/snips.yaml, bank: recipes/banks/snips.jsonl, data: snips}
+      snips: {task: snips, bank: snips, data: snips}
     settings:                             # `models` and `settings` may be left out
       k1: {train.resample_every: 1, methods: [paft]}
     reference: paft                       # what rows are compared with, may be left out

@@ -389,6 +389,7 @@ def _hub_rows(hub: HubDataset, split: str) -> Rows:
         raise DataError(
             f"Hub dataset {hub.id!r} split {split!r} cannot be loaded "
             f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no detail'}): "
-            "check the id, the split and the network, or give local files"
+            "check the id, the split and the network, or give a folder with train.jsonl and test.jsonl "
+            "by --data"
         ) from error
     return ArrowRows(rows, f"{hub.id}[{split}] row ", 0)

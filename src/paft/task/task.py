@@ -278,6 +278,23 @@ class Task(Schema):
         digest = fingerprint([rows.digest(), settings, self.data.columns])
         return Examples(partial(self._read, rows), np.arange(len(rows)), digest)
 
+    def unanswered(self, row: Mapping[str, Any], index: int = 0) -> Example:
+        """Make an example of a row that has no gold answer, whose cells can be predicted and not be scored.
+
+        Raises:
+            DataError: If a field, or the options of the row, are missing or unusable.
+        """
+        where, name = f"input {index + 1}", self.answer.options_field
+        names = [*self.fields, *([name] if name else [])]
+        values = {name: self._value(row, name, where, row) for name in names}
+        fields = {name: self._text(values, name, where) for name in self.fields}
+        if not any(text.strip() for text in fields.values()):
+            raise DataError(f"{where} is empty: give text for {', '.join(self.fields)}")
+        if not self.answer.closed:
+            return Example(index, fields, "")
+        shown_options = self._shown(self.answer.words or self._row_options(values, where))
+        return Example(index, fields, "", *shown_options)
+
     def fingerprint(self) -> str:
         """Hash of everything that defines the task, the rows themselves excluded."""
         return fingerprint({**self.model_dump(mode="json"), "answer": self.answer.settings})
@@ -361,10 +378,14 @@ class Task(Schema):
             kept_back = "is how a data set hides its answers: evaluate on a split that has them (`data.test`)"
             why = kept_back if gold in HIDDEN else error
             raise DataError(f"{where}: gold answer {shown(gold)} {why}") from None
-        if answer.options_field is None or answer.rule == "label":
-            return _Options(texts, (), texts[at])
-        letters = tuple(string.ascii_uppercase[: len(texts)])
-        return _Options(letters, texts, letters[at])
+        options, meanings = self._shown(texts)
+        return _Options(options, meanings, options[at])
+
+    def _shown(self, texts: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return what may be answered, and what each letter stands for where letters are answered."""
+        if self.answer.options_field is None or self.answer.rule == "label":
+            return texts, ()
+        return tuple(string.ascii_uppercase[: len(texts)]), texts
 
     def _row_options(self, row: Mapping[str, Any], where: str) -> tuple[str, ...]:
         """Return the texts of the options that a row brings."""
@@ -411,6 +432,8 @@ def load_task(source: str | Path | Task, data: str | Path | None = None) -> Task
         return Task.from_yaml(TASKS[str(source)], data)
     path = Path(source)
     if path.suffix not in {".yaml", ".yml"} and not path.exists():
-        known = ", ".join(sorted(TASKS))
-        raise ConfigError(f"no task {str(source)!r}: give a YAML file or a built-in task ({known})")
+        close = nearest(str(source), list(TASKS))
+        raise ConfigError(
+            f"no task {str(source)!r}: give a YAML file or a built-in task (`paft tasks` lists them){close}"
+        )
     return Task.from_yaml(path, data)

@@ -1,0 +1,254 @@
+"""``paft try``: what the models of a run answer to an input under the user prompt, unseen and typed prompts.
+
+Models answer one after another. One base is in memory at most; LoRA adapters are put on it and taken off
+again, other weights are loaded in turn.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from paft.bank import load_bank
+from paft.bank.compose.composed_bank import compose_bank
+from paft.config import ModelOnTask, load_config
+from paft.errors import ConfigError, DataError
+from paft.evaluate.answers import Answer, answer_inputs
+from paft.evaluate.settings import Evaluate
+from paft.experiment.bank_choice import bank_file
+from paft.experiment.identity import task_identity
+from paft.experiment.inputs import some
+from paft.experiment.trial import trial_weights
+from paft.files import read_yaml
+from paft.methods import METHODS
+from paft.model.adapter import check_adapter
+from paft.model.chat import check_chat
+from paft.model.load import LanguageModel, detachable, load_model, resolve_model, wear_adapter
+from paft.model.quantised import trained_quantised
+from paft.model.settings import Chat
+from paft.names import folder_name
+from paft.prompt import Prompt
+from paft.report.folder import read_results
+from paft.report.run_folder import BANK, CONFIG, IDENTITY, SUMMARY, plan_trials, refuse_former, weights_name
+from paft.shape import read_record
+from paft.task.task import Task, load_task
+
+MAX_LENGTH = 1024  # tokens without a run, as `paft evaluate` has them
+
+
+class TryConfig(ModelOnTask):
+    """One model to try without a run.
+
+    Attributes:
+        adapter: Folder of a PEFT adapter on top of it.
+        any_base: Put the adapter on another base than it was tuned on too.
+    """
+
+    adapter: str | None = None
+    any_base: bool = False
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One model that answers: what it is called, its weights, the adapter on top of them."""
+
+    name: str
+    model: str
+    adapter: Path | None = None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A prompt to answer under, and where it comes from: ``user``, ``unseen`` or ``yours``."""
+
+    kind: str
+    prompt: Prompt
+
+
+@dataclass
+class SideBySide:
+    """Models and prompts that inputs are put to.
+
+    Attributes:
+        task: The task.
+        contenders: The models.
+        prompts: The prompts, the user prompt first.
+        chat: How all models are asked.
+        evaluate: Settings of stage 3.
+        max_length: Tokens of prompt and answer at most.
+        trust_remote_code: Whether code in the model's folder may be run.
+        any_base: Whether an adapter may stand on another base.
+        unfinished: Trials of the run that are not finished, if all of their method are not.
+    """
+
+    task: Task
+    contenders: Sequence[Contender]
+    prompts: Sequence[Shown]
+    chat: Chat = field(default_factory=Chat)
+    evaluate: Evaluate = field(default_factory=Evaluate)
+    max_length: int = MAX_LENGTH
+    trust_remote_code: bool = False
+    any_base: bool = False
+    unfinished: tuple[str, ...] = ()
+    _base: dict[tuple[str, bool], LanguageModel] = field(default_factory=dict)
+
+    def answer(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, list[Answer]]]:
+        """Return for each input the answers of every model, in the order of the prompts.
+
+        Raises:
+            DataError: If an input lacks a field or is empty; no model is loaded.
+            ModelError: If a model cannot be loaded.
+        """
+        inputs = [self.task.unanswered(row, number) for number, row in enumerate(rows)]
+        found: list[dict[str, list[Answer]]] = [{} for _ in inputs]
+        for contender in self.contenders:
+            with self._loaded(contender) as model:
+                answers = answer_inputs(
+                    model, self.task, [shown.prompt for shown in self.prompts], inputs,
+                    self.evaluate, self.max_length,
+                )  # fmt: skip
+            for each, mine in zip(found, answers, strict=True):
+                each[contender.name] = mine
+        return found
+
+    @contextmanager
+    def _loaded(self, contender: Contender) -> Iterator[LanguageModel]:
+        adapter = contender.adapter
+        if adapter is None:
+            yield self._hold(contender.model, False)
+        elif detachable(adapter):
+            base = self._hold(contender.model, trained_quantised(adapter))
+            trusted = self.trust_remote_code
+            with wear_adapter(base, adapter, any_base=self.any_base, trust_remote_code=trusted) as model:
+                yield model
+        else:
+            self._base.clear()
+            yield load_model(
+                contender.model, adapter, chat=self.chat,
+                trust_remote_code=self.trust_remote_code, any_base=self.any_base,
+            )  # fmt: skip
+
+    def _hold(self, name: str, quantised: bool) -> LanguageModel:
+        """Return a model that is in memory, or load it in place of the one that is."""
+        if (name, quantised) not in self._base:
+            self._base.clear()
+            self._base[name, quantised] = load_model(
+                name, quantised=quantised, chat=self.chat, trust_remote_code=self.trust_remote_code
+            )
+        return self._base[name, quantised]
+
+
+def try_run(folder: Path, unseen: int, templates: Sequence[str] = ()) -> SideBySide:
+    """Return the methods of a run side by side, each with its first finished seed.
+
+    Args:
+        folder: The run's folder.
+        unseen: Number of its test prompts, from the one with the lowest accuracy in the run to the highest.
+        templates: Prompts that the user typed.
+
+    Raises:
+        PaftError: If the folder is no run with a finished trial, weights of one are gone, its task has
+            changed since, or a prompt does not fit.
+    """
+    if not folder.is_dir():
+        raise DataError(f"no run in {folder}: give the folder that `paft run` names as its output")
+    refuse_former(folder)
+    if not (folder / CONFIG).is_file() or not (folder / IDENTITY).is_file():
+        raise DataError(
+            f"{folder} is no run: it has no {CONFIG} or no {IDENTITY}; give the folder of `paft run`"
+        )
+    if "methods" not in read_yaml(folder / CONFIG, "configuration"):
+        raise ConfigError(
+            f"{folder} is of `paft evaluate`, which keeps no weights: try them by --model or --adapter"
+        )
+    config = load_config(folder / CONFIG)
+    trained = folder / weights_name(config)
+    if trained.is_dir():
+        option = "--model" if config.train.adapt.method == "full" else f"--model {config.model} --adapter"
+        raise ConfigError(f"{folder} is of `paft train`: try what it trained by {option} {trained}")
+    results, unfinished = read_results(folder)  # refuses a run without a finished trial
+    task = load_task(config.task, config.data)
+    _check_same_task(folder, task)
+    contenders = []
+    for method in config.methods:
+        plans = [plan for plan in plan_trials(config) if plan.method == method]
+        finished = [plan for plan in plans if (plan.folder(folder) / SUMMARY).exists()]
+        if finished:
+            model, adapter = trial_weights(finished[0], config, finished[0].folder(folder))
+            if METHODS[method].schedule is not None and not Path(adapter or model).is_dir():
+                raise DataError(
+                    f"trial {finished[0].name} is finished, but its weights are gone: no {adapter or model}"
+                )
+            if adapter is not None:
+                check_adapter(adapter)
+            contenders.append(Contender(finished[0].name, model, adapter))
+    known = {contender.name.partition("-")[0] for contender in contenders}
+    lacking = tuple(name for name in unfinished if name.partition("-")[0] not in known)
+    test = load_bank(folder / BANK).require("test")
+    prompts = _prompts(task, _spread(test, results["per_prompt"], unseen), templates)
+    return SideBySide(
+        task, contenders, prompts, config.chat, config.evaluate, config.train.max_length,
+        config.trust_remote_code, unfinished=lacking,
+    )  # fmt: skip
+
+
+def try_model(config: TryConfig, unseen: int, templates: Sequence[str] = ()) -> SideBySide:
+    """Return one model, with or without an adapter, under the prompts of a task.
+
+    Raises:
+        PaftError: If something cannot be read, or a prompt does not fit.
+    """
+    task = load_task(config.task, config.data)
+    adapter = None if config.adapter is None else Path(config.adapter)
+    if adapter is not None:
+        check_adapter(adapter)
+    for weights in filter(None, (config.adapter, resolve_model(config.model))):
+        check_chat(Path(weights), config.chat)
+    file = bank_file(config)
+    bank = compose_bank(task).bank if file is None else load_bank(file)
+    test = bank.prompts("test")
+    chosen = some(test, min(unseen, len(test)), 0)
+    contender = Contender(folder_name(config.adapter or config.model, "model"), config.pinned_model, adapter)
+    return SideBySide(
+        task, [contender], _prompts(task, chosen, templates), config.chat,
+        trust_remote_code=config.trust_remote_code, any_base=config.any_base,
+    )  # fmt: skip
+
+
+def _check_same_task(folder: Path, task: Task) -> None:
+    """Refuse a task with other fields, options or user prompt than those its models were trained with."""
+    then = read_record(folder / IDENTITY, "run identity", {})
+    now = json.loads(json.dumps(task_identity(task)))
+    other = [key for key, value in now.items() if key in then and then[key] != value]
+    if other:
+        raise ConfigError(f"the task has changed since the run in {folder} ({', '.join(other)}): run it anew")
+
+
+def _spread(test: Sequence[Prompt], per_prompt: Sequence[Mapping[str, Any]], count: int) -> list[Prompt]:
+    """Choose prompts at equal steps of rank by a run's mean accuracy, from the lowest to the highest."""
+    found = defaultdict(list)
+    for entry in per_prompt:
+        if entry["split"] == "test":
+            found[entry["prompt_id"]].append(entry["accuracy"])
+    ordered = sorted(test, key=lambda prompt: (float(np.mean(found.get(prompt.id, [1.0]))), prompt.id))
+    places = np.linspace(0, len(ordered) - 1, min(count, len(ordered))).round().astype(int)
+    return [ordered[place] for place in places]
+
+
+def _prompts(task: Task, unseen: Sequence[Prompt], templates: Sequence[str]) -> list[Shown]:
+    """Put the user prompt first, then unseen ones, then what the user typed; none stands twice."""
+    typed = [Prompt(template.replace("\\n", "\n"), {"source": "typed"}) for template in templates]
+    for prompt in typed:
+        task.check_prompt(prompt)
+    listed = [("user", task.prompts[0]), *(("unseen", p) for p in unseen), *(("yours", p) for p in typed)]
+    shown: dict[str, Shown] = {}
+    for kind, prompt in listed:
+        shown.setdefault(prompt.id, Shown(kind, prompt))
+    return list(shown.values())
