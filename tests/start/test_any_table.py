@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from types import SimpleNamespace
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from paft.bank import Bank
@@ -43,6 +43,8 @@ def tables(draw):
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=tables(), named=st.booleans())
+@example(rows=[{"text": None, "0\n": None}], named=False)
+@example(rows=[{"": None, "0\n": None, "text": None}], named=True)
 def test_any_table_is_a_task_or_one_line(rows, named, tmp_path_factory, monkeypatch):
     def compose(task):
         shown = " ".join(f"{{{name}}}" for name in task.fields)

@@ -15,7 +15,7 @@ from paft.start.create import create_task
 from paft.start.draft import take_first
 from paft.start.files import run_text
 from paft.task.task import Task
-from tests.start.test_table import hub, write  # noqa: F401
+from tests.start.test_start_table import hub, write  # noqa: F401
 from tests.start_tables import AWKWARD, text, write_sample, write_table
 
 

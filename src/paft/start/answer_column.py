@@ -54,14 +54,14 @@ def find_answer(columns: Sequence[Column], label: str | None) -> tuple[Candidate
         found = [column for column in columns if column.name == label]
         found = found or [column for column in columns if column.name.lower() == label.strip().lower()]
         if not found:
-            names = [column.name for column in columns]
+            names = [column.title for column in columns]
             raise ConfigError(f"--label {label!r} is no column of the table{nearest(label, names)}")
         return Candidate(found[0], 0, "named by you"), []
     rated = (_rate(columns, at) for at in range(len(columns)))
     known = _without_codes([each for each in rated if each is not None])
     known = known or _named(columns) or _last_text(columns)
     if not known:
-        listed = ", ".join(f"{column.name} ({column.kind})" for column in columns)
+        listed = ", ".join(f"{column.title} ({column.kind})" for column in columns)
         raise ConfigError(f"no column looks like an answer ({listed}): name it with --label COLUMN")
     first, *others = sorted(known, key=lambda each: -each.points)
     return first, [each for each in others if each.points >= first.points - _CLOSE]

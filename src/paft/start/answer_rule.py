@@ -83,7 +83,7 @@ def _are_codes(draft: Draft, ask: Ask, few: bool) -> bool:
     if len(values) == 2 or few:
         return True
     question = Question(
-        f"{column.name} holds {len(values)} different numbers ({listed(sorted(column.counts))}). "
+        f"{column.title} holds {len(values)} different numbers ({listed(sorted(column.counts))}). "
         "What are they?",
         ("labels", "numbers"),
         hint="set `rule: number` in task.yaml and remove the options",
@@ -105,7 +105,7 @@ def _draft_labels(draft: Draft, ask: Ask, words: Sequence[str] | None) -> None:
         draft.spellings |= dict.fromkeys(group, best)
         if len(group) > 1:
             told = ", ".join(f"{shown(text)} ({count})" for text, count in group.most_common())
-            draft.warnings.append(f"{column.name}: {told} are taken for one label, {best!r}")
+            draft.warnings.append(f"{column.title}: {told} are taken for one label, {best!r}")
     if column.kind == "number":
         ordered = sorted(names, key=lambda label: (float(read_number(label) or "inf"), label))
         draft.options = _given_words(ordered, words) if words else _asked_words(draft, ask, ordered)
@@ -140,7 +140,7 @@ def _asked_words(draft: Draft, ask: Ask, numbers: list[str]) -> list[str] | dict
         return found
     pairs = ", ".join(f'"{number}": a word' for number in numbers[:2])
     draft.warnings.append(
-        f"{draft.label.name} holds numbers; a model answers better with words: map them in task.yaml, "
+        f"{draft.label.title} holds numbers; a model answers better with words: map them in task.yaml, "
         f"options: {{{pairs}{', ...' if len(numbers) > 2 else ''}}}"
     )
     return numbers

@@ -42,6 +42,11 @@ class Column:
     texts: Sequence[str | None]
     nested: bool = False
 
+    @property
+    def title(self) -> str:
+        """Its name as messages have it: in quotes where it is no plain text of one line."""
+        return self.name if self.name.strip() and self.name.isprintable() else repr(self.name)
+
     @cached_property
     def filled(self) -> list[str]:
         """The texts that there are."""

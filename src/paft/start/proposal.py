@@ -83,7 +83,7 @@ def _draft_answer(columns: Sequence[Column], label: str | None, ask: Ask) -> Dra
         chosen = draft.decide(ask, question)
         draft.label = next(column for column in columns if column.name == chosen)
         why = why if chosen == name else "chosen by you"
-    draft.guesses["answer"] = f"{draft.label.name} ({why})"
+    draft.guesses["answer"] = f"{draft.label.title} ({why})"
     return draft
 
 
@@ -92,9 +92,9 @@ def _draft_choices(draft: Draft, columns: Sequence[Column], ask: Ask) -> ChoiceC
     found = find_choices(columns, draft.label)
     if found is None or found.sure:
         return found
-    told = ", ".join(column.name for column in found.columns)
+    told = ", ".join(column.title for column in found.columns)
     question = Question(
-        f"Does {draft.label.name} name one of the columns {told} as the right one?",
+        f"Does {draft.label.title} name one of the columns {told} as the right one?",
         ("no", "yes"),
         hint="write the task file by hand (rule choice)",
     )
@@ -117,13 +117,15 @@ def _draft_fields(draft: Draft, columns: Sequence[Column]) -> None:
         raise DataError(f"no column is left to ask about beside the answer {draft.label.name!r}: {told}")
     names = field_names([column.name for column in taken], draft.label.name)
     draft.fields = dict(zip(names, taken, strict=True))
-    draft.guesses["fields"] = ", ".join(column.name for column in taken)
-    left = [f"{column.name} ({why[column.name]})" for column in others if column not in taken]
+    draft.guesses["fields"] = ", ".join(column.title for column in taken)
+    left = [f"{column.title} ({why[column.name]})" for column in others if column not in taken]
     if left:
         draft.guesses["left out"] = ", ".join(left)
     for column in (draft.label, *taken):
         if column.empty:
-            draft.warnings.append(f"{column.name}: {column.empty:,} of {len(column.texts):,} cells are empty")
+            draft.warnings.append(
+                f"{column.title}: {column.empty:,} of {len(column.texts):,} cells are empty"
+            )
 
 
 def _why_not(column: Column, draft: Draft) -> str | None:

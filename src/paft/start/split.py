@@ -43,7 +43,7 @@ def split_items(items: Sequence[Item], draft: Draft, seed: int = 0) -> dict[str,
         "train": [item for at, item in enumerate(items) if at not in test],
         "test": [item for at, item in enumerate(items) if at in test],
     }
-    stratified = f"stratified by {draft.label.name}, " if labels else ""
+    stratified = f"stratified by {draft.label.title}, " if labels else ""
     alike = f"near-duplicates kept together: {near:,}" if near else "no near-duplicates"
     alike += "" if len(items) <= COMPARED else f" (of {len(items):,} rows only equal words were looked for)"
     draft.guesses["split"] = (
