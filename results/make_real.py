@@ -113,12 +113,38 @@ def from_single(scores: Scores, names: tuple[Any, ...] = COMPARED) -> dict[str, 
     }
 
 
+def both_devices(task: str = "snips") -> dict[str, Any]:
+    """Return the mean of each method on the cells that were scored on a CPU and on the GPU, by device."""
+    sides = [
+        {
+            (row["method"], row["seed"], row["prompt_id"], row["example"]): row
+            for row in parquet.read_table(folder / "predictions" / f"{task}-main.parquet").to_pylist()
+            if row["split"] == "test"
+        }
+        for folder in (HERE / "real", FOLDER)
+    ]
+    found: dict[str, Any] = {}
+    for method in dict.fromkeys(key[0] for key in sides[0]):
+        pairs = [
+            (row, sides[1][key]) for key, row in sides[0].items() if key[0] == method and key in sides[1]
+        ]
+        if pairs:
+            found[method] = {
+                "cells": len(pairs),
+                "cpu": float(np.mean([one["score"] for one, _ in pairs])),
+                "gpu": float(np.mean([other["score"] for _, other in pairs])),
+                "same": float(np.mean([one["prediction"] == other["prediction"] for one, other in pairs])),
+            }
+    return found
+
+
 def real_figures() -> dict[str, Any]:
     """Return the content of the file."""
     found = configs()
     return {
         "model": "SmolLM2-135M-Instruct",
         "device": "NVIDIA H200, bfloat16",
+        "same trials on a CPU": both_devices(),
         "tasks": {task: task_figures(found[f"{task}/main"], task) for task in TASKS},
     }
 

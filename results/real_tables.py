@@ -102,6 +102,11 @@ def real_texts() -> dict[str, str]:
         "real snips plain": between(parts[1]),
         "real listed part": f"{100 * share * parts[0]['value']:.1f}",
         "real snips lead": f"{100 * gained['snips']['mean']['value']:.1f}",
+        "real devices": ", ".join(
+            f"`{method}` {percent(each['cpu'])} and {percent(each['gpu'])}"
+            for method, each in read(REAL)["same trials on a CPU"].items()
+        ),
+        "real device cells": f"{read(REAL)['same trials on a CPU']['base']['cells']:,}",
         "real final examples": span([row["n_examples"] for row in read(FINAL)["rows"]]),
     }
 
