@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,6 +67,7 @@ def _run(config: RunConfig) -> None:
     if results.get("failures"):
         say(console, f"{len(results['failures'])} trials failed", "red")
         raise typer.Exit(EXIT_FAILED)
+    say(console, f"Ask the models something: {shlex.join(['paft', 'try', config.output])}")
     for line in deploy_command(config):
         say(console, line)
 
