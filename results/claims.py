@@ -22,7 +22,6 @@ from results.sources import (
     from_single,
     main_figures,
     read,
-    real_from_single,
     significant,
     task_details,
 )  # fmt: skip
@@ -78,7 +77,7 @@ def _supported(tasks: Sequence[bool], real: Sequence[bool] | None = None) -> str
 
 def _gain(name: str) -> str:
     """Return PAFT's paired differences from ``single``, linked: pretrained model, small model."""
-    real = _real_by_task(lambda task: between(real_from_single(task, "paft")[name]))
+    real = _real_by_task(lambda task: between(from_single(task, "paft", REAL)[name]))
     small = _by_task(lambda task: between(from_single(task, "paft")[name]))
     return f"SmolLM2: {_link(real, REAL)}; small model: {_link(small, DETAILS)}"
 
@@ -88,7 +87,7 @@ def _better(name: str) -> tuple[list[bool], list[bool]]:
     sign = -1 if name == "std" else 1
     small = [significant(from_single(task, "paft")[name], better=sign) for task in TASKS]
     return small, [
-        significant(real_from_single(task, "paft")[name], better=sign) for task in read(REAL)["tasks"]
+        significant(from_single(task, "paft", REAL)[name], better=sign) for task in read(REAL)["tasks"]
     ]
 
 

@@ -12,7 +12,7 @@ from itertools import chain
 
 from paft.report.plot import Dots, dots_svg
 from results.real_tables import real_table, real_texts
-from results.sources import HERE, real_task
+from results.sources import HERE, REAL, task_details
 from results.text import fill
 
 ROOT = HERE.parent
@@ -28,7 +28,7 @@ def block() -> str:
 
 def picture() -> str:
     """Return the accuracies of one task under every unseen prompt and seed, as SVG."""
-    methods = real_task(PICTURED)["methods"]
+    methods = task_details(PICTURED, REAL)["methods"]
     lines = [Dots(name, tuple(chain.from_iterable(methods[name]["accuracies"]))) for name in IN_PICTURE]
     return dots_svg(lines, width=8, label="accuracy under each unseen prompt and seed, percent")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from paft.report.table import percent
-from results.sources import FINAL, REAL, TASKS, read, real_from_single, real_task, significant
+from results.sources import FINAL, REAL, TASKS, from_single, read, significant, task_details
 from results.text import between, ends, listed, points, shares, span, table
 
 SHOWN = ("base", "single", "per_example", "paft", "user_share")
@@ -53,7 +53,7 @@ def real_final() -> str:
         name = TASKS[task]
         for row in (row for row in read(FINAL)["rows"] if row["task"] == task):
             method = row["method"]
-            test = real_task(task)["methods"][method]["seeds"][row["seed"] or 0]
+            test = task_details(task, REAL)["methods"][method]["seeds"][row["seed"] or 0]
             both = [f"{percent(row[key])} ({points(row[key] - test[key])})" for key in ("mean", "std", "min")]
             rows.append((name, f"`{method}`", *both))
             name = ""
@@ -62,14 +62,14 @@ def real_final() -> str:
 
 
 def _ratio(task: str, method: str) -> float:
-    methods = real_task(task)["methods"]
+    methods = task_details(task, REAL)["methods"]
     return float(methods[method]["std"] / methods["single"]["std"])
 
 
 def real_texts() -> dict[str, str]:
     """Return the figures of the sentences, by name."""
     tasks = read(REAL)["tasks"]
-    gained = {task: real_from_single(task, "per_example") for task in tasks}
+    gained = {task: from_single(task, "per_example", REAL) for task in tasks}
     own = {task: found["differences from single, user prompt"] for task, found in tasks.items()}
     parts = [tasks["snips"][kind]["per_example"]["mean"] for kind in ("options listed", "no options")]
     share = tasks["snips"]["test prompts that list options"] / tasks["snips"]["test prompts"]

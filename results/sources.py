@@ -36,15 +36,15 @@ def main_figures(task: str, method: str) -> Mapping[str, Any]:
     return found
 
 
-def task_details(task: str) -> Mapping[str, Any]:
-    """Return what the details say of a task."""
-    found: Mapping[str, Any] = read(DETAILS)["tasks"][task]
+def task_details(task: str, name: str = DETAILS) -> Mapping[str, Any]:
+    """Return what the details of the main table, or of the pretrained model (``REAL``), say of a task."""
+    found: Mapping[str, Any] = read(name)["tasks"][task]
     return found
 
 
-def from_single(task: str, method: str) -> Mapping[str, Figure]:
+def from_single(task: str, method: str, name: str = DETAILS) -> Mapping[str, Figure]:
     """Return a method's paired differences from ``single``: mean, std and min."""
-    found: Mapping[str, Figure] = task_details(task)["differences from single"][method]
+    found: Mapping[str, Figure] = task_details(task, name)["differences from single"][method]
     return found
 
 
@@ -77,15 +77,3 @@ def significant(found: Figure, *, better: int = 0) -> bool:
     """
     low, high = found["interval"]
     return (better >= 0 and low > TIE) or (better <= 0 and high < -TIE)
-
-
-def real_task(task: str) -> Mapping[str, Any]:
-    """Return the figures of a task on the pretrained model."""
-    found: Mapping[str, Any] = read(REAL)["tasks"][task]
-    return found
-
-
-def real_from_single(task: str, method: str) -> Mapping[str, Figure]:
-    """Return a method's paired differences from ``single`` on the pretrained model: mean, std and min."""
-    found: Mapping[str, Figure] = real_task(task)["differences from single"][method]
-    return found

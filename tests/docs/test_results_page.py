@@ -17,7 +17,7 @@ from results.figures import figures
 from results.forest import FIGURES, bars, forest
 from results.make_real import TASKS as REAL_TASKS
 from results.real_tables import REAL_TABLES, real_texts
-from results.sources import DETAILS, TASKS, from_single, read, real_from_single, significant, task_details
+from results.sources import DETAILS, REAL, TASKS, from_single, read, significant, task_details
 from results.tables import TABLES
 from results.text import PLACE, fill
 
@@ -83,7 +83,7 @@ def test_verdicts_follow_from_the_figures() -> None:
     verdicts = {ask.__name__: ask().verdict for ask in CLAIMS}
     for name, figure, sign in (("accuracy", "mean", 1), ("spread", "std", -1), ("worst_prompt", "min", 1)):
         count = sum(significant(from_single(task, "paft")[figure], better=sign) for task in TASKS)
-        real = [significant(real_from_single(task, "paft")[figure], better=sign) for task in REAL_TASKS]
+        real = [significant(from_single(task, "paft", REAL)[figure], better=sign) for task in REAL_TASKS]
         assert verdicts[name].startswith(f"**supported** on {sum(real)} of 3 tasks (SmolLM2), {count} of 4")
     k_t = json.loads((ROOT / "results/k_and_t/k_t.json").read_text("utf-8"))["figures"]
     mean = {(row["k"], row["t"]): row["mean"]["value"] for row in k_t}

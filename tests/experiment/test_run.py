@@ -13,6 +13,7 @@ import paft
 from paft.errors import PaftError, PromptError, ResumeError
 from paft.evaluate.matrix import Matrix
 from paft.experiment.export import find_weights
+from paft.experiment.trial import few_prompts
 from paft.model.load import load_model
 from paft.report.data import read_report
 from paft.statistics.summary import summarize
@@ -325,6 +326,15 @@ def test_a_training_that_met_few_prompts_says_so(configure, finished, tmp_path):
     more = {"resample_every": 1, "draws": "cycle"}
     results = paft.run(configure(tmp_path / "out", methods=("paft",), train=more))
     assert not results["warnings"]
+
+
+def test_advice_on_few_prompts_is_that_of_the_method():
+    trained = {"by_prompt": {"a": 1, "b": 1}}
+    (block,) = few_prompts("paft", trained, 5)
+    (example,) = few_prompts("per_example", trained, 5)
+    assert "train.resample_every" in block and "resample" not in example and "more examples" in example
+    assert few_prompts("paft", trained, 4) == few_prompts("single", trained, 5) == []
+    assert few_prompts("base", {}, 5) == []
 
 
 def test_full_fine_tuning_runs_through_the_grid(configure, tmp_path):

@@ -57,7 +57,7 @@ def _train(config: RunConfig, as_json: bool) -> None:
     from paft.experiment.train import only_seed
     from paft.experiment.train import train as train_model
     from paft.experiment.trial import few_prompts
-    from paft.methods import METHODS, method_to_train
+    from paft.methods import method_to_train
     from paft.progress import Live
 
     console = open_console(quiet=as_json)
@@ -76,8 +76,8 @@ def _train(config: RunConfig, as_json: bool) -> None:
         warn(console, [f"{cut} to max_length"])
     warn(console, trained.get("damaged", ()))
     bank = load_bank(Path(config.output) / "bank.jsonl")
-    if METHODS[method_to_train(config.methods)].trains_on_bank:
-        warn(console, few_prompts(trained, config.train.prompts or len(bank.prompts("train"))))
+    drawn_from = config.train.prompts or len(bank.prompts("train"))
+    warn(console, few_prompts(method_to_train(config.methods), trained, drawn_from))
     warn(console, near_warnings(bank, near_duplicates_across(bank)))
     for line in next_command(config):
         say(console, line)

@@ -36,6 +36,7 @@ from paft.shape import ADVICE, TRIAL, read_record
 from paft.shape import TRAINED as TRAINED_SHAPE
 from paft.train.checkpoint import remove_checkpoints
 from paft.train.schedule import make_schedule
+from paft.train.settings import BY_EXAMPLE
 from paft.train.step_time import Pace
 
 UNTRAINED = {"steps": 0, "tokens": 0, "seconds": 0.0, "loss": None, "truncated": 0}
@@ -100,19 +101,23 @@ def run_trial(
     return result
 
 
-def few_prompts(trained: Mapping[str, Any], prompts: int) -> list[str]:
-    """Warn of a training that met less than half of the prompts it drew from.
+def few_prompts(method: str, trained: Mapping[str, Any], prompts: int) -> list[str]:
+    """Warn of a training over the bank that met less than half of the prompts it drew from.
 
     Args:
+        method: Its method.
         trained: Its record, see :class:`paft.train.loop.Trained`.
         prompts: How many it drew from.
     """
-    met = len(trained["by_prompt"])
+    met = len(trained["by_prompt"]) if METHODS[method].trains_on_bank else prompts
     if 2 * met >= prompts:
         return []
+    told = f"training met {met} of {prompts} prompts of the bank"
+    if METHODS[method].schedule in BY_EXAMPLE:
+        return [f"{told}: take more examples, or train longer (train.epochs)"]
     return [
-        f"training met {met} of {prompts} prompts of the bank: per_example meets most in as many steps; or "
-        "resample more often (train.resample_every), draw in cycles (train.draws=cycle), train longer"
+        f"{told}: per_example meets most in as many steps; or resample more often (train.resample_every), "
+        "draw in cycles (train.draws=cycle), train longer (train.epochs)"
     ]
 
 
@@ -127,9 +132,8 @@ def _evaluate_splits(
         cut = f"{trained['truncated']} training prompts were cut to max_length"
         warnings.append(f"{plan.name}: of {trained['looked_at']} looked at, {cut}")
     warnings.extend(f"{plan.name}: {text}" for text in trained.get("damaged", ()))
-    if METHODS[plan.method].trains_on_bank:
-        few = few_prompts(trained, config.train.prompts or len(inputs.bank.prompts("train")))
-        warnings.extend(f"{plan.name}: {text}" for text in few)
+    drawn_from = config.train.prompts or len(inputs.bank.prompts("train"))
+    warnings.extend(f"{plan.name}: {text}" for text in few_prompts(plan.method, trained, drawn_from))
     if trained.get("chosen"):
         warnings.extend(_twin_warning(plan, Prompt(trained["chosen"]), inputs))
     for split, prompts in inputs.tested_prompts().items():

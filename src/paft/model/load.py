@@ -123,7 +123,7 @@ def load_model(
     device = accelerator or torch.device("cpu")
     dtype = torch.float32 if full_precision or device.type == "cpu" else torch.bfloat16
     # Behind a mask cuDNN's attention gives gradients that are not finite on Hopper GPUs (pytorch#196678, from
-    # torch 2.11); without it torch takes its other kernels, which are as fast.
+    # torch 2.11); without it torch takes its other kernels.
     torch.backends.cuda.enable_cudnn_sdp(False)
     how: dict[str, Any] = {"dtype": dtype}
     if quantised or (adapter is not None and trained_quantised(Path(adapter))):
