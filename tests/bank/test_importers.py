@@ -13,14 +13,7 @@ from paft.bank.backslashes import decode_escapes
 from paft.bank.importers import FORMATS, import_prompts, prompts_of, read_candidates
 from paft.errors import DataError, PaftError, PromptError
 from paft.prompt import Prompt
-
-
-def workbook(path, *rows):
-    book = openpyxl.Workbook()
-    for row in rows:
-        book.active.append(row)
-    book.save(path)
-    return path
+from tests.workbook import workbook
 
 
 def test_a_spreadsheet_gives_one_prompt_a_row_with_real_line_breaks(tmp_path):

@@ -10,7 +10,6 @@ from decimal import Decimal
 from types import SimpleNamespace
 
 import numpy as np
-import openpyxl
 import pandas as pd
 import pyarrow
 import pytest
@@ -21,6 +20,7 @@ from paft.schema import parse
 from paft.task.data import ABSENT, DataSource, read_rows
 from paft.task.task import Task
 from paft.task.values import as_text
+from tests.workbook import workbook
 
 ROWS = [
     {"text": 'comma, "quote" and\nline break', "answer": "a"},
@@ -448,14 +448,6 @@ def test_a_comma_is_the_delimiter_wherever_it_can_be(tmp_path):
     assert [row["text"] for _, row in read(tmp_path, "a.csv")] == ["x;y", "z;w"]
     (tmp_path / "a.csv").write_text("text;label\n" + "x;a\n" * 20_000)
     assert len(read(tmp_path, "a.csv")) == 20_000
-
-
-def workbook(path, *rows):
-    book = openpyxl.Workbook()
-    for row in rows:
-        book.active.append(row)
-    book.save(path)
-    return path
 
 
 def test_the_first_sheet_of_a_workbook_is_read(tmp_path):
