@@ -9,6 +9,7 @@ from paft.train import step_time as pacing
 from paft.train.batches import PlanSampler, RenderedExamples
 from paft.train.length import preview
 from paft.train.schedule import Schedule
+from paft.train.settings import Train
 from paft.train.step_time import Pace
 
 SCHEDULE = Schedule("block", 5, resample_every=1, seed=2)
@@ -43,7 +44,7 @@ def test_the_bar_tells_loss_prompt_and_pace(bank, monkeypatch):
             told.append((count, note))
 
     prompts = bank.prompts("train")
-    pace = Pace(Reporter(), SCHEDULE, prompts, steps=3)
+    pace = Pace(Reporter(), SCHEDULE, prompts, steps=3, settings=Train())
     for step, tokens in ((2, 100), (3, 1100), (6, 4100)):
         pace(step, 6, 0.5, tokens)
     ids = [prompts[SCHEDULE.prompt(epoch=e, step=s, example=0)].id for e, s in ((0, 1), (0, 2), (1, 2))]

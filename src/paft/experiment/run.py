@@ -18,7 +18,7 @@ from paft.bank import Bank, near_duplicates_across, near_warnings
 from paft.config import RunConfig
 from paft.errors import DivergedError
 from paft.evaluate.rows import describe_scoring
-from paft.experiment.answer_tokens import check_lengths, check_options
+from paft.experiment.answer_tokens import check_completions, check_lengths, check_options
 from paft.experiment.bank_choice import tell_composed
 from paft.experiment.baselines.choice import check_chooser
 from paft.experiment.identity import run_identity
@@ -94,9 +94,10 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
             check_chooser(chooser, config, inputs.generators)
     encoder = encoder_of(config)
     check_options(encoder, inputs.task, inputs.train, inputs.test)
-    if inputs.task.answer.closed and not config.evaluate.generate:
-        return inputs
-    return dataclasses.replace(inputs, warnings=check_lengths(encoder, inputs.task, inputs.test))
+    warnings = check_completions(encoder, config, inputs.task, inputs.train)
+    if config.evaluate.generate or not inputs.task.answer.closed:
+        warnings += check_lengths(encoder, inputs.task, inputs.test)
+    return dataclasses.replace(inputs, warnings=warnings)
 
 
 def prepare(config: RunConfig, inputs: Inputs) -> None:

@@ -13,7 +13,7 @@ from paft.bank import Bank
 from paft.config import RunConfig
 from paft.errors import ConfigError
 from paft.evaluate.runner import processes
-from paft.experiment.answer_tokens import check_options
+from paft.experiment.answer_tokens import check_completions, check_options
 from paft.experiment.bank_choice import tell_composed
 from paft.experiment.identity import training_identity
 from paft.experiment.inputs import check_trained, encoder_of, load_inputs
@@ -51,13 +51,17 @@ def train(
     plan = Trial(method, seed)
     inputs = load_inputs(config, task, bank, evaluate=False, methods=[method]).for_seed(seed)
     check_trained(config)
-    check_options(encoder_of(config), inputs.task, inputs.train)
+    encoder = encoder_of(config)
+    check_options(encoder, inputs.task, inputs.train)
+    warnings = check_completions(encoder, config, inputs.task, inputs.train)
     output = Path(config.output)
     with working_in(output):
         identity = training_identity(config, inputs, method, seed)
         begin_output(output, identity, config, inputs.bank)
         if inputs.composed:
             reporter.finish(inputs.task.name, tell_composed(inputs.bank, output))
+        for warning in warnings:
+            reporter.finish(inputs.task.name, f"warning: {warning}")
         try:
             trained = train_trial(plan, config, inputs, output, reporter)
         except OSError as error:
@@ -80,7 +84,12 @@ def only_seed(config: RunConfig) -> int:
 
 
 def _outcome(trained: dict[str, Any]) -> str:
-    told = f"{trained['steps']} steps in {trained['seconds']:.0f} s, mean loss {trained['loss']:.3f}"
+    measure = f"mean loss {trained['loss']:.3f}"
+    if trained.get("rewards"):
+        measure = (
+            f"mean reward {trained['rewards'][0][1]:.3f} at first, {trained['rewards'][-1][1]:.3f} at last"
+        )
+    told = f"{trained['steps']} steps in {trained['seconds']:.0f} s, {measure}"
     if not trained["validations"]:
         return told
     best = [point for point in trained["validations"] if point[0] <= trained["kept"]][-1]

@@ -32,11 +32,11 @@ from paft.train.batches import Collator, RenderedExamples, make_sampler
 from paft.train.checkpoint import Checkpoints, checkpoint_folder, remove_checkpoints, training_inputs
 from paft.train.failures import check_vocabulary, clear_errors, write_failure
 from paft.train.length import Preview, preview, training_steps
-from paft.train.loss import PromptRecord, StepCollator, StepLoss, Tally
+from paft.train.loss import PromptSums, StepCollator, StepLoss, Tally
 from paft.train.numerics import trainable
 from paft.train.schedule import Schedule, make_schedule
 from paft.train.settings import Train
-from paft.train.trainer import OnStep, PromptTrainer
+from paft.train.trainer import OnStep, PromptTrainer, ResumableTrainer
 from paft.train.validation import Point, Validation, Validator, best_point, validation_points
 from paft.train.variation import variation
 
@@ -58,10 +58,12 @@ class Trained:
         looked_at: Sequences looked at, spread over the first epoch; see :mod:`paft.train.length`.
         curve: (step, mean loss of the steps since the former entry), every few steps
             and at every checkpoint.
-        by_prompt: How training went under each prompt, by its id.
+        by_prompt: How training went under each prompt, by its id; under ``grpo`` of
+            :class:`paft.train.grpo.sums.RewardRecord`.
         validations: (step, mean, min) of every validation; see :mod:`paft.train.validation`.
         kept: The step whose weights were kept; with ``train.average`` the last of those averaged.
         damaged: Checkpoints that were passed over when it was resumed, and what is wrong with each.
+        rewards: (step, mean reward of the completions since the former entry), under ``grpo``.
     """
 
     steps: int
@@ -71,10 +73,11 @@ class Trained:
     truncated: int
     looked_at: int
     curve: tuple[tuple[int, float], ...]
-    by_prompt: dict[str, PromptRecord]
+    by_prompt: dict[str, Any]
     validations: tuple[Point, ...] = ()
     kept: int | None = None
     damaged: tuple[str, ...] = ()
+    rewards: tuple[tuple[int, float], ...] = ()
 
 
 def fine_tune(
@@ -142,16 +145,39 @@ def fine_tune(
 
     # What is trained, with which loss.
     trainer = make_trainer(language_model, dataset, schedule, config, args, checkpoints, on_step)
+    return complete_training(
+        trainer, language_model, config, validation, part, output,
+        steps=steps, keep_checkpoints=keep_checkpoints,
+        summarise=lambda: summarise(trainer, config, looked, trainer.step_loss.tally, dataset.prompts),
+    )  # fmt: skip
+
+
+def complete_training(
+    trainer: ResumableTrainer, language_model: LanguageModel, config: Train, validation: Validation | None,
+    part: Path, output: Path, *, steps: int, keep_checkpoints: bool, summarise: Callable[[], Trained],
+) -> Trained:  # fmt: skip
+    """Train to the last step with all that stands beside the steps, and save the weights that stay.
+
+    Args:
+        trainer: Ready to run.
+        language_model: What it trains.
+        config: Settings.
+        validation: What ``train.validate_every`` validates on, if anything.
+        part: Folder to write to first.
+        output: Where the result goes.
+        steps: Optimiser steps.
+        keep_checkpoints: Leave them to the caller.
+        summarise: Says what the training did, before the weights are saved.
+    """
     _average_weights(trainer, config, steps)
     validator = _validator(trainer, language_model, validation, config)
     with (
-        clear_errors(config, args.per_device_train_batch_size),
+        clear_errors(config, trainer.args.per_device_train_batch_size),
         _none_kept_of_diverged(trainer, part, output),
     ):
         trainer.run()
-
-    # Saved how: the weights that stay, then the record; checkpoints go last.
-    trained = _summary(trainer, config, dataset.prompts, looked)
+    # The weights that stay, then the record; checkpoints go last.
+    trained = summarise()
     _save_result(trainer, language_model, validator, config, part, output)
     if trainer.is_world_process_zero() and not keep_checkpoints:
         remove_checkpoints(output)
@@ -159,7 +185,7 @@ def fine_tune(
     return trained
 
 
-def _average_weights(trainer: PromptTrainer, config: Train, steps: int) -> None:
+def _average_weights(trainer: ResumableTrainer, config: Train, steps: int) -> None:
     if config.average is None:
         return
     if trainer.sharded:
@@ -170,7 +196,7 @@ def _average_weights(trainer: PromptTrainer, config: Train, steps: int) -> None:
 
 
 @contextmanager
-def _none_kept_of_diverged(trainer: PromptTrainer, part: Path, output: Path) -> Iterator[None]:
+def _none_kept_of_diverged(trainer: ResumableTrainer, part: Path, output: Path) -> Iterator[None]:
     """Remove what a training has written if it diverges."""
     try:
         yield
@@ -182,7 +208,7 @@ def _none_kept_of_diverged(trainer: PromptTrainer, part: Path, output: Path) -> 
 
 
 def _save_result(
-    trainer: PromptTrainer, language_model: LanguageModel, validator: Validator | None, config: Train,
+    trainer: ResumableTrainer, language_model: LanguageModel, validator: Validator | None, config: Train,
     part: Path, output: Path,
 ) -> None:  # fmt: skip
     """Write the weights that stay; all processes call it together."""
@@ -223,28 +249,32 @@ def make_trainer(
     return trainer
 
 
-def _summary(trainer: PromptTrainer, config: Train, prompts: Sequence[Prompt], looked: Preview) -> Trained:
-    tally, reduce = trainer.step_loss.tally, trainer.accelerator.reduce
+def summarise(
+    trainer: ResumableTrainer, config: Train, looked: Preview, sums: PromptSums, prompts: Sequence[Prompt]
+) -> Trained:
+    """Return what a training did; all processes call it together."""
+    reduce = trainer.accelerator.reduce
     points = validation_points(trainer.state.log_history)
     best = best_point(points, config.validate_by).step if points and config.keep == "best" else None
     steps = trainer.state.global_step
     return Trained(
         steps=steps,
-        tokens=tally.tokens(reduce),
+        tokens=sums.tokens(reduce),
         seconds=round(trainer.seconds, 2),
-        loss=mean_loss(trainer.curve),
+        loss=mean_loss(trainer.curve("loss")),
         truncated=looked.truncated,
-        looked_at=len(looked.rows),
-        curve=tuple(trainer.curve),
-        by_prompt=tally.records(prompts, reduce),
+        looked_at=looked.size,
+        curve=tuple(trainer.curve("loss")),
+        by_prompt=sums.records(prompts, reduce),
         validations=tuple(points),
         kept=steps if best is None else best,
         damaged=trainer.checkpoints.damaged,
+        rewards=tuple(trainer.curve("reward")),
     )
 
 
 def _validator(
-    trainer: PromptTrainer, language_model: LanguageModel, validation: Validation | None, config: Train
+    trainer: ResumableTrainer, language_model: LanguageModel, validation: Validation | None, config: Train
 ) -> Validator | None:
     if validation is None:
         return None
@@ -288,7 +318,9 @@ def save(
     """
     with _appearing(part, output):
         part.mkdir(parents=True, exist_ok=True)
-        model.save_pretrained(part, state_dict=None if weights is None else dict(weights))
+        # Beside what is trained TRL may hold a copy of an adapter, its reference.
+        only: dict[str, Any] = {"selected_adapters": ["default"]} if hasattr(model, "peft_config") else {}
+        model.save_pretrained(part, state_dict=None if weights is None else dict(weights), **only)
         source.tokenizer.save_pretrained(part)
         base = base_record(source.name) if (part / ADAPTER_CONFIG).exists() else None
         save_chat(part, source.chat, quantised=is_quantised(source.model), base=base)

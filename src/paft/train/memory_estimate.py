@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from paft.model.weights import empty_model
-from paft.train.adapt import adapted
+from paft.train.adapt import adapted, unquantised
 from paft.train.arguments import trainer_settings
 from paft.train.settings import Adapt, Train
 
@@ -78,7 +78,7 @@ def shape_of(name: str, adapt: Adapt, *, trust_remote_code: bool = False) -> Sha
     """
     bare = empty_model(name, trust_remote_code=trust_remote_code)
     with torch.device("meta"):
-        model = adapted(bare, adapt.model_copy(update={"method": "lora"}) if adapt.quantised else adapt)
+        model = adapted(bare, unquantised(adapt))
     linear = _linear_weights(model)
     counts = {True: 0, False: 0}
     for weight in model.parameters():
