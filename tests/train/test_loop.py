@@ -131,6 +131,28 @@ def test_the_prompts_seen_at_each_step_are_those_of_the_schedule(train, monkeypa
         assert sorted(examples) == list(range(24))
 
 
+@pytest.mark.parametrize("schedule", ["block", "example"])
+@pytest.mark.parametrize("length", [2, 8])  # within the first epoch of three steps, and past both
+def test_a_number_of_steps_ends_the_training_and_changes_no_draw(train, monkeypatch, schedule, length):
+    seen, heard = [], []
+    original = RenderedExamples.__getitem__
+
+    def spy(self, plan):
+        seen.append(plan)
+        return original(self, plan)
+
+    monkeypatch.setattr(RenderedExamples, "__getitem__", spy)
+    settings = {"batch_size": 8, "resample_every": 2, "schedule": schedule}
+    train(epochs=3, **settings)
+    whole = seen[24:]  # the first pass counts what is cut off
+    seen.clear()
+    trained, _ = train(
+        epochs=2, max_steps=length, on_step=lambda _, steps, *__: heard.append(steps), **settings
+    )
+    assert trained.steps == length and set(heard) == {length}
+    assert seen[24:][: 8 * length] == whole[: 8 * length]  # the loader reads a batch ahead
+
+
 def test_steps_and_tokens_are_counted(train, bank, train_examples, language_model):
     trained, _ = train(seed=2, epochs=2, batch_size=16, schedule="block")
     dataset = RenderedExamples(train_examples, bank.prompts("train"), language_model.encoder(1024))
