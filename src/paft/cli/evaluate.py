@@ -20,7 +20,7 @@ def evaluate(
     data: options.Data = None,
     bank: options.Bank = None,
     split: Annotated[
-        str | None, typer.Option(help="Prompts to evaluate on: test, validation, final ...")
+        str | None, typer.Option(help="Prompts to evaluate on: validation, final ...  [default: test]")
     ] = None,
     model: options.Model = None,
     revision: options.Revision = None,
@@ -30,7 +30,8 @@ def evaluate(
         bool | None, typer.Option("--any-base", help="Take another base than the adapter's own too.")
     ] = None,
     backend: Annotated[
-        str | None, typer.Option(help="hf, vllm, or openai: any OpenAI-compatible server.")
+        str | None,
+        typer.Option(help="hf, vllm, or openai: any OpenAI-compatible server.  [default: hf]"),
     ] = None,
     base_url: Annotated[str | None, typer.Option(help="The server, say http://localhost:8000/v1.")] = None,
     api_key_env: Annotated[
@@ -40,7 +41,7 @@ def evaluate(
         bool | None, typer.Option("--completions", help="Ask the server for plain, not chat completions.")
     ] = None,
     test_examples: Annotated[
-        int | None, typer.Option("--examples", help="Test examples at most.", min=1)
+        int | None, typer.Option("--examples", help="Test examples at most; all by default.", min=1)
     ] = None,
     budget: Annotated[
         float | None, typer.Option(help="Score this share of the cells and estimate the rest, say 0.05.")
@@ -57,7 +58,12 @@ def evaluate(
     allow_code: options.Code = None,
     set_: options.Set = None,
 ) -> None:
-    """Evaluate one model on every prompt of a split."""
+    """Evaluate one model on every prompt of a split.
+
+    Example: paft evaluate --task task.yaml --adapter out/adapter --output scores
+
+    Docs: docs/evaluate.md
+    """
     given = locals()
     from paft.config import merged
     from paft.experiment.evaluate import EvaluateConfig

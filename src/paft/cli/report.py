@@ -31,7 +31,7 @@ ENDINGS = {Format.latex: "tex"}
 def report(
     folder: Annotated[
         Path | None,
-        typer.Argument(help="Output folder of a run, finished or not.", metavar="[DIR]", show_default=False),
+        typer.Argument(help="Output folder of a run, finished or not.", metavar="RUN", show_default=False),
     ] = None,
     matrix: Annotated[
         Path | None,
@@ -63,11 +63,16 @@ def report(
     output: Annotated[
         Path | None,
         typer.Option(
-            help="File to write, or folder for it; DIR/report.html, DIR/lm_eval, else the terminal."
+            help="File to write, or folder for it; by default RUN/report.html, RUN/lm_eval, or the terminal."
         ),
     ] = None,
 ) -> None:
-    """Show what a run found: a page to read, its figures as text, or lm-evaluation-harness's layout."""
+    """Show what a run found: a page to read, its figures as text, or lm-evaluation-harness's layout.
+
+    Example: paft report runs/routing --format md
+
+    Docs: docs/evaluate.md
+    """
     if (folder is None) is (matrix is None):
         raise typer.BadParameter("give the folder of a run, or a table with --matrix")
     if matrix is None and (columns or split or compare or threshold is not None):
