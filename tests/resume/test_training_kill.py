@@ -132,7 +132,7 @@ def test_a_resumed_run_renders_only_what_is_left_and_says_where_it_begins(job, m
     train(job, die, on_step=lambda *news: heard.append(news))
     done = SIZE + 8  # an epoch and a step
     assert seen[SIZE:] == straight[done:]
-    assert [(step, total) for step, total, *_ in heard] == [(4, 9), (5, 9), (6, 9), (8, 9), (9, 9)]
+    assert [(step, total) for step, total, *_ in heard] == [(step, 9) for step in range(4, 10)]
 
 
 @slow

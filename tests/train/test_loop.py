@@ -50,7 +50,10 @@ def test_the_loss_falls_and_the_caller_hears_of_every_step(train):
     heard = []
     trained, _ = train(epochs=10, rate=2e-2, on_step=lambda *news: heard.append(news))
     assert trained.steps == 20
-    assert [step for step, *_ in heard] == [5, 10, 15, 20]
+    assert [step for step, *_ in heard] == list(range(1, 21))
+    entries = [(step, sum(loss for _, _, loss, _ in heard[step - 5 : step]) / 5) for step in (5, 10, 15, 20)]
+    assert [step for step, _ in trained.curve] == [step for step, _ in entries]
+    assert [mean for _, mean in trained.curve] == pytest.approx([mean for _, mean in entries], abs=1e-3)
     assert {total for _, total, *_ in heard} == {20}
     assert heard[-1][2] < 0.8 * heard[0][2]
 

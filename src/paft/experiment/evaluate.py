@@ -52,7 +52,7 @@ from paft.model.load import (
 )
 from paft.model.quantised import four_bit, trained_quantised
 from paft.names import folder_name, short_name
-from paft.progress import Reporter
+from paft.progress import Reporter, speaking
 from paft.prompt import Prompt
 from paft.provenance import environment
 from paft.report.run_folder import TRIALS
@@ -158,6 +158,7 @@ class EvaluateConfig(ModelOnTask):
         return folder_name(self.adapter or self.model, "model")
 
 
+@speaking
 def evaluate(
     config: EvaluateConfig,
     reporter: Reporter | None = None,
@@ -169,7 +170,8 @@ def evaluate(
 
     Args:
         config: What to evaluate.
-        reporter: Hears about progress.
+        reporter: Hears about progress; by default what speaks in terminals and notebooks, ``Reporter()`` is
+            silent.
         task: A task made in Python, instead of the one the configuration names.
         bank: A bank made in Python, likewise.
 

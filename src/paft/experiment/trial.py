@@ -209,7 +209,7 @@ def train_trial(
         trained = fine_tune(
             language_model, inputs.train, prompts, settings,
             seed=plan.seed, output=output, on_step=pace, keep_checkpoints=True,
-            validation=inputs.validated(), reference=inputs.bank.require("train"),
+            validation=pace.listen(inputs.validated()), reference=inputs.bank.require("train"),
             on_steps=partial(reporter.stage, plan.name, "train"),
         )  # fmt: skip
     except DivergedError as error:
