@@ -18,7 +18,9 @@ def export(
     output: Annotated[Path, typer.Option(help="Folder to write; must not be there yet.")],
     trial: Annotated[
         str | None,
-        typer.Option(help="Which trial of a run, say paft-1; else the first of the method on the bank."),
+        typer.Option(
+            help="Which trial of a run, say paft-1, or single if of one seed; else the bank's method."
+        ),
     ] = None,
     merge: Annotated[
         bool, typer.Option("--merge", help="Merge the adapter into its base: one whole model.")
