@@ -51,7 +51,7 @@ def settings_by_verb() -> dict[str, list[Setting]]:
     """Return the settings of the verbs; a key that ``paft run`` has too stands there alone."""
     from paft.config import RunConfig
     from paft.config_reference import list_settings
-    from paft.experiment.evaluate import EvaluateConfig
+    from paft.experiment.evaluate_config import EvaluateConfig
     from paft.grid.file import GridFile
 
     run = list(list_settings(RunConfig))

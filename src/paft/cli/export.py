@@ -19,7 +19,7 @@ def export(
     trial: Annotated[
         str | None,
         typer.Option(
-            help="Which trial of a run, say paft-1; by default the first of the method on the bank."
+            help="Which trial of a run, say paft-1, or single if of one seed; else the bank's method."
         ),
     ] = None,
     merge: Annotated[

@@ -85,7 +85,7 @@ Set = Annotated[
 
 NAMED_ALIKE = (
     "task", "data", "bank", "model", "revision", "trust_remote_code", "methods", "seeds", "output",
-    "split", "adapter", "any_base", "backend", "budget", "budget_evals", "precision", "mean_only",
+    "split", "adapter", "base", "any_base", "backend", "budget", "budget_evals", "precision", "mean_only",
 )  # fmt: skip
 # The setting that each option stands for; other options say what a verb does, not what it works with.
 SETTINGS = {

@@ -85,12 +85,13 @@ def try_(
 
 def _load(run: str | None, settings: Mapping[str, Any], prompts: int, typed: Sequence[str]) -> SideBySide:
     from paft.config import merged
-    from paft.experiment.side_by_side import TryConfig, try_model, try_run
+    from paft.experiment.contenders import AdapterOnTask
+    from paft.experiment.side_by_side import try_model, try_run
     from paft.schema import parse
 
     if run is not None:
         return try_run(Path(run), prompts, typed)
-    return try_model(parse(TryConfig, merged({}, settings), "command line"), prompts, typed)
+    return try_model(parse(AdapterOnTask, merged({}, settings), "command line"), prompts, typed)
 
 
 def _rows(task: Task, text: str | None, fields: Sequence[str]) -> list[dict[str, Any]] | None:
