@@ -32,10 +32,8 @@ def copies(runs, tmp_path):
     return [shutil.copytree(run, tmp_path / run.name) for run in runs]
 
 
-def edit(path, change):
-    record = json.loads(path.read_text("utf-8"))
-    change(record)
-    path.write_text(json.dumps(record), "utf-8")
+def put(path, key, value):
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), key: value}), "utf-8")
 
 
 def test_a_run_beside_itself_has_its_own_figures(runs, copies):
@@ -87,7 +85,7 @@ def test_examples_are_matched_by_what_they_say_wherever_they_stand(runs, tmp_pat
     with pytest.raises(DataError, match=r"the test examples of .*run cannot be read from here"):
         read_combined([runs[0], second])
     examples = Task.from_yaml(tmp_path / "c" / "task" / "task.yaml").examples("test")
-    edit(second / "run.json", lambda r: r.update({"test examples": data_fingerprint(examples)}))
+    put(second / "run.json", "test examples", data_fingerprint(examples))
     turned = read_combined([runs[0], second])
     (mine,) = [method.cells for method in turned.methods if method.row.method == "run/base"]
     own = Matrix.load(second / "trials" / "base" / "test.parquet")
@@ -110,20 +108,20 @@ def test_without_the_data_the_same_examples_are_known_by_their_fingerprint(copie
     ("change", "words"),
     [
         (
-            lambda c: edit(c / "results.json", lambda r: r.update(task="post")),
+            lambda c: put(c / "results.json", "task", "post"),
             "of different tasks \\(task: 'mail' and 'post'\\)",
         ),
         (
             lambda c: [
-                edit(c / "run.json", lambda r: r.update({"task.answer.rule": rule}))
-                for c, rule in ((c, "label"), (c.with_name("one"), "text"))
+                put(c / "run.json", "task.answer.rule", "label"),
+                put(c.with_name("one") / "run.json", "task.answer.rule", "text"),
             ],
             "of different tasks \\(task.answer.rule: 'text' and 'label'\\)",
         ),
         (
             lambda c: [
-                edit(c / "results.json", lambda r: r.update(scoring={"by": by}))
-                for c, by in ((c, "generation"), (c.with_name("one"), "likelihood"))
+                put(c / "results.json", "scoring", {"by": "generation"}),
+                put(c.with_name("one") / "results.json", "scoring", {"by": "likelihood"}),
             ],
             "scored in different ways \\(by: 'likelihood' and 'generation'\\)",
         ),
