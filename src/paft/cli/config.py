@@ -22,7 +22,12 @@ def config(
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a page in Markdown.")] = False,
 ) -> None:
-    """Print every setting with its type, default and meaning."""
+    """Print every setting with its type, default and meaning.
+
+    Example: paft config train.adapt
+
+    Docs: docs/configuration.md
+    """
     from paft.config_reference import as_markdown, as_text
     from paft.errors import ConfigError
 

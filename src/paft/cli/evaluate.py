@@ -20,7 +20,7 @@ def evaluate(
     data: options.Data = None,
     bank: options.Bank = None,
     split: Annotated[
-        str | None, typer.Option(help="Prompts to evaluate on: test, validation, final ...")
+        str | None, typer.Option(help="Prompts to evaluate on: validation, final ...  [default: test]")
     ] = None,
     model: options.Model = None,
     revision: options.Revision = None,
@@ -33,13 +33,15 @@ def evaluate(
         ),
     ] = None,
     base: Annotated[
-        bool | None, typer.Option("--base/--no-base", help="Evaluate the model under adapters too.")
+        bool | None,
+        typer.Option("--base/--no-base", help="Evaluate the model under adapters too.  [default: base]"),
     ] = None,
     any_base: Annotated[
         bool | None, typer.Option("--any-base", help="Take another base than the adapter's own too.")
     ] = None,
     backend: Annotated[
-        str | None, typer.Option(help="hf, vllm, or openai: any OpenAI-compatible server.")
+        str | None,
+        typer.Option(help="hf, vllm, or openai: any OpenAI-compatible server.  [default: hf]"),
     ] = None,
     base_url: Annotated[str | None, typer.Option(help="The server, say http://localhost:8000/v1.")] = None,
     api_key_env: Annotated[
@@ -49,7 +51,7 @@ def evaluate(
         bool | None, typer.Option("--completions", help="Ask the server for plain, not chat completions.")
     ] = None,
     test_examples: Annotated[
-        int | None, typer.Option("--examples", help="Test examples at most.", min=1)
+        int | None, typer.Option("--examples", help="Test examples at most; all by default.", min=1)
     ] = None,
     budget: Annotated[
         float | None, typer.Option(help="Score this share of the cells and estimate the rest, say 0.05.")
@@ -66,7 +68,12 @@ def evaluate(
     allow_code: options.Code = None,
     set_: options.Set = None,
 ) -> None:
-    """Evaluate a model, or adapters and their base, on every prompt of a split."""
+    """Evaluate a model, or adapters and their base, on every prompt of a split.
+
+    Example: paft evaluate --task task.yaml --adapter out/adapter --output scores
+
+    Docs: docs/evaluate.md
+    """
     given = {**locals(), "adapter": None}
     from paft.config import merged
     from paft.experiment.contenders import name_adapters

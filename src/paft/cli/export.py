@@ -30,7 +30,7 @@ def export(
         typer.Option(help="Type of a whole model's weights; the base's own by default."),
     ] = None,
     base: Annotated[
-        str | None, typer.Option(help="Base model of the adapter, where it lies elsewhere now.")
+        str | None, typer.Option(help="Base model of the adapter; by default the one that it names.")
     ] = None,
     gguf: Annotated[
         bool,
@@ -49,7 +49,12 @@ def export(
         bool, typer.Option("--trust-remote-code", help="Run code in the model's folder, to load it.")
     ] = False,
 ) -> None:
-    """Write a trained adapter, or with --merge one whole model, to a folder of its own."""
+    """Write a trained adapter, or with --merge one whole model, to a folder of its own.
+
+    Example: paft export runs/routing --output model --merge
+
+    Docs: docs/train.md
+    """
     from paft.errors import ConfigError
     from paft.experiment.export import export as write
     from paft.experiment.export import find_weights, gguf_commands

@@ -36,7 +36,7 @@ def report(
         typer.Argument(
             help="Output folder of a run, finished or not; several are compared on the prompts and examples "
             "that all have.",
-            metavar="[DIR]...",
+            metavar="RUN...",
             show_default=False,
         ),
     ] = None,
@@ -71,11 +71,16 @@ def report(
     output: Annotated[
         Path | None,
         typer.Option(
-            help="File to write, or folder for it; DIR/report.html, DIR/lm_eval, else the terminal."
+            help="File to write, or folder for it; by default RUN/report.html, RUN/lm_eval, or the terminal."
         ),
     ] = None,
 ) -> None:
-    """Show what a run found, or several side by side: a page, figures, lm-evaluation-harness's layout."""
+    """Show what a run found, or several side by side: a page, figures, lm-evaluation-harness's layout.
+
+    Example: paft report runs/routing --format md
+
+    Docs: docs/evaluate.md
+    """
     if bool(folders) is (matrix is not None):
         raise typer.BadParameter("give the folder of a run, or a table with --matrix")
     if matrix is None and (columns or split or threshold is not None):

@@ -47,7 +47,7 @@ from paft.model.files import hub_commit
 from paft.model.load import LanguageModel, check_model, load_encoder, model_fingerprint
 from paft.model.quantised import four_bit, trained_quantised
 from paft.model.shared_base import SharedBase
-from paft.progress import Reporter
+from paft.progress import Reporter, speaking
 from paft.prompt import Prompt
 from paft.provenance import environment
 from paft.report.budget import read_budget
@@ -62,6 +62,7 @@ SERVER_IDENTITY = ("base_url", "completions", "max_tokens")  # what replies depe
 UNTRAINED = {"train_steps": 0, "train_tokens": 0, "train_seconds": 0.0}
 
 
+@speaking
 def evaluate(
     config: EvaluateConfig,
     reporter: Reporter | None = None,
@@ -73,7 +74,8 @@ def evaluate(
 
     Args:
         config: What to evaluate.
-        reporter: Hears about progress.
+        reporter: Hears about progress; by default what speaks in terminals and notebooks, ``Reporter()`` is
+            silent.
         task: A task made in Python, instead of the one the configuration names.
         bank: A bank made in Python, likewise.
 

@@ -100,11 +100,12 @@ def fine_tune(
         config: Settings, schedule included.
         seed: Seed of schedule, order and adapter initialisation.
         output: Folder for the adapter (LoRA) or the whole model (full); appears when complete.
-        on_step: Called with (step, all steps, loss, tokens so far), first where a resumed run begins.
+        on_step: Called with (step, all steps, its loss, tokens so far) after every step, on accelerators
+            twice a second at most; first where a resumed run begins.
         keep_checkpoints: Leave them to the caller, who deletes them when the record is safe too.
         validation: What ``train.validate_every`` validates on; without it nothing is validated.
         reference: The prompts whose tokens ``train.tokens: paft`` counts; by default ``prompts``.
-        on_steps: Called with the number of steps where ``train.tokens`` decides it.
+        on_steps: Called with the number of steps where ``train.tokens`` or ``train.max_steps`` decides it.
 
     Raises:
         ConfigError: If settings do not fit the prompts, the devices or each other.
@@ -124,7 +125,7 @@ def fine_tune(
     dataset = RenderedExamples(examples, prompts, encoder, variation(config, prompts, seed))
     schedule = make_schedule(config, len(prompts), seed=seed, examples=len(examples))
     steps = training_steps(config, dataset, schedule, prompts if reference is None else reference)
-    if config.tokens is not None:
+    if config.tokens is not None or config.max_steps is not None:
         args.max_steps = steps
         if on_steps is not None:
             on_steps(steps)
