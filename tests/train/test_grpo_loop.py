@@ -77,8 +77,11 @@ def test_the_reward_rises_and_the_caller_hears_of_it(train):
     settings = {"adapt": {"method": "full"}, "learning_rate": 1e-2, "lr_scheduler": "constant"}
     trained, folder = train(epochs=5, **settings, on_step=lambda *news: heard.append(news))
     assert trained.steps == 5 * STEPS
-    assert [(step, total) for step, total, *_ in heard] == [(5, 15), (10, 15), (15, 15)]
-    assert [(step, reward) for step, _, reward, _ in heard] == list(trained.rewards)
+    assert [(step, total) for step, total, *_ in heard] == [(step, 15) for step in range(1, 16)]
+    told = [reward for _, _, reward, _ in heard]
+    means = [sum(told[at : at + 5]) / 5 for at in (0, 5, 10)]
+    assert [step for step, _ in trained.rewards] == [5, 10, 15]
+    assert means == pytest.approx([reward for _, reward in trained.rewards])
     assert trained.rewards[-1][1] > trained.rewards[0][1] + 0.15
     assert heard[-1][3] == trained.tokens
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= {path.name for path in folder.iterdir()}
@@ -239,7 +242,7 @@ def test_a_model_that_never_stops_is_one_clear_error(train):
 
 def test_rewards_that_never_differ_are_one_clear_error(train, task):
     with pytest.raises(PaftError, match=r"in no group did rewards differ.*begin with a model above chance"):
-        train("nothing", grpo={"max_tokens": 60, "generations": 2})
+        train("nothing", grpo={"max_tokens": 60, "generations": 2, "weights": [0, 1]})
 
 
 def test_a_reward_that_is_no_number_ends_the_training_with_one_error(train):

@@ -26,7 +26,7 @@ def settings(mode="block", **more):
 
 def made(config, prompts=5, seed=3):
     schedule = make_schedule(config, prompts, seed=seed, examples=SIZE)
-    return schedule, unroll_rows(make_group_sampler(config, schedule, SIZE), config)
+    return schedule, unroll_rows(make_group_sampler(config, schedule, SIZE), config, 9)
 
 
 @pytest.mark.parametrize("mode", MODES)

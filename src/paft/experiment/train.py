@@ -16,16 +16,23 @@ from paft.evaluate.runner import processes
 from paft.experiment.answer_tokens import check_completions, check_options
 from paft.experiment.bank_choice import tell_composed
 from paft.experiment.identity import training_identity
-from paft.experiment.inputs import check_trained, encoder_of, load_inputs
+from paft.experiment.inputs import (
+    chat_hint,
+    check_trained,
+    encoder_of,
+    few_validation_cells,
+    load_inputs,
+)  # fmt: skip
 from paft.experiment.output_folder import begin_output, working_in
 from paft.experiment.trial import train_trial, write_trial_card
 from paft.files import disk_error
 from paft.methods import method_to_train
-from paft.progress import Reporter
+from paft.progress import Reporter, speaking
 from paft.report.run_folder import Trial
 from paft.task.task import Task
 
 
+@speaking
 def train(
     config: RunConfig,
     reporter: Reporter | None = None,
@@ -38,7 +45,8 @@ def train(
     Args:
         config: Settings, with one seed; :func:`paft.methods.method_to_train` tells the method. Section
             ``evaluate`` has no part.
-        reporter: Hears about progress.
+        reporter: Hears about progress; by default what speaks in terminals and notebooks, ``Reporter()`` is
+            silent.
         task: A task made in Python, instead of the one the configuration names.
         bank: A bank made in Python, likewise.
 
@@ -53,15 +61,15 @@ def train(
     check_trained(config)
     encoder = encoder_of(config)
     check_options(encoder, inputs.task, inputs.train)
-    warnings = check_completions(encoder, config, inputs.task, inputs.train)
+    warnings = check_completions(encoder, config, inputs.task, inputs.train) + few_validation_cells(inputs)
     output = Path(config.output)
     with working_in(output):
         identity = training_identity(config, inputs, method, seed)
         begin_output(output, identity, config, inputs.bank)
         if inputs.composed:
             reporter.finish(inputs.task.name, tell_composed(inputs.bank, output))
-        for warning in warnings:
-            reporter.finish(inputs.task.name, f"warning: {warning}")
+        for line in (*chat_hint(encoder, config), *map("warning: {}".format, warnings)):
+            reporter.finish(inputs.task.name, line)
         try:
             trained = train_trial(plan, config, inputs, output, reporter)
         except OSError as error:

@@ -58,7 +58,7 @@ def write_trial_card(plan: Trial, config: RunConfig, inputs: Inputs, folder: Pat
         prompts=method.prompts,
         bank_prompts=train.prompts or len(inputs.bank.prompts("train")),
         resample_every=train.resample_every if method.schedule == "block" else None,
-        epochs=train.epochs if method.settings(train).tokens is None else None,
+        epochs=train.epochs if method.settings(train).tokens is train.max_steps is None else None,
         examples=len(inputs.train),
         repeats=inputs.repeats,
     )
@@ -197,7 +197,7 @@ def train_trial(
     chosen = _chosen(plan, config, inputs, folder, reporter)
     prompts = inputs.training_prompts(method, settings, chosen, seed=plan.seed)
     per_epoch = -(-len(inputs.train) // settings.batch_size) * settings.iterations
-    reporter.stage(plan.name, "train", settings.epochs * per_epoch)
+    reporter.stage(plan.name, "train", settings.length(per_epoch))
     schedule = make_schedule(settings, len(prompts), seed=plan.seed, examples=len(inputs.train))
     pace = Pace(reporter, schedule, prompts, per_epoch, settings)
     adapt = config.train.adapt
@@ -230,7 +230,7 @@ def _train(
     """Train by the algorithm of the settings."""
     common: dict[str, Any] = {
         "seed": plan.seed, "output": output, "on_step": pace, "keep_checkpoints": True,
-        "validation": inputs.validated(),
+        "validation": pace.listen(inputs.validated()),
     }  # fmt: skip
     if settings.algorithm == "grpo":
         from paft.train.grpo.loop import reinforce

@@ -25,6 +25,7 @@ from paft.report.table import escape_markdown, marked, percent
 from paft.shape import TRAINED as TRAINED_SHAPE
 from paft.shape import interpreted, read_record
 from paft.statistics.comparison import Estimate, estimable, estimate
+from paft.train.settings import Train
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -251,6 +252,8 @@ def _training(subject: CardSubject, config: RunConfig, trained: Mapping[str, Any
         "Examples": subject.examples,
         "Epochs": subject.epochs,
         "Examples in a step": config.train.batch_size,
+        "Reinforcement": _reinforcement(config.train),
+        "Started from": config.train.start_from,
         "Tokens": trained["tokens"],
         "Peak learning rate": config.train.learning_rate,
         "Seed": subject.seed,
@@ -258,6 +261,19 @@ def _training(subject: CardSubject, config: RunConfig, trained: Mapping[str, Any
         "Bank": subject.bank,
         "Versions": ", ".join(f"{name} {versions[name]}" for name in PACKAGES),
     }
+
+
+def _reinforcement(train: Train) -> str | None:
+    """Say how answers were sampled and rewarded, None for supervised fine-tuning."""
+    if train.algorithm == "sft":
+        return None
+    grpo = train.grpo
+    group = "one prompt" if grpo.group == "shared" else f"{grpo.spanned} prompts"
+    extra = f", {len(grpo.rewards)} more reward functions" if grpo.rewards else ""
+    return (
+        f"GRPO (TRL), {grpo.generations} completions of an example under {group}, loss {grpo.loss_type}, "
+        f"beta {grpo.beta:g}, rewards by the task's rule{extra}"
+    )
 
 
 def _weights(config: RunConfig) -> str:

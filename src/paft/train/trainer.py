@@ -11,6 +11,7 @@ Resuming repeats the uninterrupted run to the bit because nothing is left to cha
 from __future__ import annotations
 
 import inspect
+import math
 import shutil
 import time
 from abc import ABC, abstractmethod
@@ -32,6 +33,7 @@ from paft.train.failures import Watch, write_failure
 from paft.train.loss import PromptSums, StepLoss
 
 TALLY = "tally.json"  # in a checkpoint: the sums by prompt, of all processes
+TELL_EVERY = 0.5  # seconds between reports that an accelerator has to wait for
 SUPPORTED = "transformers>=5.2,<5.24"  # as in pyproject.toml
 # Methods of the Trainer that ours take the place of, and their parameters.
 HOOKS = {
@@ -63,13 +65,15 @@ class ResumableTrainer(Trainer):
         checkpoints: Where this run keeps its own.
         save_every: Steps between checkpoints, as in :func:`paft.train.checkpoint.save_interval`.
         sums: What is counted by prompt.
-        on_step: Called with (step, all steps, measure, tokens so far) at every entry of the loss curve.
-        measure: Which entry of the log that is: ``loss``, say.
+        on_step: Called with (step, all steps, its loss, tokens so far); see :class:`_Progress`.
 
     Attributes:
+        measure: The entry of the log by which progress is told.
         keepers: Callbacks with a state; see :meth:`add_keeper`.
         watch: Ends a training that diverges.
     """
+
+    measure = "loss"
 
     def __init__(
         self,
@@ -78,7 +82,6 @@ class ResumableTrainer(Trainer):
         save_every: int | None,
         sums: PromptSums,
         on_step: OnStep | None = None,
-        measure: str = "loss",
         **kwargs: Any,
     ) -> None:
         check_hooks(Trainer, HOOKS, SUPPORTED)
@@ -91,7 +94,7 @@ class ResumableTrainer(Trainer):
         self.add_callback(self.watch)
         self.add_callback(_Rhythm(save_every))
         if on_step is not None:
-            self.add_callback(_Progress(on_step, self._tokens, measure))
+            self.add_callback(_Progress(on_step, self._tokens, self))
 
     def add_keeper(self, keeper: Keeper) -> None:
         """Add a callback whose state is kept in checkpoints."""
@@ -135,6 +138,10 @@ class ResumableTrainer(Trainer):
     def _tokens(self) -> int:
         """Tokens of prompts and answers so far, if the other processes had as many as this one."""
         return int(self.sums.sums[:, 1].sum()) * int(self.args.world_size)
+
+    def latest(self) -> torch.Tensor | None:
+        """Return the measure of the newest step in this process, on the device; None before the first."""
+        return self.watch.loss
 
     def curve(self, measure: str) -> list[tuple[int, float]]:
         """Return (step, mean since the former entry) of what the log has, up to the last step."""
@@ -235,23 +242,28 @@ class _Rhythm(TrainerCallback):
 
 
 class _Progress(TrainerCallback):
-    """Tells the caller about every entry of the loss curve."""
+    """Tells the caller about every step; on accelerators, which would have to wait, now and then."""
 
-    def __init__(self, on_step: OnStep, tokens: Callable[[], int], measure: str) -> None:
+    def __init__(self, on_step: OnStep, tokens: Callable[[], int], trainer: ResumableTrainer) -> None:
         self.on_step = on_step
         self.tokens = tokens
-        self.measure = measure
+        self.trainer = trainer
+        self._told = -math.inf
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Report where a resumed run begins."""
-        found = [log[self.measure] for log in state.log_history if self.measure in log]
+        found = self.trainer.curve(self.trainer.measure)
         if found:
-            self.on_step(state.global_step, state.max_steps, float(found[-1]), self.tokens())
+            self.on_step(state.global_step, state.max_steps, found[-1][1], self.tokens())
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        """Report the measure of the steps since the last log."""
-        if logs and self.measure in logs:
-            self.on_step(state.global_step, state.max_steps, float(logs[self.measure]), self.tokens())
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Report the step's loss, or what stands for it, in this process."""
+        latest, now = self.trainer.latest(), time.monotonic()
+        waits = latest is not None and latest.device.type != "cpu" and now - self._told < TELL_EVERY
+        if latest is None or (waits and state.global_step < state.max_steps):
+            return
+        self._told = now
+        self.on_step(state.global_step, state.max_steps, float(latest), self.tokens())
 
 
 def check_hooks(trainer: type, hooks: Mapping[str, tuple[str, ...]], supported: str) -> None:

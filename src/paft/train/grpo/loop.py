@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from transformers import PrinterCallback, set_seed
 
 from paft.errors import ConfigError, said
@@ -27,7 +28,13 @@ from paft.train.batches import RenderedExamples
 from paft.train.checkpoint import Checkpoints, checkpoint_folder, save_interval, training_inputs
 from paft.train.failures import check_vocabulary
 from paft.train.grpo.rewards import CompletionReader, load_reward, own_reward, reward_digests
-from paft.train.grpo.rows import RowRenderer, make_group_sampler, preview_prompts, unroll_rows
+from paft.train.grpo.rows import (
+    RowRenderer,
+    completion_limit,
+    make_group_sampler,
+    preview_prompts,
+    unroll_rows,
+)
 from paft.train.grpo.settings import check_extras
 from paft.train.grpo.sums import RewardSums
 from paft.train.loop import Trained, complete_training, summarise
@@ -37,11 +44,6 @@ from paft.train.settings import Train
 from paft.train.trainer import OnStep
 from paft.train.validation import Validation
 from paft.train.variation import variation
-
-
-def completion_limit(config: Train, task: Task) -> int:
-    """Return the tokens of a completion at most."""
-    return config.grpo.max_tokens or task.answer.generation_limit
 
 
 def reinforce(
@@ -87,7 +89,8 @@ def reinforce(
     schedule = make_schedule(config, len(prompts), seed=seed, examples=len(examples))
     sampler = make_group_sampler(config, schedule, len(examples))
     looked = preview_prompts(dataset, sampler, encoder, limit)
-    steps = config.epochs * sampler.steps * config.iterations
+    steps = config.length(sampler.steps * config.iterations)
+    rounds = -(-steps // config.iterations)
     stops = ends(encoder, language_model.model.generation_config)
     reader = CompletionReader(task, examples, encoder, stops)
 
@@ -109,7 +112,7 @@ def reinforce(
         args=args,
         processing_class=copy.deepcopy(language_model.tokenizer),  # TRL gives it padding
         reward_funcs=[own_reward(config.grpo, limit), *map(load_reward, config.grpo.rewards)],
-        train_dataset=_row_dataset(sampler, config),
+        train_dataset=_row_dataset(unroll_rows(sampler, config, rounds)),
         renderer=RowRenderer(dataset, schedule.placed),
         reader=reader,
         sums=sums,
@@ -146,10 +149,10 @@ def _make_trainer(**keywords: Any) -> Any:
     return trainer
 
 
-def _row_dataset(sampler: Any, config: Train) -> Any:
+def _row_dataset(columns: Mapping[str, np.ndarray]) -> Any:
     from datasets import Dataset
 
-    return Dataset.from_dict(unroll_rows(sampler, config))
+    return Dataset.from_dict(dict(columns))
 
 
 def _save_interval(config: Train, steps: int) -> int:

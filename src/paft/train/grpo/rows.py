@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
 
 from paft.errors import DataError
 from paft.model.encode import Encoder
+from paft.task.task import Task
 from paft.train.batches import Plan, Planned, PlanSampler, RenderedExamples
 from paft.train.length import Preview, spread_plans
 from paft.train.schedule import Schedule
@@ -26,8 +28,13 @@ def make_group_sampler(config: Train, schedule: Schedule, examples: int) -> Plan
     return PlanSampler(schedule, examples, config.batch_size, fill=config.batch_size)
 
 
-def unroll_rows(sampler: PlanSampler, config: Train) -> dict[str, np.ndarray]:
-    """Return the columns of all rows of a run, a pure function of the seed and the settings.
+def completion_limit(config: Train, task: Task) -> int:
+    """Return the tokens of a completion at most."""
+    return config.grpo.max_tokens or task.answer.generation_limit
+
+
+def unroll_rows(sampler: PlanSampler, config: Train, rounds: int) -> dict[str, np.ndarray]:
+    """Return the columns of all rows of a run of so many rounds, a pure function of seed and settings.
 
     Returns:
         ``position`` in the run, ``example``, ``prompt_number``, ``epoch`` and ``step`` within it, each (N,).
@@ -35,14 +42,13 @@ def unroll_rows(sampler: PlanSampler, config: Train) -> dict[str, np.ndarray]:
     """
     spanned = config.grpo.spanned
     rows: list[tuple[int, int, int, int]] = []
-    for epoch in range(config.epochs):
-        for at, plan in enumerate(sampler.plans(epoch)):
-            step = at // sampler.batch
-            prompts = [plan.prompt]
-            if spanned > 1:
-                prompts = sampler.schedule.span(spanned, epoch=epoch, step=step, example=plan.example)
-            # Where there is but one prompt (method single), it is that of all.
-            rows.extend((plan.example, prompts[i % len(prompts)], epoch, step) for i in range(spanned))
+    places = ((epoch, at, plan) for epoch in count() for at, plan in enumerate(sampler.plans(epoch)))
+    for epoch, at, plan in islice(places, rounds * sampler.batch):
+        step, prompts = at // sampler.batch, [plan.prompt]
+        if spanned > 1:
+            prompts = sampler.schedule.span(spanned, epoch=epoch, step=step, example=plan.example)
+        # Where there is but one prompt (method single), it is that of all.
+        rows.extend((plan.example, prompts[i % len(prompts)], epoch, step) for i in range(spanned))
     columns = np.repeat(np.array(rows, dtype=np.int64), config.grpo.generations // spanned, axis=0).T
     names = ("example", "prompt_number", "epoch", "step")
     return {"position": np.arange(columns.shape[1]), **dict(zip(names, columns, strict=True))}

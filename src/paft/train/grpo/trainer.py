@@ -49,11 +49,13 @@ class GroupTrainer(ResumableTrainer, GRPOTrainer):  # type: ignore[misc]
         sums: Counts them by prompt.
     """
 
+    measure = "reward"
+
     def __init__(
         self, *args: Any, renderer: RowRenderer, reader: CompletionReader, sums: RewardSums, **kwargs: Any
     ) -> None:
         check_hooks(GRPOTrainer, HOOKS, SUPPORTED)
-        super().__init__(*args, sums=sums, measure="reward", **kwargs)
+        super().__init__(*args, sums=sums, **kwargs)
         self.args: Any
         self.data_collator: Any = renderer
         self.reader = reader
@@ -64,6 +66,10 @@ class GroupTrainer(ResumableTrainer, GRPOTrainer):  # type: ignore[misc]
         self._lengths: list[int] = []
         self._scored: tuple[torch.Tensor, torch.Tensor] | None = None
         self.add_callback(_Signal(self))
+
+    def latest(self) -> torch.Tensor | None:
+        """Return the mean reward of the newest completions in this process."""
+        return torch.tensor(self._rewards).mean() if self._rewards else None
 
     def _get_train_sampler(self, dataset: Any = None) -> Sampler[int]:
         """Rows in their order, each round as often as TRL's buffer asks for it."""
