@@ -137,8 +137,7 @@ def fine_tune(
         language_model, examples, prompts, config,
         seed=seed, processes=args.world_size, device=args.device.type,
     )  # fmt: skip
-    inputs["validation"] = validation.fingerprint() if validation else None
-    inputs["steps"] = steps if config.tokens is not None else None
+    inputs |= {"validation": validation and validation.fingerprint(), "steps": config.tokens and steps}
     checkpoints = Checkpoints(checkpoint_folder(output), inputs)
 
     # What is trained, with which loss.
