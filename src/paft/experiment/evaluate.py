@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 
 from paft.bank import Bank
 from paft.config import BUILTIN_MODEL, ModelOnTask
-from paft.errors import ConfigError, DataError
+from paft.errors import ConfigError, DataError, expect
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.parts import evaluate_parts
 from paft.evaluate.rows import (
@@ -55,6 +55,7 @@ from paft.names import folder_name, short_name
 from paft.progress import Reporter
 from paft.prompt import Prompt
 from paft.provenance import environment
+from paft.report.results import Results
 from paft.report.run_folder import TRIALS
 from paft.statistics.budget import estimate_mean, estimate_std, parse_budget, sample_cells
 from paft.statistics.precision import Measured, WorstPrompt
@@ -164,7 +165,7 @@ def evaluate(
     *,
     task: Task | None = None,
     bank: Bank | None = None,
-) -> dict[str, Any]:
+) -> Results:
     """Evaluate a model on every prompt of a split and on the user's own prompt.
 
     Args:
@@ -180,6 +181,7 @@ def evaluate(
         PaftError: If an input is unusable; nothing is written before all inputs were checked.
         ResumeError: If the output folder belongs to another configuration.
     """
+    expect(config, EvaluateConfig, "the configuration of an evaluation")
     reporter = reporter or Reporter()
     task = task or load_task(config.task, config.data)
     given = bank is not None or config.bank is not None
@@ -192,7 +194,7 @@ def evaluate(
         begin_output(output, _identity(config, task, bank, data_fingerprint(examples)), config, bank)
         if not given and is_composed(bank):
             reporter.finish(task.name, tell_composed(bank, output))
-        results: dict[str, Any] = {
+        content: dict[str, Any] = {
             "schema": 2,
             "task": task.name,
             "model": config.model,
@@ -202,6 +204,7 @@ def evaluate(
             **({} if config.backend == "openai" else hub_commit(config.pinned_model)),
             **_evaluate_splits(config, task, bank, examples, reporter),
         }
+        results = Results(content, output)
         results["warnings"] = [*warnings, *results["warnings"]]
         if processes()[0] == 0:
             write_json(output / "results.json", results)
