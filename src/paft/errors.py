@@ -8,6 +8,8 @@ traceback.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 SCREEN = 1_200  # characters of a message at most
 SHOWN = 80  # characters of a value in a message
 QUOTED = 240  # characters of what a library says
@@ -67,6 +69,23 @@ def expect(value: object, kinds: type | tuple[type, ...], what: str) -> None:
     if not isinstance(value, known):
         wanted = " or ".join(kind.__name__ for kind in known)
         raise ConfigError(f"{what} must be of type {wanted}, not {type(value).__name__}: {shown(value)}")
+
+
+def expect_items(values: object, kind: type, what: str) -> None:
+    """Refuse an argument that is no list of things of a type; of lazy ones the first is looked at.
+
+    Raises:
+        ConfigError: As :func:`expect`.
+
+    >>> expect_items(["{text}"], int, "the prompts")
+    Traceback (most recent call last):
+    paft.errors.ConfigError: the prompts must be a list of int, not list: ['{text}']
+    """
+    listed = isinstance(values, Sequence) and not isinstance(values, str)
+    items = (values if isinstance(values, (list, tuple)) else values[:1]) if listed else ()  # type: ignore[index]
+    if not listed or not all(isinstance(item, kind) for item in items):
+        found = f"{type(values).__name__}: {shown(values)}"
+        raise ConfigError(f"{what} must be a list of {kind.__name__}, not {found}")
 
 
 def shorten(text: str, limit: int) -> str:

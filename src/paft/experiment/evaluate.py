@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal, TypedDict
 
 import numpy as np
@@ -183,6 +184,8 @@ def evaluate(
     """
     expect(config, EvaluateConfig, "the configuration of an evaluation")
     reporter = reporter or Reporter()
+    expect(task, (Task, NoneType), "the task")
+    expect(bank, (Bank, NoneType), "the bank")
     task = task or load_task(config.task, config.data)
     given = bank is not None or config.bank is not None
     bank = bank or choose_bank(config, task, Path(config.output))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas import DataFrame
 
+BY_PROMPT = ("prompt_id", "examples", "loss", "accuracy")  # see paft.train.loss.PromptRecord
 TABLES = ("per_prompt", "rows", "robustness")
 WIDTH = 110  # characters of a printed line
 
@@ -122,7 +123,10 @@ class TrainRecord(dict[str, Any]):
         Raises:
             DataError: If pandas is not installed.
         """
-        return make_frame([{"prompt_id": prompt, **record} for prompt, record in self["by_prompt"].items()])
+        records = self["by_prompt"].items()
+        return make_frame(
+            [dict(zip(BY_PROMPT, (prompt, *record), strict=True)) for prompt, record in records]
+        )
 
     def plot(self, axes: Axes | None = None) -> Axes:
         """Plot the loss over the optimiser steps; arguments and result as of :meth:`Results.plot`."""
