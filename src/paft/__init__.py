@@ -11,9 +11,10 @@ from typing import Any
 # Module of each, and its name there where that is another: `paft.train` and `paft.evaluate` are packages.
 _HOMES = {
     "Bank": "paft.bank",
-    "EvaluateConfig": "paft.experiment.evaluate",
+    "EvaluateConfig": "paft.experiment.evaluate_config",
     "PaftError": "paft.errors",
     "Prompt": "paft.prompt",
+    "Reporter": "paft.progress",
     "RunConfig": "paft.config",
     "Results": "paft.report.results",
     "Schedule": "paft.train.schedule",

@@ -75,11 +75,22 @@ def test_the_prompts_shown_are_those_of_the_training_plan(show, own_desk, method
 
 def test_stretches_are_as_long_as_can_be_and_end_with_the_epoch():
     schedule = Schedule("block", 50, resample_every=2, seed=1)
-    found = outline(schedule, epochs=2, steps=5, examples=10)
+    found = outline(schedule, length=10, steps=5, examples=10)
     assert [(each.epoch, each.first, each.last) for each in found.stretches] == [
         (epoch, *reach) for epoch in (0, 1) for reach in [(0, 1), (2, 3), (4, 4)]
     ]
     assert found.uses.sum() == 10 and len(found.unused) == 50 - (found.uses > 0).sum()
+
+
+def test_a_number_of_steps_ends_the_schedule_within_an_epoch(show):
+    steps = ("--set", "train.max_steps=7")
+    found = figures(show("schedule", "--json", "--method", "paft", *steps))
+    whole = figures(show("schedule", "--json", "--method", "paft"))
+    assert found["steps"] == 7 and expanded(found) == dict(list(expanded(whole).items())[:7])
+    code, out, err = show("schedule", "--method", "paft", *steps)
+    assert code == 0, err
+    assert "draws replacement; 7 steps of at most 5 examples" in out and "Never used in 7 steps" in out
+    assert "train.max_steps 7: the last epoch ends after 2 of 5 steps" in out
 
 
 def test_the_table_names_every_stretch_with_the_templates_first_words(show):

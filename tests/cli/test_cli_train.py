@@ -103,15 +103,19 @@ def test_a_place_for_the_result_is_asked_for(train):
     assert code == 2 and "--output FOLDER" in err
 
 
-def test_the_plan_counts_what_training_then_does(train, tmp_path):
-    code, out, err = train("--dry-run", "--json")
+@pytest.mark.parametrize("length", [None, 2, 5])
+@pytest.mark.parametrize("method", ["paft", "per_example"])
+def test_the_plan_counts_what_training_then_does(train, tmp_path, method, length):
+    args = ["--method", method, *([] if length is None else ["--set", f"train.max_steps={length}"])]
+    code, out, err = train("--dry-run", "--json", *args)
     assert code == 0, err
     assert not (tmp_path / "out").exists()
     plan = json.loads(out)
-    code, out, _ = train("--json")
+    code, out, _ = train("--json", *args)
     trained = json.loads(out)
     assert code == 0
-    assert (plan["steps"], plan["tokens"]) == (trained["steps"], trained["tokens"])
+    assert plan["steps"] == trained["steps"] == (length or 3)
+    assert length or plan["tokens"] == trained["tokens"]  # those of a part of an epoch are estimated
     assert plan["prompts_used"] == len(trained["by_prompt"])
     assert plan["truncated_share"] == 0 and plan["looked_at"] == 24 and plan["warnings"] == []
     memory = plan["memory"]

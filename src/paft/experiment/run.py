@@ -28,7 +28,7 @@ from paft.experiment.trial import run_trial
 from paft.files import disk_error, write_json
 from paft.methods import METHODS
 from paft.model.files import hub_commit
-from paft.progress import Reporter
+from paft.progress import Reporter, speaking
 from paft.provenance import environment
 from paft.report import read_verdict, write_report
 from paft.report.card import tell_verdict
@@ -39,6 +39,7 @@ from paft.task.task import Task
 TRIAL_LISTS = ("rows", "per_prompt", "robustness", "warnings")  # what every trial brings
 
 
+@speaking
 def run(
     config: RunConfig,
     reporter: Reporter | None = None,
@@ -50,7 +51,8 @@ def run(
 
     Args:
         config: What to compare.
-        reporter: Hears about progress.
+        reporter: Hears about progress; by default what speaks in terminals and notebooks, ``Reporter()`` is
+            silent.
         task: A task made in Python, instead of the one the configuration names.
         bank: A bank made in Python, likewise.
 

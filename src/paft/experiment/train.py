@@ -21,12 +21,13 @@ from paft.experiment.output_folder import begin_output, working_in
 from paft.experiment.trial import train_trial, write_trial_card
 from paft.files import disk_error
 from paft.methods import method_to_train
-from paft.progress import Reporter
+from paft.progress import Reporter, speaking
 from paft.report.results import TrainRecord
 from paft.report.run_folder import Trial
 from paft.task.task import Task
 
 
+@speaking
 def train(
     config: RunConfig,
     reporter: Reporter | None = None,
@@ -39,7 +40,8 @@ def train(
     Args:
         config: Settings, with one seed; :func:`paft.methods.method_to_train` tells the method. Section
             ``evaluate`` has no part.
-        reporter: Hears about progress.
+        reporter: Hears about progress; by default what speaks in terminals and notebooks, ``Reporter()`` is
+            silent.
         task: A task made in Python, instead of the one the configuration names.
         bank: A bank made in Python, likewise.
 

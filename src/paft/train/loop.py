@@ -104,11 +104,12 @@ def fine_tune(
         config: Settings, schedule included.
         seed: Seed of schedule, order and adapter initialisation.
         output: Folder for the adapter (LoRA) or the whole model (full); appears when complete.
-        on_step: Called with (step, all steps, loss, tokens so far), first where a resumed run begins.
+        on_step: Called with (step, all steps, its loss, tokens so far) after every step, on accelerators
+            twice a second at most; first where a resumed run begins.
         keep_checkpoints: Leave them to the caller, who deletes them when the record is safe too.
         validation: What ``train.validate_every`` validates on; without it nothing is validated.
         reference: The prompts whose tokens ``train.tokens: paft`` counts; by default ``prompts``.
-        on_steps: Called with the number of steps where ``train.tokens`` decides it.
+        on_steps: Called with the number of steps where ``train.tokens`` or ``train.max_steps`` decides it.
 
     Raises:
         ConfigError: If settings do not fit the prompts, the devices or each other.
@@ -122,13 +123,14 @@ def fine_tune(
     set_seed(seed)
     part = output.with_name(f".{output.name}.part")
     args = training_arguments(config, seed, part, logs=output.with_name("logs"))
+
     # On which batches: examples under the prompts that the schedule draws.
     encoder = language_model.encoder(config.max_length)
     check_vocabulary(encoder, language_model.model, language_model.name)
     dataset = RenderedExamples(examples, prompts, encoder, variation(config, prompts, seed))
     schedule = make_schedule(config, len(prompts), seed=seed, examples=len(examples))
     steps = training_steps(config, dataset, schedule, prompts if reference is None else reference)
-    if config.tokens is not None:
+    if config.tokens is not None or config.max_steps is not None:
         args.max_steps = steps
         if on_steps is not None:
             on_steps(steps)
@@ -213,7 +215,8 @@ def _save_result(
             shutil.rmtree(part, ignore_errors=True)
             shutil.copytree(found, part)  # they stay where they are until the record of the run is safe
     else:
-        save(trainer.accelerator.unwrap_model(trainer.model), language_model, part, output, weights)
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        save(model, language_model, part, output, weights, max_length=config.max_length)
 
 
 def make_trainer(
@@ -270,7 +273,8 @@ def _validator(
         weights = trainer.gathered()
         if trainer.is_world_process_zero():
             model = trainer.accelerator.unwrap_model(trainer.model)
-            save(model, language_model, folder.with_name(f".{folder.name}.part"), folder, weights)
+            part = folder.with_name(f".{folder.name}.part")
+            save(model, language_model, part, folder, weights, max_length=config.max_length)
 
     validator = Validator(trainer, language_model, validation, config, write)
     trainer.add_callback(validator)
@@ -290,7 +294,7 @@ def mean_loss(curve: Sequence[tuple[int, float]]) -> float:
 
 def save(
     model: PreTrainedModel, source: LanguageModel, part: Path, output: Path,
-    weights: Mapping[str, torch.Tensor] | None = None,
+    weights: Mapping[str, torch.Tensor] | None = None, *, max_length: int,
 ) -> None:  # fmt: skip
     """Write adapter or model as safetensors, with the tokenizer and the chat setting of its source.
 
@@ -302,13 +306,15 @@ def save(
         part: Folder to write to first.
         output: Where the result goes.
         weights: All weights by name, where this process's model holds a part of them only.
+        max_length: Tokens of prompt and answer together at most, as it was trained with.
     """
     with _appearing(part, output):
         part.mkdir(parents=True, exist_ok=True)
         model.save_pretrained(part, state_dict=None if weights is None else dict(weights))
         source.tokenizer.save_pretrained(part)
         base = base_record(source.name) if (part / ADAPTER_CONFIG).exists() else None
-        save_chat(part, source.chat, quantised=is_quantised(source.model), base=base)
+        quantised = is_quantised(source.model)
+        save_chat(part, source.chat, max_length=max_length, quantised=quantised, base=base)
 
 
 @contextmanager
