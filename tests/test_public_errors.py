@@ -44,7 +44,7 @@ CASES = {
     ],
     "Prompt": [(lambda: paft.Prompt(5), "a prompt's template must be of type str, not int")],
     "Results": [(lambda: paft.Results({"rows": [{"split": "test"}]}, "x").frame("perprompt"), "'per_prompt")],
-    "Reporter": [(lambda: paft.run(SETTINGS, print), "the reporter must be of type Reporter or NoneType, not b")],
+    "Reporter": [(lambda: paft.run(SETTINGS, print), "the reporter must be of type Reporter or No")],
     "RunConfig": [
         (lambda: paft.RunConfig(trian={}), "RunConfig: unknown key 'trian'; did you mean 'train'"),
         (lambda: paft.RunConfig(train={"epoch": 1}), "unknown key 'train.epoch'; did you mean 'epochs'"),

@@ -150,10 +150,7 @@ def fine_tune(
     trainer = make_trainer(language_model, dataset, schedule, config, args, checkpoints, on_step)
     _average_weights(trainer, config, steps)
     validator = _validator(trainer, language_model, validation, config)
-    with (
-        clear_errors(config, args.per_device_train_batch_size),
-        _none_kept_of_diverged(trainer, part, output),
-    ):
+    with clear_errors(config, args.per_device_train_batch_size), _dropping_diverged(trainer, part, output):
         trainer.run()
 
     # Saved how: the weights that stay, then the record; checkpoints go last.
@@ -176,7 +173,7 @@ def _average_weights(trainer: PromptTrainer, config: Train, steps: int) -> None:
 
 
 @contextmanager
-def _none_kept_of_diverged(trainer: PromptTrainer, part: Path, output: Path) -> Iterator[None]:
+def _dropping_diverged(trainer: PromptTrainer, part: Path, output: Path) -> Iterator[None]:
     """Remove what a training has written if it diverges."""
     try:
         yield
