@@ -1,9 +1,11 @@
 """``paft train`` from the command line: a model that ``paft evaluate`` takes, and the plan before it."""
 
 import json
+import shutil
 
 import pytest
 from huggingface_hub import ModelCard
+from transformers import AutoTokenizer
 
 SETTINGS = ["--set", "train.epochs=1", "--set", "train.batch_size=8", "--set", "train.adapt.rank=4"]
 
@@ -69,6 +71,35 @@ def test_a_validation_prompt_near_a_training_prompt_is_warned_of(train, own_desk
     assert code == 0 and told in out, err
     code, out, err = train()
     assert code == 0 and told in out, err
+
+
+def test_the_size_of_a_validation_is_told_and_a_small_one_warned_of(train):
+    few = "a validation looks at 6 examples x 1 prompts, 6 cells: below 50 one answer moves it by points"
+    code, out, err = train("--dry-run", "--set", "train.validate_every=2", output=None)
+    assert code == 0, err
+    assert "x 1 epochs; validates on 6 examples x 1 prompts\n" in out and f"warning: {few}" in out
+    code, out, err = train("--set", "train.validate_every=2")
+    assert code == 0, err
+    assert f"warning: {few}" in out
+    lines = [line for line in out.splitlines() if "validation on 6 examples x 1 prompts: mean " in line]
+    assert [line.partition(": validation")[0] for line in lines] == [
+        "per_example-0: train: step 2", "per_example-0: train: step 3"
+    ]  # fmt: skip
+    assert lines[0].endswith("(best so far)")
+
+
+def test_a_chat_template_that_is_not_used_is_hinted_at_in_one_line(train, model_folder, tmp_path):
+    folder = tmp_path / "chatty"
+    shutil.copytree(model_folder, folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.chat_template = "{% for m in messages %}<s>{{ m['role'] }}\n{{ m['content'] }}</s>{% endfor %}"
+    tokenizer.save_pretrained(folder)
+    hint = f"desk: hint: {folder} has a chat template, which is off: --chat asks in its turns"
+    _, out, _ = train("--model", folder)
+    assert [line for line in out.splitlines() if "hint" in line] == [hint]
+    assert not json.loads((tmp_path / "out" / "train.json").read_text()).get("warnings")
+    _, out, _ = train(output=tmp_path / "other")
+    assert "hint" not in out
 
 
 def test_another_method_is_trained_by_name(train, tmp_path):

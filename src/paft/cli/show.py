@@ -114,6 +114,7 @@ def show_tokens(
 
     from paft.config import load_config
     from paft.experiment.inputs import encoder_of, load_inputs
+    from paft.model.turns import default_system
     from paft.train.show_text import legend, print_tokens
 
     settings = load_config(config, options.overrides(given))
@@ -125,9 +126,13 @@ def show_tokens(
     told = f"model {settings.model}, chat {'on' if settings.chat.enabled else 'off'}, "
     told += f"at most {encoder.max_length} tokens"
     say(console, told)
+    if settings.chat.enabled and settings.chat.system is None:
+        own = default_system(encoder.tokenizer)
+        say(console, "no system turn" if own is None else f"system turn, the template's own: {own!r}")
     console.print(legend(plain), soft_wrap=True)
     for at, example in enumerate(inputs.train[:examples]):
-        print_tokens(console, encoder, example, chosen[at % len(chosen)], plain)
+        place = inputs.task.place("train", example.index)
+        print_tokens(console, encoder, example, chosen[at % len(chosen)], plain, place)
 
 
 def _prompts(inputs: Inputs, wanted: str | None) -> list[Prompt]:

@@ -13,7 +13,7 @@ from paft.bank import Bank, near_duplicates_across, near_warnings
 from paft.config import RunConfig
 from paft.errors import DataError
 from paft.experiment.answer_tokens import spread
-from paft.experiment.inputs import Inputs, encoder_of, load_inputs
+from paft.experiment.inputs import Inputs, encoder_of, few_validation_cells, load_inputs
 from paft.experiment.train import only_seed
 from paft.methods import METHODS, method_to_train
 from paft.model.encode import Encoder
@@ -66,6 +66,7 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
         "seed": only_seed(config),
         "examples": size,
         "validation_examples": len(inputs.validation),
+        "validation_prompts": len(inputs.bank.prompts("validation")) if inputs.validation else 0,
         "epochs": total // steps if total % steps == 0 else round(total / steps, 2),
         "steps": total,
         "tokens": round(float(looked.lengths.mean()) * size * total / steps),
@@ -78,7 +79,7 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
         "answers": answers,
         "memory": memory,
     }
-    leaks = near_warnings(inputs.bank, near_duplicates_across(inputs.bank))
+    leaks = near_warnings(inputs.bank, near_duplicates_across(inputs.bank)) + few_validation_cells(inputs)
     return {**found, "warnings": leaks + _warnings(found, unreachable(inputs, encoder), encoder.max_length)}
 
 
@@ -181,7 +182,8 @@ def describe_plan(found: dict[str, Any]) -> list[str]:
     memory = found["memory"]
     parts = ("weights", "gradients", "optimiser", "activations", "logits")
     prompts = f"{found['prompts']} {'composed ' if found['composed'] else ''}prompts"
-    validated = f", {found['validation_examples']} for validation" if found["validation_examples"] else ""
+    size = f"{found['validation_examples']} examples x {found['validation_prompts']} prompts"
+    validated = f"; validates on {size}" if found["validation_examples"] else ""
     return [
         f"{found['task']} on {found['model']}, method {found['method']}, seed {found['seed']}: nothing is "
         "trained or written",

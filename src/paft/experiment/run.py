@@ -22,7 +22,14 @@ from paft.experiment.answer_tokens import check_lengths, check_options
 from paft.experiment.bank_choice import tell_composed
 from paft.experiment.baselines.choice import check_chooser
 from paft.experiment.identity import run_identity
-from paft.experiment.inputs import Inputs, check_trained, encoder_of, load_inputs
+from paft.experiment.inputs import (
+    Inputs,
+    chat_hint,
+    check_trained,
+    encoder_of,
+    few_validation_cells,
+    load_inputs,
+)  # fmt: skip
 from paft.experiment.output_folder import begin_output, working_in
 from paft.experiment.trial import run_trial
 from paft.files import disk_error, write_json
@@ -68,6 +75,8 @@ def run(
         prepare(config, inputs)
         if inputs.composed:
             reporter.finish(inputs.task.name, tell_composed(inputs.bank, Path(config.output)))
+        for hint in inputs.hints:
+            reporter.finish(inputs.task.name, hint)
         for warning in inputs.warnings:
             reporter.finish(inputs.task.name, f"warning: {warning}")
         trials, failures = [], {}
@@ -98,9 +107,10 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
             check_chooser(chooser, config, inputs.generators)
     encoder = encoder_of(config)
     check_options(encoder, inputs.task, inputs.train, inputs.test)
-    if inputs.task.answer.closed and not config.evaluate.generate:
-        return inputs
-    return dataclasses.replace(inputs, warnings=check_lengths(encoder, inputs.task, inputs.test))
+    warnings = few_validation_cells(inputs)
+    if not inputs.task.answer.closed or config.evaluate.generate:
+        warnings += check_lengths(encoder, inputs.task, inputs.test)
+    return dataclasses.replace(inputs, warnings=warnings, hints=chat_hint(encoder, config))
 
 
 def prepare(config: RunConfig, inputs: Inputs) -> None:

@@ -16,7 +16,13 @@ from paft.evaluate.runner import processes
 from paft.experiment.answer_tokens import check_options
 from paft.experiment.bank_choice import tell_composed
 from paft.experiment.identity import training_identity
-from paft.experiment.inputs import check_trained, encoder_of, load_inputs
+from paft.experiment.inputs import (
+    chat_hint,
+    check_trained,
+    encoder_of,
+    few_validation_cells,
+    load_inputs,
+)  # fmt: skip
 from paft.experiment.output_folder import begin_output, working_in
 from paft.experiment.trial import train_trial, write_trial_card
 from paft.files import disk_error
@@ -55,13 +61,16 @@ def train(
     plan = Trial(method, seed)
     inputs = load_inputs(config, task, bank, evaluate=False, methods=[method]).for_seed(seed)
     check_trained(config)
-    check_options(encoder_of(config), inputs.task, inputs.train)
+    encoder = encoder_of(config)
+    check_options(encoder, inputs.task, inputs.train)
     output = Path(config.output)
     with working_in(output):
         identity = training_identity(config, inputs, method, seed)
         begin_output(output, identity, config, inputs.bank)
         if inputs.composed:
             reporter.finish(inputs.task.name, tell_composed(inputs.bank, output))
+        for line in (*chat_hint(encoder, config), *map("warning: {}".format, few_validation_cells(inputs))):
+            reporter.finish(inputs.task.name, line)
         try:
             trained = TrainRecord(train_trial(plan, config, inputs, output, reporter))
         except OSError as error:

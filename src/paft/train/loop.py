@@ -109,7 +109,7 @@ def fine_tune(
         keep_checkpoints: Leave them to the caller, who deletes them when the record is safe too.
         validation: What ``train.validate_every`` validates on; without it nothing is validated.
         reference: The prompts whose tokens ``train.tokens: paft`` counts; by default ``prompts``.
-        on_steps: Called with the number of steps where ``train.tokens`` or ``train.max_steps`` decides it.
+        on_steps: Called with the number of steps where ``train.tokens`` decides it.
 
     Raises:
         ConfigError: If settings do not fit the prompts, the devices or each other.
@@ -132,7 +132,7 @@ def fine_tune(
     steps = training_steps(config, dataset, schedule, prompts if reference is None else reference)
     if config.tokens is not None or config.max_steps is not None:
         args.max_steps = steps
-        if on_steps is not None:
+        if config.tokens is not None and on_steps is not None:
             on_steps(steps)
     looked = preview(dataset, make_sampler(config, dataset, schedule))
 

@@ -135,7 +135,9 @@ def legend(plain: bool) -> Text:
     return told.append("· a space, ⏎ a line end, … a part of the character behind it")
 
 
-def print_tokens(console: Console, encoder: Encoder, example: Example, prompt: Prompt, plain: bool) -> None:
+def print_tokens(
+    console: Console, encoder: Encoder, example: Example, prompt: Prompt, plain: bool, place: str
+) -> None:
     """Print one training sequence, its counts first.
 
     Args:
@@ -144,6 +146,7 @@ def print_tokens(console: Console, encoder: Encoder, example: Example, prompt: P
         example: A training example.
         prompt: The prompt it is put into.
         plain: Mark by brackets instead of colours.
+        place: Where the example stands, as :meth:`paft.task.task.Task.place` says.
 
     Raises:
         DataError: If its answer does not fit.
@@ -152,13 +155,13 @@ def print_tokens(console: Console, encoder: Encoder, example: Example, prompt: P
     try:
         encoded = encoder.encode(rendered, example.gold)
     except DataError as error:
-        raise DataError(f"training example {example.index} under prompt {prompt.id}: {error}") from None
+        raise DataError(f"{place}: under prompt {prompt.id}: {error}") from None
     tokens = tokens_of(encoder, encoded)
     cut = f"its prompt was cut to fit {encoder.max_length} tokens" if encoded.truncated else "nothing was cut"
     separator = encoder.separator(rendered)
     end = visible(str(encoder.tokenizer.convert_ids_to_tokens(encoder.end)))
     head = (
-        f"\nexample {example.index} under prompt {prompt.id}: {len(tokens)} tokens = {encoded.answer_start} "
+        f"\nexample {place} under prompt {prompt.id}: {len(tokens)} tokens = {encoded.answer_start} "
         f"read + {len(tokens) - encoded.answer_start} trained; {cut}; between prompt and answer "
         f"{'nothing' if not separator else repr(separator)}, at the end {end}"
     )

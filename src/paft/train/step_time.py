@@ -76,6 +76,7 @@ class Pace:
             if point is None:
                 self._reporter.advance(0, f"validating on {validation.size}")
                 return
+            self._last = None  # its seconds are none of a step
             figures = f"mean {100 * point.mean:.1f}, worst {100 * point.min:.1f}"
             mark = " (best so far)" if best else ""
             self._reporter.tell(f"step {point.step}: validation on {validation.size}: {figures}{mark}")
