@@ -82,7 +82,7 @@ def check_completions(
     encoder: Encoder, config: RunConfig, task: Task, examples: Sequence[Example]
 ) -> list[str]:
     """Compare gold answers of training with the tokens that may be sampled, as :func:`check_lengths`."""
-    if config.train.algorithm == "sft":
+    if config.train.algorithm == "sft" or not config.train.grpo.reward_weights[0]:
         return []
     return check_lengths(encoder, task, examples, config.train.grpo.max_tokens)
 

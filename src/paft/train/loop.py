@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import PrinterCallback, TrainingArguments, set_seed
 
-from paft.errors import ConfigError, DivergedError
+from paft.errors import ConfigError, DivergedError, expect, expect_items
 from paft.model.adapter import CONFIG as ADAPTER_CONFIG
 from paft.model.adapter import base_record
 from paft.model.chat import save_chat
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trained:
     """What a training run did.
 
@@ -78,6 +78,10 @@ class Trained:
     kept: int | None = None
     damaged: tuple[str, ...] = ()
     rewards: tuple[tuple[int, float], ...] = ()
+
+    def __repr__(self) -> str:
+        met = f"{len(self.by_prompt)} prompts met"
+        return f"Trained({self.steps} steps, {self.tokens} tokens, mean loss {self.loss:.3f}, {met})"
 
 
 def fine_tune(
@@ -118,6 +122,7 @@ def fine_tune(
         DivergedError: If losses or weights are not finite; nothing of it is kept.
         PaftError: If a checkpoint or the result cannot be written.
     """
+    check_arguments(language_model, examples, prompts, config, output, "sft")
     set_seed(seed)
     part = output.with_name(f".{output.name}.part")
     args = training_arguments(config, seed, part, logs=output.with_name("logs"))
@@ -140,8 +145,7 @@ def fine_tune(
         language_model, examples, prompts, config,
         seed=seed, processes=args.world_size, device=args.device.type,
     )  # fmt: skip
-    inputs["validation"] = validation.fingerprint() if validation else None
-    inputs["steps"] = steps if config.tokens is not None else None
+    inputs |= {"validation": validation and validation.fingerprint(), "steps": config.tokens and steps}
     checkpoints = Checkpoints(checkpoint_folder(output), inputs)
 
     # What is trained, with which loss.
@@ -174,7 +178,7 @@ def complete_training(
     validator = _validator(trainer, language_model, validation, config)
     with (
         clear_errors(config, trainer.args.per_device_train_batch_size),
-        _none_kept_of_diverged(trainer, part, output),
+        _dropping_diverged(trainer, part, output),
     ):
         trainer.run()
     # The weights that stay, then the record; checkpoints go last.
@@ -197,7 +201,7 @@ def _average_weights(trainer: ResumableTrainer, config: Train, steps: int) -> No
 
 
 @contextmanager
-def _none_kept_of_diverged(trainer: ResumableTrainer, part: Path, output: Path) -> Iterator[None]:
+def _dropping_diverged(trainer: ResumableTrainer, part: Path, output: Path) -> Iterator[None]:
     """Remove what a training has written if it diverges."""
     try:
         yield
@@ -206,6 +210,28 @@ def _none_kept_of_diverged(trainer: ResumableTrainer, part: Path, output: Path) 
             shutil.rmtree(part, ignore_errors=True)
             remove_checkpoints(output)
         raise
+
+
+def check_arguments(
+    language_model: LanguageModel, examples: Sequence[Example], prompts: Sequence[Prompt], config: Train,
+    output: Path, algorithm: str,
+) -> None:  # fmt: skip
+    """Refuse arguments of other types than a training takes, and settings of another algorithm.
+
+    Raises:
+        ConfigError: Naming the first.
+    """
+    expect(language_model, LanguageModel, "the model (as load_model returns it)")
+    expect_items(examples, Example, "the training examples")
+    expect_items(prompts, Prompt, "the training prompts")
+    expect(config, Train, "the training settings")
+    expect(output, Path, "the folder for the result")
+    if not len(examples) or not len(prompts):
+        raise ConfigError("training needs one example and one prompt at least")
+    if config.algorithm != algorithm:
+        raise ConfigError(
+            f"train.algorithm is {config.algorithm!r}: `fine_tune` trains by 'sft', `reinforce` by 'grpo'"
+        )
 
 
 def _save_result(

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from transformers import PrinterCallback, set_seed
 
-from paft.errors import ConfigError, said
+from paft.errors import ConfigError, expect, said
 from paft.model.load import LanguageModel
 from paft.model.reply import ends
 from paft.names import split_revision
@@ -37,7 +37,7 @@ from paft.train.grpo.rows import (
 )
 from paft.train.grpo.settings import check_extras
 from paft.train.grpo.sums import RewardSums
-from paft.train.loop import Trained, complete_training, summarise
+from paft.train.loop import Trained, check_arguments, complete_training, summarise
 from paft.train.numerics import trainable
 from paft.train.schedule import make_schedule
 from paft.train.settings import Train
@@ -77,6 +77,8 @@ def reinforce(
         ConfigError: If a reward function fails, besides what :func:`paft.train.loop.fine_tune` raises.
         PaftError: If in the first rounds no completion was better than another.
     """
+    check_arguments(language_model, examples, prompts, config, output, "grpo")
+    expect(task, Task, "the task")
     check_extras(config.grpo)
     set_seed(seed)
     part = output.with_name(f".{output.name}.part")
@@ -90,7 +92,6 @@ def reinforce(
     sampler = make_group_sampler(config, schedule, len(examples))
     looked = preview_prompts(dataset, sampler, encoder, limit)
     steps = config.length(sampler.steps * config.iterations)
-    rounds = -(-steps // config.iterations)
     stops = ends(encoder, language_model.model.generation_config)
     reader = CompletionReader(task, examples, encoder, stops)
 
@@ -102,7 +103,7 @@ def reinforce(
         language_model, examples, prompts, config,
         seed=seed, processes=args.world_size, device=args.device.type,
     )  # fmt: skip
-    inputs |= {"validation": validation.fingerprint() if validation else None}
+    inputs |= {"validation": validation and validation.fingerprint()}
     checkpoints = Checkpoints(checkpoint_folder(output), {**inputs, **_reward_inputs(config, task, limit)})
 
     sums = RewardSums(len(prompts))
@@ -112,7 +113,7 @@ def reinforce(
         args=args,
         processing_class=copy.deepcopy(language_model.tokenizer),  # TRL gives it padding
         reward_funcs=[own_reward(config.grpo, limit), *map(load_reward, config.grpo.rewards)],
-        train_dataset=_row_dataset(unroll_rows(sampler, config, rounds)),
+        train_dataset=_row_dataset(unroll_rows(sampler, config, -(-steps // config.iterations))),
         renderer=RowRenderer(dataset, schedule.placed),
         reader=reader,
         sums=sums,
