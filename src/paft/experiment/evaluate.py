@@ -37,7 +37,6 @@ from paft.experiment.bank_choice import choose_bank, is_composed, tell_composed
 from paft.experiment.identity import FREE, task_identity, unset_keys
 from paft.experiment.inputs import sample
 from paft.experiment.output_folder import begin_output, working_in
-from paft.experiment.repeats import count_repeats, repeats_warning
 from paft.files import write_json
 from paft.model.adapter import check_base, check_before_loading
 from paft.model.chat import check_chat
@@ -59,6 +58,7 @@ from paft.report.run_folder import TRIALS
 from paft.statistics.budget import estimate_mean, estimate_std, parse_budget, sample_cells
 from paft.statistics.precision import Measured, WorstPrompt
 from paft.task.programs.code_answer import check_opt_in
+from paft.task.repeats import count_repeats, repeats_warning
 from paft.task.task import Example, Task, data_fingerprint, load_task
 
 SERVER_IDENTITY = ("base_url", "completions", "max_tokens")  # what replies depend on

@@ -13,19 +13,19 @@ import numpy as np
 
 from paft.bank import Bank, near_duplicates_across
 from paft.bank.generate.generators import Generators
-from paft.bank.similarity import skeleton
 from paft.bank.store import SPLITS
 from paft.config import RunConfig
 from paft.errors import ConfigError, DataError
 from paft.experiment.bank_choice import choose_bank, is_composed
 from paft.experiment.baselines.settings import RULES
-from paft.experiment.repeats import count_repeats, repeats_warning
 from paft.methods import METHODS, Method
 from paft.model.encode import Encoder
 from paft.model.load import check_model, load_encoder, resolve_model
 from paft.model.quantised import four_bit
 from paft.prompt import Prompt
+from paft.similarity import skeleton
 from paft.task.programs.code_answer import check_opt_in
+from paft.task.repeats import count_repeats, repeats_warning
 from paft.task.task import Example, Examples, Task, load_task
 from paft.train.adapt import check_adapt
 from paft.train.arguments import check_optimizer, report_to

@@ -17,7 +17,7 @@ from paft.start.rows import Item, usable_items, warn_of_labels, without_repeats
 from paft.start.split import split_items
 from paft.start.table import Row, Table, read_table, split_beside
 from paft.task.answer import CLOSED_RULES
-from paft.task.task import HIDDEN
+from paft.task.options import HIDDEN
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
