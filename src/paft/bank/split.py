@@ -20,6 +20,7 @@ from paft.errors import PromptError
 from paft.prompt import Prompt
 from paft.similarity import clusters, near_pairs, skeleton
 
+FEW_TEST = 5  # test prompts, below which the spread over prompts and the worst one say little
 _IN_ORDER = ("train", "validation", "test", "final")  # a prompt may not come again in a later one
 
 

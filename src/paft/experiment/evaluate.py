@@ -35,7 +35,7 @@ from paft.evaluate.settings import Evaluate
 from paft.experiment.answer_tokens import check_lengths, check_options
 from paft.experiment.bank_choice import choose_bank, is_composed, tell_composed
 from paft.experiment.identity import FREE, task_identity, unset_keys
-from paft.experiment.inputs import sample
+from paft.experiment.inputs import blank_options, sample
 from paft.experiment.output_folder import begin_output, working_in
 from paft.files import write_json
 from paft.model.adapter import check_base, check_before_loading
@@ -225,7 +225,8 @@ def _check(config: EvaluateConfig, task: Task, bank: Bank) -> tuple[Sequence[Exa
             f"{part} is about the differences between prompts and between examples: it needs two of each, "
             f"not {prompts} prompts and {len(examples)} examples"
         )
-    return examples, [*_check_answers(config, task, examples), *_repeats(config, task, examples)]
+    found = [*_check_answers(config, task, examples), *blank_options(task, examples)]
+    return examples, [*found, *_repeats(config, task, examples)]
 
 
 def _repeats(config: EvaluateConfig, task: Task, examples: Sequence[Example]) -> list[str]:

@@ -74,8 +74,15 @@ class Inputs:
 
     @cached_property
     def repeats(self) -> list[str]:
-        """A warning if test examples are training examples; all examples are read for it."""
-        return repeats_warning(count_repeats(self.pool or self.train, self.test), len(self.test))
+        """Warnings of test or validation examples that are training examples; all are read for it."""
+        splits = {"test": self.test, "validation": self.validation}
+        return [
+            warning
+            for split, examples in splits.items()
+            for warning in repeats_warning(
+                count_repeats(self.pool or self.train, examples), len(examples), split
+            )
+        ]
 
     def tested_prompts(self) -> dict[str, Sequence[Prompt]]:
         """Prompts to evaluate on, by split: unseen ones, adversarial ones if any, the user's own."""
@@ -122,6 +129,18 @@ class Inputs:
         if not settings.user_prompt_first:
             return list(seen)
         return [own, *(prompt for prompt in seen if prompt.id != own.id)]
+
+
+def blank_options(task: Task, examples: Sequence[Example]) -> list[str]:
+    """Return a warning if options that stand in fields of their own are empty in some examples."""
+    words = [word for word in task.answer.words or () if word in task.fields]
+    blank = sum(not all(e.fields[word].strip() for word in words) for e in examples) if words else 0
+    if not blank:
+        return []
+    return [
+        f"{blank:,} of {len(examples):,} examples have an empty option among {', '.join(words)}, which "
+        "a model may choose like the others: fill it in, or remove these rows"
+    ]
 
 
 def some(prompts: Sequence[Prompt], count: int | None, seed: int) -> list[Prompt]:

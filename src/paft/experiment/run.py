@@ -22,7 +22,7 @@ from paft.experiment.answer_tokens import check_lengths, check_options
 from paft.experiment.bank_choice import tell_composed
 from paft.experiment.baselines.choice import check_chooser
 from paft.experiment.identity import run_identity
-from paft.experiment.inputs import Inputs, check_trained, encoder_of, load_inputs
+from paft.experiment.inputs import Inputs, blank_options, check_trained, encoder_of, load_inputs
 from paft.experiment.output_folder import begin_output, working_in
 from paft.experiment.trial import run_trial
 from paft.files import disk_error, write_json
@@ -96,7 +96,8 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
     check_options(encoder, inputs.task, inputs.train, inputs.test)
     if inputs.task.answer.closed and not config.evaluate.generate:
         return inputs
-    return dataclasses.replace(inputs, warnings=check_lengths(encoder, inputs.task, inputs.test))
+    found = check_lengths(encoder, inputs.task, inputs.test)
+    return dataclasses.replace(inputs, warnings=[*found, *blank_options(inputs.task, inputs.test)])
 
 
 def prepare(config: RunConfig, inputs: Inputs) -> None:

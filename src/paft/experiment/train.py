@@ -16,7 +16,7 @@ from paft.evaluate.runner import processes
 from paft.experiment.answer_tokens import check_options
 from paft.experiment.bank_choice import tell_composed
 from paft.experiment.identity import training_identity
-from paft.experiment.inputs import check_trained, encoder_of, load_inputs
+from paft.experiment.inputs import blank_options, check_trained, encoder_of, load_inputs
 from paft.experiment.output_folder import begin_output, working_in
 from paft.experiment.trial import train_trial, write_trial_card
 from paft.files import disk_error
@@ -58,6 +58,8 @@ def train(
         begin_output(output, identity, config, inputs.bank)
         if inputs.composed:
             reporter.finish(inputs.task.name, tell_composed(inputs.bank, output))
+        for warning in [*inputs.repeats, *blank_options(inputs.task, inputs.train)]:
+            reporter.finish(inputs.task.name, f"warning: {warning}")
         try:
             trained = train_trial(plan, config, inputs, output, reporter)
         except OSError as error:
