@@ -237,7 +237,7 @@ def test_all_values_that_are_no_options_are_told_with_counts_and_a_mapping_to_fi
     rows = [{"text": "x", "answer": gold} for gold in ("LOW", "urgent", "no: 'idea'")]
     task = Task(name="t", fields={"text": ""}, answer=answer, data={"train": rows}, prompt="{text}")
     assert [example.gold for example in task.examples("train")] == ["low", "high", "low"]
-    with pytest.raises(ValueError, match="valid string"):  # what is not filled in is no option
+    with pytest.raises(ConfigError, match="valid string"):  # what is not filled in is no option
         Answer(rule="label", options=yaml.safe_load("{low: low, high: high, urgent: }"))
 
 

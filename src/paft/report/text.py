@@ -10,6 +10,7 @@ from typing import Any
 from paft.evaluate.rows import ends_in_words
 from paft.report.data import INTERVALS, MethodFigures, Report, worst_prompts
 from paft.report.table import Table, escape_markdown, percent, with_interval
+from paft.report.verdict import differences_note, differences_table
 
 CSV_COLUMNS = ("method", "seed", "split", "prompt_id", "prompt", "accuracy", "parse_rate")
 WORST = ("Worst prompts", "Method", "Accuracy", "Unreadable", "Flipped", "Most frequent wrong answer")
@@ -21,6 +22,7 @@ def markdown(report: Report) -> str:
     parts = [
         escape_markdown(report.headline),
         _table(report, escape_markdown).markdown(str),
+        *_differences(report),
         escape_markdown(_measured(report)),
         worst.markdown() if worst.rows else "",
         escape_markdown(_record(report)),
@@ -29,8 +31,11 @@ def markdown(report: Report) -> str:
 
 
 def latex(report: Report) -> str:
-    """Return the table as LaTeX (booktabs) with the headline and what was measured as its caption."""
-    return _table(report).latex(" ".join(filter(None, [report.headline, _measured(report)])))
+    """Return the table as LaTeX (booktabs), and that of differences, with what was measured as captions."""
+    first = _table(report).latex(" ".join(filter(None, [report.headline, _measured(report)])))
+    if len(report.differences) < 2:
+        return first
+    return f"{first}\n{differences_table(report.differences).latex(differences_note(report.differences))}"
 
 
 def csv_rows(report: Report) -> str:
@@ -57,6 +62,7 @@ def json_figures(report: Report) -> str:
             for prompt in report.prompts
             for name, found in prompt.failures.items()
         ],
+        "differences": [dataclasses.asdict(each) for each in report.differences],
         "curves": report.curves,
         "unfinished": list(report.unfinished),
     }
@@ -76,6 +82,14 @@ def _table(report: Report, escape: Callable[[str], str] = str) -> Table:
     top = f"Top (> {100 * report.measured.threshold:g})"
     rows = [[escape(method.row.method), *_figures(method)] for method in report.methods]
     return Table(["Method", "Mean", "Std", "Min", top, "CVaR10"], "lrrrrr", rows)
+
+
+def _differences(report: Report) -> list[str]:
+    """Return the differences of every two methods in Markdown; those of the only two are the headline's."""
+    if len(report.differences) < 2:
+        return []
+    table = differences_table(report.differences, escape_markdown)
+    return [escape_markdown(differences_note(report.differences)), table.markdown(str)]
 
 
 def _figures(method: MethodFigures) -> list[str]:

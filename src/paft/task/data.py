@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import io
 import json
-import re
 from abc import abstractmethod
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import accumulate
@@ -22,14 +21,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from pydantic import Field, SerializerFunctionWrapHandler, field_serializer, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 from xxhash import xxh3_128_hexdigest
 
 from paft.errors import DataError, shown
 from paft.files import as_object, file_digest, fingerprint, read_text
 from paft.json_values import read_json_value
+from paft.names import part_range, split_part
 from paft.schema import Schema
-from paft.spreadsheet import read_sheet
+from paft.spreadsheet import frame_rows, read_sheet
 from paft.task.text_rows import Records, find_csv, find_delimiter, find_lines, table_reader
 from paft.task.values import Unknown, as_list, as_text, from_arrow
 
@@ -41,10 +48,9 @@ Files = str | tuple[str, ...] | tuple[dict[str, Any], ...]
 Located = tuple[str, dict[str, Any]]  # ("file:line", row)
 FORMATS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".xlsx")
 ABSENT: Final = object()  # null is not absent
+GIVEN = "give a file, a list of files, or rows: a list of dicts, a DataFrame, one split of a data set"
 IN_MEMORY = 10_000  # rows of a Parquet file that are simply held
 _NEW = ("test_share", "seed")
-_PART = re.compile(r"(.+\.\w+)(\[.*)")
-_BOUND = re.compile(r"(-?\d{1,18})(%?)", re.ASCII)
 
 
 class HubDataset(Schema):
@@ -65,8 +71,8 @@ class DataSource(Schema):
     """Rows by split.
 
     Attributes:
-        train: File or a part of one (``a.csv[:80%]``), list of files, list of rows or (with ``hub``) name of
-            the Hub split.
+        train: File or a part of one (``a.csv[:80%]``), list of files or (with ``hub``) name of the Hub split;
+            in Python rows too: a list of dicts, a DataFrame (pandas, polars) or a ``datasets.Dataset``.
         validation: Likewise; optional.
         test: Likewise; only evaluation needs it.
         test_share: Share of the rows of ``train`` that are set apart for testing, instead of ``test``: labels
@@ -85,6 +91,31 @@ class DataSource(Schema):
     hub: HubDataset | None = None
     columns: dict[str, str] = Field(default_factory=dict)
 
+    @field_validator("train", "validation", "test", mode="before")
+    @classmethod
+    def _read_given(cls, value: Any, field: ValidationInfo) -> Any:
+        """Read what Python holds rows in: DataFrames, data sets of the library ``datasets``, lists."""
+        if value is None and field.field_name != "train":
+            return None
+        if isinstance(value, (str, Path)):
+            return str(value)
+        rows = frame_rows(value)
+        if isinstance(rows, Mapping) or not hasattr(rows, "__iter__"):
+            raise ValueError(f"{GIVEN}, not {type(value).__name__}")
+        items = tuple(str(item) if isinstance(item, Path) else item for item in rows)
+        files = bool(items) and isinstance(items[0], str)
+        for place, item in enumerate(items):
+            fits = isinstance(item, str) if files else isinstance(item, dict) and _named_by_text(item)
+            if not fits:
+                raise ValueError(f"{GIVEN}; item {place} is {type(item).__name__} {shown(item)}")
+        return items
+
+    def __repr_args__(self) -> Iterator[tuple[str, Any]]:
+        """Say how many rows there are instead of printing them."""
+        for name, value in super().__repr_args__():
+            held = isinstance(value, tuple) and any(isinstance(item, dict) for item in value)
+            yield str(name), f"<{len(value)} rows>" if held else value
+
     @model_validator(mode="after")
     def _check(self) -> DataSource:
         for name in ("train", "validation", "test"):
@@ -92,7 +123,7 @@ class DataSource(Schema):
             if self.hub and value is not None and not isinstance(value, str):
                 raise ValueError(f"with `hub`, `{name}` is the name of a Hub split")
             if value == () or value == "":
-                raise ValueError(f"`{name}` is empty: give a file")
+                raise ValueError(f"`{name}` is empty: give a file, or rows")
         if self.test is not None and self.test_share is not None:
             raise ValueError("`test_share` takes test rows from those of `train`: leave `test` out, or it")
         if self.seed and self.test_share is None:
@@ -145,6 +176,10 @@ class DataSource(Schema):
         """All settings; those that a former version did not have, only where they are set."""
         found = self.model_dump(mode="json")
         return {key: value for key, value in found.items() if value or key not in _NEW}
+
+
+def _named_by_text(row: Mapping[Any, Any]) -> bool:
+    return all(isinstance(name, str) for name in row)
 
 
 def look_up(row: Mapping[str, Any], path: str) -> Any:
@@ -344,42 +379,17 @@ def read_rows(source: DataSource, split: str, folder: Path) -> Rows:
 
 def _part_rows(folder: Path, name: str) -> Rows:
     """Return the rows of a file, or of the part of it that a name such as ``a.csv[:80%]`` says."""
-    found = _PART.fullmatch(name)
-    if found is None or (folder / name).exists():
+    file, part = split_part(name)
+    if not part or (folder / name).exists():
         return file_rows(folder / name)
-    rows = file_rows(folder / found[1])
+    rows = file_rows(folder / file)
     try:
-        start, end = _bounds(found[2], len(rows))
+        return ChosenRows(rows, part_range(part, len(rows)))
     except ValueError as error:
         raise DataError(
             f"data file {folder / name}: {error}; the file has {len(rows):,} rows: write [:80%] and [80%:], "
             "or numbers of rows counted from 0, as [:400] and [400:]"
         ) from None
-    return ChosenRows(rows, range(start, end))
-
-
-def _bounds(part: str, count: int) -> tuple[int, int]:
-    """Return the first row of a part, and the one behind its last; shares are rounded to whole rows.
-
-    >>> _bounds("[80%:]", 12), _bounds("[-3:]", 12)
-    ((10, 12), (9, 12))
-    """
-    texts, found = [text.strip() for text in part[1:-1].split(":")], []
-    if len(texts) != 2 or part[0] + part[-1] != "[]":
-        raise ValueError(f"{part} is no part of a file")
-    for text, default in zip(texts, (0, count), strict=True):
-        bound = _BOUND.fullmatch(text)
-        if text and bound is None:
-            raise ValueError(f"{text!r} in {part} is neither a number of rows nor a share in percent")
-        place = default if bound is None else int(bound[1])
-        place = round(place * count / 100) if bound and bound[2] else place
-        place += count if place < 0 else 0
-        if not 0 <= place <= count:
-            raise ValueError(f"{text!r} in {part} lies outside of it")
-        found.append(place)
-    if found[0] >= found[1]:
-        raise ValueError(f"{part} holds no rows")
-    return found[0], found[1]
 
 
 def file_rows(path: Path) -> Rows:

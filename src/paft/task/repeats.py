@@ -28,11 +28,15 @@ _CHUNK = 10_000  # examples hashed at once
 
 
 class Asked(Protocol):
-    """What an example asks."""
+    """What an example asks, and its answer."""
 
     @property
     def fields(self) -> Mapping[str, str]:
         """Text by field name."""
+
+    @property
+    def gold(self) -> str:
+        """The right answer."""
 
     @property
     def option_texts(self) -> tuple[str, ...]:
@@ -100,6 +104,18 @@ def choose_test_rows(
     kinds = None if labels is None else [labels[group[0]] for group in free]
     chosen = _choose_groups(len(free), kinds, share, seed)
     return sorted(at for i in chosen for at in free[i]), len(words) - len(groups)
+
+
+def divide_rows(
+    examples: Iterable[Asked], count: int, share: float, seed: int, *, by_label: bool
+) -> dict[str, np.ndarray]:
+    """Return the places of training and of test rows among so many examples (:func:`choose_test_rows`)."""
+    words, labels = [], []
+    for example in examples:
+        words.append(row_words(asked_text(example), count))
+        labels.append(example.gold)
+    test, _ = choose_test_rows(words, labels if by_label else None, share, seed)
+    return {"train": np.delete(np.arange(count), test), "test": np.array(test)}
 
 
 def _choose_groups(count: int, labels: list[str] | None, share: float, seed: int) -> list[int]:

@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, overload
+from typing import Any, Literal, NamedTuple, get_args, overload
 
 import numpy as np
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from paft.builtin import TASKS
-from paft.errors import ConfigError, DataError, PromptError, shown
+from paft.errors import ConfigError, DataError, PromptError, expect, shown
 from paft.files import fingerprint, read_yaml
 from paft.prompt import Prompt
 from paft.schema import Schema, nearest, parse
@@ -28,7 +28,7 @@ from paft.task.answer import Answer, twins
 from paft.task.data import ABSENT, ChosenRows, DataSource, Rows, read_rows
 from paft.task.gold import gold_texts, why_unreadable
 from paft.task.options import GoldError, NoOptionError, explain_golds, find_gold
-from paft.task.repeats import asked_text, choose_test_rows, row_words
+from paft.task.repeats import divide_rows
 from paft.task.replies.code_reply import CodeTests
 from paft.task.values import as_list, as_text, is_missing
 
@@ -268,8 +268,11 @@ class Task(Schema):
         checked at once; each is read from disk, and checked, whenever it is asked for.
 
         Raises:
+            ConfigError: If there is no such split.
             DataError: If the data is missing or a row does not fit; file, line and field are named.
         """
+        if split not in get_args(Split):
+            raise ConfigError(f"a task has no split {split!r}{nearest(str(split), list(get_args(Split)))}")
         rows = self._rows(split)
         if not len(rows):
             raise DataError(f"task {self.name!r}: split {split!r} has no examples")
@@ -279,6 +282,11 @@ class Task(Schema):
         settings = {"fields": self.fields, "answer": self.answer.settings}
         digest = fingerprint([rows.digest(), settings, self.data.columns])
         return Examples(partial(self._read, rows), np.arange(len(rows)), digest)
+
+    def place(self, split: Split, index: int) -> str:
+        """Return where an example stands as errors name it, ``file:line``, by its position in the split."""
+        where, _ = read_rows(self.data, split, self._folder)[index]
+        return str(where)
 
     def unanswered(self, row: Mapping[str, Any], index: int = 0) -> Example:
         """Make an example of a row that has no gold answer, whose cells can be predicted and not be scored.
@@ -311,16 +319,12 @@ class Task(Schema):
 
     def _divided(self, rows: Rows, share: float) -> dict[str, np.ndarray]:
         """Return the places of training and test rows in a table, which is read once for both."""
-        key = fingerprint([rows.digest(), self.fields, self.answer.settings, self.data.columns, share])
-        key += f"-{self.data.seed}"
+        seed, by_label = self.data.seed, self.answer.words is not None
+        how = [self.fields, self.answer.settings, self.data.columns, share, seed]
+        key = fingerprint([rows.digest(), *how])
         if key not in _DIVIDED:
-            words, labels = [], []
-            for example in self._checked(rows, len(rows)):
-                words.append(row_words(asked_text(example), len(rows)))
-                labels.append(example.gold)
-            kinds = labels if self.answer.words is not None else None
-            test, _ = choose_test_rows(words, kinds, share, self.data.seed)
-            _DIVIDED[key] = {"train": np.delete(np.arange(len(rows)), test), "test": np.array(test)}
+            examples = self._checked(rows, len(rows))
+            _DIVIDED[key] = divide_rows(examples, len(rows), share, seed, by_label=by_label)
         return _DIVIDED[key]
 
     def _checked(self, rows: Rows, count: int) -> Iterator[Example]:
@@ -329,14 +333,12 @@ class Task(Schema):
             for number in range(count):
                 yield self._read(rows, number)
         except GoldError:
-            found = []
+            found: list[GoldError] = []
             for number in range(count):
                 try:
                     self._read(rows, number)
-                except GoldError as error:
-                    found.append(error)
-                except DataError:  # told when the gold answers are mended
-                    continue
+                except DataError as error:  # others are told when the gold answers are mended
+                    found += [error] if isinstance(error, GoldError) else []
             raise DataError(explain_golds(found, self.answer, count)) from None
 
     def _read(self, rows: Rows, number: int) -> Example:
@@ -480,6 +482,7 @@ def load_task(source: str | Path | Task, data: str | Path | None = None) -> Task
     Raises:
         ConfigError: If the name is unknown or the file is no task.
     """
+    expect(source, (str, Path, Task), "a task (a file, a built-in name or a Task)")
     if isinstance(source, Task):
         return source
     if str(source) in TASKS:
