@@ -33,7 +33,8 @@ def evaluate(
         ),
     ] = None,
     base: Annotated[
-        bool | None, typer.Option("--base/--no-base", help="Evaluate the model under adapters too.")
+        bool | None,
+        typer.Option("--base/--no-base", help="Evaluate the model under adapters too.  [default: base]"),
     ] = None,
     any_base: Annotated[
         bool | None, typer.Option("--any-base", help="Take another base than the adapter's own too.")
