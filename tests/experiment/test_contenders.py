@@ -11,6 +11,7 @@ from paft.errors import ConfigError, DataError, ModelError
 from paft.experiment.contenders import AdapterOnTask, Contender, name_adapters, take_recorded
 from paft.experiment.evaluate_config import EvaluateConfig
 from paft.experiment.export import export
+from paft.experiment.inputs import load_inputs
 from paft.experiment.side_by_side import try_model
 from paft.model.adapter import base_name
 from paft.model.load import check_model
@@ -120,15 +121,19 @@ def test_adapters_that_need_different_things_are_refused(adapter, model_folder, 
 
 def test_an_adapter_is_no_model_and_a_model_no_adapter(adapter, model_folder, configure, tmp_path):
     folder = adapter()
-    sentence = f"{folder} is an adapter, no model: give it by --adapter {folder}; its base model"
+    sentence = (
+        f"{folder} is an adapter, no model: `paft evaluate` and `paft try` take it by --adapter {folder}; "
+        f"--model takes its base, {model_folder}"
+    )
     for check in (
         lambda: check_model(folder),
         lambda: taken(model=folder),
         lambda: try_model(AdapterOnTask(model=folder), 1),
+        lambda: load_inputs(configure(tmp_path / "out", model=folder)),
     ):
         with pytest.raises(ModelError, match="is an adapter, no model") as error:
             check()
-        assert str(error.value).startswith(sentence)
+        assert str(error.value) == sentence
     with pytest.raises(ModelError, match="is a whole model, no adapter: give it by --model instead"):
         taken(str(model_folder))
 

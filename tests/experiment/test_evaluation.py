@@ -296,5 +296,5 @@ def test_any_file_of_prompts_is_evaluated_on_whole(settings, tmp_path, bank):
         told = [text for text in results["warnings"] if "has no splits, so all its 2 prompts" in text]
         assert len(told) == (name != "p.csv")
     (tmp_path / "none.csv").write_text("split,template\ntrain,{message}\n")
-    with pytest.raises(PromptError, match="has no 'test' prompts"):
+    with pytest.raises(PromptError, match="names splits, and has no 'test' prompts"):
         evaluate(settings("none", bank=str(tmp_path / "none.csv")))

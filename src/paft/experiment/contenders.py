@@ -20,6 +20,7 @@ from paft.errors import ConfigError, DataError, shown
 from paft.model.adapter import (
     RECORD,
     base_name,
+    check_base,
     is_here,
     refuse_as_model,
     require_adapter,
@@ -28,7 +29,7 @@ from paft.model.adapter import (
 from paft.model.chat import check_chat, described
 from paft.model.files import resolve_model, weights_digest
 from paft.model.settings import Chat
-from paft.names import folder_name, short_name, split_revision
+from paft.names import folder_name, pin_model, short_name, split_revision
 from paft.schema import parse
 from paft.shape import ADVICE
 
@@ -85,7 +86,12 @@ def take_recorded(config: C, adapters: Sequence[str]) -> tuple[C, list[str]]:
         changed["model"], revision = split_revision(_agreed({a: _base_of(a) for a in adapters}, "base"))
         if config.revision is None:
             changed["revision"] = revision
-    base = resolve_model(changed.get("model", config.model))
+    name = changed.get("model", config.model)
+    for adapter in adapters:  # before all else, which another base may not have
+        check_base(
+            Path(adapter), pin_model(name, changed.get("revision", config.revision)), any_base=config.any_base
+        )
+    base = resolve_model(name)
     records = {folder: training_record(Path(folder)) for folder in adapters or [base]}
     chats = {folder: _chat_of(folder, record, config.chat) for folder, record in records.items()}
     changed["chat"] = _agreed(chats, "chat setting") or config.chat

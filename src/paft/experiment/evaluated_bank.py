@@ -7,6 +7,7 @@ from pathlib import Path
 from paft.bank import Bank
 from paft.bank.importers import import_prompts, prompts_of, read_candidates
 from paft.config import ModelOnTask
+from paft.errors import PromptError
 from paft.experiment.bank_choice import bank_file, choose_bank
 from paft.files import read_jsonl
 from paft.task.task import Task
@@ -26,7 +27,10 @@ def choose_evaluated(config: ModelOnTask, task: Task, output: Path, split: str) 
     prompts = import_prompts(file)  # refuses what is no prompt
     found = read_candidates(file).candidates
     if any(each.split is not None for each in found):
-        return Bank({split: tuple(prompts_of(each for each in found if each.split == split))}), []
+        prompts = prompts_of(each for each in found if each.split == split)
+        if not prompts:
+            raise PromptError(f"{file} names splits, and has no {split!r} prompts: choose another by --split")
+        return Bank({split: tuple(prompts)}), []
     told = (
         f"{file} has no splits, so all its {len(prompts)} prompts are evaluated on: those that a model was "
         "trained on are not unseen"

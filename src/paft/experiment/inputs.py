@@ -21,6 +21,7 @@ from paft.experiment.bank_choice import choose_bank, is_composed
 from paft.experiment.baselines.settings import RULES
 from paft.experiment.repeats import count_repeats, repeats_warning
 from paft.methods import METHODS, Method
+from paft.model.adapter import refuse_as_model
 from paft.model.encode import Encoder
 from paft.model.load import check_model, load_encoder, resolve_model
 from paft.model.quantised import four_bit
@@ -178,6 +179,7 @@ def load_inputs(
         bank.require("test")
     near_duplicates_across(bank)  # refuses a prompt that is both seen and unseen
     _check_own(task, bank)
+    refuse_as_model(config.model)
     model = Path(resolve_model(config.model))
     if model.is_dir() and not (model / "config.json").exists():
         raise ConfigError(f"model folder {model} has no config.json: is it the right folder?")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import safe_open
 
 from paft.errors import ModelError, said
-from paft.model.files import hub_revision, model_folder, read_tokenizer, weights_digest
+from paft.model.files import hub_revision, model_folder, read_tokenizer, resolve_model, weights_digest
 from paft.model.turns import SETTINGS, conversation
 from paft.model.weights import UNREADABLE, check_files_finite, check_whole, empty_model
 from paft.names import pin_model, split_revision
@@ -59,7 +59,15 @@ def check_before_loading(
     check_files_finite(str(folder))
     warning = check_base(folder, name, any_base=any_base)
     if read_record(folder / CONFIG, "adapter configuration", {}).get("peft_type") == "LORA":
-        check_adapter_names(name, folder, trust_remote_code=trust_remote_code)
+        try:
+            check_adapter_names(name, folder, trust_remote_code=trust_remote_code)
+        except ModelError as error:
+            named = base_name(folder)
+            if recorded_base(folder) is not None or named is None or _same_place(named, name):
+                raise
+            raise ModelError(
+                f"adapter {folder} names {named} as its base and does not fit {name}: take the base it names"
+            ) from error
     tokenizer = read_tokenizer(name, trust_remote_code=trust_remote_code)
     check_tokenizer(folder, tokenizer, name, trust_remote_code=trust_remote_code)
     return warning
@@ -125,13 +133,14 @@ def refuse_as_model(name: str) -> None:
     """Refuse the folder of an adapter where a model is to be named.
 
     Raises:
-        ModelError: Saying by which option it is given, and what it was tuned on.
+        ModelError: Saying by which option it is given, and what its base is.
     """
     folder = Path(name)
     if (folder / CONFIG).exists() and not (folder / "config.json").exists():
+        base = base_name(folder)
         raise ModelError(
-            f"{name} is an adapter, no model: give it by --adapter {shlex.quote(name)}; its base model "
-            f"({base_name(folder) or 'which it does not name'}) is what --model takes"
+            f"{name} is an adapter, no model: `paft evaluate` and `paft try` take it by --adapter "
+            f"{shlex.quote(name)}; --model takes its base{'' if base is None else f', {base}'}"
         )
 
 
@@ -263,6 +272,12 @@ def training_record(folder: Path, shape: Mapping[str, Any] | None = None) -> dic
     """
     path = folder / RECORD
     return read_record(path, "training record", shape or {}) if path.exists() else {}
+
+
+def _same_place(first: str, second: str) -> bool:
+    """Whether two names are of the same folder or Hub id, whatever its revision."""
+    one, other = (resolve_model(split_revision(name)[0]) for name in (first, second))
+    return one == other or Path(one).resolve() == Path(other).resolve()
 
 
 def base_name(adapter: Path) -> str | None:

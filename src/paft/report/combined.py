@@ -131,6 +131,7 @@ def read_combined(folders: Sequence[Path], compare: tuple[str, str] | None = Non
     matrices: dict[tuple[str, int | None, str], Matrix] = {}
     for source, place in zip(sources, places, strict=True):
         matrices |= _add_source(results, source, splits, prompts, place)
+        results["warnings"] += _drop_same_base(results, matrices, source)
     _check_compared(results)
     texts = [first.texts[index] for index in places[0].values() if index in first.texts]
     curves = {
@@ -312,6 +313,24 @@ def _add_source(
             mine = {of: matrix for (n, s, of), matrix in found.items() if (n, s) == (name, seed)}
             results["robustness"].append(robustness_row(name, seed, split, mine, threshold))
     return found
+
+
+def _drop_same_base(
+    results: dict[str, Any], matrices: dict[tuple[str, int | None, str], Matrix], source: Source
+) -> list[str]:
+    """Take the base of a run out again where that of a run before it has the same answers, and say so."""
+    own = f"{source.label}/base"
+    cells = {name: matrix.cells for (name, _, split), matrix in matrices.items() if split == source.split}
+    same = [
+        name for name in cells if name.endswith("/base") and name != own and cells[name] == cells.get(own)
+    ]
+    if not same or own in results["compared"]:
+        return []
+    for key in [key for key in matrices if key[0] == own]:
+        del matrices[key]
+    for rows in ("rows", "per_prompt", "robustness"):
+        results[rows] = [row for row in results[rows] if row["method"] != own]
+    return [f"{own} has the same answers as {same[0]} in every cell, and is shown once"]
 
 
 def _part(matrix: Matrix, ids: Sequence[str], numbers: Mapping[int, int]) -> Matrix:
