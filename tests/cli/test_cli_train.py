@@ -37,7 +37,7 @@ def test_an_adapter_comes_out_that_evaluate_takes(train, paft, own_desk, model_f
     code, out, err = paft(*command.removeprefix("Evaluate it: paft ").split())
     assert code == 0, err
     rows = json.loads((folder / "evaluated" / "results.json").read_text())["rows"]
-    assert [row["split"] for row in rows] == ["test", "user"]
+    assert [row["split"] for row in rows] == 2 * ["test", "user"], "the adapter's, and its base's"
 
 
 def test_a_rerun_trains_nothing_and_another_seed_is_refused(train, tmp_path):

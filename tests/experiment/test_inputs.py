@@ -52,7 +52,7 @@ def test_a_method_whose_patch_does_not_go_with_the_settings_is_refused_at_once(c
 
 
 def test_a_setting_that_was_removed_is_refused_before_anything_is_written(configure, tmp_path):
-    with pytest.raises(ValueError, match="weights was removed"):
+    with pytest.raises(ConfigError, match="weights was removed"):
         load_inputs(configure(tmp_path / "out", train={"weights": {"feedfeedfeed": 2}}))
     assert not (tmp_path / "out").exists()
 
@@ -194,7 +194,7 @@ def test_without_redraw_all_seeds_have_the_examples_they_had(configure, tmp_path
 
 
 def test_redraw_without_a_number_of_examples_is_refused(configure, tmp_path):
-    with pytest.raises(ValueError, match="set examples, or leave redraw out"):
+    with pytest.raises(ConfigError, match="set examples, or leave redraw out"):
         configure(tmp_path, train={"redraw": True})
 
 

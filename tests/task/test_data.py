@@ -374,6 +374,64 @@ def test_a_task_with_rows_from_pandas_can_be_written_and_hashed():
     assert "xff" in task(rows).to_yaml()
 
 
+class PolarsFrame:
+    """The one method of a polars DataFrame that is used."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def to_dicts(self):
+        return self.rows
+
+
+@pytest.mark.parametrize("kind", ["list", "pandas", "polars", "datasets", "generator"])
+def test_rows_may_come_from_a_frame_or_a_data_set(kind):
+    import datasets
+
+    rows = [{"text": f"t{i}", "n": i, "answer": "ab"[i % 2], "list": ["x", "y"]} for i in range(3)]
+    make = {
+        "list": list, "pandas": lambda rows: pd.DataFrame(rows, index=[9] * len(rows)), "polars": PolarsFrame,
+        "datasets": datasets.Dataset.from_list, "generator": iter,
+    }[kind]  # fmt: skip
+
+    def task(make):
+        data = {"train": make(rows), "test": make(rows[:2]), "columns": {"number": "n"}}
+        answer = {"rule": "label", "field": "answer", "options": ["a", "b"]}
+        fields = {"text": "", "number": ""}
+        return Task(name="t", fields=fields, answer=answer, data=data, prompt="{text} {number}")
+
+    found = task(make)
+    assert found.examples("train") == task(list).examples("train")
+    assert [example.fields["number"] for example in found.examples("test")] == ["0", "1"]
+    assert found.fingerprint() == task(list).fingerprint()
+
+
+def test_a_missing_cell_of_a_frame_is_refused_with_its_row():
+    frame = pd.DataFrame({"text": ["x", None], "answer": ["y", "y"]}, index=["first", "second"])
+    data = {"train": frame, "test": frame}
+    task = Task(name="t", fields={"text": ""}, answer={"rule": "text"}, data=data, prompt="{text}")
+    with pytest.raises(DataError, match=r"train row 1: field 'text' is missing \(null or not a number\)"):
+        task.examples("train")
+
+
+@pytest.mark.parametrize(
+    ("frame", "said"),
+    [
+        (pd.DataFrame([["x", "y"]]), "columns need names that are text and distinct, not 0"),
+        (pd.DataFrame([["x", "y"]], columns=["a", "a"]), "names that are text and distinct, not 'a'"),
+        (pd.DataFrame(), "`train` is empty"),
+    ],
+)  # fmt: skip
+def test_a_frame_whose_columns_cannot_be_named_is_refused(frame, said):
+    with pytest.raises(ConfigError, match=said):
+        DataSource(train=frame, test="test.csv")
+
+
+def test_a_file_may_be_given_as_a_path(tmp_path):
+    source = DataSource(train=tmp_path / "a.csv", test=[tmp_path / "b.csv", "c.csv"])
+    assert (source.train, source.test) == (str(tmp_path / "a.csv"), (str(tmp_path / "b.csv"), "c.csv"))
+
+
 def test_lists_of_rows_in_python_may_be_arrays_or_tuples(tmp_path):
     rows = [{"o": np.array(["x", "y"]), "more": {"o": ("x", "y")}, "text": "t", "answer": "B"}]
     answer = {"rule": "choice", "options_field": "o"}

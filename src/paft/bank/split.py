@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 
 from paft.bank.similarity import clusters, near_pairs, skeleton
 from paft.bank.store import Bank
-from paft.errors import PromptError
+from paft.errors import PromptError, expect, expect_items
 from paft.prompt import Prompt
 
 _IN_ORDER = ("train", "validation", "test", "final")  # a prompt may not come again in a later one
@@ -48,6 +48,9 @@ def split_prompts(
     Raises:
         PromptError: If the counts leave no training prompt or cannot be met by whole clusters.
     """
+    expect_items(prompts, Prompt, "the prompts to split")
+    expect(test, int, "the number of test prompts")
+    expect(validation, int, "the number of validation prompts")
     unique = list({prompt.id: prompt for prompt in prompts}.values())
     if test < 1 or validation < 0 or test + validation >= len(unique):
         raise PromptError(

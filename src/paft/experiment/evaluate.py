@@ -12,12 +12,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from types import NoneType
 from typing import Any, TypedDict
 
 import numpy as np
 
 from paft.bank import Bank
-from paft.errors import ConfigError, DataError
+from paft.errors import ConfigError, DataError, expect
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.parts import evaluate_parts
 from paft.evaluate.rows import (
@@ -52,6 +53,7 @@ from paft.prompt import Prompt
 from paft.provenance import environment
 from paft.report.budget import read_budget
 from paft.report.html import budget_page, write_report
+from paft.report.results import Results
 from paft.report.run_folder import PAGE, RESULTS, TRIALS
 from paft.statistics.budget import estimate_mean, estimate_std
 from paft.statistics.precision import Measured, WorstPrompt
@@ -69,7 +71,7 @@ def evaluate(
     *,
     task: Task | None = None,
     bank: Bank | None = None,
-) -> dict[str, Any]:
+) -> Results:
     """Evaluate models on every prompt of a split and on the user's own prompt.
 
     Args:
@@ -86,7 +88,10 @@ def evaluate(
         PaftError: If an input is unusable; nothing is written before all inputs were checked.
         ResumeError: If the output folder belongs to another configuration.
     """
+    expect(config, EvaluateConfig, "the configuration of an evaluation")
     reporter = reporter or Reporter()
+    expect(task, (Task, NoneType), "the task")
+    expect(bank, (Bank, NoneType), "the bank")
     task = task or load_task(config.task, config.data)
     told: list[str] = []
     if config.backend != "openai":
@@ -106,7 +111,7 @@ def evaluate(
         begin_output(output, _identity(config, task, bank, data_fingerprint(examples)), config, bank)
         if not given and is_composed(bank):
             reporter.finish(task.name, tell_composed(bank, output))
-        results: dict[str, Any] = {
+        content: dict[str, Any] = {
             "schema": 2,
             "task": task.name,
             "model": config.model,
@@ -116,6 +121,7 @@ def evaluate(
             **({} if config.backend == "openai" else hub_commit(config.pinned_model)),
             **_evaluate_all(config, task, bank, examples, reporter),
         }
+        results = Results(content, output)
         results["warnings"] = [*warnings, *results["warnings"]]
         if processes()[0] == 0:
             write_json(output / RESULTS, results)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ from paft.bank.generate.generators import Generators
 from paft.bank.similarity import skeleton
 from paft.bank.store import SPLITS
 from paft.config import RunConfig
-from paft.errors import ConfigError, DataError
+from paft.errors import ConfigError, DataError, expect
 from paft.experiment.bank_choice import choose_bank, is_composed
 from paft.experiment.baselines.settings import RULES
 from paft.experiment.repeats import count_repeats, repeats_warning
@@ -164,6 +165,8 @@ def load_inputs(
     Raises:
         PaftError: On the first thing that cannot be used.
     """
+    expect(task, (Task, NoneType), "the task")
+    expect(bank, (Bank, NoneType), "the bank")
     task = task or load_task(config.task, config.data)
     if evaluate:
         check_opt_in(task, config.evaluate.allow_code)

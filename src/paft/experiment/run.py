@@ -16,7 +16,7 @@ from typing import Any
 
 from paft.bank import Bank, near_duplicates_across, near_warnings
 from paft.config import RunConfig
-from paft.errors import DivergedError
+from paft.errors import DivergedError, expect
 from paft.evaluate.rows import describe_scoring
 from paft.experiment.answer_tokens import check_lengths, check_options
 from paft.experiment.bank_choice import tell_composed
@@ -39,6 +39,7 @@ from paft.progress import Reporter, speaking
 from paft.provenance import environment
 from paft.report import read_verdict, write_report
 from paft.report.card import tell_verdict
+from paft.report.results import Results
 from paft.report.run_folder import PAGE, RESULTS, Trial, plan_trials, weights_name
 from paft.task.task import Task
 
@@ -52,7 +53,7 @@ def run(
     *,
     task: Task | None = None,
     bank: Bank | None = None,
-) -> dict[str, Any]:
+) -> Results:
     """Run a comparison, or what is missing of it, and return the content of ``results.json``.
 
     Args:
@@ -67,6 +68,7 @@ def run(
         ResumeError: If the output folder belongs to another configuration.
         DivergedError: If every trial failed; one that did is named in the results, and the others run.
     """
+    expect(config, RunConfig, "the configuration of a run")
     reporter = reporter or Reporter()
     inputs = checked_inputs(config, task, bank)
     with working_in(Path(config.output)):
@@ -130,7 +132,7 @@ def gather_run(
     inputs: Inputs,
     trials: Sequence[Mapping[str, Any]],
     failures: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
+) -> Results:
     """Write ``results.json`` and ``report.html`` of finished trials; return the content of the first.
 
     Args:
@@ -144,7 +146,7 @@ def gather_run(
     near = near_duplicates_across(inputs.bank)
     failed = [{"trial": trial, "error": error} for trial, error in (failures or {}).items()]
     lost = [f"{failure['trial']} failed and has no figures: {failure['error']}" for failure in failed]
-    results = {
+    content = {
         "schema": 2,
         "task": inputs.task.name,
         "model": config.model,
@@ -167,6 +169,7 @@ def gather_run(
         **({"failures": failed} if failed else {}),
         **gathered,
     }
+    results = Results(content, output)
     write_json(output / RESULTS, results)
     write_report(results, output / PAGE, folder=output, examples=inputs.test)
     tell_cards(config, read_verdict(output, results))

@@ -11,20 +11,27 @@ import io
 import json
 from abc import abstractmethod
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import Field, SerializerFunctionWrapHandler, field_serializer, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from paft.errors import DataError, shown
 from paft.files import as_object, file_digest, fingerprint, read_text
 from paft.json_values import read_json_value
 from paft.schema import Schema
-from paft.spreadsheet import read_sheet
+from paft.spreadsheet import frame_rows, read_sheet
 from paft.task.text_rows import Records, find_csv, find_delimiter, find_lines, table_reader
 from paft.task.values import Unknown, as_list, as_text, from_arrow
 
@@ -36,6 +43,7 @@ Files = str | tuple[str, ...] | tuple[dict[str, Any], ...]
 Located = tuple[str, dict[str, Any]]  # ("file:line", row)
 FORMATS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".xlsx")
 ABSENT: Final = object()  # null is not absent
+GIVEN = "give a file, a list of files, or rows: a list of dicts, a DataFrame, one split of a data set"
 IN_MEMORY = 10_000  # rows of a Parquet file that are simply held
 
 
@@ -57,7 +65,8 @@ class DataSource(Schema):
     """Rows by split.
 
     Attributes:
-        train: File, list of files, list of rows or (with ``hub``) name of the Hub split.
+        train: File, list of files or (with ``hub``) name of the Hub split; in Python rows too: a list of
+            dicts, a DataFrame (pandas, polars) or a ``Dataset`` of the library ``datasets``.
         validation: Likewise; optional.
         test: Likewise.
         hub: Read the splits from this Hub dataset instead of files.
@@ -71,6 +80,31 @@ class DataSource(Schema):
     hub: HubDataset | None = None
     columns: dict[str, str] = Field(default_factory=dict)
 
+    @field_validator("train", "validation", "test", mode="before")
+    @classmethod
+    def _read_given(cls, value: Any, field: ValidationInfo) -> Any:
+        """Read what Python holds rows in: DataFrames, data sets of the library ``datasets``, lists."""
+        if value is None and field.field_name == "validation":
+            return None
+        if isinstance(value, (str, Path)):
+            return str(value)
+        rows = frame_rows(value)
+        if isinstance(rows, Mapping) or not hasattr(rows, "__iter__"):
+            raise ValueError(f"{GIVEN}, not {type(value).__name__}")
+        items = tuple(str(item) if isinstance(item, Path) else item for item in rows)
+        files = bool(items) and isinstance(items[0], str)
+        for place, item in enumerate(items):
+            fits = isinstance(item, str) if files else isinstance(item, dict) and _named_by_text(item)
+            if not fits:
+                raise ValueError(f"{GIVEN}; item {place} is {type(item).__name__} {shown(item)}")
+        return items
+
+    def __repr_args__(self) -> Iterator[tuple[str, Any]]:
+        """Say how many rows there are instead of printing them."""
+        for name, value in super().__repr_args__():
+            held = isinstance(value, tuple) and any(isinstance(item, dict) for item in value)
+            yield str(name), f"<{len(value)} rows>" if held else value
+
     @model_validator(mode="after")
     def _check(self) -> DataSource:
         for name in ("train", "validation", "test"):
@@ -78,7 +112,7 @@ class DataSource(Schema):
             if self.hub and value is not None and not isinstance(value, str):
                 raise ValueError(f"with `hub`, `{name}` is the name of a Hub split")
             if value == () or value == "":
-                raise ValueError(f"`{name}` is empty: give a file")
+                raise ValueError(f"`{name}` is empty: give a file, or rows")
         return self
 
     @field_serializer("train", "validation", "test", mode="wrap")
@@ -116,6 +150,10 @@ class DataSource(Schema):
         validation = "validation.jsonl" if (folder / "validation.jsonl").is_file() else None
         files = {"train": "train.jsonl", "validation": validation, "test": "test.jsonl", "hub": None}
         return self.model_copy(update=files)
+
+
+def _named_by_text(row: Mapping[Any, Any]) -> bool:
+    return all(isinstance(name, str) for name in row)
 
 
 def look_up(row: Mapping[str, Any], path: str) -> Any:

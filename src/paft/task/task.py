@@ -14,13 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, overload
+from typing import Any, Literal, NamedTuple, get_args, overload
 
 import numpy as np
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from paft.builtin import TASKS
-from paft.errors import ConfigError, DataError, PromptError, shown
+from paft.errors import ConfigError, DataError, PromptError, expect, shown
 from paft.files import fingerprint, read_yaml
 from paft.prompt import Prompt
 from paft.schema import Schema, nearest, parse
@@ -266,8 +266,11 @@ class Task(Schema):
         checked at once; each is read from disk, and checked, whenever it is asked for.
 
         Raises:
+            ConfigError: If there is no such split.
             DataError: If the data is missing or a row does not fit; file, line and field are named.
         """
+        if split not in get_args(Split):
+            raise ConfigError(f"a task has no split {split!r}{nearest(str(split), list(get_args(Split)))}")
         rows = read_rows(self.data, split, self._folder)
         if not len(rows):
             raise DataError(f"task {self.name!r}: split {split!r} has no examples")
@@ -431,6 +434,7 @@ def load_task(source: str | Path | Task, data: str | Path | None = None) -> Task
     Raises:
         ConfigError: If the name is unknown or the file is no task.
     """
+    expect(source, (str, Path, Task), "a task (a file, a built-in name or a Task)")
     if isinstance(source, Task):
         return source
     if str(source) in TASKS:
