@@ -13,7 +13,7 @@ from paft.bank import Bank, near_duplicates_across, near_warnings
 from paft.config import RunConfig
 from paft.errors import DataError
 from paft.experiment.answer_tokens import spread
-from paft.experiment.inputs import Inputs, encoder_of, few_validation_cells, load_inputs
+from paft.experiment.inputs import Inputs, blank_options, encoder_of, few_validation_cells, load_inputs
 from paft.experiment.train import only_seed
 from paft.methods import METHODS, method_to_train
 from paft.model.encode import Encoder
@@ -80,7 +80,9 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
         "memory": memory,
     }
     leaks = near_warnings(inputs.bank, near_duplicates_across(inputs.bank)) + few_validation_cells(inputs)
-    return {**found, "warnings": leaks + _warnings(found, unreachable(inputs, encoder), encoder.max_length)}
+    data = [*inputs.repeats, *blank_options(inputs.task, inputs.train)]
+    unfit = _warnings(found, unreachable(inputs, encoder), encoder.max_length)
+    return {**found, "warnings": leaks + data + unfit}
 
 
 def prompts_met(sampler: PlanSampler, length: int) -> set[int]:

@@ -39,9 +39,8 @@ from paft.experiment.contenders import Contender, take_recorded
 from paft.experiment.evaluate_config import EvaluateConfig as EvaluateConfig
 from paft.experiment.evaluated_bank import choose_evaluated
 from paft.experiment.identity import FREE, task_identity, unset_keys
-from paft.experiment.inputs import sample
+from paft.experiment.inputs import blank_options, sample
 from paft.experiment.output_folder import begin_output, working_in
-from paft.experiment.repeats import count_repeats, repeats_warning
 from paft.files import write_json, write_text
 from paft.model.adapter import check_base, check_before_loading
 from paft.model.files import hub_commit
@@ -58,6 +57,7 @@ from paft.report.run_folder import PAGE, RESULTS, TRIALS
 from paft.statistics.budget import estimate_mean, estimate_std
 from paft.statistics.precision import Measured, WorstPrompt
 from paft.task.programs.code_answer import check_opt_in
+from paft.task.repeats import count_repeats, repeats_warning
 from paft.task.task import Example, Task, data_fingerprint, load_task
 
 SERVER_IDENTITY = ("base_url", "completions", "max_tokens")  # what replies depend on
@@ -153,7 +153,8 @@ def _check(config: EvaluateConfig, task: Task, bank: Bank) -> tuple[Sequence[Exa
             f"{part} is about the differences between prompts and between examples: it needs two of each, "
             f"not {prompts} prompts and {len(examples)} examples"
         )
-    return examples, [*_check_answers(config, task, examples), *_repeats(config, task, examples)]
+    found = [*_check_answers(config, task, examples), *blank_options(task, examples)]
+    return examples, [*found, *_repeats(config, task, examples)]
 
 
 def _repeats(config: EvaluateConfig, task: Task, examples: Sequence[Example]) -> list[str]:

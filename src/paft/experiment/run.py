@@ -24,6 +24,7 @@ from paft.experiment.baselines.choice import check_chooser
 from paft.experiment.identity import run_identity
 from paft.experiment.inputs import (
     Inputs,
+    blank_options,
     chat_hint,
     check_trained,
     encoder_of,
@@ -107,7 +108,7 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
             check_chooser(chooser, config, inputs.generators)
     encoder = encoder_of(config)
     check_options(encoder, inputs.task, inputs.train, inputs.test)
-    warnings = few_validation_cells(inputs)
+    warnings = few_validation_cells(inputs) + blank_options(inputs.task, inputs.test)
     if not inputs.task.answer.closed or config.evaluate.generate:
         warnings += check_lengths(encoder, inputs.task, inputs.test)
     return dataclasses.replace(inputs, warnings=warnings, hints=chat_hint(encoder, config))

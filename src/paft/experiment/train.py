@@ -17,6 +17,7 @@ from paft.experiment.answer_tokens import check_options
 from paft.experiment.bank_choice import tell_composed
 from paft.experiment.identity import training_identity
 from paft.experiment.inputs import (
+    blank_options,
     chat_hint,
     check_trained,
     encoder_of,
@@ -69,7 +70,8 @@ def train(
         begin_output(output, identity, config, inputs.bank)
         if inputs.composed:
             reporter.finish(inputs.task.name, tell_composed(inputs.bank, output))
-        for line in (*chat_hint(encoder, config), *map("warning: {}".format, few_validation_cells(inputs))):
+        warnings = [*few_validation_cells(inputs), *inputs.repeats, *blank_options(inputs.task, inputs.train)]
+        for line in (*chat_hint(encoder, config), *map("warning: {}".format, warnings)):
             reporter.finish(inputs.task.name, line)
         try:
             trained = TrainRecord(train_trial(plan, config, inputs, output, reporter))

@@ -18,7 +18,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from paft.bank.similarity import near_pairs
 from paft.config import RunConfig
 from paft.errors import DataError, DivergedError, NotFiniteError
 from paft.evaluate.matrix import Matrix
@@ -35,6 +34,7 @@ from paft.report.card import CardSubject, write_card
 from paft.report.run_folder import SUMMARY, TRAINED, Trial, weights_name
 from paft.shape import ADVICE, TRIAL, read_record
 from paft.shape import TRAINED as TRAINED_SHAPE
+from paft.similarity import near_pairs
 from paft.train.checkpoint import remove_checkpoints
 from paft.train.schedule import make_schedule
 from paft.train.settings import BY_EXAMPLE
