@@ -20,6 +20,7 @@ _HOMES = {
     "load_bank": "paft.bank",
     "load_model": "paft.model.load",
     "load_task": "paft.task.task",
+    "predict": "paft.experiment.predict",
     "prompt_dataset": "paft.train.dataset",
     "run": "paft.experiment.run",
     "split_prompts": "paft.bank",

@@ -15,7 +15,7 @@ tokens; ``generate`` asks for the same of a model in this process.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,10 @@ from paft.shape import ADVICE
 
 @dataclass(frozen=True)
 class Cell:
-    """Outcome of one prompt on one example; fields as in the module docstring."""
+    """Outcome of one prompt on one example; fields as in the module docstring.
+
+    ``reply``, what was generated, is for whoever asks now and is not stored.
+    """
 
     prompt_id: str
     example: int
@@ -42,6 +45,7 @@ class Cell:
     cut: bool = False
     withheld: bool = False
     sampled: bool = False
+    reply: str | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -149,14 +149,14 @@ def find_weights(source: Path, trial: str | None = None) -> Path:
     if not found:
         raise ConfigError(f"{source} holds no trained weights: give a run, an adapter or a model folder")
     if trial is None:
-        trial = next(iter(found)) if len(found) == 1 else _main_trial(found)
+        trial = next(iter(found)) if len(found) == 1 else main_trial(found)
     if trial not in found:
         asked = "has several trials" if trial is None else f"has no trained trial {trial!r}"
         raise ConfigError(f"{source} {asked}: choose one by --trial ({', '.join(found)})")
     return found[trial]
 
 
-def _main_trial(names: Iterable[str]) -> str | None:
+def main_trial(names: Iterable[str]) -> str | None:
     """Return the first seed of the method that a run is about; None where that is not clear."""
     by_method: dict[str, list[str]] = {}
     for name in sorted(names, key=lambda name: (len(name), name)):

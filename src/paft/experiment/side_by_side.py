@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 
-from paft.bank import load_bank
+from paft.bank import Bank, load_bank
 from paft.bank.compose.composed_bank import compose_bank
-from paft.config import ModelOnTask, load_config
+from paft.config import ModelOnTask, RunConfig, load_config
 from paft.errors import ConfigError, DataError
 from paft.evaluate.answers import Answer, answer_inputs
 from paft.evaluate.settings import Evaluate
@@ -27,7 +28,7 @@ from paft.experiment.identity import task_identity
 from paft.experiment.inputs import some
 from paft.experiment.trial import trial_weights
 from paft.files import read_yaml
-from paft.methods import METHODS
+from paft.methods import METHODS, method_to_train
 from paft.model.adapter import check_adapter
 from paft.model.chat import check_chat
 from paft.model.load import LanguageModel, detachable, load_model, resolve_model, wear_adapter
@@ -36,11 +37,18 @@ from paft.model.settings import Chat
 from paft.names import folder_name
 from paft.prompt import Prompt
 from paft.report.folder import read_results
-from paft.report.run_folder import BANK, CONFIG, IDENTITY, SUMMARY, plan_trials, refuse_former, weights_name
+from paft.report.run_folder import (
+    BANK,
+    CONFIG,
+    IDENTITY,
+    SUMMARY,
+    Trial,
+    plan_trials,
+    refuse_former,
+    weights_name,
+)
 from paft.shape import read_record
 from paft.task.task import Task, load_task
-
-MAX_LENGTH = 1024  # tokens without a run, as `paft evaluate` has them
 
 
 class TryConfig(ModelOnTask):
@@ -49,10 +57,14 @@ class TryConfig(ModelOnTask):
     Attributes:
         adapter: Folder of a PEFT adapter on top of it.
         any_base: Put the adapter on another base than it was tuned on too.
+        max_length: Tokens of prompt and answer together at most.
+        evaluate: Settings of stage 3.
     """
 
     adapter: str | None = None
     any_base: bool = False
+    max_length: int = Field(default=1024, ge=8)
+    evaluate: Evaluate = Evaluate()
 
 
 @dataclass(frozen=True)
@@ -86,6 +98,7 @@ class SideBySide:
         trust_remote_code: Whether code in the model's folder may be run.
         any_base: Whether an adapter may stand on another base.
         unfinished: Trials of the run that are not finished, if all of their method are not.
+        bank: The run's, or the one that goes with the task; prompts are named by their id there.
     """
 
     task: Task
@@ -93,10 +106,11 @@ class SideBySide:
     prompts: Sequence[Shown]
     chat: Chat = field(default_factory=Chat)
     evaluate: Evaluate = field(default_factory=Evaluate)
-    max_length: int = MAX_LENGTH
+    max_length: int = 1024
     trust_remote_code: bool = False
     any_base: bool = False
     unfinished: tuple[str, ...] = ()
+    bank: Bank | None = None
     _base: dict[tuple[str, bool], LanguageModel] = field(default_factory=dict)
 
     def answer(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, list[Answer]]]:
@@ -109,7 +123,7 @@ class SideBySide:
         inputs = [self.task.unanswered(row, number) for number, row in enumerate(rows)]
         found: list[dict[str, list[Answer]]] = [{} for _ in inputs]
         for contender in self.contenders:
-            with self._loaded(contender) as model:
+            with self.loaded(contender) as model:
                 answers = answer_inputs(
                     model, self.task, [shown.prompt for shown in self.prompts], inputs,
                     self.evaluate, self.max_length,
@@ -119,7 +133,12 @@ class SideBySide:
         return found
 
     @contextmanager
-    def _loaded(self, contender: Contender) -> Iterator[LanguageModel]:
+    def loaded(self, contender: Contender) -> Iterator[LanguageModel]:
+        """Hold a model in memory, its adapter on the base, for a while.
+
+        Raises:
+            ModelError: If it cannot be loaded.
+        """
         adapter = contender.adapter
         if adapter is None:
             yield self._hold(contender.model, False)
@@ -145,13 +164,14 @@ class SideBySide:
         return self._base[name, quantised]
 
 
-def try_run(folder: Path, unseen: int, templates: Sequence[str] = ()) -> SideBySide:
-    """Return the methods of a run side by side, each with its first finished seed.
+def try_run(folder: Path, unseen: int, templates: Sequence[str] = (), trial: str | None = None) -> SideBySide:
+    """Return the methods of a run side by side, each with its first finished seed, or what was trained.
 
     Args:
-        folder: The run's folder.
+        folder: The folder of `paft run` or `paft train`.
         unseen: Number of its test prompts, from the one with the lowest accuracy in the run to the highest.
         templates: Prompts that the user typed.
+        trial: The only trial wanted, by its name.
 
     Raises:
         PaftError: If the folder is no run with a finished trial, weights of one are gone, its task has
@@ -169,43 +189,74 @@ def try_run(folder: Path, unseen: int, templates: Sequence[str] = ()) -> SideByS
             f"{folder} is of `paft evaluate`, which keeps no weights: try them by --model or --adapter"
         )
     config = load_config(folder / CONFIG)
-    trained = folder / weights_name(config)
-    if trained.is_dir():
-        option = "--model" if config.train.adapt.method == "full" else f"--model {config.model} --adapter"
-        raise ConfigError(f"{folder} is of `paft train`: try what it trained by {option} {trained}")
-    results, unfinished = read_results(folder)  # refuses a run without a finished trial
     task = load_task(config.task, config.data)
     _check_same_task(folder, task)
-    contenders = []
-    for method in config.methods:
-        plans = [plan for plan in plan_trials(config) if plan.method == method]
-        finished = [plan for plan in plans if (plan.folder(folder) / SUMMARY).exists()]
-        if finished:
-            model, adapter = trial_weights(finished[0], config, finished[0].folder(folder))
-            if METHODS[method].schedule is not None and not Path(adapter or model).is_dir():
-                raise DataError(
-                    f"trial {finished[0].name} is finished, but its weights are gone: no {adapter or model}"
-                )
-            if adapter is not None:
-                check_adapter(adapter)
-            contenders.append(Contender(finished[0].name, model, adapter))
-    known = {contender.name.partition("-")[0] for contender in contenders}
-    lacking = tuple(name for name in unfinished if name.partition("-")[0] not in known)
-    test = load_bank(folder / BANK).require("test")
-    prompts = _prompts(task, _spread(test, results["per_prompt"], unseen), templates)
+    bank = load_bank(folder / BANK)
+    contenders, per_prompt = _trained_alone(folder, config), list[Any]()
+    lacking: tuple[str, ...] = ()
+    if not contenders:
+        results, unfinished = read_results(folder)  # refuses a run without a finished trial
+        contenders, per_prompt = _of_run(folder, config, trial), results["per_prompt"]
+        known = {contender.name.partition("-")[0] for contender in contenders}
+        lacking = tuple(name for name in unfinished if name.partition("-")[0] not in known)
+    elif trial is not None and trial != contenders[0].name:
+        raise ConfigError(f"{folder} is of `paft train` and has the trial {contenders[0].name} alone")
+    prompts = _prompts(task, _spread(bank.prompts("test"), per_prompt, unseen), templates)
     return SideBySide(
         task, contenders, prompts, config.chat, config.evaluate, config.train.max_length,
-        config.trust_remote_code, unfinished=lacking,
+        config.trust_remote_code, unfinished=lacking, bank=bank,
     )  # fmt: skip
 
 
-def try_model(config: TryConfig, unseen: int, templates: Sequence[str] = ()) -> SideBySide:
+def _trained_alone(folder: Path, config: RunConfig) -> list[Contender]:
+    """Return what `paft train` trained; nothing for the folder of a run of several trials."""
+    weights = folder / weights_name(config)
+    if not weights.is_dir():
+        return []
+    name = Trial(method_to_train(config.methods), config.seeds[0]).name
+    if config.train.adapt.method == "full":
+        return [Contender(name, str(weights))]
+    check_adapter(weights)
+    return [Contender(name, config.pinned_model, weights)]
+
+
+def _of_run(folder: Path, config: RunConfig, trial: str | None) -> list[Contender]:
+    """Return the finished trials of a run, the first of each method, or the one that is named."""
+    plans = [plan for plan in plan_trials(config) if (plan.folder(folder) / SUMMARY).exists()]
+    if trial is None:
+        plans = list({plan.method: plan for plan in reversed(plans)}.values())
+        plans.sort(key=lambda plan: config.methods.index(plan.method))
+    elif trial not in {plan.name for plan in plans}:
+        names = ", ".join(plan.name for plan in plans)
+        raise ConfigError(f"the run in {folder} has no finished trial {trial!r}: choose one of {names}")
+    else:
+        plans = [plan for plan in plans if plan.name == trial]
+    contenders = []
+    for plan in plans:
+        model, adapter = trial_weights(plan, config, plan.folder(folder))
+        if METHODS[plan.method].schedule is not None and not Path(adapter or model).is_dir():
+            raise DataError(f"trial {plan.name} is finished, but its weights are gone: no {adapter or model}")
+        if adapter is not None:
+            check_adapter(adapter)
+        contenders.append(Contender(plan.name, model, adapter))
+    return contenders
+
+
+def try_model(
+    config: TryConfig, unseen: int, templates: Sequence[str] = (), task: Task | None = None
+) -> SideBySide:
     """Return one model, with or without an adapter, under the prompts of a task.
+
+    Args:
+        config: The model.
+        unseen: Number of test prompts of its bank.
+        templates: Prompts that the user typed.
+        task: A task made in Python, instead of the one the configuration names.
 
     Raises:
         PaftError: If something cannot be read, or a prompt does not fit.
     """
-    task = load_task(config.task, config.data)
+    task = task or load_task(config.task, config.data)
     adapter = None if config.adapter is None else Path(config.adapter)
     if adapter is not None:
         check_adapter(adapter)
@@ -217,8 +268,8 @@ def try_model(config: TryConfig, unseen: int, templates: Sequence[str] = ()) -> 
     chosen = some(test, min(unseen, len(test)), 0)
     contender = Contender(folder_name(config.adapter or config.model, "model"), config.pinned_model, adapter)
     return SideBySide(
-        task, [contender], _prompts(task, chosen, templates), config.chat,
-        trust_remote_code=config.trust_remote_code, any_base=config.any_base,
+        task, [contender], _prompts(task, chosen, templates), config.chat, config.evaluate,
+        config.max_length, config.trust_remote_code, config.any_base, bank=bank,
     )  # fmt: skip
 
 

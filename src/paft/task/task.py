@@ -278,13 +278,18 @@ class Task(Schema):
         digest = fingerprint([rows.digest(), settings, self.data.columns])
         return Examples(partial(self._read, rows), np.arange(len(rows)), digest)
 
-    def unanswered(self, row: Mapping[str, Any], index: int = 0) -> Example:
+    def unanswered(self, row: Mapping[str, Any], index: int = 0, where: str | None = None) -> Example:
         """Make an example of a row that has no gold answer, whose cells can be predicted and not be scored.
+
+        Args:
+            row: The row.
+            index: Its number, from 0.
+            where: What errors call it.
 
         Raises:
             DataError: If a field, or the options of the row, are missing or unusable.
         """
-        where, name = f"input {index + 1}", self.answer.options_field
+        where, name = where or f"input {index + 1}", self.answer.options_field
         names = [*self.fields, *([name] if name else [])]
         values = {name: self._value(row, name, where, row) for name in names}
         fields = {name: self._text(values, name, where) for name in self.fields}
