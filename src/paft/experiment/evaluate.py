@@ -7,7 +7,7 @@ A comparison of one: the same folder layout, identity check and results as ``paf
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, TypedDict
@@ -26,9 +26,10 @@ from paft.evaluate.rows import (
     describe_scoring,
     prompt_rows,
     robustness_row,
+    sample_figures,
     split_row,
 )
-from paft.evaluate.runner import evaluate_split, processes
+from paft.evaluate.runner import evaluate_sample, evaluate_split, processes
 from paft.evaluate.scoring.server import ServedModel, Server
 from paft.evaluate.scoring.vllm import VllmModel, import_vllm, load_vllm
 from paft.evaluate.settings import Evaluate
@@ -301,7 +302,7 @@ def _evaluate_splits(
     """Evaluate the split and the user's own prompt, or estimate the split from some of its cells."""
     name, threshold = config.name, task.thresholds[0]
     splits = {config.split: bank.require(config.split), "user": task.prompts[:1]}
-    matrices, seconds, measured = _score_splits(config, task, splits, examples, reporter)
+    matrices, seconds, measured, sample = _score_splits(config, task, splits, examples, reporter)
     matrix = matrices[config.split]
     of_base = None
     if config.adapter is not None:
@@ -320,7 +321,7 @@ def _evaluate_splits(
     rows, per_prompt = [], []
     for split, prompts in splits.items():
         row = split_row(name, None, split, matrices[split], threshold, seconds[split])
-        rows.append(row | UNTRAINED)
+        rows.append(row | (sample_figures(sample) if split == config.split else {}) | UNTRAINED)
         per_prompt += prompt_rows(name, None, split, prompts, matrices[split], seconds[split])
     summary = robustness_row(name, None, config.split, matrices, threshold)
     return {**about, "rows": rows, "per_prompt": per_prompt, "robustness": [summary]}
@@ -329,10 +330,11 @@ def _evaluate_splits(
 def _score_splits(
     config: EvaluateConfig, task: Task, splits: Mapping[str, Sequence[Prompt]], examples: Sequence[Example],
     reporter: Reporter,
-) -> tuple[dict[str, Matrix], dict[str, float], Measured | None]:  # fmt: skip
-    """Return matrices and seconds by split, and what a precision was found from.
+) -> tuple[dict[str, Matrix], dict[str, float], Measured | None, Matrix | None]:  # fmt: skip
+    """Return matrices and seconds by split, what a precision was found from, and the cells generated too.
 
-    Of a part of the cells only the split itself is scored; the user prompt is where all of it is.
+    Of a part of the cells only the split itself is scored; the user prompt, and the sample that is
+    generated, where all of it is.
     """
     chosen = config.cells(len(splits[config.split]), len(examples))
     loaded = cache(lambda: _load(config))  # a second engine would find the accelerator's memory taken
@@ -346,22 +348,27 @@ def _score_splits(
 
     shared = _Shared(
         task=task, examples=examples, folder=Path(config.output) / TRIALS / config.name,
-        settings=config.evaluate, max_length=config.max_length, on_cells=reporter.advance,
+        settings=config.evaluate, max_length=config.max_length,
     )  # fmt: skip
     if config.precision is not None:
         matrix, measured = evaluate_parts(
             partial(load, config.split), prompts=splits[config.split], split=config.split,
-            precision=config.precision, worst=not config.mean_only, seed=config.budget_seed, **shared,
+            precision=config.precision, worst=not config.mean_only, seed=config.budget_seed,
+            on_cells=reporter.advance, **shared,
         )  # fmt: skip
         if not matrix.complete:
-            return {config.split: matrix}, {}, measured
+            return {config.split: matrix}, {}, measured, None
     for split, prompts in splits.items():
         if split == config.split or chosen is None:
             cells = len(prompts) * len(examples) if chosen is None else int(chosen.sum())
             matrices[split], seconds[split] = evaluate_split(
-                partial(load, split, cells), prompts=prompts, split=split, chosen=chosen, **shared
-            )
-    return matrices, seconds, measured
+                partial(load, split, cells), prompts=prompts, split=split, chosen=chosen,
+                on_cells=reporter.advance, **shared,
+            )  # fmt: skip
+    if chosen is not None or config.backend == "openai":
+        return matrices, seconds, measured, None
+    sample = evaluate_sample(loaded, prompts=splits[config.split], split=config.split, **shared)
+    return matrices, seconds, measured, sample
 
 
 class _Shared(TypedDict):
@@ -372,7 +379,6 @@ class _Shared(TypedDict):
     folder: Path
     settings: Evaluate
     max_length: int
-    on_cells: Callable[[int], None]
 
 
 def _estimated(scores: np.ndarray) -> dict[str, Any]:

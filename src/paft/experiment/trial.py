@@ -11,8 +11,8 @@ trial continues behind its last finished part. While it trains, ``adapter-checkp
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from paft.bank.similarity import near_pairs
 from paft.config import RunConfig
 from paft.errors import DataError, DivergedError, NotFiniteError
 from paft.evaluate.matrix import Matrix
-from paft.evaluate.rows import cell_warnings, prompt_rows, robustness_row, split_row
-from paft.evaluate.runner import evaluate_split, processes
+from paft.evaluate.rows import cell_warnings, prompt_rows, robustness_row, sample_figures, split_row
+from paft.evaluate.runner import evaluate_sample, evaluate_split, processes
 from paft.experiment.baselines.choice import Seen, choose_prompt, most_cells
 from paft.experiment.failure import check_not_failed, give_up
 from paft.experiment.inputs import Inputs
@@ -136,10 +136,15 @@ def _evaluate_splits(
     warnings.extend(f"{plan.name}: {text}" for text in few_prompts(plan.method, trained, drawn_from))
     if trained.get("chosen"):
         warnings.extend(_twin_warning(plan, Prompt(trained["chosen"]), inputs))
+    weights = trial_weights(plan, config, folder)  # what is evaluated lies on disk, as it gets deployed
+    trusted = config.trust_remote_code
+    loaded = cache(lambda: load_model(*weights, chat=config.chat, trust_remote_code=trusted))
     for split, prompts in inputs.tested_prompts().items():
-        matrix, seconds = _evaluate_split(plan, config, inputs, split, prompts, folder, reporter)
+        matrix, seconds, sample = _evaluate_split(
+            plan, config, inputs, split, prompts, folder, reporter, loaded
+        )
         matrices[split] = matrix
-        row = split_row(plan.method, plan.seed, split, matrix, threshold, seconds)
+        row = split_row(plan.method, plan.seed, split, matrix, threshold, seconds) | sample_figures(sample)
         rows.append({**row, **{f"train_{key}": trained[key] for key in ("steps", "tokens", "seconds")}})
         per_prompt.extend(prompt_rows(plan.method, plan.seed, split, prompts, matrix, seconds))
         warnings.extend(cell_warnings(plan.name, split, matrix))
@@ -241,20 +246,26 @@ def _chosen(
 
 def _evaluate_split(
     plan: Trial, config: RunConfig, inputs: Inputs, split: str, prompts: Sequence[Prompt],
-    folder: Path, reporter: Reporter,
-) -> tuple[Matrix, float]:  # fmt: skip
-    """Score one split with what lies on disk, so that what is evaluated is what gets deployed."""
-    model, adapter = trial_weights(plan, config, folder)
+    folder: Path, reporter: Reporter, loaded: Callable[[], LanguageModel],
+) -> tuple[Matrix, float, Matrix | None]:  # fmt: skip
+    """Score one split; of unseen prompts some cells are generated too."""
 
     def load() -> LanguageModel:
         reporter.stage(plan.name, f"evaluate on {split} prompts", len(prompts) * len(inputs.test))
-        return load_model(model, adapter, chat=config.chat, trust_remote_code=config.trust_remote_code)
+        return loaded()
 
-    return evaluate_split(
+    settings, max_length = config.evaluate, config.train.max_length
+    matrix, seconds = evaluate_split(
         load, inputs.task, prompts, inputs.test,
-        folder=folder, split=split, settings=config.evaluate, max_length=config.train.max_length,
-        on_cells=reporter.advance,
+        folder=folder, split=split, settings=settings, max_length=max_length, on_cells=reporter.advance,
     )  # fmt: skip
+    if split != "test":
+        return matrix, seconds, None
+    sample = evaluate_sample(
+        loaded, inputs.task, prompts, inputs.test,
+        folder=folder, split=split, settings=settings, max_length=max_length,
+    )  # fmt: skip
+    return matrix, seconds, sample
 
 
 def trial_weights(plan: Trial, config: RunConfig, folder: Path) -> tuple[str, Path | None]:
