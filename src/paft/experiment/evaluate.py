@@ -39,6 +39,7 @@ from paft.experiment.identity import FREE, task_identity, unset_keys
 from paft.experiment.inputs import sample
 from paft.experiment.output_folder import begin_output, working_in
 from paft.experiment.repeats import count_repeats, repeats_warning
+from paft.experiment.trained_card import fill_trained_card
 from paft.files import write_json
 from paft.model.adapter import check_base, check_before_loading
 from paft.model.chat import check_chat
@@ -206,6 +207,12 @@ def evaluate(
         results["warnings"] = [*warnings, *results["warnings"]]
         if processes()[0] == 0:
             write_json(output / "results.json", results)
+            told = fill_trained_card(
+                Path(config.adapter or config.model), output / TRIALS / config.name, task, bank, results,
+                examples, _repeats(config, task, examples),
+            )  # fmt: skip
+            if told is not None:
+                reporter.finish(config.name, told)
     return results
 
 

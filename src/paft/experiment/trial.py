@@ -30,7 +30,7 @@ from paft.methods import METHODS
 from paft.model.load import LanguageModel, load_model
 from paft.progress import Reporter
 from paft.prompt import Prompt
-from paft.report.card import CardSubject, write_card
+from paft.report.card import CardSubject, level_note, write_card
 from paft.report.run_folder import SUMMARY, TRAINED, Trial, weights_name
 from paft.shape import ADVICE, TRIAL, read_record
 from paft.shape import TRAINED as TRAINED_SHAPE
@@ -57,7 +57,7 @@ def write_trial_card(plan: Trial, config: RunConfig, inputs: Inputs, folder: Pat
         resample_every=train.resample_every if method.schedule == "block" else None,
         epochs=train.epochs if method.settings(train).tokens is None else None,
         examples=len(inputs.train),
-        repeats=inputs.repeats,
+        notes=[*level_note(inputs.test), *inputs.repeats],
     )
     write_card(subject, config, folder, folder / weights_name(config))
 
