@@ -53,7 +53,7 @@ def predict(
     ] = None,
     format: Annotated[
         Literal["csv", "jsonl"] | None,
-        typer.Option(help="By default as the output is named, else as the rows."),
+        typer.Option(help="By default as the output is named, else csv, of rows in JSON jsonl."),
     ] = None,
     chat: options.Chat = None,
     system: options.System = None,

@@ -56,7 +56,7 @@ def _copied(stream: IO[bytes], folder: Path) -> Path:
 
 
 def choose_format(source: str, output: Path | None, given: Format | None) -> Format:
-    """Return the format of the predictions: as asked for, else by the output's name, else like the rows'.
+    """Return the format of the predictions: as asked for, by the name of the output, or like the rows.
 
     Raises:
         ConfigError: If name and format contradict each other, or the output is the file of the rows.
