@@ -168,7 +168,7 @@ def test_rows_that_cannot_be_predicted_are_named_before_a_model_is_loaded(traine
     def refuse(*_, **__):
         raise AssertionError("a model was loaded")
 
-    monkeypatch.setattr("paft.experiment.side_by_side.load_model", refuse)
+    monkeypatch.setattr("paft.model.shared_base.load_model", refuse)
     with pytest.raises(DataError, match=words):
         paft.predict(rows, run=trained)
 

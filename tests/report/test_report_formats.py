@@ -103,7 +103,7 @@ def test_latex_escapes_what_has_a_meaning(finished):
     text = latex(changed)
     assert r"50 \% \& \$x\$ \#1 \{y\} \textbackslash{}input a\_b" in text
     assert r"\textasciitilde{} \textasciicircum{} \textless{}" in text
-    assert text.count(r"\\") == 1 + len(report.methods)
+    assert text.count(r"\\") == 1 + len(report.methods) + 1 + len(report.differences)  # two tables
     assert text.count("{") == text.count("}")
 
 

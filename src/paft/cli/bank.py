@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from paft.cli import options
+from paft.cli.command import App
 from paft.cli.terminal import EXIT_FAILED, say
 
 if TYPE_CHECKING:
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
     from paft.bank.screen import Screened
     from paft.bank.store import Bank
     from paft.prompt import Prompt
-    from paft.task.task import Task
+    from paft.task.task import Split, Task
 
-bank_app = typer.Typer(
-    help="Banks of prompts: write, import, screen, split, audit, show, export.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+HELP = """Banks of prompts: write, import, screen, split, audit, show, export.
+
+Example: paft bank compose --task task.yaml --output bank.jsonl
+
+Docs: docs/bank.md
+"""
+bank_app = App(help=HELP)
 
 ForTask = typer.Option(help="Task file or built-in name the prompts are for.")
 TaskName = Annotated[str, ForTask]
@@ -34,6 +37,7 @@ Embeddings = Annotated[
     str | None, typer.Option(help="Sentence-transformers model to compare prompts by, besides their letters.")
 ]
 Size = Annotated[int | None, typer.Option(help="Keep a varied choice of so many prompts.", min=1)]
+IN_TEXT = r" A .txt has one a line, in which \n is a line break."
 Seed = Annotated[int, typer.Option(help="Seed of the shuffle.")]
 
 
@@ -55,7 +59,12 @@ def bank_compose(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the grammar and of the split.")] = 0,
 ) -> None:
-    """Compose a bank from the task file by a grammar, with no language model; split it."""
+    """Compose a bank from the task file by a grammar, with no language model; split it.
+
+    Example: paft bank compose --task task.yaml --output bank.jsonl
+
+    Docs: docs/bank.md
+    """
     from paft.bank.compose.composed_bank import compose_bank
     from paft.errors import PromptError
     from paft.task.task import load_task
@@ -91,7 +100,12 @@ def bank_generate(
         bool, typer.Option("--dry-run", help="Show meta-prompts and plan; call nobody.")
     ] = False,
 ) -> None:
-    """Let language models write prompts; keep the good and distinct ones."""
+    """Let language models write prompts; keep the good and distinct ones.
+
+    Example: paft bank generate --task task.yaml --generators llms.yaml --output all.jsonl
+
+    Docs: docs/bank.md
+    """
     from rich.console import Console
 
     from paft.bank.generate.generators import Generators
@@ -138,11 +152,16 @@ def bank_import(
     test: Annotated[list[Path] | None, typer.Option(help="Unseen prompts.")] = None,
     validation: Annotated[list[Path] | None, typer.Option(help="Validation prompts.")] = None,
     format: Annotated[
-        str | None, typer.Option(help="The files' format, if name and content do not tell it.")
+        str | None, typer.Option(help="The files' format; by default as name and content tell.")
     ] = None,
     rename: Annotated[list[str] | None, typer.Option(help="Placeholder old=new (repeatable).")] = None,
 ) -> None:
-    """Import prompts that others wrote, for instance the paper's spreadsheets."""
+    """Import prompts that others wrote, for instance the paper's spreadsheets.
+
+    Example: paft bank import --train seen.xlsx --test unseen.xlsx --output bank.jsonl
+
+    Docs: docs/bank.md
+    """
     from paft.bank import Bank, near_duplicates_across, near_warnings
     from paft.bank.importers import prompts_of, read_candidates
 
@@ -169,27 +188,36 @@ def bank_import(
 
 @bank_app.command("screen")
 def bank_screen(
-    source: Annotated[Path, typer.Argument(help="Candidates, in any format `import` reads.")],
+    source: Annotated[Path, typer.Argument(help="Candidates in any format `import` reads." + IN_TEXT)],
     task: TaskName,
     output: BankOutput,
     skip: Annotated[list[str] | None, typer.Option(help="Reason not to look for (repeatable).")] = None,
     embeddings: Embeddings = None,
     size: Size = None,
 ) -> None:
-    """Keep the good and distinct prompts; write the others with their reasons."""
+    """Keep the good and distinct prompts; write the others with their reasons.
+
+    Example: paft bank screen prompts.txt --task task.yaml --output good.jsonl
+
+    Docs: docs/bank.md
+    """
     from paft.bank.importers import read_candidates
+    from paft.bank.importers.records import broken_prompts
     from paft.task.task import load_task
 
     read = read_candidates(source)
-    candidates = [(c.template, c.provenance) for c in read.candidates]
-    screened = _screen(candidates, load_task(task), embeddings, size, skip or ())
+    candidates, target = [(c.template, c.provenance) for c in read.candidates], load_task(task)
+    screened = _screen(candidates, target, embeddings, size, skip or ())
     _tell_skipped(read)
+    if source.suffix.lower() == ".txt":
+        for hint in broken_prompts(read.candidates, target.required):
+            typer.echo(f"note: {source}: {hint}")
     _save_screened(screened, output)
 
 
 @bank_app.command("split")
 def bank_split(
-    sources: Annotated[list[Path], typer.Argument(help="Prompts, in any format `import` reads.")],
+    sources: Annotated[list[Path], typer.Argument(help="Prompts in any format `import` reads." + IN_TEXT)],
     output: BankOutput,
     test: Annotated[int | None, typer.Option(help="Number of unseen prompts.", min=1)] = None,
     ratio: Annotated[str | None, typer.Option(help="Seen to unseen prompts; the paper's is 8:1.")] = None,
@@ -211,10 +239,15 @@ def bank_split(
     task: MaybeTask = None,
     seed: Seed = 0,
 ) -> None:
-    """Split prompts into seen and unseen; near duplicates never straddle."""
+    """Split prompts into seen and unseen; near duplicates never straddle.
+
+    Example: paft bank split good.jsonl --test 20 --output bank.jsonl
+
+    Docs: docs/bank.md
+    """
     from paft.bank import split_prompts
     from paft.bank.importers import import_prompts
-    from paft.bank.split import counts_of, written_by
+    from paft.bank.split import FEW_TEST, counts_of, written_by
 
     if (test is None) == (ratio is None):
         raise typer.BadParameter("give either --test 50 or --ratio 8:1")
@@ -234,6 +267,9 @@ def bank_split(
     if adversarial and task is not None:
         bank = _with_adversarial(bank, task, adversarial, seed, reword)
     _save(bank, output)
+    if (unseen := len(bank.prompts("test"))) < FEW_TEST:
+        todo = f"write more prompts, or keep more of them unseen (--test {FEW_TEST})"
+        typer.echo(f"note: few unseen prompts ({unseen}) say little of how answers vary: {todo}")
 
 
 @bank_app.command("audit")
@@ -246,7 +282,12 @@ def bank_audit(
     as_json: options.Json = False,
     strict: Annotated[bool, typer.Option(help="Exit with code 1 if there are errors.")] = False,
 ) -> None:
-    """Find defects, duplicates and leaks; the file is only read."""
+    """Find defects, duplicates and leaks; the file is only read.
+
+    Example: paft bank audit bank.jsonl --task task.yaml
+
+    Docs: docs/bank.md
+    """
     from rich.console import Console
 
     from paft.bank.audit import audit_paths, audit_table, worst_rows
@@ -275,11 +316,16 @@ def bank_show(
     task: MaybeTask = None,
     data: options.Data = None,
     example: Annotated[
-        int, typer.Option(help="With --task: the test example to fill in, from 0.", min=0)
+        int, typer.Option(help="With --task: the test (else training) example to fill in, from 0.", min=0)
     ] = 0,
     limit: Annotated[int, typer.Option(help="Prompts at most; 0 for all.", min=0)] = 0,
 ) -> None:
-    """Page through prompts; with a task, filled in with a real example."""
+    """Page through prompts; with a task, filled in with a real example.
+
+    Example: paft bank show bank.jsonl --split test --task task.yaml
+
+    Docs: docs/bank.md
+    """
     from rich.console import Console
 
     from paft.bank import load_bank
@@ -315,7 +361,12 @@ def bank_diversity(
     embeddings: Embeddings = None,
     seed: Seed = 0,
 ) -> None:
-    """Measure how varied the prompts are and how far the unseen are from the seen."""
+    """Measure how varied the prompts are and how far the unseen are from the seen.
+
+    Example: paft bank diversity bank.jsonl --output diversity.svg
+
+    Docs: docs/bank.md
+    """
     from paft.bank import load_bank
     from paft.bank.diversity import diversity_of, sentence_embedder, write_diversity
 
@@ -347,7 +398,12 @@ def bank_export(
         str | None, typer.Option(help="promptfoo: the model to ask, for instance openai:gpt-4o.")
     ] = None,
 ) -> None:
-    """Write a bank in a format other tools read."""
+    """Write a bank in a format other tools read.
+
+    Example: paft bank export bank.jsonl --format csv --output prompts.csv
+
+    Docs: docs/bank.md
+    """
     from paft.bank import load_bank
     from paft.bank.exporters import export_bank
     from paft.task.task import load_task
@@ -426,10 +482,12 @@ def _save(bank: Bank, output: Path) -> None:
 def _example_values(task: str, data: str | None, index: int) -> dict[str, str]:
     from paft.task.task import load_task
 
-    examples = load_task(task, data).examples("test")
+    target = load_task(task, data)
+    split: Split = "test" if target.data.test or target.data.test_share else "train"
+    examples = target.examples(split)
     if index >= len(examples):
         raise typer.BadParameter(
-            f"the test split has examples 0 to {len(examples) - 1}", param_hint="--example"
+            f"the {split} split has examples 0 to {len(examples) - 1}", param_hint="--example"
         )
     return examples[index].values
 

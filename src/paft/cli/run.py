@@ -24,24 +24,39 @@ def run(
     revision: options.Revision = None,
     trust_remote_code: options.Trust = None,
     methods: Annotated[
-        str | None, typer.Option(help="Comma-separated: base,single,paft ...; docs/methods.md has all.")
+        str | None,
+        typer.Option(
+            help="Comma-separated; docs/methods.md has all.  [default: base,single,per_example]",
+            metavar="NAMES",
+        ),
     ] = None,
-    seeds: Annotated[str | None, typer.Option(help="Comma-separated training seeds.")] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="Comma-separated training seeds.  [default: 0]", metavar="SEEDS")
+    ] = None,
+    epochs: options.Epochs = None,
+    max_steps: options.MaxSteps = None,
+    lr: options.LearningRate = None,
+    batch_size: options.BatchSize = None,
+    resample_every: options.ResampleEvery = None,
+    lora_rank: options.LoraRank = None,
     output: options.Output = None,
     chat: options.Chat = None,
     system: options.System = None,
     allow_code: options.Code = None,
     set_: options.Set = None,
 ) -> None:
-    """Train with one prompt and with PAFT, evaluate both on unseen prompts, print who wins."""
+    """Train with one prompt and with PAFT, evaluate both on unseen prompts, print who wins.
+
+    Example: paft run --task task.yaml --model Qwen/Qwen3-0.6B --epochs 2
+
+    Docs: docs/quickstart.md, docs/methods.md
+    """
     given = {
         **locals(),
         "methods": methods and [name.strip() for name in methods.split(",")],
         "seeds": seeds and [_whole_number(seed) for seed in seeds.split(",")],
     }
-    from paft.config import load_config
-
-    _run(load_config(config, options.overrides(given)))
+    _run(options.load_settings(config, given))
 
 
 def _run(config: RunConfig) -> None:

@@ -15,8 +15,10 @@ from typing import Any
 
 from paft.errors import ConfigError, DataError, shown
 from paft.evaluate.answers import Answer, answer_inputs
+from paft.evaluate.settings import Evaluate
+from paft.experiment.contenders import AdapterOnTask, Contender
 from paft.experiment.export import main_trial
-from paft.experiment.side_by_side import Contender, SideBySide, TryConfig, try_model, try_run
+from paft.experiment.side_by_side import SideBySide, try_model, try_run
 from paft.prompt import Prompt
 from paft.schema import parse
 from paft.task.data import file_rows
@@ -30,6 +32,16 @@ MEANING = "prediction_text"
 
 Row = Mapping[str, Any]
 Located = tuple[str, Row]  # a row and what errors call it
+
+
+class PredictConfig(AdapterOnTask):
+    """One model that predicts without a run.
+
+    Attributes:
+        evaluate: Settings of stage 3.
+    """
+
+    evaluate: Evaluate = Evaluate()
 
 
 @dataclass
@@ -93,7 +105,7 @@ class Predictor:
             PaftError: If a row, or the model, cannot be used.
         """
         numbered = enumerate(rows)
-        with self.side.loaded(self.contender) as model:
+        with self.side.models.loaded(self.contender.model, self.contender.adapter) as model:
             while part := list(islice(numbered, PART)):
                 examples = [self._example(number, where, row) for number, (where, row) in part]
                 answers = answer_inputs(
@@ -142,7 +154,7 @@ def predict(
         prompt: The prompt, with ``{field}``; the task's user prompt by default.
         prompt_id: The same by its id in the bank.
         task: Without a run: task file, name of a built-in task, or a task made in Python.
-        settings: Without a run: those of :class:`paft.experiment.side_by_side.TryConfig`, ``model`` say.
+        settings: Without a run: those of :class:`PredictConfig`, ``model`` say.
 
     Returns:
         An iterator over a record for each row, in order: its columns, ``prediction`` (None where nothing
@@ -186,7 +198,7 @@ def open_predictor(
 
     Args:
         run: Folder of `paft run` or `paft train`.
-        settings: Without a run: those of :class:`paft.experiment.side_by_side.TryConfig`.
+        settings: Without a run: those of :class:`PredictConfig`.
         trial: Which trial of the run.
         prompt: The prompt; the user prompt by default.
         prompt_id: The same by its id in the bank.
@@ -210,7 +222,8 @@ def open_predictor(
     if run is not None:
         side = try_run(run, 0, typed, trial)
     else:
-        side = try_model(parse(TryConfig, settings, "predict"), 0, typed, task)
+        config = parse(PredictConfig, settings, "predict")
+        side = try_model(config, 0, typed, task=task, evaluate=config.evaluate)
     by_name = {contender.name: contender for contender in side.contenders}
     name = next(iter(by_name)) if len(by_name) == 1 else main_trial(by_name)
     if name is None:

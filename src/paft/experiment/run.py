@@ -16,40 +16,51 @@ from typing import Any
 
 from paft.bank import Bank, near_duplicates_across, near_warnings
 from paft.config import RunConfig
-from paft.errors import DivergedError
+from paft.errors import DivergedError, expect
 from paft.evaluate.rows import describe_scoring
 from paft.experiment.answer_tokens import check_lengths, check_options
 from paft.experiment.bank_choice import tell_composed
 from paft.experiment.baselines.choice import check_chooser
 from paft.experiment.identity import run_identity
-from paft.experiment.inputs import Inputs, check_trained, encoder_of, load_inputs
+from paft.experiment.inputs import (
+    Inputs,
+    blank_options,
+    chat_hint,
+    check_trained,
+    encoder_of,
+    few_validation_cells,
+    load_inputs,
+)  # fmt: skip
 from paft.experiment.output_folder import begin_output, working_in
 from paft.experiment.trial import run_trial
 from paft.files import disk_error, write_json
 from paft.methods import METHODS
 from paft.model.files import hub_commit
-from paft.progress import Reporter
+from paft.progress import Reporter, speaking
 from paft.provenance import environment
 from paft.report import read_verdict, write_report
 from paft.report.card import tell_verdict
+from paft.report.results import Results
 from paft.report.run_folder import PAGE, RESULTS, Trial, plan_trials, weights_name
 from paft.task.task import Task
 
 TRIAL_LISTS = ("rows", "per_prompt", "robustness", "warnings")  # what every trial brings
 
 
+@speaking
 def run(
     config: RunConfig,
     reporter: Reporter | None = None,
     *,
     task: Task | None = None,
     bank: Bank | None = None,
-) -> dict[str, Any]:
+) -> Results:
     """Run a comparison, or what is missing of it, and return the content of ``results.json``.
 
     Args:
         config: What to compare.
-        reporter: Hears about progress.
+        reporter: Hears about progress; by default what speaks in terminals and notebooks, ``Reporter()`` is
+            silent.
         task: A task made in Python, instead of the one the configuration names.
         bank: A bank made in Python, likewise.
 
@@ -58,12 +69,15 @@ def run(
         ResumeError: If the output folder belongs to another configuration.
         DivergedError: If every trial failed; one that did is named in the results, and the others run.
     """
+    expect(config, RunConfig, "the configuration of a run")
     reporter = reporter or Reporter()
     inputs = checked_inputs(config, task, bank)
     with working_in(Path(config.output)):
         prepare(config, inputs)
         if inputs.composed:
             reporter.finish(inputs.task.name, tell_composed(inputs.bank, Path(config.output)))
+        for hint in inputs.hints:
+            reporter.finish(inputs.task.name, hint)
         for warning in inputs.warnings:
             reporter.finish(inputs.task.name, f"warning: {warning}")
         trials, failures = [], {}
@@ -94,9 +108,10 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
             check_chooser(chooser, config, inputs.generators)
     encoder = encoder_of(config)
     check_options(encoder, inputs.task, inputs.train, inputs.test)
-    if inputs.task.answer.closed and not config.evaluate.generate:
-        return inputs
-    return dataclasses.replace(inputs, warnings=check_lengths(encoder, inputs.task, inputs.test))
+    warnings = few_validation_cells(inputs) + blank_options(inputs.task, inputs.test)
+    if not inputs.task.answer.closed or config.evaluate.generate:
+        warnings += check_lengths(encoder, inputs.task, inputs.test)
+    return dataclasses.replace(inputs, warnings=warnings, hints=chat_hint(encoder, config))
 
 
 def prepare(config: RunConfig, inputs: Inputs) -> None:
@@ -118,7 +133,7 @@ def gather_run(
     inputs: Inputs,
     trials: Sequence[Mapping[str, Any]],
     failures: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
+) -> Results:
     """Write ``results.json`` and ``report.html`` of finished trials; return the content of the first.
 
     Args:
@@ -132,7 +147,7 @@ def gather_run(
     near = near_duplicates_across(inputs.bank)
     failed = [{"trial": trial, "error": error} for trial, error in (failures or {}).items()]
     lost = [f"{failure['trial']} failed and has no figures: {failure['error']}" for failure in failed]
-    results = {
+    content = {
         "schema": 2,
         "task": inputs.task.name,
         "model": config.model,
@@ -155,6 +170,7 @@ def gather_run(
         **({"failures": failed} if failed else {}),
         **gathered,
     }
+    results = Results(content, output)
     write_json(output / RESULTS, results)
     write_report(results, output / PAGE, folder=output, examples=inputs.test)
     tell_cards(config, read_verdict(output, results))

@@ -1,39 +1,34 @@
 """``paft try``: what the models of a run answer to an input under the user prompt, unseen and typed prompts.
 
-Models answer one after another. One base is in memory at most; LoRA adapters are put on it and taken off
-again, other weights are loaded in turn.
+Models answer one after another (:mod:`paft.model.shared_base`).
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import Field
 
 from paft.bank import Bank, load_bank
 from paft.bank.compose.composed_bank import compose_bank
-from paft.config import ModelOnTask, RunConfig, load_config
+from paft.config import RunConfig, load_config
 from paft.errors import ConfigError, DataError
 from paft.evaluate.answers import Answer, answer_inputs
 from paft.evaluate.settings import Evaluate
 from paft.experiment.bank_choice import bank_file
+from paft.experiment.contenders import AdapterOnTask, Contender, take_recorded
 from paft.experiment.identity import task_identity
 from paft.experiment.inputs import some
 from paft.experiment.trial import trial_weights
 from paft.files import read_yaml
 from paft.methods import METHODS, method_to_train
 from paft.model.adapter import check_adapter
-from paft.model.chat import check_chat
-from paft.model.load import LanguageModel, detachable, load_model, resolve_model, wear_adapter
-from paft.model.quantised import trained_quantised
-from paft.model.settings import Chat
+from paft.model.shared_base import SharedBase
 from paft.names import folder_name
 from paft.prompt import Prompt
 from paft.report.folder import read_results
@@ -49,31 +44,6 @@ from paft.report.run_folder import (
 )
 from paft.shape import read_record
 from paft.task.task import Task, load_task
-
-
-class TryConfig(ModelOnTask):
-    """One model to try without a run.
-
-    Attributes:
-        adapter: Folder of a PEFT adapter on top of it.
-        any_base: Put the adapter on another base than it was tuned on too.
-        max_length: Tokens of prompt and answer together at most.
-        evaluate: Settings of stage 3.
-    """
-
-    adapter: str | None = None
-    any_base: bool = False
-    max_length: int = Field(default=1024, ge=8)
-    evaluate: Evaluate = Evaluate()
-
-
-@dataclass(frozen=True)
-class Contender:
-    """One model that answers: what it is called, its weights, the adapter on top of them."""
-
-    name: str
-    model: str
-    adapter: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -92,11 +62,9 @@ class SideBySide:
         task: The task.
         contenders: The models.
         prompts: The prompts, the user prompt first.
-        chat: How all models are asked.
+        models: Loads them in turn; says how all are asked.
         evaluate: Settings of stage 3.
         max_length: Tokens of prompt and answer at most.
-        trust_remote_code: Whether code in the model's folder may be run.
-        any_base: Whether an adapter may stand on another base.
         unfinished: Trials of the run that are not finished, if all of their method are not.
         bank: The run's, or the one that goes with the task; prompts are named by their id there.
     """
@@ -104,14 +72,11 @@ class SideBySide:
     task: Task
     contenders: Sequence[Contender]
     prompts: Sequence[Shown]
-    chat: Chat = field(default_factory=Chat)
-    evaluate: Evaluate = field(default_factory=Evaluate)
-    max_length: int = 1024
-    trust_remote_code: bool = False
-    any_base: bool = False
+    models: SharedBase
+    evaluate: Evaluate
+    max_length: int
     unfinished: tuple[str, ...] = ()
     bank: Bank | None = None
-    _base: dict[tuple[str, bool], LanguageModel] = field(default_factory=dict)
 
     def answer(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, list[Answer]]]:
         """Return for each input the answers of every model, in the order of the prompts.
@@ -123,7 +88,7 @@ class SideBySide:
         inputs = [self.task.unanswered(row, number) for number, row in enumerate(rows)]
         found: list[dict[str, list[Answer]]] = [{} for _ in inputs]
         for contender in self.contenders:
-            with self.loaded(contender) as model:
+            with self.models.loaded(contender.model, contender.adapter) as model:
                 answers = answer_inputs(
                     model, self.task, [shown.prompt for shown in self.prompts], inputs,
                     self.evaluate, self.max_length,
@@ -131,37 +96,6 @@ class SideBySide:
             for each, mine in zip(found, answers, strict=True):
                 each[contender.name] = mine
         return found
-
-    @contextmanager
-    def loaded(self, contender: Contender) -> Iterator[LanguageModel]:
-        """Hold a model in memory, its adapter on the base, for a while.
-
-        Raises:
-            ModelError: If it cannot be loaded.
-        """
-        adapter = contender.adapter
-        if adapter is None:
-            yield self._hold(contender.model, False)
-        elif detachable(adapter):
-            base = self._hold(contender.model, trained_quantised(adapter))
-            trusted = self.trust_remote_code
-            with wear_adapter(base, adapter, any_base=self.any_base, trust_remote_code=trusted) as model:
-                yield model
-        else:
-            self._base.clear()
-            yield load_model(
-                contender.model, adapter, chat=self.chat,
-                trust_remote_code=self.trust_remote_code, any_base=self.any_base,
-            )  # fmt: skip
-
-    def _hold(self, name: str, quantised: bool) -> LanguageModel:
-        """Return a model that is in memory, or load it in place of the one that is."""
-        if (name, quantised) not in self._base:
-            self._base.clear()
-            self._base[name, quantised] = load_model(
-                name, quantised=quantised, chat=self.chat, trust_remote_code=self.trust_remote_code
-            )
-        return self._base[name, quantised]
 
 
 def try_run(folder: Path, unseen: int, templates: Sequence[str] = (), trial: str | None = None) -> SideBySide:
@@ -202,10 +136,10 @@ def try_run(folder: Path, unseen: int, templates: Sequence[str] = (), trial: str
     elif trial is not None and trial != contenders[0].name:
         raise ConfigError(f"{folder} is of `paft train` and has the trial {contenders[0].name} alone")
     prompts = _prompts(task, _spread(bank.prompts("test"), per_prompt, unseen), templates)
+    models = SharedBase(config.chat, config.trust_remote_code)
     return SideBySide(
-        task, contenders, prompts, config.chat, config.evaluate, config.train.max_length,
-        config.trust_remote_code, unfinished=lacking, bank=bank,
-    )  # fmt: skip
+        task, contenders, prompts, models, config.evaluate, config.train.max_length, lacking, bank
+    )
 
 
 def _trained_alone(folder: Path, config: RunConfig) -> list[Contender]:
@@ -243,8 +177,9 @@ def _of_run(folder: Path, config: RunConfig, trial: str | None) -> list[Contende
 
 
 def try_model(
-    config: TryConfig, unseen: int, templates: Sequence[str] = (), task: Task | None = None
-) -> SideBySide:
+    config: AdapterOnTask, unseen: int, templates: Sequence[str] = (), *,
+    task: Task | None = None, evaluate: Evaluate | None = None,
+) -> SideBySide:  # fmt: skip
     """Return one model, with or without an adapter, under the prompts of a task.
 
     Args:
@@ -252,24 +187,25 @@ def try_model(
         unseen: Number of test prompts of its bank.
         templates: Prompts that the user typed.
         task: A task made in Python, instead of the one the configuration names.
+        evaluate: Settings of stage 3.
 
     Raises:
         PaftError: If something cannot be read, or a prompt does not fit.
     """
     task = task or load_task(config.task, config.data)
+    config, _ = take_recorded(config, [] if config.adapter is None else [config.adapter])
     adapter = None if config.adapter is None else Path(config.adapter)
     if adapter is not None:
         check_adapter(adapter)
-    for weights in filter(None, (config.adapter, resolve_model(config.model))):
-        check_chat(Path(weights), config.chat)
     file = bank_file(config)
     bank = compose_bank(task).bank if file is None else load_bank(file)
     test = bank.prompts("test")
     chosen = some(test, min(unseen, len(test)), 0)
     contender = Contender(folder_name(config.adapter or config.model, "model"), config.pinned_model, adapter)
+    models = SharedBase(config.chat, config.trust_remote_code, config.any_base)
     return SideBySide(
-        task, [contender], _prompts(task, chosen, templates), config.chat, config.evaluate,
-        config.max_length, config.trust_remote_code, config.any_base, bank=bank,
+        task, [contender], _prompts(task, chosen, templates), models, evaluate or Evaluate(),
+        config.max_length, bank=bank,
     )  # fmt: skip
 
 

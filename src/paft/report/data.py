@@ -30,7 +30,7 @@ from paft.report.method_rows import (
 )
 from paft.report.showcase import Showcase, choose_showcase
 from paft.report.table import OUTSIDE
-from paft.report.verdict import verdict
+from paft.report.verdict import PairDifference, pair_differences, verdict
 from paft.statistics.comparison import Estimate, estimate
 from paft.statistics.summary import cvar
 from paft.task.task import OPTIONS, Example
@@ -145,6 +145,7 @@ class Report:
         unfinished: Names of cells that are planned and not finished.
         curves: (Optimiser step, loss) over training by method, a list a seed; empty where not recorded.
         showcase: Real inputs under a few prompts; None where they cannot be shown.
+        differences: Every two methods, one minus the other; empty where the cells are not there or too few.
     """
 
     results: Mapping[str, Any]
@@ -156,6 +157,7 @@ class Report:
     unfinished: tuple[str, ...] = ()
     curves: Curves = field(default_factory=dict)
     showcase: Showcase | None = None
+    differences: tuple[PairDifference, ...] = ()
 
     @property
     def sampled(self) -> str:
@@ -202,16 +204,18 @@ def gather(
     methods = tuple(_method(results, row, split, matrices or {}) for row in method_rows(results, split))
     texts = {example.index: example for example in examples}
     options = examples[0].options if len(examples) else ()
+    cells = {method.row.method: method.cells for method in methods}
     return Report(
         results=results,
         measured=_measured(results, split),
-        headline=verdict(results, {method.row.method: method.cells for method in methods}),
+        headline=verdict(results, cells),
         methods=methods,
         prompts=tuple(_prompts(results, split, methods, options)),
         examples=texts,
         unfinished=unfinished,
         curves=curves or {},
-        showcase=_showcase(methods, texts) if texts else None,
+        showcase=_showcase(methods, texts, results.get("compared")) if texts else None,
+        differences=pair_differences(cells),
     )
 
 
@@ -278,8 +282,10 @@ def _estimates(cells: Cells | None, threshold: float) -> Mapping[str, Estimate]:
     return {str(name): each for name, each in found.items()}
 
 
-def _showcase(methods: Sequence[MethodFigures], examples: Mapping[int, Example]) -> Showcase | None:
-    pair = compared_pair([method.row for method in methods])
+def _showcase(
+    methods: Sequence[MethodFigures], examples: Mapping[int, Example], compared: Sequence[str] | None
+) -> Showcase | None:
+    pair = compared_pair([method.row for method in methods], compared)
     if pair is None:
         return None
     cells = {method.row.method: method.cells for method in methods}

@@ -64,14 +64,14 @@ def distribution_svg(results: Mapping[str, Any], *, width: float = 8, label: str
         width: In inches; text keeps its size, so a small picture has relatively larger text.
         label: Below the axis.
     """
-    return dots_svg(_distribution(results), width=width, label=label)
+    return dots_svg(distribution(results), width=width, label=label)
 
 
 def write_pictures(results: Mapping[str, Any], page: Path) -> None:
     """Write the dots of every method with a title, as SVG and PNG beside a report's page."""
     split = main_split(results)
     row = next(row for row in results["rows"] if row["split"] == split)
-    figure = _dots_figure(_distribution(results), 8, LEGEND)
+    figure = _dots_figure(distribution(results), 8, LEGEND)
     each = f", {row['n_examples']} examples each" if row["n_examples"] else ""
     title = f"{results['task']}: {prompts_name(split, row['n_prompts'])}{each}"
     figure.axes[0].set_title(plain(title), loc="left")
@@ -82,7 +82,8 @@ def write_pictures(results: Mapping[str, Any], page: Path) -> None:
     )
 
 
-def _distribution(results: Mapping[str, Any]) -> list[Dots]:
+def distribution(results: Mapping[str, Any]) -> list[Dots]:
+    """Return a line of dots for every method: a dot per prompt and seed, the user prompt's a diamond."""
     split = main_split(results)
     entries = [e for e in results["per_prompt"] if e["split"] in (split, "user")]
     return [

@@ -10,6 +10,7 @@ from typing import Any
 from paft.evaluate.rows import ends_in_words
 from paft.report.data import INTERVALS, MethodFigures, Report, worst_prompts
 from paft.report.table import Table, escape_markdown, percent, with_interval
+from paft.report.verdict import differences_note, differences_table
 
 SAMPLE = ("generated_cells", "generated_parse_rate", "generated_accuracy")  # of all prompts together
 CSV_COLUMNS = ("method", "seed", "split", "prompt_id", "prompt", "accuracy", "parse_rate", *SAMPLE)
@@ -22,6 +23,7 @@ def markdown(report: Report) -> str:
     parts = [
         escape_markdown(report.headline),
         _table(report, escape_markdown, generated=True).markdown(str),
+        *_differences(report),
         escape_markdown(" ".join(filter(None, [_measured(report), _sampled(report)]))),
         worst.markdown() if worst.rows else "",
         escape_markdown(_record(report)),
@@ -30,8 +32,11 @@ def markdown(report: Report) -> str:
 
 
 def latex(report: Report) -> str:
-    """Return the table as LaTeX (booktabs) with the headline and what was measured as its caption."""
-    return _table(report).latex(" ".join(filter(None, [report.headline, _measured(report)])))
+    """Return the table as LaTeX (booktabs), and that of differences, with what was measured as captions."""
+    first = _table(report).latex(" ".join(filter(None, [report.headline, _measured(report)])))
+    if len(report.differences) < 2:
+        return first
+    return f"{first}\n{differences_table(report.differences).latex(differences_note(report.differences))}"
 
 
 def csv_rows(report: Report) -> str:
@@ -66,6 +71,7 @@ def json_figures(report: Report) -> str:
             for prompt in report.prompts
             for name, found in prompt.failures.items()
         ],
+        "differences": [dataclasses.asdict(each) for each in report.differences],
         "curves": report.curves,
         "unfinished": list(report.unfinished),
     }
@@ -92,6 +98,14 @@ def _table(report: Report, escape: Callable[[str], str] = str, *, generated: boo
         for row, method in zip(rows, report.methods, strict=True):
             row += [percent(method.row.generated), percent(method.row.readable)]
     return Table(["Method", *heads], "l" + "r" * len(heads), rows)
+
+
+def _differences(report: Report) -> list[str]:
+    """Return the differences of every two methods in Markdown; those of the only two are the headline's."""
+    if len(report.differences) < 2:
+        return []
+    table = differences_table(report.differences, escape_markdown)
+    return [escape_markdown(differences_note(report.differences)), table.markdown(str)]
 
 
 def _figures(method: MethodFigures) -> list[str]:

@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import PrinterCallback, TrainingArguments, set_seed
 
-from paft.errors import ConfigError, DivergedError
+from paft.errors import ConfigError, DivergedError, expect, expect_items
 from paft.model.adapter import CONFIG as ADAPTER_CONFIG
 from paft.model.adapter import base_record
 from paft.model.chat import save_chat
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trained:
     """What a training run did.
 
@@ -76,6 +76,10 @@ class Trained:
     kept: int | None = None
     damaged: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        met = f"{len(self.by_prompt)} prompts met"
+        return f"Trained({self.steps} steps, {self.tokens} tokens, mean loss {self.loss:.3f}, {met})"
+
 
 def fine_tune(
     language_model: LanguageModel,
@@ -100,7 +104,7 @@ def fine_tune(
         config: Settings, schedule included.
         seed: Seed of schedule, order and adapter initialisation.
         output: Folder for the adapter (LoRA) or the whole model (full); appears when complete.
-        on_step: Called with (step, all steps, loss, tokens so far), first where a resumed run begins.
+        on_step: Called with (step, all steps, its loss, tokens so far), first where a resumed run begins.
         keep_checkpoints: Leave them to the caller, who deletes them when the record is safe too.
         validation: What ``train.validate_every`` validates on; without it nothing is validated.
         reference: The prompts whose tokens ``train.tokens: paft`` counts; by default ``prompts``.
@@ -114,6 +118,7 @@ def fine_tune(
         DivergedError: If losses or weights are not finite; nothing of it is kept.
         PaftError: If a checkpoint or the result cannot be written.
     """
+    _check_arguments(language_model, examples, prompts, config, output)
     set_seed(seed)
     part = output.with_name(f".{output.name}.part")
     args = training_arguments(config, seed, part, logs=output.with_name("logs"))
@@ -124,9 +129,9 @@ def fine_tune(
     dataset = RenderedExamples(examples, prompts, encoder, variation(config, prompts, seed))
     schedule = make_schedule(config, len(prompts), seed=seed, examples=len(examples))
     steps = training_steps(config, dataset, schedule, prompts if reference is None else reference)
-    if config.tokens is not None:
+    if config.tokens is not None or config.max_steps is not None:
         args.max_steps = steps
-        if on_steps is not None:
+        if config.tokens is not None and on_steps is not None:
             on_steps(steps)
     looked = preview(dataset, make_sampler(config, dataset, schedule))
 
@@ -136,18 +141,14 @@ def fine_tune(
         language_model, examples, prompts, config,
         seed=seed, processes=args.world_size, device=args.device.type,
     )  # fmt: skip
-    inputs["validation"] = validation.fingerprint() if validation else None
-    inputs["steps"] = steps if config.tokens is not None else None
+    inputs |= {"validation": validation and validation.fingerprint(), "steps": config.tokens and steps}
     checkpoints = Checkpoints(checkpoint_folder(output), inputs)
 
     # What is trained, with which loss.
     trainer = make_trainer(language_model, dataset, schedule, config, args, checkpoints, on_step)
     _average_weights(trainer, config, steps)
     validator = _validator(trainer, language_model, validation, config)
-    with (
-        clear_errors(config, args.per_device_train_batch_size),
-        _none_kept_of_diverged(trainer, part, output),
-    ):
+    with clear_errors(config, args.per_device_train_batch_size), _dropping_diverged(trainer, part, output):
         trainer.run()
 
     # Saved how: the weights that stay, then the record; checkpoints go last.
@@ -170,7 +171,7 @@ def _average_weights(trainer: PromptTrainer, config: Train, steps: int) -> None:
 
 
 @contextmanager
-def _none_kept_of_diverged(trainer: PromptTrainer, part: Path, output: Path) -> Iterator[None]:
+def _dropping_diverged(trainer: PromptTrainer, part: Path, output: Path) -> Iterator[None]:
     """Remove what a training has written if it diverges."""
     try:
         yield
@@ -179,6 +180,19 @@ def _none_kept_of_diverged(trainer: PromptTrainer, part: Path, output: Path) -> 
             shutil.rmtree(part, ignore_errors=True)
             remove_checkpoints(output)
         raise
+
+
+def _check_arguments(
+    language_model: LanguageModel, examples: Sequence[Example], prompts: Sequence[Prompt], config: Train,
+    output: Path,
+) -> None:  # fmt: skip
+    expect(language_model, LanguageModel, "the model (as load_model returns it)")
+    expect_items(examples, Example, "the training examples")
+    expect_items(prompts, Prompt, "the training prompts")
+    expect(config, Train, "the training settings")
+    expect(output, Path, "the folder for the result")
+    if not len(examples) or not len(prompts):
+        raise ConfigError("training needs one example and one prompt at least")
 
 
 def _save_result(
@@ -196,7 +210,8 @@ def _save_result(
             shutil.rmtree(part, ignore_errors=True)
             shutil.copytree(found, part)  # they stay where they are until the record of the run is safe
     else:
-        save(trainer.accelerator.unwrap_model(trainer.model), language_model, part, output, weights)
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        save(model, language_model, part, output, weights, max_length=config.max_length)
 
 
 def make_trainer(
@@ -253,7 +268,8 @@ def _validator(
         weights = trainer.gathered()
         if trainer.is_world_process_zero():
             model = trainer.accelerator.unwrap_model(trainer.model)
-            save(model, language_model, folder.with_name(f".{folder.name}.part"), folder, weights)
+            part = folder.with_name(f".{folder.name}.part")
+            save(model, language_model, part, folder, weights, max_length=config.max_length)
 
     validator = Validator(trainer, language_model, validation, config, write)
     trainer.add_callback(validator)
@@ -273,7 +289,7 @@ def mean_loss(curve: Sequence[tuple[int, float]]) -> float:
 
 def save(
     model: PreTrainedModel, source: LanguageModel, part: Path, output: Path,
-    weights: Mapping[str, torch.Tensor] | None = None,
+    weights: Mapping[str, torch.Tensor] | None = None, *, max_length: int,
 ) -> None:  # fmt: skip
     """Write adapter or model as safetensors, with the tokenizer and the chat setting of its source.
 
@@ -285,13 +301,15 @@ def save(
         part: Folder to write to first.
         output: Where the result goes.
         weights: All weights by name, where this process's model holds a part of them only.
+        max_length: Tokens of prompt and answer together at most, as it was trained with.
     """
     with _appearing(part, output):
         part.mkdir(parents=True, exist_ok=True)
         model.save_pretrained(part, state_dict=None if weights is None else dict(weights))
         source.tokenizer.save_pretrained(part)
         base = base_record(source.name) if (part / ADAPTER_CONFIG).exists() else None
-        save_chat(part, source.chat, quantised=is_quantised(source.model), base=base)
+        quantised = is_quantised(source.model)
+        save_chat(part, source.chat, max_length=max_length, quantised=quantised, base=base)
 
 
 @contextmanager

@@ -30,6 +30,7 @@ RENAMED = {
 _REMOVED = ("worst", "consistency", "curriculum", "low_kl", "augment_fraction", "weights")
 # Switches, and the values of others that they go with alone.
 _APART: dict[str, list[tuple[str, Any, str]]] = {
+    "max_steps": [("tokens", None, "both set the length of training")],
     "neftune": [("padding_free", False, "the noise depends on the length of a row")],
     "average": [
         ("keep", "last", "the best weights are those of one step"),
@@ -43,7 +44,7 @@ class Adapt(Schema):
 
     Attributes:
         method: ``lora`` (an adapter beside frozen weights), ``qlora`` (the same beside weights held
-            in 4 bit) or ``full`` (all weights).
+            in 4 bit) or ``full`` (all weights, as for the built-in model).
         rank: Rank r of LoRA. PAPER: 8.
         alpha: LoRA's scale is alpha / rank. PAPER: 16.
         dropout: Dropout before the adapter.
@@ -95,9 +96,11 @@ class Train(Schema):
         recombination: Share of the examples whose prompt ends as another one does, drawn anew for every
             example and step; see :mod:`paft.train.variation`.
         epochs: T, passes over the training examples.
+        max_steps: Length of training in optimiser steps instead of ``epochs``, as the Trainer's
+            ``max_steps``: it ends within an epoch or goes on past T of them. The draws stay the same.
         tokens: Length of training in tokens of prompts and answers instead of ``epochs``; ``paft``:
             as many as plain PAFT would take. See :mod:`paft.train.length`.
-        batch_size: Examples per optimiser step over all devices.
+        batch_size: Examples per optimiser step over all devices; 8 for the built-in model.
         micro_batch_size: Examples per device and forward pass; all of them by default.
         group_by_length: Batches of similar length, for less padding. ``auto``: in schedules by example,
             whose prompts differ in length within a batch, unless there is no padding. Off is PAPER.
@@ -105,7 +108,7 @@ class Train(Schema):
         workers: Processes beside each training process that render and tokenise; none by default.
         loss: What a step averages over: answer tokens or examples; see :mod:`paft.train.loss`.
         optimizer: As the Trainer's ``optim`` names it: ``adamw_torch_fused``, ``adamw_8bit``, ``sgd`` ...
-        learning_rate: Peak rate. PAPER: 1e-4.
+        learning_rate: Peak rate; 0.001 for the built-in model. PAPER: 1e-4.
         lr_scheduler: How the rate changes behind the warmup, as the Trainer's ``lr_scheduler_type``
             names it; of those that need no further arguments.
         warmup: Share of steps over which the rate rises.
@@ -149,6 +152,7 @@ class Train(Schema):
 
     # How long, in which batches
     epochs: int = Field(default=3, ge=1)
+    max_steps: int | None = Field(default=None, ge=1)
     tokens: Literal["paft"] | Annotated[int, Field(ge=1)] | None = None
     batch_size: int = Field(default=16, ge=1)
     micro_batch_size: int | None = Field(default=None, ge=1)
@@ -227,6 +231,10 @@ class Train(Schema):
     def user_prompt_first(self) -> bool:
         """Whether the user prompt is the first of the training prompts, with a share of its own."""
         return self.schedule != "single" and self.user_prompt_share > 0
+
+    def length(self, per_epoch: int) -> int:
+        """Return the optimiser steps of a training whose epochs have so many, unless ``tokens`` decides."""
+        return self.epochs * per_epoch if self.max_steps is None else self.max_steps
 
     @property
     def groups_by_length(self) -> bool:
