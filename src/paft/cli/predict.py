@@ -59,7 +59,12 @@ def predict(
     system: options.System = None,
     set_: options.Set = None,
 ) -> None:
-    """Predict new rows: the answer and the probability of every option, or what a model writes."""
+    """Predict new rows: the answer and the probability of every option, or what a model writes.
+
+    Example: paft predict new.csv --run runs/tickets --output predicted.csv
+
+    Docs: docs/evaluate.md
+    """
     given = {**locals(), "output": None}  # a file here, no folder of results
     from rich.console import Console
 
