@@ -66,7 +66,7 @@ def test_every_option_it_uses_exists():
         name
         for verb in ("evaluate", "predict", "report", "try")
         for p in commands[verb].params
-        for name in p.opts
+        for name in (*p.opts, *p.secondary_opts)
     }
     assert set(re.findall(r"(--[a-z][a-z-]*)", PAGE)) <= known
 
