@@ -20,7 +20,14 @@ from paft.report.cells import (
     worst_examples,
 )
 from paft.report.folder import read_curves, read_examples, read_matrices, read_results
-from paft.report.method_rows import MethodRow, compared_pair, main_split, method_rows, prompts_name
+from paft.report.method_rows import (
+    MethodRow,
+    compared_pair,
+    generated_cells,
+    main_split,
+    method_rows,
+    prompts_name,
+)
 from paft.report.showcase import Showcase, choose_showcase
 from paft.report.table import OUTSIDE
 from paft.report.verdict import PairDifference, pair_differences, verdict
@@ -151,6 +158,12 @@ class Report:
     curves: Curves = field(default_factory=dict)
     showcase: Showcase | None = None
     differences: tuple[PairDifference, ...] = ()
+
+    @property
+    def sampled(self) -> str:
+        """Which cells were generated besides the comparison of options, in words; empty where none were."""
+        count = generated_cells(self.results, self.measured.split)
+        return f"{count} cells whose answers were generated too" if count else ""
 
     @property
     def answered(self) -> bool:
