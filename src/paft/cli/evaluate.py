@@ -79,6 +79,6 @@ def _evaluate(config: EvaluateConfig) -> None:
         results = evaluate_model(config, live)
     table = budget_table if "budget" in results else results_table
     console.print(table(results, config.split))
-    warn(console, results["warnings"])
+    warn(console, [*results["warnings"], *(each["text"] for each in results.get("findings", ()))])
     say(console, scoring_line(results["scoring"]))
     say(console, f"\nFigures: {Path(config.output) / 'results.json'}")

@@ -24,6 +24,7 @@ from paft.evaluate.rows import (
     answer_figures,
     cell_warnings,
     describe_scoring,
+    guess_levels,
     prompt_rows,
     robustness_row,
     split_row,
@@ -55,6 +56,7 @@ from paft.names import folder_name, short_name
 from paft.progress import Reporter
 from paft.prompt import Prompt
 from paft.provenance import environment
+from paft.report.findings import read_findings
 from paft.report.run_folder import TRIALS
 from paft.statistics.budget import estimate_mean, estimate_std, parse_budget, sample_cells
 from paft.statistics.precision import Measured, WorstPrompt
@@ -200,8 +202,11 @@ def evaluate(
             "config": config.model_dump(mode="json"),
             "environment": environment(),
             **({} if config.backend == "openai" else hub_commit(config.pinned_model)),
+            "levels": guess_levels(examples),
             **_evaluate_splits(config, task, bank, examples, reporter),
         }
+        if results["rows"]:
+            results["findings"] = [dataclasses.asdict(each) for each in read_findings(output, results)]
         results["warnings"] = [*warnings, *results["warnings"]]
         if processes()[0] == 0:
             write_json(output / "results.json", results)

@@ -14,6 +14,7 @@ from paft.statistics.summary import Name
 
 if TYPE_CHECKING:
     from paft.evaluate.matrix import Matrix
+    from paft.task.task import Example
 
 SHOWN = 3  # worst examples of a prompt under one method
 
@@ -91,6 +92,67 @@ def gather_cells(
     users = [matrices[method, seed, "user"] for seed in seeds if (method, seed, "user") in matrices]
     own = _stack(users, users[0].prompt_ids, examples)[2][:, 0] if len(users) == len(seeds) else None
     return Cells(prompts, examples, scores, parsed, answers, own)
+
+
+@dataclass(frozen=True)
+class LabelFigures:
+    """The examples of one right answer.
+
+    Attributes:
+        label: The answer.
+        examples: How many there are.
+        accuracy: Mean score over them by method, over seeds and prompts, in [0, 1].
+        taken_for: By method the most frequent wrong answer and its share of the answers to these
+            examples; None where there is no wrong readable answer.
+    """
+
+    label: str
+    examples: int
+    accuracy: Mapping[str, float]
+    taken_for: Mapping[str, tuple[str, float] | None]
+
+
+def figures_by_label(
+    cells: Mapping[str, Cells | None], examples: Mapping[int, Example]
+) -> tuple[LabelFigures, ...]:
+    """Return figures for each right answer of a closed rule whose options are those of every example.
+
+    Nothing where options differ, the texts of examples are out of reach, or cells lack.
+    """
+    there = {method: each for method, each in cells.items() if each is not None}
+    options = {example.options for example in examples.values()}
+    known = all(set(each.examples) <= examples.keys() for each in there.values())
+    if not there or not known or len(options) != 1:
+        return ()
+    found = []
+    for label in options.pop():
+        chosen = {index for index, example in examples.items() if example.gold == label}
+        parts = {method: _on_examples(each, chosen) for method, each in there.items()}
+        if not all(scores.size and not np.isnan(scores).any() for scores, _ in parts.values()):
+            continue
+        found.append(
+            LabelFigures(
+                label=label,
+                examples=next(iter(parts.values()))[0].shape[-1],
+                accuracy={method: float(scores.mean()) for method, (scores, _) in parts.items()},
+                taken_for={method: _taken_for(*part) for method, part in parts.items()},
+            )
+        )
+    return tuple(found)
+
+
+def _on_examples(cells: Cells, chosen: set[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores and answers, each (S, P, chosen examples)."""
+    columns = [place for place, index in enumerate(cells.examples) if index in chosen]
+    return cells.scores[..., columns], cells.answers[..., columns]
+
+
+def _taken_for(scores: np.ndarray, answers: np.ndarray) -> tuple[str, float] | None:
+    counts = Counter(answer for answer in answers[scores < 1] if answer is not None)
+    if not counts:
+        return None
+    answer, count = min(counts.items(), key=lambda item: (-item[1], item[0]))
+    return answer, count / answers.size
 
 
 def estimable(cells: Cells | None) -> list[Name]:

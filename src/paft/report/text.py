@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from paft.evaluate.rows import ends_in_words
 from paft.report.data import INTERVALS, MethodFigures, Report, worst_prompts
-from paft.report.table import Table, escape_markdown, percent, with_interval
+from paft.report.method_rows import levels_in_words, prompts_name
+from paft.report.table import OUTSIDE, Table, escape_markdown, percent, with_interval
+from paft.statistics.comparison import FEW_PROMPTS
 
 CSV_COLUMNS = ("method", "seed", "split", "prompt_id", "prompt", "accuracy", "parse_rate")
 WORST = ("Worst prompts", "Method", "Accuracy", "Unreadable", "Flipped", "Most frequent wrong answer")
@@ -20,6 +23,7 @@ def markdown(report: Report) -> str:
     worst = _worst(report)
     parts = [
         escape_markdown(report.headline),
+        "\n".join(f"- {escape_markdown(finding.text)}" for finding in report.findings),
         _table(report, escape_markdown).markdown(str),
         escape_markdown(_measured(report)),
         worst.markdown() if worst.rows else "",
@@ -28,9 +32,23 @@ def markdown(report: Report) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def latex(report: Report) -> str:
-    """Return the table as LaTeX (booktabs) with the headline and what was measured as its caption."""
-    return _table(report).latex(" ".join(filter(None, [report.headline, _measured(report)])))
+def latex(report: Report, *, intervals: bool = True) -> str:
+    """Return the table as LaTeX (booktabs), what was measured as its caption; headline and rest as comments.
+
+    Args:
+        report: What to lay out.
+        intervals: Whether intervals stand behind the figures.
+    """
+    measured = report.measured
+    seeds = f", mean of {len(measured.seeds)} seeds" if len(measured.seeds) > 1 else ""
+    table = _table(report, intervals=intervals)
+    brackets = "; in brackets 95 % intervals" if intervals and _has_intervals(report) else ""
+    if any(OUTSIDE in cell for row in table.rows for cell in row[1:]):
+        brackets += f", {OUTSIDE} observed outside its own"
+    what = measured.task if "table" in report.results else f"{measured.task}, {Path(measured.model).name}"
+    caption = f"{what}: accuracy in percent over {measured.size}{seeds}{brackets}."
+    said = [report.headline, *(finding.text for finding in report.findings), _measured(report, intervals)]
+    return table.latex(caption, label=measured.task, comments=said)
 
 
 def csv_rows(report: Report) -> str:
@@ -44,6 +62,7 @@ def json_figures(report: Report) -> str:
     figures = {
         **report.results,
         "headline": report.headline,
+        "findings": [dataclasses.asdict(finding) for finding in report.findings],
         "measured": dataclasses.asdict(report.measured),
         "methods": [_method(method) for method in report.methods],
         "diagnosis": [
@@ -57,6 +76,7 @@ def json_figures(report: Report) -> str:
             for prompt in report.prompts
             for name, found in prompt.failures.items()
         ],
+        "labels": [dataclasses.asdict(label) for label in report.labels],
         "curves": report.curves,
         "unfinished": list(report.unfinished),
     }
@@ -71,17 +91,22 @@ FORMATS: dict[str, Callable[[Report], str]] = {
 }
 
 
-def _table(report: Report, escape: Callable[[str], str] = str) -> Table:
+def _has_intervals(report: Report) -> bool:
+    return any(method.estimates for method in report.methods)
+
+
+def _table(report: Report, escape: Callable[[str], str] = str, *, intervals: bool = True) -> Table:
     """Return the paper's table; ``escape`` is done to the names of methods, the rest is safe."""
     top = f"Top (> {100 * report.measured.threshold:g})"
-    rows = [[escape(method.row.method), *_figures(method)] for method in report.methods]
+    rows = [[escape(method.row.method), *_figures(method, intervals)] for method in report.methods]
     return Table(["Method", "Mean", "Std", "Min", top, "CVaR10"], "lrrrrr", rows)
 
 
-def _figures(method: MethodFigures) -> list[str]:
+def _figures(method: MethodFigures, intervals: bool) -> list[str]:
     row = method.row
     values = {"mean": row.mean, "std": row.std, "min": row.min, "top": row.top, "cvar": method.cvar}
-    return [with_interval(value, *method.interval(name)) for name, value in values.items()]
+    ends = {name: method.interval(name) if intervals else (None, None) for name in values}
+    return [with_interval(value, *ends[name]) for name, value in values.items()]
 
 
 def _worst(report: Report) -> Table:
@@ -103,7 +128,7 @@ def _record(report: Report) -> str:
     return f"Made with: {versions}." if versions else ""
 
 
-def _measured(report: Report) -> str:
+def _measured(report: Report, intervals: bool = True) -> str:
     """Say what was measured, in sentences."""
     measured = report.measured
     seeds = ", ".join(map(str, measured.seeds)) or "none"
@@ -111,8 +136,14 @@ def _measured(report: Report) -> str:
         f"Task {measured.task}: accuracy in percent over {measured.size}; training seeds: {seeds}.",
         f"{'Table' if 'table' in report.results else 'Model'} {measured.model}, bank {measured.bank}.",
     ]
-    if any(method.estimates for method in report.methods):
+    levels = levels_in_words(report.results.get("levels"))
+    if levels:
+        sentences.append(f"Without a model, in percent: {levels}.")
+    if intervals and _has_intervals(report):
         sentences.append(f"In brackets 95 % intervals. {INTERVALS}")
+        if measured.prompts < FEW_PROMPTS:
+            counted = prompts_name(measured.split, measured.prompts)
+            sentences.append(f"{counted}: too few for intervals of Std, Top and CVaR10.")
     ends = [
         f"{row['method']}{'' if row['seed'] is None else '-' + str(row['seed'])}: {', '.join(words)}"
         for row in report.results["rows"]
