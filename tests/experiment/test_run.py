@@ -30,7 +30,7 @@ PER_PROMPT = {
 }  # fmt: skip
 RESULTS = {
     "schema", "task", "model", "bank_fingerprint", "near_duplicates", "warnings", "config", "environment",
-    "rows", "per_prompt", "robustness", "scoring",
+    "rows", "per_prompt", "robustness", "scoring", "bank_prompts", "levels", "findings",
 }  # fmt: skip
 
 

@@ -18,10 +18,9 @@ from paft.experiment.evaluate import EvaluateConfig
 from paft.methods import METHODS, main_method
 from paft.model.gguf import find_gguf
 from paft.model.load import resolve_model
-from paft.report.findings import NOT_ABOVE_BASE, NOTHING_LEARNT
+from paft.report.findings import NO_GAIN
 from paft.report.run_folder import BANK, TRIALS, weights_name
 
-NO_GAIN = (NOTHING_LEARNT, NOT_ABOVE_BASE)
 _APART = ("model", "revision", "chat")  # put in a way of their own
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -33,7 +33,17 @@ FEW_TRAINING_PROMPTS = 16  # on SNIPS so many did as well as 77, and 8 did not (
 FEW_STEPS = 20
 FEW_EXAMPLES = 50  # below, an answer is 2 points or more
 NEAR_ZERO = 0.05  # of an open rule, where no guess is right
-NOTHING_LEARNT, NOT_ABOVE_BASE = "nothing_learnt", "not_above_base"
+Kind = Literal[
+    "nothing_learnt",
+    "not_above_base",
+    "loss_did_not_fall",
+    "few_steps",
+    "few_prompts_met",
+    "few_training_prompts",
+    "few_test_prompts",
+    "few_test_examples",
+]
+NO_GAIN: tuple[Kind, ...] = ("nothing_learnt", "not_above_base")  # nothing to deploy yet
 TRAIN_MORE = "train longer (train.epochs), on more examples, or at another rate (train.learning_rate)"
 
 
@@ -46,7 +56,7 @@ class Finding:
         text: What was seen and what to do, in a sentence without a full stop.
     """
 
-    kind: str
+    kind: Kind
     text: str
 
 
@@ -147,8 +157,8 @@ def _nothing_learnt(
     told += ", so nothing here is about prompts"
     if results["model"] == BUILTIN_MODEL:
         more = "the built-in model can learn to put short messages into classes and little else: take a "
-        return [Finding(NOTHING_LEARNT, f"{told}; {more}pretrained model (--model), or train longer")]
-    return [Finding(NOTHING_LEARNT, f"{told}: {TRAIN_MORE}, or take a larger model")]
+        return [Finding("nothing_learnt", f"{told}; {more}pretrained model (--model), or train longer")]
+    return [Finding("nothing_learnt", f"{told}: {TRAIN_MORE}, or take a larger model")]
 
 
 def _not_above_base(rows: Sequence[MethodRow]) -> list[Finding]:
@@ -160,7 +170,7 @@ def _not_above_base(rows: Sequence[MethodRow]) -> list[Finding]:
         return []
     mean, base = percent(by_name[name].mean), percent(by_name["base"].mean)
     told = f"{name!r} has no higher mean than the untrained model ({mean} % against {base} %)"
-    return [Finding(NOT_ABOVE_BASE, f"{told}: {TRAIN_MORE}")]
+    return [Finding("not_above_base", f"{told}: {TRAIN_MORE}")]
 
 
 def _of_trainings(results: Mapping[str, Any], trained: Trained) -> list[Finding]:
