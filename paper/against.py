@@ -8,12 +8,11 @@ from typing import Any
 
 from paft.grid.difference_table import (
     difference_note,
-    difference_text,
     difference_title,
     reference_name,
 )
 from paft.grid.differences import COMPARED
-from paft.report.table import HEADS
+from paft.report.table import HEADS, difference_text
 from paper.case import Case, by_task
 from paper.exhibit import Exhibit, Table
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from paft.errors import DataError
-from paft.grid.difference_table import difference_note, difference_text, difference_title
+from paft.grid.difference_table import difference_note, difference_title
 from paft.grid.differences import COMPARED
-from paft.report.table import HEADS, percent
+from paft.report.table import HEADS, difference_text, percent
 from paft.shape import read_record
 from paper.against import Difference, differences
 from paper.case import Case, by_task

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,9 @@ def describe_commands() -> str:
     typer = [sys.executable, "-m", "typer", "paft.cli.main", "utils", "docs"]
     command = [*typer, "--name", "paft", "--title", "Commands"]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=True)
-    return "\n".join(line.rstrip() for line in done.stdout.splitlines()).strip() + "\n"
+    text = "\n".join(line.rstrip() for line in done.stdout.splitlines()).strip() + "\n"
+    text = re.sub(r"docs/(\w+\.md)", r"[\1](\1)", text)
+    return re.sub(r"^Example: (.*)$", r"Example: `\1`", text, flags=re.MULTILINE)
 
 
 def main() -> None:

@@ -114,7 +114,7 @@ def drawn(config: RunConfig, method: str = "paft") -> list[int]:
     found = []
     for seed in config.seeds:
         schedule = make_schedule(settings, len(prompts), seed=seed, examples=size)
-        seen = outline(schedule, epochs=settings.epochs, steps=steps, examples=size)
+        seen = outline(schedule, length=settings.length(steps), steps=steps, examples=size)
         found.append(int((seen.uses > 0).sum()))
     return found
 

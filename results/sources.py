@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from paft.grid.difference_table import TIE
+from paft.report.table import TIE
 
 HERE = Path(__file__).parent
 TASKS = {"snips": "SNIPS", "subj": "Subj", "sms_spam": "SMS spam", "banking77": "Banking77"}

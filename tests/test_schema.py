@@ -3,8 +3,11 @@
 import pytest
 from pydantic import Field, ValidationError
 
+from paft.config import RunConfig, merged
+from paft.config_reference import list_settings
 from paft.errors import ConfigError
-from paft.schema import Schema, nearest, parse
+from paft.schema import OURS, Schema, find_setting, nearest, parse
+from paft.train.settings import Train
 
 
 class Wheel(Schema):
@@ -63,3 +66,38 @@ def test_all_complaints_stand_in_one_line():
 def test_the_nearest_word_is_offered_else_all_of_them():
     assert nearest("bock", ["block", "single"]) == "; did you mean 'block'?"
     assert nearest("xyz", ["block", "single"]) == " (known: block, single)"
+
+
+@pytest.mark.parametrize(
+    ("key", "ours"),
+    [
+        ("train.lr", "train.learning_rate"),
+        ("lr", "train.learning_rate"),
+        ("num_train_epochs", "train.epochs"),
+        ("epochs", "train.epochs"),
+        ("train.k", "train.resample_every"),
+        ("train.adapt.r", "train.adapt.rank"),
+        ("train.lora_r", "train.adapt.rank"),
+        ("lora.r", "train.adapt"),
+        ("train.max-seq-length", "train.max_length"),
+        ("train.per_device_train_batch_size", "train.micro_batch_size (train.batch_size counts all devices)"),
+        ("examples", "train.examples or evaluate.examples or choose.examples"),
+        ("limit", "evaluate.examples"),
+        ("method", "train.adapt.method or methods"),
+        ("apply_chat_template", "chat.enabled"),
+    ],
+)
+def test_names_of_other_tools_and_places_are_understood(key, ours):
+    with pytest.raises(ConfigError) as caught:
+        parse(RunConfig, merged({"output": "out"}, {key: 1}), "command line")
+    assert str(caught.value).endswith(f" is {ours}")
+    assert str(caught.value).startswith("command line: unknown key ")
+
+
+@pytest.mark.parametrize(("model", "ours"), [(Train, "learning_rate"), (Wheel, None)])
+def test_a_key_is_named_as_the_schema_has_it(model, ours):
+    assert find_setting(model, "lr") == ours
+
+
+def test_every_setting_that_other_tools_name_is_one():
+    assert set(OURS.values()) <= {each.key for each in list_settings(RunConfig)}

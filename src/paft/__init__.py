@@ -12,6 +12,7 @@ _HOMES = {
     "Bank": "paft.bank",
     "PaftError": "paft.errors",
     "Prompt": "paft.prompt",
+    "Reporter": "paft.progress",
     "RunConfig": "paft.config",
     "Schedule": "paft.train.schedule",
     "Task": "paft.task.task",

@@ -1,14 +1,17 @@
-"""Progress of a run: a live bar in a terminal, a plain line now and then elsewhere."""
+"""Progress of a run: a live bar in a terminal, a plain line now and then in notebooks, pipes and files."""
 
 from __future__ import annotations
 
 import os
 import time
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from functools import wraps
 from logging import ERROR, getLogger
 from types import TracebackType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -21,7 +24,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-LINE_EVERY = 15.0  # seconds between lines where there is no terminal
+LINE_EVERY = 30.0  # seconds between lines where there is no terminal
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def quiet_libraries() -> None:
@@ -40,6 +45,45 @@ def quiet_libraries() -> None:
     getLogger("bitsandbytes.backends.cpu.ops").setLevel(ERROR)
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence what Hugging Face's libraries print, bars included, and let them speak again afterwards."""
+    from transformers.utils import logging
+
+    library: Any = logging
+    level, bars = library.get_verbosity(), library.is_progress_bar_enabled()
+    quiet_libraries()
+    try:
+        yield
+    finally:
+        library.set_verbosity(level)
+        if bars:
+            library.enable_progress_bar()
+
+
+def speaking(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function speak where somebody watches: in a terminal or a notebook, by its second argument.
+
+    That is its ``reporter``; a caller who gives one, ``Reporter()`` for silence, is left alone.
+    """
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        if (args[1] if len(args) > 1 else kwargs.get("reporter")) is not None:
+            return function(*args, **kwargs)
+        console = Console()
+        watched = console.is_terminal or console.is_jupyter
+        if not watched or os.environ.get("RANK", "0") != "0":  # of several processes the first speaks for all
+            with quiet():
+                return function(*args, **kwargs)
+        if console.is_jupyter:  # plain lines, for bars would need widgets
+            console = Console(force_jupyter=False, force_terminal=False)
+        with quiet(), Live(console) as live:
+            return function(*args[:1], **{**kwargs, "reporter": live})  # type: ignore[arg-type]
+
+    return call
+
+
 class Reporter:
     """Hears how the trials of a run go on; this one tells nobody."""
 
@@ -48,6 +92,9 @@ class Reporter:
 
     def advance(self, count: int, note: str = "") -> None:
         """So many more units are done."""
+
+    def tell(self, text: str) -> None:
+        """Something within the stage is worth a line."""
 
     def finish(self, trial: str, text: str) -> None:
         """A trial is done, now or in a former run."""
@@ -67,10 +114,12 @@ class Live(Reporter):
             TextColumn("{task.fields[note]}"),
             console=console,
             disable=not console.is_terminal,
+            speed_estimate_period=3600,  # a step may take minutes
         )
         self._bar: TaskID | None = None
         self._title, self._total, self._done, self._note = "", 0, 0, ""
-        self._last_line = self._began = 0.0
+        self._last_line = 0.0
+        self._first: tuple[float, int] | None = None  # when a stage's first units were done, and how many
 
     def __enter__(self) -> Live:
         self.bars.start()
@@ -83,7 +132,7 @@ class Live(Reporter):
 
     def stage(self, trial: str, what: str, total: int) -> None:
         self._title, self._total, self._done, self._note = f"{trial}: {what}", total, 0, ""
-        self._began = time.monotonic()
+        self._first = None
         if self._bar is not None:
             self.bars.remove_task(self._bar)
         self._bar = self.bars.add_task(self._title, total=total, note="")
@@ -91,20 +140,26 @@ class Live(Reporter):
 
     def advance(self, count: int, note: str = "") -> None:
         self._done += count
+        if count and self._first is None:  # before them, a model was loaded or a former run found
+            self._first = time.monotonic(), self._done
         if self._bar is not None:
             self.bars.update(self._bar, advance=count, note=note or self._note)
             self._note = note or self._note
         if time.monotonic() - self._last_line > LINE_EVERY:
             self._line(f"{self._done}/{self._total} {note}".rstrip() + self._left())
 
+    def tell(self, text: str) -> None:
+        self.console.print(f"{self._title}: {text}", highlight=False, markup=False, soft_wrap=True)
+
     def finish(self, trial: str, text: str) -> None:
         self.console.print(f"{trial}: {text}", highlight=False, markup=False, soft_wrap=True)
 
     def _left(self) -> str:
         """Say how long the rest of the stage takes at the pace so far."""
-        if not 0 < self._done < self._total:
+        began, before = self._first or (0.0, self._done)
+        if not before < self._done < self._total:
             return ""
-        seconds = (time.monotonic() - self._began) / self._done * (self._total - self._done)
+        seconds = (time.monotonic() - began) / (self._done - before) * (self._total - self._done)
         return f", {timedelta(seconds=round(seconds))} left"
 
     def _line(self, text: str) -> None:

@@ -28,6 +28,71 @@ class Schema(BaseModel):
 
 _TOLD = 6  # errors told at once
 S = TypeVar("S", bound=Schema)
+# What TRL, Transformers, axolotl and lm-evaluation-harness call our settings, for messages that help. They
+# are not taken in place of ours: files with two names for one thing would be hard to compare.
+_NAMES_ELSEWHERE = {
+    # Length, batches and rate
+    "train.epochs": "num_train_epochs num_epochs n_epochs t",
+    "train.max_steps": "max_train_steps num_steps total_steps",
+    "train.batch_size": "train_batch_size global_batch_size effective_batch_size bs",
+    "train.micro_batch_size": "per_device_train_batch_size gradient_accumulation_steps",
+    "train.learning_rate": "lr peak_lr",
+    "train.lr_scheduler": "lr_scheduler_type scheduler",
+    "train.warmup": "warmup_ratio warmup_steps",
+    "train.optimizer": "optim",
+    "train.max_grad_norm": "gradient_clipping grad_clip max_norm",
+    "train.neftune": "neftune_noise_alpha",
+    "train.max_length": "max_seq_length max_seq_len sequence_len model_max_length cutoff_len block_size",
+    # Prompts
+    "train.resample_every": "k resample_interval",
+    # What is trained, and how
+    "train.adapt": "lora peft peft_config lora_config",
+    "train.adapt.method": "use_peft use_lora use_qlora load_in_4bit finetuning_type",
+    "train.adapt.rank": "r lora_r lora_rank",
+    "train.adapt.alpha": "lora_alpha",
+    "train.adapt.dropout": "lora_dropout",
+    "train.adapt.targets": "target_modules lora_target_modules lora_target lora_target_linear",
+    "train.adapt.rslora": "use_rslora peft_use_rslora",
+    "train.adapt.dora": "use_dora peft_use_dora",
+    "train.adapt.modules_to_save": "lora_modules_to_save",
+    "train.precision": "bf16 fp16 tf32 torch_dtype dtype",
+    "train.compile": "torch_compile",
+    "train.attention": "attn_implementation flash_attention",
+    "train.padding_free": "packing sample_packing",
+    "train.workers": "dataloader_num_workers num_workers",
+    # Checkpoints and validation
+    "train.save_every": "save_steps",
+    "train.validate_every": "eval_steps evals_per_epoch",
+    "train.validate_examples": "val_set_size",
+    "train.keep": "load_best_model_at_end",
+    "train.validate_by": "metric_for_best_model",
+    "train.patience": "early_stopping_patience",
+    # Model, data and evaluation
+    "model": "model_name_or_path model_name base_model model_path model_id pretrained",
+    "revision": "model_revision",
+    "task": "tasks dataset dataset_name datasets",
+    "output": "output_dir output_path",
+    "seeds": "seed data_seed",
+    "methods": "method",
+    "train.examples": "max_train_samples train_samples",
+    "evaluate.examples": "limit max_eval_samples test_examples",
+    "evaluate.batch_tokens": "per_device_eval_batch_size eval_batch_size",
+    "evaluate.allow_code": "confirm_run_unsafe_code",
+    "chat.enabled": "apply_chat_template chat_template",
+    "chat.system": "system_instruction system_prompt default_system_message system_message",
+}
+OURS = {other: key for key, others in _NAMES_ELSEWHERE.items() for other in others.split()}
+# Where not the name alone is another.
+_NOTES = {
+    "gradient_accumulation_steps": "batch_size stays what a step takes",
+    "per_device_train_batch_size": "train.batch_size counts all devices",
+    "warmup_steps": "a share of all steps",
+    "load_in_4bit": "qlora",
+    "use_qlora": "qlora",
+    "load_best_model_at_end": "best",
+    "packing": "the examples of a batch in one row",
+    "sample_packing": "the examples of a batch in one row",
+}
 
 
 def parse(model: type[S], data: Mapping[str, Any], where: str) -> S:
@@ -56,6 +121,9 @@ def _explain(model: type[BaseModel], item: dict[str, Any]) -> str:
     path = ".".join(location) or "(top level)"
     if item["type"] == "extra_forbidden":
         known = _known_keys(model, location[:-1])
+        ours = find_setting(model, location[-1])
+        if ours is not None:
+            return f"unknown key {path!r}: {path} is {ours}"
         return f"unknown key {path!r}{nearest(location[-1], known)}"
     if item["type"] == "missing":
         return f"key {path!r} is missing"
@@ -81,6 +149,30 @@ def unquoted(value: Any) -> str:
     return f"Input should be a valid string (got {shown(value)}): quote {quoted}"
 
 
+def find_setting(model: type[BaseModel], name: str) -> str | None:
+    """Return the keys of settings with this name, ours or that of another tool; None where there are none."""
+    found, other = _keys_named(model, name), _our_key(name)
+    if other is not None:
+        parts = other[0].split(".")
+        # A schema may be a section of the whole, or have no such section around the setting.
+        ends = (".".join(parts[first:]) for first in range(len(parts)))
+        found += [end + other[1] for end in ends if _has_key(model, end)][:1]
+    return " or ".join(found) or None
+
+
+def _keys_named(model: type[BaseModel], name: str, prefix: str = "") -> list[str]:
+    found = [prefix + name] if name in model.model_fields else []
+    for key, field in model.model_fields.items():
+        section = section_of(field.annotation)
+        found += [] if section is None else _keys_named(section, name, f"{prefix}{key}.")
+    return found
+
+
+def _has_key(model: type[BaseModel], key: str) -> bool:
+    head, _, rest = key.rpartition(".")
+    return rest in _known_keys(model, head.split(".") if head else [])
+
+
 def _known_keys(model: type[BaseModel], path: list[str]) -> list[str]:
     for part in path:
         if part.isdigit():  # a place in a list, whose model was entered by the list's name
@@ -98,3 +190,15 @@ def section_of(annotation: Any) -> type[BaseModel] | None:
         if isinstance(each, type) and issubclass(each, BaseModel):
             return each
     return None
+
+
+def _our_key(name: str) -> tuple[str, str] | None:
+    """Return what we call a setting of other tools, and a note on it in brackets or nothing.
+
+    >>> _our_key("lora_r"), _our_key("load-in-4bit"), _our_key("epochs")
+    (('train.adapt.rank', ''), ('train.adapt.method', ' (qlora)'), None)
+    """
+    name = name.lower().replace("-", "_")
+    if name not in OURS:
+        return None
+    return OURS[name], f" ({_NOTES[name]})" if name in _NOTES else ""

@@ -273,6 +273,6 @@ def test_every_option_is_a_setting_or_known_to_be_none(verb):
     of_verbs = {"config", "method", "seed", "dry_run", "as_json", "examples", "prompt", "set_"}
     names = inspect.signature(verb).parameters.keys()
     assert names - options.SETTINGS.keys() <= of_verbs
-    given = {name: name for name in names} | {"set_": ["train.epochs=2"]}
+    given = {name: name for name in names} | {"set_": ["train.warmup=0.5"]}
     wanted = {options.SETTINGS[name]: name for name in names if name in options.SETTINGS}
-    assert options.overrides(given) == {"train.epochs": 2, **wanted}
+    assert options.overrides(given) == {"train.warmup": 0.5, **wanted}

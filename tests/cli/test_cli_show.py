@@ -75,11 +75,22 @@ def test_the_prompts_shown_are_those_of_the_training_plan(show, own_desk, method
 
 def test_stretches_are_as_long_as_can_be_and_end_with_the_epoch():
     schedule = Schedule("block", 50, resample_every=2, seed=1)
-    found = outline(schedule, epochs=2, steps=5, examples=10)
+    found = outline(schedule, length=10, steps=5, examples=10)
     assert [(each.epoch, each.first, each.last) for each in found.stretches] == [
         (epoch, *reach) for epoch in (0, 1) for reach in [(0, 1), (2, 3), (4, 4)]
     ]
     assert found.uses.sum() == 10 and len(found.unused) == 50 - (found.uses > 0).sum()
+
+
+def test_a_number_of_steps_ends_the_schedule_within_an_epoch(show):
+    steps = ("--set", "train.max_steps=7")
+    found = figures(show("schedule", "--json", "--method", "paft", *steps))
+    whole = figures(show("schedule", "--json", "--method", "paft"))
+    assert found["steps"] == 7 and expanded(found) == dict(list(expanded(whole).items())[:7])
+    code, out, err = show("schedule", "--method", "paft", *steps)
+    assert code == 0, err
+    assert "draws replacement; 7 steps of at most 5 examples" in out and "Never used in 7 steps" in out
+    assert "train.max_steps 7: the last epoch ends after 2 of 5 steps" in out
 
 
 def test_the_table_names_every_stretch_with_the_templates_first_words(show):
@@ -177,7 +188,8 @@ def test_tokens_spell_the_rendered_examples_and_mark_what_is_trained(show, own_d
         answer = tokenizer(gap + example.gold)["input_ids"]
         assert tokens.count("[") == len(answer) + 1
         assert tokens.endswith("[⟦</s>⟧]")
-        assert f"under prompt {prompt.id}" in head and "nothing was cut" in head
+        assert f"train.jsonl:{example.index + 1} under prompt {prompt.id}: " in head  # as errors count lines
+        assert "nothing was cut" in head
         read = len(tokenizer(rendered)["input_ids"])
         assert f"{read + len(answer) + 1} tokens = {read} read + {len(answer) + 1} trained" in head
 
@@ -190,7 +202,7 @@ def test_a_prompt_can_be_chosen_and_what_is_cut_is_told(show, own_desk):
         assert f"under prompt {chosen.id}: 12 tokens" in head
         assert "its prompt was cut to fit 12 tokens; between prompt and answer nothing" in head
     code, _, err = show("tokens", "--examples", 24, "--set", "train.max_length=8")
-    assert code == 2 and "training example 1 under prompt" in err and "leaves no room" in err
+    assert code == 2 and "train.jsonl:2: under prompt" in err and "leaves no room" in err
     code, _, err = show("tokens", "--prompt", "feedfeedfeed")
     assert code == 2 and "--prompt 'feedfeedfeed' is neither in the bank nor the task's own" in err
 
@@ -217,15 +229,47 @@ def test_in_a_terminal_colours_take_the_place_of_brackets(show, monkeypatch):
     assert "[·card]" not in out
 
 
-def test_chat_shows_the_turns_and_needs_no_weights(show, model_folder, tmp_path):
-    folder = tmp_path / "chatty"
-    shutil.copytree(model_folder, folder, ignore=shutil.ignore_patterns("*.safetensors"))
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    tokenizer.chat_template = (
-        "{% for m in messages %}<s>{{ m['role'] }}\n{{ m['content'] }}</s>\n{% endfor %}"
-        "{% if add_generation_prompt %}<s>assistant\n{% endif %}"
-    )
-    tokenizer.save_pretrained(folder)
+TURNS = (
+    "{% for m in messages %}<s>{{ m['role'] }}\n{{ m['content'] }}</s>\n{% endfor %}"
+    "{% if add_generation_prompt %}<s>assistant\n{% endif %}"
+)
+DEFAULT_SYSTEM = "{% if messages[0]['role'] != 'system' %}<s>system\nYou are kind.</s>\n{% endif %}"
+
+
+@pytest.fixture
+def chatty(model_folder, tmp_path):
+    """Make a model folder without weights that has a chat template; returns its path."""
+
+    def make(template):
+        folder = tmp_path / "chatty"
+        shutil.copytree(model_folder, folder, ignore=shutil.ignore_patterns("*.safetensors"))
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer.chat_template = template
+        tokenizer.save_pretrained(folder)
+        return folder
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("template", "told"),
+    [
+        (DEFAULT_SYSTEM + TURNS, "system turn, the template's own: 'You are kind.'"),
+        (TURNS, "no system turn"),
+        ("{{ raise_exception('no') if messages[0]['role'] == 'system' }}" + TURNS, "no system turn"),
+    ],
+)
+def test_a_system_turn_that_the_template_writes_itself_is_told(show, chatty, template, told):
+    folder = chatty(template)
+    code, out, err = show("tokens", "--chat", "--examples", 1, model=folder)
+    assert code == 0, err
+    assert out.splitlines()[1] == told
+    _, out, _ = show("tokens", "--examples", 1, model=folder)
+    assert "system turn" not in out
+
+
+def test_chat_shows_the_turns_and_needs_no_weights(show, chatty):
+    folder = chatty(TURNS)
     code, out, err = show("tokens", "--chat", "--system", "Be brief.", "--examples", 1, model=folder)
     assert code == 0, err
     assert "chat on" in out

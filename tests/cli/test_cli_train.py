@@ -1,9 +1,11 @@
 """``paft train`` from the command line: a model that ``paft evaluate`` takes, and the plan before it."""
 
 import json
+import shutil
 
 import pytest
 from huggingface_hub import ModelCard
+from transformers import AutoTokenizer
 
 SETTINGS = ["--set", "train.epochs=1", "--set", "train.batch_size=8", "--set", "train.adapt.rank=4"]
 
@@ -71,6 +73,35 @@ def test_a_validation_prompt_near_a_training_prompt_is_warned_of(train, own_desk
     assert code == 0 and told in out, err
 
 
+def test_the_size_of_a_validation_is_told_and_a_small_one_warned_of(train):
+    few = "a validation looks at 6 examples x 1 prompts, 6 cells: below 50 one answer moves it by points"
+    code, out, err = train("--dry-run", "--set", "train.validate_every=2", output=None)
+    assert code == 0, err
+    assert "x 1 epochs; validates on 6 examples x 1 prompts\n" in out and f"warning: {few}" in out
+    code, out, err = train("--set", "train.validate_every=2")
+    assert code == 0, err
+    assert f"warning: {few}" in out
+    lines = [line for line in out.splitlines() if "validation on 6 examples x 1 prompts: mean " in line]
+    assert [line.partition(": validation")[0] for line in lines] == [
+        "per_example-0: train: step 2", "per_example-0: train: step 3"
+    ]  # fmt: skip
+    assert lines[0].endswith("(best so far)")
+
+
+def test_a_chat_template_that_is_not_used_is_hinted_at_in_one_line(train, model_folder, tmp_path):
+    folder = tmp_path / "chatty"
+    shutil.copytree(model_folder, folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.chat_template = "{% for m in messages %}<s>{{ m['role'] }}\n{{ m['content'] }}</s>{% endfor %}"
+    tokenizer.save_pretrained(folder)
+    hint = f"desk: hint: {folder} has a chat template, which is off: --chat asks in its turns"
+    _, out, _ = train("--model", folder)
+    assert [line for line in out.splitlines() if "hint" in line] == [hint]
+    assert not json.loads((tmp_path / "out" / "train.json").read_text()).get("warnings")
+    _, out, _ = train(output=tmp_path / "other")
+    assert "hint" not in out
+
+
 def test_another_method_is_trained_by_name(train, tmp_path):
     code, out, err = train("--method", "zopo", "--set", "choose.examples=4", "--set", "choose.budget=2")
     assert code == 0 and "method zopo, seed 0" in out, err
@@ -103,18 +134,26 @@ def test_a_place_for_the_result_is_asked_for(train):
     assert code == 2 and "--output FOLDER" in err
 
 
-def test_the_plan_counts_what_training_then_does(train, tmp_path):
-    code, out, err = train("--dry-run", "--json")
+@pytest.mark.parametrize("length", [None, 2, 5])
+@pytest.mark.parametrize("method", ["paft", "per_example"])
+def test_the_plan_counts_what_training_then_does(train, tmp_path, method, length):
+    args = ["--method", method, *([] if length is None else ["--set", f"train.max_steps={length}"])]
+    code, out, err = train("--dry-run", "--json", *args)
     assert code == 0, err
     assert not (tmp_path / "out").exists()
     plan = json.loads(out)
-    code, out, _ = train("--json")
+    code, out, _ = train("--json", *args)
     trained = json.loads(out)
     assert code == 0
-    assert (plan["steps"], plan["tokens"]) == (trained["steps"], trained["tokens"])
+    assert plan["steps"] == trained["steps"] == (length or 3)
+    assert length or plan["tokens"] == trained["tokens"]  # those of a part of an epoch are estimated
     assert plan["prompts_used"] == len(trained["by_prompt"])
     assert plan["truncated_share"] == 0 and plan["looked_at"] == 24
-    assert plan["warnings"] == ["3 optimiser steps are few: more epochs (train.epochs), more examples"]
+    steps, *met = plan["warnings"]
+    assert steps.startswith(f"{plan['steps']} optimiser steps are few: ")
+    assert [text.partition(" of the bank")[0] for text in met] == [
+        f"training meets {plan['prompts_used']} of 5 prompts"
+    ] * (2 * plan["prompts_used"] < 5)
     memory = plan["memory"]
     parts = ("weights", "gradients", "optimiser", "activations", "logits")
     assert memory["total"] == sum(memory[part] for part in parts)

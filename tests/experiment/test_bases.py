@@ -83,6 +83,21 @@ def test_an_adapter_without_a_record_is_judged_with_a_warning(judge, adapter, mo
     assert export(adapter, tmp_path / "plain").warning == told
 
 
+def test_an_adapter_of_others_that_does_not_fit_is_told_its_base(judge, adapter):
+    (adapter / "paft.json").unlink()
+    with pytest.raises(ModelError, match=r"names .* as its base and does not fit tiny: take the base"):
+        judge("tiny", adapter)
+
+
+def test_another_base_is_told_before_what_it_lacks(judge, adapter):
+    """The built-in model has no chat template, which matters less."""
+    record = json.loads((adapter / "paft.json").read_text())
+    record["chat"] = {"enabled": True, "system": None}
+    (adapter / "paft.json").write_text(json.dumps(record))
+    with pytest.raises(ModelError, match=r"was tuned on another base .* than tiny"):
+        judge("tiny", adapter)
+
+
 def test_another_template_beside_the_adapter_is_refused_by_every_verb(judge, adapter, model_folder, tmp_path):
     tokenizer = AutoTokenizer.from_pretrained(adapter)
     tokenizer.chat_template = TEMPLATE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,9 +16,11 @@ import pytest
 
 import paft as api
 from paft.bank import Bank
-from paft.errors import ConfigError, PromptError, ResumeError
+from paft.bank.exporters.tables import write_csv
+from paft.errors import ConfigError, ModelError, PromptError, ResumeError
 from paft.evaluate.log import EvaluationLog
 from paft.evaluate.matrix import Matrix
+from paft.evaluate.rows import scoring_lines
 from paft.experiment.evaluate import EvaluateConfig, evaluate
 from paft.prompt import Prompt
 
@@ -66,12 +69,12 @@ def undisturbed(settings):
 def test_an_adapter_gets_the_cells_that_run_gave_it(compared, settings):
     adapter = compared / "trials" / "paft-0" / "adapter"
     results = evaluate(settings(adapter=str(adapter), evaluate={}))
-    (name,) = {row["method"] for row in results["rows"]}
-    assert name == "adapter"
+    assert list(dict.fromkeys(row["method"] for row in results["rows"])) == ["base", "adapter"]
     own = Matrix.load(compared / "trials" / "paft-0" / "test.parquet")
     path = Path(results["config"]["output"]) / "trials" / "adapter" / "test.parquet"
     assert Matrix.load(path) == own
     base = Matrix.load(compared / "trials" / "base" / "test.parquet")
+    assert Matrix.load(path.parent.with_name("base") / "test.parquet") == base
     assert own.cells != base.cells
 
 
@@ -114,7 +117,7 @@ def test_other_inputs_in_the_same_folder_are_refused(settings, compared):
 
 
 def test_what_cannot_be_judged_is_refused_before_anything_is_written(settings, tmp_path):
-    with pytest.raises(ConfigError, match="has no adapter_config"):
+    with pytest.raises(ModelError, match="has no adapter_config"):
         evaluate(settings(adapter=str(tmp_path)))
     with pytest.raises(PromptError, match="adversarial"):
         evaluate(settings(split="adversarial"))
@@ -240,7 +243,58 @@ def test_an_adapter_in_the_working_directory_is_judged_under_its_folders_name(
     settings, compared, monkeypatch, tmp_path
 ):
     monkeypatch.chdir(compared / "trials" / "paft-0" / "adapter")
-    config = settings(adapter=".")
+    config = settings(adapter=".", base=False)
     rows = evaluate(config)["rows"]
     assert {row["method"] for row in rows} == {"adapter"}
     assert (Path(config.output) / "trials" / "adapter" / "test.parquet").exists()
+
+
+def test_several_adapters_are_compared_on_the_same_cells(paft, compared, desk, tmp_path):
+    """Their figures are those of each alone; the second is compared with the first, and all with the base."""
+    adapter, output = compared / "trials" / "paft-0" / "adapter", tmp_path / "out"
+    twin = shutil.copytree(adapter, tmp_path / "twin")
+    given = ["--task", desk / "task.yaml", "--bank", desk / "bank.jsonl", "--output", output]
+    code, out, err = paft("evaluate", *given, "--adapter", f"a={adapter}", "--adapter", twin)
+    assert code == 0, err
+    results = json.loads((output / "results.json").read_text())
+    assert [row["method"] for row in results["rows"][::2]] == ["base", "a", "twin"]
+    assert results["compared"] == ["twin", "a"] and "'twin' and 'a' do not differ significantly" in out
+    for name, trial in {"base": "base", "a": "paft-0", "twin": "paft-0"}.items():
+        for split in ("test", "user"):
+            own = Matrix.load(compared / "trials" / trial / f"{split}.parquet")
+            assert Matrix.load(output / "trials" / name / f"{split}.parquet") == own
+    assert "Report: " in out and "twin - base" in out and "a - base" in out
+    page = (output / "report.html").read_text("utf-8")
+    assert 'id="differences"' in page and "twin" in page
+    code, again, err = paft("evaluate", *given, "--adapter", f"a={adapter}", "--adapter", twin, "--no-base")
+    assert code == 0 and "base" not in again.split("Report")[0], err
+    code, _, err = paft("evaluate", *given, "--adapter", f"a={adapter}", "--adapter", f"b={twin}")
+    assert code == 2 and "adapters" in err
+
+
+def test_a_generated_answer_is_described_for_each_model(settings, compared):
+    adapter = compared / "trials" / "paft-0" / "adapter"
+    results = evaluate(settings(adapter=str(adapter), evaluate={"generate": True, "examples": 2}))
+    lines = scoring_lines(results)
+    alone = evaluate(
+        settings("alone", adapter=str(adapter), base=False, evaluate=results["config"]["evaluate"])
+    )
+    (line,) = scoring_lines(alone)
+    assert [each.partition(":")[0] for each in lines] == ["base", "adapter"]
+    assert lines[1] == f"adapter: {line[0].lower()}{line[1:]}"
+
+
+def test_any_file_of_prompts_is_evaluated_on_whole(settings, tmp_path, bank):
+    """Text lines, rows without a split, a table with one."""
+    texts = ["About? {message}\\nTopic:", "{message} is about"]
+    (tmp_path / "p.txt").write_text("\n".join(texts))
+    (tmp_path / "p.jsonl").write_text("".join(json.dumps({"template": text}) + "\n" for text in texts))
+    write_csv(bank, tmp_path / "p.csv")
+    for name, count in {"p.txt": 2, "p.jsonl": 2, "p.csv": len(bank.prompts("test"))}.items():
+        results = evaluate(settings(f"of-{name}", bank=str(tmp_path / name), evaluate={"examples": 2}))
+        assert results["rows"][0]["n_prompts"] == count
+        told = [text for text in results["warnings"] if "has no splits, so all its 2 prompts" in text]
+        assert len(told) == (name != "p.csv")
+    (tmp_path / "none.csv").write_text("split,template\ntrain,{message}\n")
+    with pytest.raises(PromptError, match="names splits, and has no 'test' prompts"):
+        evaluate(settings("none", bank=str(tmp_path / "none.csv")))

@@ -90,7 +90,7 @@ def test_what_was_found_is_what_the_statistics_find_in_the_whole_matrix(settings
 
 def test_a_rerun_reads_what_is_there_and_loads_no_model(settings, monkeypatch):
     first = evaluate(settings())
-    monkeypatch.setattr("paft.experiment.evaluate._load", lambda config: pytest.fail("a model was loaded"))
+    monkeypatch.setattr("paft.model.shared_base.load_model", None)
     again = evaluate(settings())
     assert {**again, "environment": None} == {**first, "environment": None}
 
@@ -127,7 +127,7 @@ def test_killed_before_the_parts_are_one_they_are_not_scored_again(settings, mon
         patch.setattr("paft.evaluate.parts._keep", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             evaluate(settings())
-    monkeypatch.setattr("paft.experiment.evaluate._load", lambda config: pytest.fail("a model was loaded"))
+    monkeypatch.setattr("paft.model.shared_base.load_model", None)
     evaluate(settings())
     assert matrix_of(settings()) == matrix_of(settings("undisturbed"))
 

@@ -205,7 +205,7 @@ def test_an_evaluation_goes_on_after_a_typo_and_elsewhere(own_desk, model_folder
         ))  # fmt: skip
 
     first = evaluated(model_folder)
-    monkeypatch.setattr("paft.experiment.evaluate.load_model", None)
+    monkeypatch.setattr("paft.model.shared_base.load_model", None)
     edited(own_desk / "task.yaml", "description: Decide", "description: Decides")
     twin = shutil.copytree(model_folder, tmp_path / "twin" / Path(model_folder).name)
     assert evaluated(twin, evaluate={"batch_tokens": 128})["rows"] == first["rows"]

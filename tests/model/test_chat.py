@@ -228,17 +228,19 @@ def test_an_answer_learnt_in_chat_is_generated_and_ended(chat_folder, task, bank
 
 def test_a_run_in_chat_leaves_an_adapter_that_is_judged_the_same_way(finished, judged_again):
     assert finished.chat.identity() == {"enabled": True, "system": "Name the topic"}
-    evaluate(judged_again(enabled=True, system="Name the topic"))
     own = Matrix.load(Path(finished.output) / "trials" / "paft-0" / "test.parquet")
-    config = judged_again(enabled=True, system="Name the topic")
+    config = judged_again()  # how it was trained stands beside the adapter
+    assert evaluate(config)["config"]["chat"] == {"enabled": True, "system": "Name the topic"}
+    for asked in ({"enabled": True}, {"enabled": True, "system": "Name the topic"}):
+        evaluate(judged_again(**asked))  # the same in more words
     assert Matrix.load(Path(config.output) / "trials" / "adapter" / "test.parquet") == own
 
 
 @pytest.mark.parametrize(
     ("chat", "named"),
     [
-        ({}, "to be evaluated with chat off"),
-        ({"enabled": True}, "to be evaluated with chat on and no system turn"),
+        ({"enabled": False}, "to be evaluated with chat off"),
+        ({"enabled": True, "system": None}, "to be evaluated with chat on and no system turn"),
         ({"enabled": True, "system": "Else."}, "to be evaluated with chat on and system turn 'Else.'"),
     ],
 )

@@ -15,13 +15,12 @@ from hypothesis.extra.numpy import arrays
 from paft.evaluate.matrix import Cell, Matrix
 from paft.evaluate.rows import prompt_rows, robustness_row, split_row
 from paft.grid import gather as gathered
-from paft.grid.difference_table import difference_text
 from paft.grid.table import FIGURES, _cell
 from paft.prompt import Prompt
 from paft.report import card
 from paft.report.data import INTERVALS, gather
 from paft.report.html import page
-from paft.report.table import OUTSIDE, with_interval
+from paft.report.table import OUTSIDE, difference_text, with_interval
 from paft.report.text import latex, markdown
 from paft.statistics.comparison import FEW_PROMPTS, difference, estimate
 

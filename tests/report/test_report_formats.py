@@ -101,7 +101,7 @@ def test_latex_escapes_what_has_a_meaning(finished):
     text = latex(dataclasses.replace(report, measured=measured))
     assert r"50 \% \& \$x\$ \#1 \{y\} \textbackslash{}input a\_b" in text
     assert r"\textasciitilde{} \textasciicircum{} \textless{}" in text
-    assert text.count(r"\\") == 1 + len(report.methods)
+    assert text.count(r"\\") == 1 + len(report.methods) + 1 + len(report.differences)  # two tables
     assert text.count("{") == text.count("}")
     assert r"\label{tab:50-x-1-y-input-a-b}" in text
 
@@ -116,7 +116,10 @@ def test_latex_says_the_rest_in_comments_that_no_text_can_leave(finished):
 
 
 def test_latex_without_intervals_has_the_figures_alone(finished):
-    narrow, wide = (latex(read_report(finished), intervals=each) for each in (False, True))
+    texts = [latex(read_report(finished), intervals=each) for each in (False, True)]
+    narrow, wide = (text.partition("end{table}")[0] for text in texts)
+    differences = texts[0].rpartition("begin{table}")[2]
+    assert "[" not in differences and "paft - single" in differences  # the second table has none either
     rows = [[line for line in text.splitlines() if " & " in line] for text in (narrow, wide)]
     bare = [re.sub(rf"({re.escape(chr(92))}textdagger{{}})? \[.*?\]", "", line) for line in rows[1]]
     assert rows[0] == bare and "[" in rows[1][1] and "interval" not in narrow.partition("begin")[2]

@@ -22,6 +22,7 @@ slow = pytest.mark.slow
 SETTINGS = {
     "plain": PLAIN,
     "accumulated": IN_FOUR,
+    "a number of steps": {"max_steps": 7},
     "workers": {"workers": 2},
     "all weights": {"adapt": {"method": "full"}},
     "modules saved": {"adapt": {"rank": 4, "modules_to_save": ["lm_head"]}},
@@ -80,6 +81,7 @@ def steps_kept(job):
         pytest.param("plain", 1, marks=slow),  # before the first checkpoint
         pytest.param("plain", 2, marks=slow),  # on to the middle of the first epoch
         ("plain", 7),  # on to the beginning of the last epoch
+        ("a number of steps", 5),
         pytest.param("accumulated", 8, marks=slow),
         pytest.param("workers", 5, marks=slow),
         ("all weights", 5),
@@ -130,7 +132,7 @@ def test_a_resumed_run_renders_only_what_is_left_and_says_where_it_begins(job, m
     train(job, die, on_step=lambda *news: heard.append(news))
     done = SIZE + 8  # an epoch and a step
     assert seen[SIZE:] == straight[done:]
-    assert [(step, total) for step, total, *_ in heard] == [(4, 9), (5, 9), (6, 9), (8, 9), (9, 9)]
+    assert [(step, total) for step, total, *_ in heard] == [(step, 9) for step in range(4, 10)]
 
 
 @slow

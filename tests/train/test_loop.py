@@ -50,7 +50,10 @@ def test_the_loss_falls_and_the_caller_hears_of_every_step(train):
     heard = []
     trained, _ = train(epochs=10, rate=2e-2, on_step=lambda *news: heard.append(news))
     assert trained.steps == 20
-    assert [step for step, *_ in heard] == [5, 10, 15, 20]
+    assert [step for step, *_ in heard] == list(range(1, 21))
+    entries = [(step, sum(loss for _, _, loss, _ in heard[step - 5 : step]) / 5) for step in (5, 10, 15, 20)]
+    assert [step for step, _ in trained.curve] == [step for step, _ in entries]
+    assert [mean for _, mean in trained.curve] == pytest.approx([mean for _, mean in entries], abs=1e-3)
     assert {total for _, total, *_ in heard} == {20}
     assert heard[-1][2] < 0.8 * heard[0][2]
 
@@ -129,6 +132,28 @@ def test_the_prompts_seen_at_each_step_are_those_of_the_schedule(train, monkeypa
             )
             examples.append(plan.example)
         assert sorted(examples) == list(range(24))
+
+
+@pytest.mark.parametrize("schedule", ["block", "example"])
+@pytest.mark.parametrize("length", [2, 8])  # within the first epoch of three steps, and past both
+def test_a_number_of_steps_ends_the_training_and_changes_no_draw(train, monkeypatch, schedule, length):
+    seen, heard = [], []
+    original = RenderedExamples.__getitem__
+
+    def spy(self, plan):
+        seen.append(plan)
+        return original(self, plan)
+
+    monkeypatch.setattr(RenderedExamples, "__getitem__", spy)
+    settings = {"batch_size": 8, "resample_every": 2, "schedule": schedule}
+    train(epochs=3, **settings)
+    whole = seen[24:]  # the first pass counts what is cut off
+    seen.clear()
+    trained, _ = train(
+        epochs=2, max_steps=length, on_step=lambda _, steps, *__: heard.append(steps), **settings
+    )
+    assert trained.steps == length and set(heard) == {length}
+    assert seen[24:][: 8 * length] == whole[: 8 * length]  # the loader reads a batch ahead
 
 
 def test_steps_and_tokens_are_counted(train, bank, train_examples, language_model):

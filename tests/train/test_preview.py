@@ -10,6 +10,7 @@ from paft.train.batches import PlanSampler, RenderedExamples
 from paft.train.length import preview
 from paft.train.schedule import Schedule
 from paft.train.step_time import Pace
+from paft.train.validation import Point, Validation
 
 SCHEDULE = Schedule("block", 5, resample_every=1, seed=2)
 
@@ -53,3 +54,26 @@ def test_the_bar_tells_loss_prompt_and_pace(bank, monkeypatch):
         (3, f"loss 0.500, prompt {ids[2]}, 1,500 tokens/s"),
     ]
     assert pace.step == 6
+
+
+def test_every_validation_is_a_line_with_its_size_and_the_best_so_far(bank):
+    told = []
+
+    class Reporter:
+        def advance(self, count, note=""):
+            told.append((count, note))
+
+        def tell(self, text):
+            told.append(text)
+
+    pace = Pace(Reporter(), SCHEDULE, bank.prompts("train"), steps=3)
+    assert pace.listen(None) is None
+    validation = pace.listen(Validation(None, bank.prompts("test"), range(6), None))
+    validation.hear(None, False)
+    validation.hear(Point(4, 1 / 6, 0.1), True)
+    validation.hear(Point(8, 1 / 6, 0.1), False)
+    assert told == [
+        (0, "validating on 6 examples x 3 prompts"),
+        "step 4: validation on 6 examples x 3 prompts: mean 16.7, worst 10.0 (best so far)",
+        "step 8: validation on 6 examples x 3 prompts: mean 16.7, worst 10.0",
+    ]

@@ -95,6 +95,24 @@ def test_the_best_weights_stay_and_are_those_of_their_step(train, scripted):
     assert any((best[name] != last[name]).any() for name in best)
 
 
+def test_a_validation_is_heard_of_when_it_begins_and_with_its_figures(
+    model_folder, train_examples, task, bank, tmp_path, scripted
+):
+    scripted(0.5, 0.75, 0.625)
+    heard = []
+    on = Validation(
+        task, bank.prompts("validation"), task.examples("validation"), score_cells,
+        hear=lambda *news: heard.append(news),
+    )  # fmt: skip
+    fine_tune(
+        load_model(str(model_folder)), train_examples, bank.prompts("train"), Train(**SETTINGS), seed=0,
+        output=tmp_path / "adapter", validation=on,
+    )  # fmt: skip
+    begins = (None, False)
+    expected = [((2, 0.5, 0.5), True), ((4, 0.75, 0.75), True), ((6, 0.625, 0.625), False)]
+    assert heard == [news for point in expected for news in (begins, point)]
+
+
 def test_training_stops_when_nothing_got_better_for_long_enough(train, scripted):
     left = scripted(0.5, 0.5, 0.4, 0.9, 0.9, 0.9)
     trained, _ = train(validate_every=1, patience=2)

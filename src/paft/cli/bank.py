@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from paft.cli import options
+from paft.cli.command import App
 from paft.cli.terminal import EXIT_FAILED, say
 
 if TYPE_CHECKING:
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
     from paft.prompt import Prompt
     from paft.task.task import Task
 
-bank_app = typer.Typer(
-    help="Banks of prompts: write, import, screen, split, audit, show, export.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+HELP = """Banks of prompts: write, import, screen, split, audit, show, export.
+
+Example: paft bank compose --task task.yaml --output bank.jsonl
+
+Docs: docs/bank.md
+"""
+bank_app = App(help=HELP)
 
 ForTask = typer.Option(help="Task file or built-in name the prompts are for.")
 TaskName = Annotated[str, ForTask]
@@ -55,7 +58,12 @@ def bank_compose(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the grammar and of the split.")] = 0,
 ) -> None:
-    """Compose a bank from the task file by a grammar, with no language model; split it."""
+    """Compose a bank from the task file by a grammar, with no language model; split it.
+
+    Example: paft bank compose --task task.yaml --output bank.jsonl
+
+    Docs: docs/bank.md
+    """
     from paft.bank.compose.composed_bank import compose_bank
     from paft.errors import PromptError
     from paft.task.task import load_task
@@ -91,7 +99,12 @@ def bank_generate(
         bool, typer.Option("--dry-run", help="Show meta-prompts and plan; call nobody.")
     ] = False,
 ) -> None:
-    """Let language models write prompts; keep the good and distinct ones."""
+    """Let language models write prompts; keep the good and distinct ones.
+
+    Example: paft bank generate --task task.yaml --generators llms.yaml --output all.jsonl
+
+    Docs: docs/bank.md
+    """
     from rich.console import Console
 
     from paft.bank.generate.generators import Generators
@@ -138,11 +151,16 @@ def bank_import(
     test: Annotated[list[Path] | None, typer.Option(help="Unseen prompts.")] = None,
     validation: Annotated[list[Path] | None, typer.Option(help="Validation prompts.")] = None,
     format: Annotated[
-        str | None, typer.Option(help="The files' format, if name and content do not tell it.")
+        str | None, typer.Option(help="The files' format; by default as name and content tell.")
     ] = None,
     rename: Annotated[list[str] | None, typer.Option(help="Placeholder old=new (repeatable).")] = None,
 ) -> None:
-    """Import prompts that others wrote, for instance the paper's spreadsheets."""
+    """Import prompts that others wrote, for instance the paper's spreadsheets.
+
+    Example: paft bank import --train seen.xlsx --test unseen.xlsx --output bank.jsonl
+
+    Docs: docs/bank.md
+    """
     from paft.bank import Bank, near_duplicates_across, near_warnings
     from paft.bank.importers import prompts_of, read_candidates
 
@@ -176,7 +194,12 @@ def bank_screen(
     embeddings: Embeddings = None,
     size: Size = None,
 ) -> None:
-    """Keep the good and distinct prompts; write the others with their reasons."""
+    """Keep the good and distinct prompts; write the others with their reasons.
+
+    Example: paft bank screen prompts.txt --task task.yaml --output good.jsonl
+
+    Docs: docs/bank.md
+    """
     from paft.bank.importers import read_candidates
     from paft.task.task import load_task
 
@@ -211,7 +234,12 @@ def bank_split(
     task: MaybeTask = None,
     seed: Seed = 0,
 ) -> None:
-    """Split prompts into seen and unseen; near duplicates never straddle."""
+    """Split prompts into seen and unseen; near duplicates never straddle.
+
+    Example: paft bank split good.jsonl --test 20 --output bank.jsonl
+
+    Docs: docs/bank.md
+    """
     from paft.bank import split_prompts
     from paft.bank.importers import import_prompts
     from paft.bank.split import counts_of, written_by
@@ -246,7 +274,12 @@ def bank_audit(
     as_json: options.Json = False,
     strict: Annotated[bool, typer.Option(help="Exit with code 1 if there are errors.")] = False,
 ) -> None:
-    """Find defects, duplicates and leaks; the file is only read."""
+    """Find defects, duplicates and leaks; the file is only read.
+
+    Example: paft bank audit bank.jsonl --task task.yaml
+
+    Docs: docs/bank.md
+    """
     from rich.console import Console
 
     from paft.bank.audit import audit_paths, audit_table, worst_rows
@@ -279,7 +312,12 @@ def bank_show(
     ] = 0,
     limit: Annotated[int, typer.Option(help="Prompts at most; 0 for all.", min=0)] = 0,
 ) -> None:
-    """Page through prompts; with a task, filled in with a real example."""
+    """Page through prompts; with a task, filled in with a real example.
+
+    Example: paft bank show bank.jsonl --split test --task task.yaml
+
+    Docs: docs/bank.md
+    """
     from rich.console import Console
 
     from paft.bank import load_bank
@@ -315,7 +353,12 @@ def bank_diversity(
     embeddings: Embeddings = None,
     seed: Seed = 0,
 ) -> None:
-    """Measure how varied the prompts are and how far the unseen are from the seen."""
+    """Measure how varied the prompts are and how far the unseen are from the seen.
+
+    Example: paft bank diversity bank.jsonl --output diversity.svg
+
+    Docs: docs/bank.md
+    """
     from paft.bank import load_bank
     from paft.bank.diversity import diversity_of, sentence_embedder, write_diversity
 
@@ -347,7 +390,12 @@ def bank_export(
         str | None, typer.Option(help="promptfoo: the model to ask, for instance openai:gpt-4o.")
     ] = None,
 ) -> None:
-    """Write a bank in a format other tools read."""
+    """Write a bank in a format other tools read.
+
+    Example: paft bank export bank.jsonl --format csv --output prompts.csv
+
+    Docs: docs/bank.md
+    """
     from paft.bank import load_bank
     from paft.bank.exporters import export_bank
     from paft.task.task import load_task

@@ -22,7 +22,12 @@ def config(
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a page in Markdown.")] = False,
 ) -> None:
-    """Print every setting with its type, default and meaning."""
+    """Print every setting with its type, default and meaning.
+
+    Example: paft config train.adapt
+
+    Docs: docs/configuration.md
+    """
     from paft.config_reference import as_markdown, as_text
     from paft.errors import ConfigError
 
@@ -46,7 +51,7 @@ def settings_by_verb() -> dict[str, list[Setting]]:
     """Return the settings of the verbs; a key that ``paft run`` has too stands there alone."""
     from paft.config import RunConfig
     from paft.config_reference import list_settings
-    from paft.experiment.evaluate import EvaluateConfig
+    from paft.experiment.evaluate_config import EvaluateConfig
     from paft.grid.file import GridFile
 
     run = list(list_settings(RunConfig))

@@ -1,4 +1,4 @@
-"""``paft evaluate``: one model on every prompt of a split."""
+"""``paft evaluate``: a model, or adapters and their base, on every prompt of a split."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from paft.cli import options
 from paft.cli.terminal import open_console, say, warn, warn_of_code
 
 if TYPE_CHECKING:
-    from paft.experiment.evaluate import EvaluateConfig
+    from paft.experiment.evaluate_config import EvaluateConfig
 
 
 def evaluate(
@@ -20,17 +20,28 @@ def evaluate(
     data: options.Data = None,
     bank: options.Bank = None,
     split: Annotated[
-        str | None, typer.Option(help="Prompts to evaluate on: test, validation, final ...")
+        str | None, typer.Option(help="Prompts to evaluate on: validation, final ...  [default: test]")
     ] = None,
     model: options.Model = None,
     revision: options.Revision = None,
     trust_remote_code: options.Trust = None,
-    adapter: Annotated[str | None, typer.Option(help="Folder of a PEFT adapter on top of it.")] = None,
+    adapter: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]DIR",
+            help="Folder of a PEFT adapter; repeat it to compare several. Base and chat setting are its own.",
+        ),
+    ] = None,
+    base: Annotated[
+        bool | None,
+        typer.Option("--base/--no-base", help="Evaluate the model under adapters too.  [default: base]"),
+    ] = None,
     any_base: Annotated[
         bool | None, typer.Option("--any-base", help="Take another base than the adapter's own too.")
     ] = None,
     backend: Annotated[
-        str | None, typer.Option(help="hf, vllm, or openai: any OpenAI-compatible server.")
+        str | None,
+        typer.Option(help="hf, vllm, or openai: any OpenAI-compatible server.  [default: hf]"),
     ] = None,
     base_url: Annotated[str | None, typer.Option(help="The server, say http://localhost:8000/v1.")] = None,
     api_key_env: Annotated[
@@ -40,7 +51,7 @@ def evaluate(
         bool | None, typer.Option("--completions", help="Ask the server for plain, not chat completions.")
     ] = None,
     test_examples: Annotated[
-        int | None, typer.Option("--examples", help="Test examples at most.", min=1)
+        int | None, typer.Option("--examples", help="Test examples at most; all by default.", min=1)
     ] = None,
     budget: Annotated[
         float | None, typer.Option(help="Score this share of the cells and estimate the rest, say 0.05.")
@@ -57,28 +68,49 @@ def evaluate(
     allow_code: options.Code = None,
     set_: options.Set = None,
 ) -> None:
-    """Evaluate one model on every prompt of a split."""
-    given = locals()
+    """Evaluate a model, or adapters and their base, on every prompt of a split.
+
+    Example: paft evaluate --task task.yaml --adapter out/adapter --output scores
+
+    Docs: docs/evaluate.md
+    """
+    given = {**locals(), "adapter": None}
     from paft.config import merged
-    from paft.experiment.evaluate import EvaluateConfig
+    from paft.experiment.contenders import name_adapters
+    from paft.experiment.evaluate_config import EvaluateConfig
     from paft.schema import parse
 
-    _evaluate(parse(EvaluateConfig, merged({}, options.overrides(given)), "command line"))
+    settings = merged({}, options.overrides(given))
+    named = name_adapters(adapter or [])
+    if adapter and [*named.values()] == adapter[:1]:
+        settings["adapter"] = adapter[0]
+    elif named:
+        settings["adapters"] = named
+    _evaluate(parse(EvaluateConfig, settings, "command line"))
 
 
 def _evaluate(config: EvaluateConfig) -> None:
-    from paft.evaluate.rows import scoring_line
-    from paft.experiment.evaluate import evaluate as evaluate_model
+    from paft.evaluate.rows import scoring_lines
+    from paft.experiment.evaluate import evaluate as evaluate_models
     from paft.progress import Live
-    from paft.report import results_table
+    from paft.report import read_verdict, results_table
     from paft.report.budget import budget_table
+    from paft.report.verdict import differences_note, differences_table, read_differences
 
     console = open_console()
     warn_of_code(console, config.evaluate.allow_code)
     with Live(console) as live:
-        results = evaluate_model(config, live)
+        results = evaluate_models(config, live)
+    output = Path(config.output)
     table = budget_table if "budget" in results else results_table
     console.print(table(results, config.split))
-    warn(console, [*results["warnings"], *(each["text"] for each in results.get("findings", ()))])
-    say(console, scoring_line(results["scoring"]))
-    say(console, f"\nFigures: {Path(config.output) / 'results.json'}")
+    warn(console, results["warnings"])
+    for line in scoring_lines(results):
+        say(console, line)
+    if "compared" in results:
+        say(console, read_verdict(output, results), "bold")
+        pairs = read_differences(output, results)
+        if len(pairs) > 1:
+            console.print(differences_table(pairs).terminal("Differences in points", differences_note(pairs)))
+    warn(console, [each["text"] for each in results.get("findings", ())])
+    say(console, f"\nReport: {output / 'report.html'}   figures: {output / 'results.json'}")

@@ -18,7 +18,9 @@ def export(
     output: Annotated[Path, typer.Option(help="Folder to write; must not be there yet.")],
     trial: Annotated[
         str | None,
-        typer.Option(help="Which trial of a run, say paft-1; else the first of the method on the bank."),
+        typer.Option(
+            help="Which trial of a run, say paft-1, or single if of one seed; else the bank's method."
+        ),
     ] = None,
     merge: Annotated[
         bool, typer.Option("--merge", help="Merge the adapter into its base: one whole model.")
@@ -28,7 +30,7 @@ def export(
         typer.Option(help="Type of a whole model's weights; the base's own by default."),
     ] = None,
     base: Annotated[
-        str | None, typer.Option(help="Base model of the adapter, where it lies elsewhere now.")
+        str | None, typer.Option(help="Base model of the adapter; by default the one that it names.")
     ] = None,
     gguf: Annotated[
         bool,
@@ -47,7 +49,12 @@ def export(
         bool, typer.Option("--trust-remote-code", help="Run code in the model's folder, to load it.")
     ] = False,
 ) -> None:
-    """Write a trained adapter, or with --merge one whole model, to a folder of its own."""
+    """Write a trained adapter, or with --merge one whole model, to a folder of its own.
+
+    Example: paft export runs/routing --output model --merge
+
+    Docs: docs/train.md
+    """
     from paft.errors import ConfigError
     from paft.experiment.export import export as write
     from paft.experiment.export import find_weights, gguf_commands

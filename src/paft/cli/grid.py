@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def grid(
     file: Annotated[
-        Path, typer.Argument(help="YAML file with a base, tasks, models, settings.", metavar="GRID")
+        Path, typer.Argument(help="YAML file with a base, tasks, models, settings.", metavar="FILE")
     ],
     dry_run: Annotated[
         bool,
@@ -34,7 +34,7 @@ def grid(
     ] = "local",
     workers: Annotated[int, typer.Option(help="Trials at once.", min=1)] = 1,
     ray_address: Annotated[
-        str | None, typer.Option(help="A running Ray cluster; without it one is started here.")
+        str | None, typer.Option(help="A running Ray cluster; by default one is started here.")
     ] = None,
     gpus_per_trial: Annotated[
         float, typer.Option(help="GPUs of a trial on Ray, or a share of one, where there are any.", min=0)
@@ -49,7 +49,12 @@ def grid(
     ] = False,
     set_: options.Set = None,
 ) -> None:
-    """Run every method, seed, task, model and setting of a grid file, and gather one table."""
+    """Run every method, seed, task, model and setting of a grid file, and gather one table.
+
+    Example: paft grid grid.yaml --dry-run
+
+    Docs: docs/grid.md
+    """
     from paft.grid.file import load_grid
     from paft.grid.run import Execution, check_grid
 

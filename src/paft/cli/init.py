@@ -24,14 +24,21 @@ def init(
             help="CSV, TSV, JSON, JSONL, Parquet or Excel file, folder with train and test files, or Hub id.",
         ),
     ],
-    label: Annotated[str | None, typer.Option(help="Column with the answer.", metavar="COLUMN")] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Column with the answer; guessed by default.", metavar="COLUMN")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the task; that of the data by default.")] = None,
     output: Annotated[
         str | None, typer.Option(help="New folder for the files; the name's by default.", metavar="FOLDER")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Take every proposal, ask nothing.")] = False,
 ) -> None:
-    """Make a task of a table: guess its fields, answers and options, split its rows, write the files."""
+    """Make a task of a table: guess its fields, answers and options, split its rows, write the files.
+
+    Example: paft init tickets.csv --label topic
+
+    Docs: docs/start.md
+    """
     from paft.start.create import create_task
     from paft.start.draft import take_first
 

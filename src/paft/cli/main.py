@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from paft.cli.bank import bank_app
+from paft.cli.command import App
 from paft.cli.config import config
 from paft.cli.evaluate import evaluate
 from paft.cli.export import export
@@ -24,12 +25,8 @@ from paft.cli.train import train
 from paft.cli.try_ import try_
 from paft.errors import PaftError
 
-app = typer.Typer(
-    name="paft",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # its help pages take as long to import as everything else together
+app = App(
+    name="paft", pretty_exceptions_enable=False, context_settings={"help_option_names": ["--help", "-h"]}
 )
 app.add_typer(bank_app, name="bank")
 app.add_typer(show_app, name="show")
@@ -52,7 +49,12 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Prompt-agnostic fine-tuning: models that keep their accuracy when the prompt changes."""
+    """Prompt-agnostic fine-tuning: models that keep their accuracy when the prompt changes.
+
+    Example: paft run
+
+    Docs: docs/start.md for data of your own, docs/quickstart.md for all the rest
+    """
 
 
 def main() -> None:

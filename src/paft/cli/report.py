@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -34,12 +35,18 @@ BY_ENDING = {f".{ENDINGS.get(each, each.value)}": each for each in Format} | {
     ".htm": Format.html,
     ".markdown": Format.md,
 }
+COMPARISON = Path("comparison.html")  # of several runs, in the working directory
 
 
 def report(
-    folder: Annotated[
-        Path | None,
-        typer.Argument(help="Output folder of a run, finished or not.", metavar="[DIR]", show_default=False),
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Output folder of a run, finished or not; several are compared on the prompts and examples "
+            "that all have.",
+            metavar="RUN...",
+            show_default=False,
+        ),
     ] = None,
     matrix: Annotated[
         Path | None,
@@ -58,7 +65,8 @@ def report(
     compare: Annotated[
         str | None,
         typer.Option(
-            metavar="A,B", help="Methods of a --matrix to compare; of two the second with the first."
+            metavar="A,B",
+            help="Compare A with B, of a --matrix or of several runs (RUN/method); else second with first.",
         ),
     ] = None,
     threshold: Annotated[
@@ -76,18 +84,25 @@ def report(
     output: Annotated[
         Path | None,
         typer.Option(
-            help="File to write, or folder for it; DIR/report.html, DIR/lm_eval, else the terminal."
+            help="File to write, or folder for it; by default RUN/report.html, RUN/lm_eval, or the terminal."
         ),
     ] = None,
     no_intervals: Annotated[
         bool, typer.Option("--no-intervals", help="LaTeX: no intervals in the cells, for a narrow table.")
     ] = False,
 ) -> None:
-    """Show what a run found: a page to read, its figures as text, or lm-evaluation-harness's layout."""
-    if (folder is None) is (matrix is None):
+    """Show what a run found, or several side by side: a page, figures, lm-evaluation-harness's layout.
+
+    Example: paft report runs/routing --format md
+
+    Docs: docs/evaluate.md
+    """
+    if bool(folders) is (matrix is not None):
         raise typer.BadParameter("give the folder of a run, or a table with --matrix")
-    if matrix is None and (columns or split or compare or threshold is not None):
-        raise typer.BadParameter("--columns, --split, --compare and --threshold are for a table (--matrix)")
+    if matrix is None and (columns or split or threshold is not None):
+        raise typer.BadParameter("--columns, --split and --threshold are for a table (--matrix)")
+    if compare and matrix is None and len(folders or ()) < 2:
+        raise typer.BadParameter("--compare is for several runs, or a table (--matrix)")
     format = _choose_format(format, output)
     if no_intervals and format is not Format.latex:
         raise typer.BadParameter("--no-intervals is for --format latex")
@@ -96,10 +111,12 @@ def report(
             matrix, columns, split, compare, THRESHOLD if threshold is None else threshold, format, output,
             intervals=not no_intervals,
         )  # fmt: skip
-    elif folder is not None and format is Format.lm_eval:
-        _write_lm_eval(folder, output or folder / "lm_eval")
-    elif folder is not None:
-        _report_run(folder, format, output, intervals=not no_intervals)
+    elif len(folders or ()) > 1:
+        _report_runs(folders or [], compare, format, output, intervals=not no_intervals)
+    elif folders and format is Format.lm_eval:
+        _write_lm_eval(folders[0], output or folders[0] / "lm_eval")
+    elif folders:
+        _report_run(folders[0], format, output, intervals=not no_intervals)
 
 
 def _choose_format(format: Format | None, output: Path | None) -> Format:
@@ -144,6 +161,32 @@ def _report_run(folder: Path, format: Format, output: Path | None, *, intervals:
             _show(text, _place(format, output, page))
 
 
+def _report_runs(
+    folders: Sequence[Path], compare: str | None, format: Format, output: Path | None, *, intervals: bool
+) -> None:
+    from paft.errors import ConfigError
+    from paft.report.combined import read_combined
+
+    if format is Format.lm_eval:
+        raise ConfigError("--format lm-eval is for the folder of one run: give each alone")
+    found = read_combined(folders, _pair(compare))
+    if output is not None and not output.suffix and not output.exists():
+        output = _in_folder(output, format, COMPARISON)
+    _write(found, format, output, COMPARISON, intervals=intervals)
+
+
+def _pair(compare: str | None) -> tuple[str, str] | None:
+    """Return the two names of ``--compare``."""
+    from paft.errors import ConfigError
+
+    if compare is None:
+        return None
+    first, comma, second = compare.partition(",")
+    if not comma or "," in second:
+        raise ConfigError(f"--compare takes two methods with a comma between them, not {compare!r}")
+    return first, second
+
+
 def _report_matrix(
     matrix: Path, columns: Columns | None, split: str | None, compare: str | None, threshold: float,
     format: Format, output: Path | None, *, intervals: bool,
@@ -153,10 +196,9 @@ def _report_matrix(
 
     if format is Format.lm_eval:
         raise ConfigError("--format lm-eval is for the folder of a run: a table has no answers")
-    pair = None if compare is None else tuple(compare.split(","))
-    if pair is not None and len(pair) != 2:
-        raise ConfigError(f"--compare takes two methods with a comma between them, not {compare!r}")
-    found = read_foreign_report(matrix, columns=columns, split=split, compare=pair, threshold=threshold)
+    found = read_foreign_report(
+        matrix, columns=columns, split=split, compare=_pair(compare), threshold=threshold
+    )
     page_path = matrix.with_name(f"{matrix.stem}_report.html")
     if output is not None and not output.suffix and not output.exists():
         output = _in_folder(output, format, page_path)

@@ -25,9 +25,21 @@ def run(
     revision: options.Revision = None,
     trust_remote_code: options.Trust = None,
     methods: Annotated[
-        str | None, typer.Option(help="Comma-separated: base,single,paft ...; docs/methods.md has all.")
+        str | None,
+        typer.Option(
+            help="Comma-separated; docs/methods.md has all.  [default: base,single,per_example]",
+            metavar="NAMES",
+        ),
     ] = None,
-    seeds: Annotated[str | None, typer.Option(help="Comma-separated training seeds.")] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="Comma-separated training seeds.  [default: 0]", metavar="SEEDS")
+    ] = None,
+    epochs: options.Epochs = None,
+    max_steps: options.MaxSteps = None,
+    lr: options.LearningRate = None,
+    batch_size: options.BatchSize = None,
+    resample_every: options.ResampleEvery = None,
+    lora_rank: options.LoraRank = None,
     output: options.Output = None,
     chat: options.Chat = None,
     system: options.System = None,
@@ -39,20 +51,21 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; with --dry-run.")] = False,
     set_: options.Set = None,
 ) -> None:
-    """Train with one prompt and with PAFT, evaluate both on unseen prompts, print who wins."""
+    """Train with one prompt and with PAFT, evaluate both on unseen prompts, print who wins.
+
+    Example: paft run --task task.yaml --model Qwen/Qwen3-0.6B --epochs 2
+
+    Docs: docs/quickstart.md, docs/methods.md
+    """
     given = {
         **locals(),
         "methods": methods and [name.strip() for name in methods.split(",")],
         "seeds": seeds and [_whole_number(seed) for seed in seeds.split(",")],
     }
-    from paft.config import load_config
-
     if as_json and not dry_run:
         raise typer.BadParameter("--json is for --dry-run; a run writes results.json into its folder")
-    if dry_run:
-        _dry_run(load_config(config, options.overrides(given)), as_json)
-        return
-    _run(load_config(config, options.overrides(given)))
+    settings = options.load_settings(config, given)
+    _dry_run(settings, as_json) if dry_run else _run(settings)
 
 
 def _run(config: RunConfig) -> None:

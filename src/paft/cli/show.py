@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from paft.cli import options
+from paft.cli.command import App
 from paft.cli.terminal import say
 
 if TYPE_CHECKING:
     from paft.experiment.inputs import Inputs
     from paft.prompt import Prompt
 
-show_app = typer.Typer(help="See, before any training, what it will see.", no_args_is_help=True)
+HELP = """See, before any training, what it will see.
+
+Example: paft show tokens --task task.yaml --model HuggingFaceTB/SmolLM2-135M
+
+Docs: docs/train.md
+"""
+show_app = App(help=HELP)
 
 
 @show_app.command("schedule")
@@ -35,7 +42,12 @@ def show_schedule(
     as_json: options.Json = False,
     set_: options.Set = None,
 ) -> None:
-    """Show which prompt every optimiser step uses, and how often each prompt is used."""
+    """Show which prompt every optimiser step uses, and how often each prompt is used.
+
+    Example: paft show schedule --task task.yaml --method paft
+
+    Docs: docs/train.md
+    """
     given = locals()
     from rich.console import Console
 
@@ -60,7 +72,7 @@ def show_schedule(
     prompts = inputs.training_prompts(METHODS[method], train, seed=seed)
     schedule = make_schedule(train, len(prompts), seed=seed, examples=len(inputs.train))
     steps = -(-len(inputs.train) // train.batch_size)
-    found = outline(schedule, epochs=train.epochs, steps=steps, examples=len(inputs.train))
+    found = outline(schedule, length=train.length(steps), steps=steps, examples=len(inputs.train))
     if as_json:
         head: dict[str, Any] = {"task": inputs.task.name, "bank_fingerprint": inputs.bank.fingerprint}
         head |= {"method": method, "seed": seed}
@@ -91,12 +103,18 @@ def show_tokens(
     ] = None,
     set_: options.Set = None,
 ) -> None:
-    """Show training examples token by token: which are trained, which only read. Loads no weights."""
+    """Show training examples token by token: which are trained, which only read. Loads no weights.
+
+    Example: paft show tokens --task task.yaml --model Qwen/Qwen3-0.6B --chat
+
+    Docs: docs/train.md
+    """
     given = locals()
     from rich.console import Console
 
     from paft.config import load_config
     from paft.experiment.inputs import encoder_of, load_inputs
+    from paft.model.turns import default_system
     from paft.train.show_text import legend, print_tokens
 
     settings = load_config(config, options.overrides(given))
@@ -108,9 +126,13 @@ def show_tokens(
     told = f"model {settings.model}, chat {'on' if settings.chat.enabled else 'off'}, "
     told += f"at most {encoder.max_length} tokens"
     say(console, told)
+    if settings.chat.enabled and settings.chat.system is None:
+        own = default_system(encoder.tokenizer)
+        say(console, "no system turn" if own is None else f"system turn, the template's own: {own!r}")
     console.print(legend(plain), soft_wrap=True)
     for at, example in enumerate(inputs.train[:examples]):
-        print_tokens(console, encoder, example, chosen[at % len(chosen)], plain)
+        place = inputs.task.place("train", example.index)
+        print_tokens(console, encoder, example, chosen[at % len(chosen)], plain, place)
 
 
 def _prompts(inputs: Inputs, wanted: str | None) -> list[Prompt]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def tasks(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One task to copy.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One task to copy.")] = None,
     copy: Annotated[bool, typer.Option("--copy", help="Write its task file and bank, to edit.")] = False,
     output: Annotated[
         str | None,
@@ -28,7 +28,12 @@ def tasks(
     ] = None,
     json_: options.Json = False,
 ) -> None:
-    """List the tasks that ship with the package, or copy one to edit."""
+    """List the tasks that ship with the package, or copy one to edit.
+
+    Example: paft tasks sms_spam --copy
+
+    Docs: docs/tasks.md
+    """
     from paft.errors import ConfigError
     from paft.start.shipped import list_shipped
 

@@ -25,9 +25,18 @@ def train(
     trust_remote_code: options.Trust = None,
     output: options.Output = None,
     method: Annotated[
-        str | None, typer.Option(help="How its prompts are chosen; per_example by default.")
+        str | None,
+        typer.Option(help="How its prompts are chosen.  [default: per_example]", metavar="NAME"),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Training seed; 0 by default.", min=0)] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Training seed.  [default: 0]", metavar="SEED", min=0)
+    ] = None,
+    epochs: options.Epochs = None,
+    max_steps: options.MaxSteps = None,
+    lr: options.LearningRate = None,
+    batch_size: options.BatchSize = None,
+    resample_every: options.ResampleEvery = None,
+    lora_rank: options.LoraRank = None,
     chat: options.Chat = None,
     system: options.System = None,
     dry_run: Annotated[
@@ -36,18 +45,22 @@ def train(
     as_json: options.Json = False,
     set_: options.Set = None,
 ) -> None:
-    """Train one model; `paft evaluate` then evaluates it."""
+    """Train one model; `paft evaluate` then evaluates it.
+
+    Example: paft train --task task.yaml --output out --dry-run
+
+    Docs: docs/train.md
+    """
     given = {
         **locals(),
         "methods": None if method is None else [method],
         "seeds": None if seed is None else [seed],
     }
-    from paft.config import load_config
     from paft.errors import ConfigError
 
     if output is None and not dry_run:
         raise ConfigError("say where the result goes: --output FOLDER (or look first with --dry-run)")
-    settings = load_config(config, options.overrides(given))
+    settings = options.load_settings(config, given)
     _dry_run(settings, as_json) if dry_run else _train(settings, as_json)
 
 

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 def try_(
     run: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="Folder of `paft run`; none with --model or --adapter."),
+        typer.Argument(metavar="RUN", help="Folder of `paft run`; none with --model or --adapter."),
     ] = None,
     text: Annotated[
         str | None,
         typer.Argument(
-            metavar="[TEXT]",
+            metavar="TEXT",
             help="The input: text, or a JSON object of several fields. Without it you are asked, in a pipe "
             "each line of standard input is one.",
         ),
@@ -54,7 +54,12 @@ def try_(
     system: options.System = None,
     json_: options.Json = False,
 ) -> None:
-    """Put one input to every method of a run under several prompts, and see whose answer changes."""
+    """Put one input to every method of a run under several prompts, and see whose answer changes.
+
+    Example: paft try runs/routing "My card has not come"
+
+    Docs: docs/start.md
+    """
     given = {**locals(), "set_": None}
     from paft.errors import ConfigError
 
@@ -80,12 +85,13 @@ def try_(
 
 def _load(run: str | None, settings: Mapping[str, Any], prompts: int, typed: Sequence[str]) -> SideBySide:
     from paft.config import merged
-    from paft.experiment.side_by_side import TryConfig, try_model, try_run
+    from paft.experiment.contenders import AdapterOnTask
+    from paft.experiment.side_by_side import try_model, try_run
     from paft.schema import parse
 
     if run is not None:
         return try_run(Path(run), prompts, typed)
-    return try_model(parse(TryConfig, merged({}, settings), "command line"), prompts, typed)
+    return try_model(parse(AdapterOnTask, merged({}, settings), "command line"), prompts, typed)
 
 
 def _rows(task: Task, text: str | None, fields: Sequence[str]) -> list[dict[str, Any]] | None:

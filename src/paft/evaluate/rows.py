@@ -307,6 +307,25 @@ def scoring_line(found: Mapping[str, Any]) -> str:
     )
 
 
+def scoring_lines(results: Mapping[str, Any]) -> list[str]:
+    """Return :func:`scoring_line` of an evaluation, one for each of several models that generated.
+
+    Args:
+        results: The content of ``results.json``.
+    """
+    scoring = results["scoring"]
+    if scoring["by"] == "likelihood" or "parse_rate" in scoring:
+        return [scoring_line(scoring)]
+    lines = []
+    for figures in results["robustness"]:
+        names = "method", "seed", "split"
+        row = next(row for row in results["rows"] if all(row[name] == figures[name] for name in names))
+        each = row["tokens"] / (row["n_prompts"] * row["n_examples"])
+        line = scoring_line({**scoring, **figures, **row, "tokens_per_answer": each})
+        lines.append(f"{row['method']}: {line[0].lower()}{line[1:]}")
+    return lines
+
+
 def ends_in_words(counts: Mapping[str, Any]) -> list[str]:
     """Say which answers had no end of their own, as counted by :func:`answer_ends`; nothing for none.
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from typing import Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from paft.bank import Bank, near_duplicates_across, near_warnings
 from paft.config import RunConfig
 from paft.errors import DataError
 from paft.experiment.answer_tokens import spread
-from paft.experiment.inputs import Inputs, encoder_of, load_inputs
+from paft.experiment.inputs import Inputs, encoder_of, few_validation_cells, load_inputs
 from paft.experiment.run import checked_inputs
 from paft.experiment.train import only_seed
 from paft.methods import METHODS, method_to_train
@@ -20,6 +23,9 @@ from paft.report.findings import tested_findings, training_findings
 from paft.task.task import Task
 from paft.train.schedule import make_schedule
 from paft.train.show import outline
+
+if TYPE_CHECKING:
+    from paft.train.batches import PlanSampler
 
 MAJORITY = 0.8  # share of one answer above which guessing it is worth a warning
 _GIB = 2**30
@@ -50,9 +56,9 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
     encoder = encoder_of(config)
     varied = variation(settings, prompts, only_seed(config))
     dataset = RenderedExamples(inputs.train, prompts, encoder, varied)
-    looked = preview(dataset, make_sampler(settings, dataset, schedule))
+    sampler = make_sampler(settings, dataset, schedule)
+    looked = preview(dataset, sampler)
     total = training_steps(settings, dataset, schedule, inputs.bank.require("train"))
-    uses = outline(schedule, epochs=settings.epochs, steps=steps, examples=size).uses
     answers = answer_shares(inputs)
     memory = _memory(config, longest=int(looked.lengths.max()), answer=int(looked.answers.max()))
     found: dict[str, Any] = {
@@ -62,19 +68,20 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
         "seed": only_seed(config),
         "examples": size,
         "validation_examples": len(inputs.validation),
-        "epochs": settings.epochs,
+        "validation_prompts": len(inputs.bank.prompts("validation")) if inputs.validation else 0,
+        "epochs": total // steps if total % steps == 0 else round(total / steps, 2),
         "steps": total,
         "tokens": round(float(looked.lengths.mean()) * size * total / steps),
         "longest": int(looked.lengths.max()),
         "composed": inputs.composed,
         "prompts": len(prompts),
-        "prompts_used": int((uses > 0).sum()),
+        "prompts_used": len(prompts_met(sampler, total)),
         "looked_at": len(looked.rows),
         "truncated_share": looked.truncated / len(looked.rows),
         "answers": answers,
         "memory": memory,
     }
-    leaks = near_warnings(inputs.bank, near_duplicates_across(inputs.bank))
+    leaks = near_warnings(inputs.bank, near_duplicates_across(inputs.bank)) + few_validation_cells(inputs)
     few = training_findings(found["method"], steps=total, met=found["prompts_used"], prompts=len(prompts))
     wrong = _warnings(found, unreachable(inputs, encoder), encoder.max_length)
     return {**found, "warnings": leaks + [each.text for each in few] + wrong}
@@ -102,6 +109,21 @@ def plan_run(config: RunConfig) -> dict[str, Any]:
         "test_examples": len(inputs.test),
         "warnings": [*inputs.warnings, *inputs.repeats, *(each.text for each in tested)],
     }
+
+
+def prompts_met(sampler: PlanSampler, length: int) -> set[int]:
+    """Return the indices of the prompts that so many optimiser steps meet.
+
+    Only an epoch that ends early is planned: grouping by length takes time, and a whole one has all examples.
+    """
+    whole, rest = divmod(length, sampler.steps)
+    found = {plan.prompt for plan in islice(sampler.plans(whole), rest * sampler.batch)}
+    if whole:
+        uses = outline(
+            sampler.schedule, length=whole * sampler.steps, steps=sampler.steps, examples=sampler.size
+        ).uses
+        found |= set(np.flatnonzero(uses).tolist())
+    return found
 
 
 def answer_shares(inputs: Inputs) -> dict[str, float]:
@@ -188,11 +210,12 @@ def describe_plan(found: dict[str, Any]) -> list[str]:
     memory = found["memory"]
     parts = ("weights", "gradients", "optimiser", "activations", "logits")
     prompts = f"{found['prompts']} {'composed ' if found['composed'] else ''}prompts"
-    validated = f", {found['validation_examples']} for validation" if found["validation_examples"] else ""
+    size = f"{found['validation_examples']} examples x {found['validation_prompts']} prompts"
+    validated = f"; validates on {size}" if found["validation_examples"] else ""
     return [
         f"{found['task']} on {found['model']}, method {found['method']}, seed {found['seed']}: nothing is "
         "trained or written",
-        f"examples  {found['examples']:,} x {found['epochs']} epochs{validated}",
+        f"examples  {found['examples']:,} x {found['epochs']:g} epochs{validated}",
         f"steps     {found['steps']:,}, under {found['prompts_used']} of {prompts}",
         f"tokens    about {found['tokens']:,}; the longest of {found['looked_at']} sequences looked at has "
         f"{found['longest']}, {found['truncated_share']:.1%} are cut",

@@ -24,17 +24,17 @@ from paft.model.adapter import CONFIG as ADAPTER_CONFIG
 from paft.model.adapter import (
     RECORD,
     WEIGHTS,
+    base_name,
     check_adapter,
     check_base,
     check_before_loading,
     put_adapter,
-    recorded_base,
 )
-from paft.model.files import hub_revision, read_config, read_tokenizer, resolve_model
+from paft.model.files import read_config, read_tokenizer, resolve_model
 from paft.model.gguf import find_gguf
 from paft.model.quantised import four_bit, trained_quantised
 from paft.model.weights import UNREADABLE, check_files_finite, load_weights, refuse_code
-from paft.names import pin_model, split_revision
+from paft.names import split_revision
 from paft.report.card import merged_card
 from paft.report.run_folder import TRIALS, refuse_former
 from paft.shape import read_record
@@ -86,7 +86,7 @@ def export(
     Args:
         source: Output folder of ``paft run``, one of its trials, or a folder of adapter or model.
         output: A folder that is not there yet; it appears when complete.
-        trial: Which trial of a run, say ``paft-0``; see :func:`find_weights`.
+        trial: Which trial of a run, say ``paft-0``, or its method; see :func:`find_weights`.
         merge: Whether to merge the adapter into its base.
         dtype: Type of a whole model's weights; the base's own by default.
         base: Base model of the adapter (a folder or Hub id), where another than it names.
@@ -133,6 +133,8 @@ def export(
 def find_weights(source: Path, trial: str | None = None) -> Path:
     """Return the folder of adapter or model that a path stands for: one itself, or that of a trial or run.
 
+    A method names its trial if it has one seed.
+
     By default the trial of a run is the only one, or the first seed of ``paft``, else of the only method that
     trains on the bank.
 
@@ -150,6 +152,9 @@ def find_weights(source: Path, trial: str | None = None) -> Path:
         raise ConfigError(f"{source} holds no trained weights: give a run, an adapter or a model folder")
     if trial is None:
         trial = next(iter(found)) if len(found) == 1 else _main_trial(found)
+    elif trial not in found:  # a method with one seed needs no number
+        of_method = [name for name in found if name.rpartition("-")[0] == trial]
+        trial = of_method[0] if len(of_method) == 1 else trial
     if trial not in found:
         asked = "has several trials" if trial is None else f"has no trained trial {trial!r}"
         raise ConfigError(f"{source} {asked}: choose one by --trial ({', '.join(found)})")
@@ -215,13 +220,10 @@ def merged(adapter: Path, base: str, *, trust_remote_code: bool = False) -> tupl
 
 def _base_name(adapter: Path) -> str:
     check_adapter(adapter)
-    name = read_record(adapter / ADAPTER_CONFIG, "adapter configuration", {}).get("base_model_name_or_path")
-    if not name:
+    name = base_name(adapter)
+    if name is None:
         raise ConfigError(f"{adapter / ADAPTER_CONFIG} names no base model: give it by --base")
-    recorded = recorded_base(adapter) or {}
-    pinned = pin_model(str(name), recorded.get("revision"))
-    here = recorded.get("name") == name and hub_revision(pinned) == recorded.get("revision")
-    return pinned if here and hub_revision(str(name)) != hub_revision(pinned) else str(name)
+    return name
 
 
 def _check_adapter(adapter: Path, base: str, any_base: bool, trusted: bool) -> str | None:

@@ -14,7 +14,7 @@ from paft.errors import ModelError
 from paft.evaluate.scoring.vllm import lora_rank
 from paft.evaluate.settings import Evaluate
 from paft.experiment.bank_choice import is_composed
-from paft.experiment.evaluate import EvaluateConfig
+from paft.experiment.evaluate_config import EvaluateConfig
 from paft.methods import METHODS, main_method
 from paft.model.gguf import find_gguf
 from paft.model.load import resolve_model

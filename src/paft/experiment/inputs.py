@@ -21,6 +21,7 @@ from paft.experiment.bank_choice import choose_bank, is_composed
 from paft.experiment.baselines.settings import RULES
 from paft.experiment.repeats import count_repeats, repeats_warning
 from paft.methods import METHODS, Method
+from paft.model.adapter import refuse_as_model
 from paft.model.encode import Encoder
 from paft.model.load import check_model, load_encoder, resolve_model
 from paft.model.quantised import four_bit
@@ -35,6 +36,7 @@ from paft.train.settings import Train
 if TYPE_CHECKING:
     from paft.train.validation import Validation
 
+VALIDATION_CELLS = 50  # below so many a validation is warned of
 _STREAM = 0xDA7A
 _HELD_OUT = 0xDA7B
 _PROMPTS = 0xDA7C
@@ -52,6 +54,7 @@ class Inputs:
         validation: Examples for validation during training, if there is to be any.
         generators: Language models that rewrite prompts for methods that have it done, if any.
         warnings: What was found that is no reason to stop.
+        hints: What a user may have overlooked, which no record keeps.
         pool: What training examples are drawn from anew for each seed; empty where all seeds have the same.
         composed: Whether the bank was composed, since none was given.
     """
@@ -63,6 +66,7 @@ class Inputs:
     validation: Sequence[Example] = ()
     generators: Generators | None = None
     warnings: Sequence[str] = ()
+    hints: Sequence[str] = ()
     pool: Sequence[Example] = ()
     composed: bool = False
 
@@ -175,6 +179,7 @@ def load_inputs(
         bank.require("test")
     near_duplicates_across(bank)  # refuses a prompt that is both seen and unseen
     _check_own(task, bank)
+    refuse_as_model(config.model)
     model = Path(resolve_model(config.model))
     if model.is_dir() and not (model / "config.json").exists():
         raise ConfigError(f"model folder {model} has no config.json: is it the right folder?")
@@ -213,6 +218,24 @@ def encoder_of(config: RunConfig) -> Encoder:
     return load_encoder(
         config.pinned_model, config.train.max_length, config.chat, trust_remote_code=config.trust_remote_code
     )
+
+
+def chat_hint(encoder: Encoder, config: RunConfig) -> list[str]:
+    """Hint at a chat template that is not used, if the model has one."""
+    if config.chat.enabled or not encoder.tokenizer.chat_template:
+        return []
+    return [f"hint: {config.model} has a chat template, which is off: --chat asks in its turns"]
+
+
+def few_validation_cells(inputs: Inputs) -> list[str]:
+    """Warn of a validation so small that its best is a matter of luck."""
+    examples, prompts = len(inputs.validation), len(inputs.bank.prompts("validation"))
+    if not examples or examples * prompts >= VALIDATION_CELLS:
+        return []
+    return [
+        f"a validation looks at {examples} examples x {prompts} prompts, {examples * prompts} cells: below "
+        f"{VALIDATION_CELLS} one answer moves it by points; give more `data.validation` or validation prompts"
+    ]
 
 
 def _check_own(task: Task, bank: Bank) -> None:

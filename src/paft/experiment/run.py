@@ -22,13 +22,20 @@ from paft.experiment.answer_tokens import check_lengths, check_options
 from paft.experiment.bank_choice import tell_composed
 from paft.experiment.baselines.choice import check_chooser
 from paft.experiment.identity import run_identity
-from paft.experiment.inputs import Inputs, check_trained, encoder_of, load_inputs
+from paft.experiment.inputs import (
+    Inputs,
+    chat_hint,
+    check_trained,
+    encoder_of,
+    few_validation_cells,
+    load_inputs,
+)  # fmt: skip
 from paft.experiment.output_folder import begin_output, working_in
 from paft.experiment.trial import run_trial
 from paft.files import disk_error, write_json
 from paft.methods import METHODS
 from paft.model.files import hub_commit
-from paft.progress import Reporter
+from paft.progress import Reporter, speaking
 from paft.provenance import environment
 from paft.report import read_verdict, write_report
 from paft.report.card import tell_verdict
@@ -39,6 +46,7 @@ from paft.task.task import Task
 TRIAL_LISTS = ("rows", "per_prompt", "robustness", "warnings")  # what every trial brings
 
 
+@speaking
 def run(
     config: RunConfig,
     reporter: Reporter | None = None,
@@ -50,7 +58,8 @@ def run(
 
     Args:
         config: What to compare.
-        reporter: Hears about progress.
+        reporter: Hears about progress; by default what speaks in terminals and notebooks, ``Reporter()`` is
+            silent.
         task: A task made in Python, instead of the one the configuration names.
         bank: A bank made in Python, likewise.
 
@@ -65,6 +74,8 @@ def run(
         prepare(config, inputs)
         if inputs.composed:
             reporter.finish(inputs.task.name, tell_composed(inputs.bank, Path(config.output)))
+        for hint in inputs.hints:
+            reporter.finish(inputs.task.name, hint)
         for warning in inputs.warnings:
             reporter.finish(inputs.task.name, f"warning: {warning}")
         trials, failures = [], {}
@@ -95,9 +106,10 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
             check_chooser(chooser, config, inputs.generators)
     encoder = encoder_of(config)
     check_options(encoder, inputs.task, inputs.train, inputs.test)
-    if inputs.task.answer.closed and not config.evaluate.generate:
-        return inputs
-    return dataclasses.replace(inputs, warnings=check_lengths(encoder, inputs.task, inputs.test))
+    warnings = few_validation_cells(inputs)
+    if not inputs.task.answer.closed or config.evaluate.generate:
+        warnings += check_lengths(encoder, inputs.task, inputs.test)
+    return dataclasses.replace(inputs, warnings=warnings, hints=chat_hint(encoder, config))
 
 
 def prepare(config: RunConfig, inputs: Inputs) -> None:

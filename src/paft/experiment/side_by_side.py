@@ -1,16 +1,14 @@
 """``paft try``: what the models of a run answer to an input under the user prompt, unseen and typed prompts.
 
-Models answer one after another. One base is in memory at most; LoRA adapters are put on it and taken off
-again, other weights are loaded in turn.
+Models answer one after another (:mod:`paft.model.shared_base`).
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,50 +16,25 @@ import numpy as np
 
 from paft.bank import load_bank
 from paft.bank.compose.composed_bank import compose_bank
-from paft.config import ModelOnTask, load_config
+from paft.config import load_config
 from paft.errors import ConfigError, DataError
 from paft.evaluate.answers import Answer, answer_inputs
 from paft.evaluate.settings import Evaluate
 from paft.experiment.bank_choice import bank_file
+from paft.experiment.contenders import AdapterOnTask, Contender, take_recorded
 from paft.experiment.identity import task_identity
 from paft.experiment.inputs import some
 from paft.experiment.trial import trial_weights
 from paft.files import read_yaml
 from paft.methods import METHODS
 from paft.model.adapter import check_adapter
-from paft.model.chat import check_chat
-from paft.model.load import LanguageModel, detachable, load_model, resolve_model, wear_adapter
-from paft.model.quantised import trained_quantised
-from paft.model.settings import Chat
+from paft.model.shared_base import SharedBase
 from paft.names import folder_name
 from paft.prompt import Prompt
 from paft.report.folder import read_results
 from paft.report.run_folder import BANK, CONFIG, IDENTITY, SUMMARY, plan_trials, refuse_former, weights_name
 from paft.shape import read_record
 from paft.task.task import Task, load_task
-
-MAX_LENGTH = 1024  # tokens without a run, as `paft evaluate` has them
-
-
-class TryConfig(ModelOnTask):
-    """One model to try without a run.
-
-    Attributes:
-        adapter: Folder of a PEFT adapter on top of it.
-        any_base: Put the adapter on another base than it was tuned on too.
-    """
-
-    adapter: str | None = None
-    any_base: bool = False
-
-
-@dataclass(frozen=True)
-class Contender:
-    """One model that answers: what it is called, its weights, the adapter on top of them."""
-
-    name: str
-    model: str
-    adapter: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -80,24 +53,19 @@ class SideBySide:
         task: The task.
         contenders: The models.
         prompts: The prompts, the user prompt first.
-        chat: How all models are asked.
+        models: Loads them in turn; says how all are asked.
         evaluate: Settings of stage 3.
         max_length: Tokens of prompt and answer at most.
-        trust_remote_code: Whether code in the model's folder may be run.
-        any_base: Whether an adapter may stand on another base.
         unfinished: Trials of the run that are not finished, if all of their method are not.
     """
 
     task: Task
     contenders: Sequence[Contender]
     prompts: Sequence[Shown]
-    chat: Chat = field(default_factory=Chat)
-    evaluate: Evaluate = field(default_factory=Evaluate)
-    max_length: int = MAX_LENGTH
-    trust_remote_code: bool = False
-    any_base: bool = False
+    models: SharedBase
+    evaluate: Evaluate
+    max_length: int
     unfinished: tuple[str, ...] = ()
-    _base: dict[tuple[str, bool], LanguageModel] = field(default_factory=dict)
 
     def answer(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, list[Answer]]]:
         """Return for each input the answers of every model, in the order of the prompts.
@@ -109,7 +77,7 @@ class SideBySide:
         inputs = [self.task.unanswered(row, number) for number, row in enumerate(rows)]
         found: list[dict[str, list[Answer]]] = [{} for _ in inputs]
         for contender in self.contenders:
-            with self._loaded(contender) as model:
+            with self.models.loaded(contender.model, contender.adapter) as model:
                 answers = answer_inputs(
                     model, self.task, [shown.prompt for shown in self.prompts], inputs,
                     self.evaluate, self.max_length,
@@ -117,32 +85,6 @@ class SideBySide:
             for each, mine in zip(found, answers, strict=True):
                 each[contender.name] = mine
         return found
-
-    @contextmanager
-    def _loaded(self, contender: Contender) -> Iterator[LanguageModel]:
-        adapter = contender.adapter
-        if adapter is None:
-            yield self._hold(contender.model, False)
-        elif detachable(adapter):
-            base = self._hold(contender.model, trained_quantised(adapter))
-            trusted = self.trust_remote_code
-            with wear_adapter(base, adapter, any_base=self.any_base, trust_remote_code=trusted) as model:
-                yield model
-        else:
-            self._base.clear()
-            yield load_model(
-                contender.model, adapter, chat=self.chat,
-                trust_remote_code=self.trust_remote_code, any_base=self.any_base,
-            )  # fmt: skip
-
-    def _hold(self, name: str, quantised: bool) -> LanguageModel:
-        """Return a model that is in memory, or load it in place of the one that is."""
-        if (name, quantised) not in self._base:
-            self._base.clear()
-            self._base[name, quantised] = load_model(
-                name, quantised=quantised, chat=self.chat, trust_remote_code=self.trust_remote_code
-            )
-        return self._base[name, quantised]
 
 
 def try_run(folder: Path, unseen: int, templates: Sequence[str] = ()) -> SideBySide:
@@ -193,33 +135,30 @@ def try_run(folder: Path, unseen: int, templates: Sequence[str] = ()) -> SideByS
     lacking = tuple(name for name in unfinished if name.partition("-")[0] not in known)
     test = load_bank(folder / BANK).require("test")
     prompts = _prompts(task, _spread(test, results["per_prompt"], unseen), templates)
-    return SideBySide(
-        task, contenders, prompts, config.chat, config.evaluate, config.train.max_length,
-        config.trust_remote_code, unfinished=lacking,
-    )  # fmt: skip
+    models = SharedBase(config.chat, config.trust_remote_code)
+    return SideBySide(task, contenders, prompts, models, config.evaluate, config.train.max_length, lacking)
 
 
-def try_model(config: TryConfig, unseen: int, templates: Sequence[str] = ()) -> SideBySide:
+def try_model(config: AdapterOnTask, unseen: int, templates: Sequence[str] = ()) -> SideBySide:
     """Return one model, with or without an adapter, under the prompts of a task.
 
     Raises:
         PaftError: If something cannot be read, or a prompt does not fit.
     """
     task = load_task(config.task, config.data)
+    config, _ = take_recorded(config, [] if config.adapter is None else [config.adapter])
     adapter = None if config.adapter is None else Path(config.adapter)
     if adapter is not None:
         check_adapter(adapter)
-    for weights in filter(None, (config.adapter, resolve_model(config.model))):
-        check_chat(Path(weights), config.chat)
     file = bank_file(config)
     bank = compose_bank(task).bank if file is None else load_bank(file)
     test = bank.prompts("test")
     chosen = some(test, min(unseen, len(test)), 0)
     contender = Contender(folder_name(config.adapter or config.model, "model"), config.pinned_model, adapter)
+    models = SharedBase(config.chat, config.trust_remote_code, config.any_base)
     return SideBySide(
-        task, [contender], _prompts(task, chosen, templates), config.chat,
-        trust_remote_code=config.trust_remote_code, any_base=config.any_base,
-    )  # fmt: skip
+        task, [contender], _prompts(task, chosen, templates), models, Evaluate(), config.max_length
+    )
 
 
 def _check_same_task(folder: Path, task: Task) -> None:

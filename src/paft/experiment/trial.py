@@ -54,7 +54,7 @@ def write_trial_card(plan: Trial, config: RunConfig, inputs: Inputs, folder: Pat
         prompts=method.prompts,
         bank_prompts=train.prompts or len(inputs.bank.prompts("train")),
         resample_every=train.resample_every if method.schedule == "block" else None,
-        epochs=train.epochs if method.settings(train).tokens is None else None,
+        epochs=train.epochs if method.settings(train).tokens is train.max_steps is None else None,
         examples=len(inputs.train),
         repeats=inputs.repeats,
     )
@@ -177,10 +177,10 @@ def train_trial(
     settings = method.settings(config.train)
     chosen = _chosen(plan, config, inputs, folder, reporter)
     prompts = inputs.training_prompts(method, settings, chosen, seed=plan.seed)
-    steps = config.train.epochs * -(-len(inputs.train) // config.train.batch_size)
-    reporter.stage(plan.name, "train", steps)
+    per_epoch = -(-len(inputs.train) // config.train.batch_size)
+    reporter.stage(plan.name, "train", config.train.length(per_epoch))
     schedule = make_schedule(settings, len(prompts), seed=plan.seed, examples=len(inputs.train))
-    pace = Pace(reporter, schedule, prompts, steps // config.train.epochs)
+    pace = Pace(reporter, schedule, prompts, per_epoch)
     adapt = config.train.adapt
     full_precision = adapt.method == "full" or config.train.precision == "float32"
     language_model = load_model(
@@ -192,7 +192,7 @@ def train_trial(
         trained = fine_tune(
             language_model, inputs.train, prompts, settings,
             seed=plan.seed, output=output, on_step=pace, keep_checkpoints=True,
-            validation=inputs.validated(), reference=inputs.bank.require("train"),
+            validation=pace.listen(inputs.validated()), reference=inputs.bank.require("train"),
             on_steps=partial(reporter.stage, plan.name, "train"),
         )  # fmt: skip
     except DivergedError as error:

@@ -7,9 +7,8 @@ from typing import Any
 
 from paft.grid.differences import COMPARED, NOT_FINISHED
 from paft.grid.file import Reference
-from paft.report.table import HEADS, Table
+from paft.report.table import HEADS, Table, difference_text
 
-TIE = 1e-9  # shares closer than this differ by rounding alone
 BY_CHANCE = 0.05  # of 95 % intervals leave out what they are about
 
 
@@ -63,16 +62,6 @@ def difference_note(results: Mapping[str, Any]) -> str:
     )
 
 
-def difference_text(figure: Mapping[str, Any] | None) -> str:
-    """Return a difference in points with its interval, starred where that leaves out 0; a dash for None."""
-    if figure is None:
-        return "-"
-    low, high = figure["interval"]
-    # Two sums of the same scores may differ by rounding, which is no difference.
-    star = "*" if low > TIE or high < -TIE else ""
-    return f"{_end(figure['value'], star, '+')}{star} [{_end(low, star)}, {_end(high, star)}]"
-
-
 def no_difference(results: Mapping[str, Any]) -> list[str]:
     """Return a line for every reason for which some rows have no difference, with these rows.
 
@@ -85,18 +74,3 @@ def no_difference(results: Mapping[str, Any]) -> list[str]:
             if found.get("none", NOT_FINISHED) != NOT_FINISHED:
                 lacking.setdefault(found["none"], []).append("/".join([task, *named]))
     return [f"{reason}: {', '.join(rows)}" for reason, rows in lacking.items()]
-
-
-def _end(share: float, star: str, sign: str = "-") -> str:
-    """Return points; where a star says that they are not 0, with a digit that shows it.
-
-    >>> _end(-0.0004, "*"), _end(-0.0004, ""), _end(0.0312, "*", "+")
-    ('-0.04', '0.0', '+3.1')
-    """
-    points = _points(share)
-    return f"{100 * share:{sign}.1g}" if star and not points else f"{points:{sign}.1f}"
-
-
-def _points(share: float) -> float:
-    """Round to what is shown; a difference that rounds to nothing has no sign."""
-    return round(100 * share, 1) + 0.0

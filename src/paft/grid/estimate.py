@@ -37,8 +37,8 @@ PROBE_STEPS = 6
 PROBE_PROMPTS, PROBE_EXAMPLES = 4, 16
 # What would make a short training take long, or write elsewhere.
 PROBE_SETTINGS = {
-    "epochs": 1, "tokens": None, "save_every": 0, "validate_every": None, "keep": "last", "patience": None,
-    "report_to": (), "average": None,
+    "epochs": 1, "max_steps": None, "tokens": None, "save_every": 0, "validate_every": None, "keep": "last",
+    "patience": None, "report_to": (), "average": None,
 }  # fmt: skip
 
 
@@ -82,7 +82,9 @@ def effort_of(job: Job, inputs: Inputs) -> Effort:
     """Return what a trial has to do."""
     trains = METHODS[job.trial.method].schedule is not None
     prompts = sum(len(prompts) for prompts in inputs.tested_prompts().values())
-    trained = len(inputs.train) * job.run.config.train.epochs if trains else 0
+    train = job.run.config.train
+    per_epoch = -(-len(inputs.train) // train.batch_size)
+    trained = len(inputs.train) * train.length(per_epoch) // per_epoch if trains else 0
     return Effort(trained, prompts * len(inputs.test))
 
 

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 from safetensors import safe_open
 
 from paft.errors import ModelError, said
-from paft.model.files import hub_revision, read_tokenizer, weights_digest
+from paft.model.files import hub_revision, model_folder, read_tokenizer, resolve_model, weights_digest
 from paft.model.turns import SETTINGS, conversation
 from paft.model.weights import UNREADABLE, check_files_finite, check_whole, empty_model
-from paft.names import split_revision
+from paft.names import pin_model, split_revision
 from paft.shape import read_record
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 RECORD = "paft.json"  # beside trained weights: what they need to be asked like, and on what base
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+INSIDE = (f"adapter/{CONFIG}", f"trials/*/adapter/{CONFIG}")  # where adapters lie in the folder of a run
 # What a tokenizer is saved as.
 TOKENIZER = (
     "tokenizer*",
@@ -58,7 +59,15 @@ def check_before_loading(
     check_files_finite(str(folder))
     warning = check_base(folder, name, any_base=any_base)
     if read_record(folder / CONFIG, "adapter configuration", {}).get("peft_type") == "LORA":
-        check_adapter_names(name, folder, trust_remote_code=trust_remote_code)
+        try:
+            check_adapter_names(name, folder, trust_remote_code=trust_remote_code)
+        except ModelError as error:
+            named = base_name(folder)
+            if recorded_base(folder) is not None or named is None or _same_place(named, name):
+                raise
+            raise ModelError(
+                f"adapter {folder} names {named} as its base and does not fit {name}: take the base it names"
+            ) from error
     tokenizer = read_tokenizer(name, trust_remote_code=trust_remote_code)
     check_tokenizer(folder, tokenizer, name, trust_remote_code=trust_remote_code)
     return warning
@@ -94,8 +103,7 @@ def check_adapter(folder: Path) -> None:
     """
     from peft import PEFT_TYPE_TO_CONFIG_MAPPING, PromptLearningConfig
 
-    if not (folder / CONFIG).exists():
-        raise ModelError(f"{folder} is no adapter folder: it has no {CONFIG}")
+    require_adapter(folder)
     if not (folder / WEIGHTS).exists():
         raise ModelError(f"{folder} has no {WEIGHTS}; pickled weights are not read")
     kind = str(read_record(folder / CONFIG, "adapter configuration", {}).get("peft_type"))
@@ -103,6 +111,36 @@ def check_adapter(folder: Path) -> None:
         raise ModelError(
             f"adapter {folder} is of the kind {kind}, which puts trained tokens before every prompt: only "
             "adapters that change the model's modules, as LoRA does, are evaluated and exported"
+        )
+
+
+def require_adapter(folder: Path) -> None:
+    """Refuse a path that is no folder of an adapter, and say what was meant where that is clear.
+
+    Raises:
+        ModelError: If it has no configuration of an adapter.
+    """
+    if (folder / CONFIG).exists():
+        return
+    if (folder / "config.json").exists():
+        raise ModelError(f"{folder} is a whole model, no adapter: give it by --model instead of --adapter")
+    inside = [str(place.parent) for pattern in INSIDE for place in sorted(folder.glob(pattern))]
+    meant = f"; did you mean {' or '.join(inside[:4])}?" if inside else ""
+    raise ModelError(f"{folder} is no adapter folder: it has no {CONFIG}{meant}")
+
+
+def refuse_as_model(name: str) -> None:
+    """Refuse the folder of an adapter where a model is to be named.
+
+    Raises:
+        ModelError: Saying by which option it is given, and what its base is.
+    """
+    folder = Path(name)
+    if (folder / CONFIG).exists() and not (folder / "config.json").exists():
+        base = base_name(folder)
+        raise ModelError(
+            f"{name} is an adapter, no model: `paft evaluate` and `paft try` take it by --adapter "
+            f"{shlex.quote(name)}; --model takes its base{'' if base is None else f', {base}'}"
         )
 
 
@@ -234,6 +272,38 @@ def training_record(folder: Path, shape: Mapping[str, Any] | None = None) -> dic
     """
     path = folder / RECORD
     return read_record(path, "training record", shape or {}) if path.exists() else {}
+
+
+def _same_place(first: str, second: str) -> bool:
+    """Whether two names are of the same folder or Hub id, whatever its revision."""
+    one, other = (resolve_model(split_revision(name)[0]) for name in (first, second))
+    return one == other or Path(one).resolve() == Path(other).resolve()
+
+
+def base_name(adapter: Path) -> str | None:
+    """Return the base of an adapter as loaders take it, from the files beside it; None where none names it.
+
+    Our record has what the user called it, peft's configuration where it lay. The first of the two that is on
+    this machine counts. A base of the Hub is pinned to the commit of the record where that is here and is not
+    the one that the bare id stands for.
+    """
+    recorded = recorded_base(adapter) or {}
+    settings = read_record(adapter / CONFIG, "adapter configuration", {})
+    named = [str(name) for name in (recorded.get("name"), settings.get("base_model_name_or_path")) if name]
+    name = next(filter(is_here, named), named[0] if named else None)
+    if name is None or name != recorded.get("name") or recorded.get("revision") is None:
+        return name
+    pinned = pin_model(name, recorded["revision"])
+    here = hub_revision(pinned) == recorded["revision"]
+    return pinned if here and hub_revision(name) != hub_revision(pinned) else name
+
+
+def is_here(name: str) -> bool:
+    """Whether a model lies on this machine: built in, a folder, a file, or in the cache of the Hub."""
+    try:
+        return Path(name).is_file() or model_folder(name) is not None
+    except ModelError:  # a GGUF file that is gone
+        return False
 
 
 def recorded_base(folder: Path) -> Mapping[str, Any] | None:

@@ -240,10 +240,16 @@ def make_encoder(tokenizer: PreTrainedTokenizerBase, max_length: int, chat: Chat
 
 
 def save_chat(
-    folder: Path, chat: Chat, *, quantised: bool = False, base: Mapping[str, Any] | None = None
+    folder: Path,
+    chat: Chat,
+    *,
+    max_length: int | None = None,
+    quantised: bool = False,
+    base: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the record beside trained weights: chat setting, 4-bit base, of an adapter its base."""
-    record = {"schema": 1, "chat": chat.model_dump(mode="json")}
+    """Write the record beside trained weights: how they are asked, 4-bit base, of an adapter its base."""
+    record: dict[str, Any] = {"schema": 1, "chat": chat.model_dump(mode="json")}
+    record |= {} if max_length is None else {"max_length": max_length}
     record |= {"quantised": True} if quantised else {}
     write_json(folder / RECORD, record | ({} if base is None else {"base": dict(base)}))
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paft.builtin import MODELS
 from paft.errors import ModelError, said
-from paft.model.adapter import CONFIG as ADAPTER_CONFIG
-from paft.model.adapter import check_adapter, check_base, check_tokenizer, put_adapter
+from paft.model.adapter import check_adapter, check_base, check_tokenizer, put_adapter, refuse_as_model
 from paft.model.chat import make_encoder
 from paft.model.encode import Encoder
 from paft.model.files import model_fingerprint as model_fingerprint
@@ -21,7 +18,6 @@ from paft.model.quantised import four_bit, keep_layout, own_device, trained_quan
 from paft.model.settings import Chat
 from paft.model.weights import UNREADABLE, load_weights, refuse_code
 from paft.names import split_revision
-from paft.shape import read_record
 
 if TYPE_CHECKING:
     import torch
@@ -143,36 +139,6 @@ def load_model(
     return LanguageModel(name, model.eval(), tokenizer, chat)
 
 
-def detachable(adapter: Path) -> bool:
-    """Whether an adapter can be taken off a model again and leaves nothing: LoRA on frozen modules alone."""
-    record = read_record(adapter / ADAPTER_CONFIG, "adapter configuration", {})
-    changes = ("modules_to_save", "trainable_token_indices", "target_parameters")
-    return (
-        record.get("peft_type") == "LORA"
-        and record.get("bias", "none") == "none"
-        and not any(record.get(key) for key in changes)
-    )
-
-
-@contextmanager
-def wear_adapter(
-    base: LanguageModel, adapter: Path, *, any_base: bool = False, trust_remote_code: bool = False
-) -> Iterator[LanguageModel]:
-    """Put a detachable adapter on a loaded base for a while: the weights that :func:`load_model` would load.
-
-    Raises:
-        ModelError: If the two do not belong together.
-    """
-    check_adapter(adapter)
-    check_base(adapter, base.name, any_base=any_base)
-    check_tokenizer(adapter, base.tokenizer, base.name, trust_remote_code=trust_remote_code)
-    adapted = put_adapter(base.model, adapter)
-    try:
-        yield replace(base, model=adapted.to(base.device).eval())
-    finally:
-        adapted.unload()
-
-
 def load_encoder(
     name: str, max_length: int, chat: Chat = PLAIN, *, trust_remote_code: bool = False
 ) -> Encoder:
@@ -188,6 +154,7 @@ def load_encoder(
 
 def _config_and_tokenizer(name: str, trusted: bool) -> tuple[Any, Any]:
     """Load what a model is without its weights."""
+    refuse_as_model(name)
     try:
         config = read_config(name, trust_remote_code=trusted)
         return config, read_tokenizer(name, trust_remote_code=trusted)

@@ -107,6 +107,22 @@ class Turns:
         )
 
 
+def default_system(tokenizer: PreTrainedTokenizerBase) -> str | None:
+    """Return the text of the system turn that a template writes where none is given; None if it writes none.
+
+    Raises:
+        ModelError: If it cannot write a turn of each side.
+    """
+    before = _cut(_render_checked(tokenizer, None)[0], USER)[0]
+    try:
+        given = _cut(_render_checked(tokenizer, SYSTEM)[0], USER)[0]
+    except ConfigError:
+        return None
+    head, foot = _cut(given, SYSTEM)
+    whole = len(before) >= len(head) + len(foot) and before.startswith(head) and before.endswith(foot)
+    return before[len(head) : len(before) - len(foot)].strip() or None if whole and head.strip() else None
+
+
 def closing_of(prompt: str, before: str) -> str:
     r"""Return what closes a thought that a generation prompt opens; empty if it opens none.
 

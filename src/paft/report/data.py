@@ -34,7 +34,7 @@ from paft.report.method_rows import (
 )
 from paft.report.showcase import Showcase, choose_showcase
 from paft.report.table import OUTSIDE
-from paft.report.verdict import verdict
+from paft.report.verdict import PairDifference, pair_differences, verdict
 from paft.statistics.comparison import Estimate, estimate
 from paft.statistics.summary import cvar
 from paft.task.task import OPTIONS, Example
@@ -151,6 +151,7 @@ class Report:
         findings: What stands against the figures, the gravest first.
         labels: The examples of each right answer apart; empty where options differ or texts are out of reach.
         showcase: Real inputs under a few prompts; None where they cannot be shown.
+        differences: Every two methods, one minus the other; empty where the cells are not there or too few.
     """
 
     results: Mapping[str, Any]
@@ -164,6 +165,7 @@ class Report:
     findings: tuple[Finding, ...] = ()
     labels: tuple[LabelFigures, ...] = ()
     showcase: Showcase | None = None
+    differences: tuple[PairDifference, ...] = ()
 
     @property
     def answered(self) -> bool:
@@ -222,7 +224,8 @@ def gather(
         curves=_curves(trained or {}),
         findings=tuple(list_findings(results, cells, trained or {})),
         labels=figures_by_label(cells, texts),
-        showcase=_showcase(methods, texts) if texts else None,
+        showcase=_showcase(methods, texts, results.get("compared")) if texts else None,
+        differences=pair_differences(cells),
     )
 
 
@@ -298,8 +301,10 @@ def _curves(trained: Trained) -> Curves:
     return found
 
 
-def _showcase(methods: Sequence[MethodFigures], examples: Mapping[int, Example]) -> Showcase | None:
-    pair = compared_pair([method.row for method in methods])
+def _showcase(
+    methods: Sequence[MethodFigures], examples: Mapping[int, Example], compared: Sequence[str] | None
+) -> Showcase | None:
+    pair = compared_pair([method.row for method in methods], compared)
     if pair is None:
         return None
     cells = {method.row.method: method.cells for method in methods}

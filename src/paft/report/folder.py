@@ -58,6 +58,8 @@ def read_results(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
             "`paft run` names as its output"
         )
     refuse_former(folder)
+    if not saved.exists():
+        _refuse_training(folder)
     results = read_record(saved, "results", {}) if saved.exists() else _started(folder)
     lacking = sorted(KEYS - results.keys())
     if lacking:
@@ -146,6 +148,29 @@ def read_examples(folder: Path, indices: Sequence[int]) -> tuple[Example, ...]:
         return ()
     chosen = tuple(rows[index] for index in indices if index < len(rows))
     return chosen if identity.get("test examples") == data_fingerprint(chosen) else ()
+
+
+def _refuse_training(folder: Path) -> None:
+    """Refuse the folder of ``paft train``, which trains one method and evaluates nothing.
+
+    Raises:
+        DataError: Saying how what it trained is evaluated.
+    """
+    if not {"method", "seed"} <= read_record(folder / IDENTITY, "run identity", {}).keys():
+        return
+    evaluated, trained = folder / "evaluated", [folder / "adapter", folder / "model"]
+    if (evaluated / RESULTS).exists():
+        raise DataError(
+            f"{folder} is of `paft train`; its evaluation is in {evaluated}: paft report {evaluated}"
+        )
+    for option, weights in zip(("--adapter", "--model"), trained, strict=True):
+        if weights.is_dir():
+            raise DataError(
+                f"{folder} is of `paft train`, which evaluates nothing: evaluate what it trained "
+                f"(paft evaluate {option} {weights} --output {evaluated}, with its --task and --bank) and "
+                "report that folder"
+            )
+    raise DataError(f"{folder} is of `paft train` and not finished: the command that began it goes on")
 
 
 def _disagreement(results: Mapping[str, Any]) -> str:

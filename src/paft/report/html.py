@@ -24,6 +24,7 @@ from paft.report.folder import read_matrices, read_trained
 from paft.report.method_rows import compared_pair, level_in_words
 from paft.report.plot import colour, curves_svg, distribution_svg, heatmap, write_pictures
 from paft.report.table import marked, percent
+from paft.report.verdict import differences_note, differences_table
 from paft.statistics.comparison import FEW_PROMPTS, OF_SPREAD
 from paft.task.task import Example
 
@@ -94,6 +95,8 @@ def page(report: Report) -> str:
         training=_embeddable(curves_svg(report.curves, width=WIDTH)) if report.curves else "",
         maps=_maps(report),
         worst=worst_prompts(report),
+        differences=differences_table(report.differences),
+        differences_note=differences_note(report.differences),
         further=[*_further(report.methods), *_by_options(report)],
         failures=any(prompt.failures for prompt in report.prompts),
         record=_record(report),
@@ -220,6 +223,8 @@ def facts_of(results: Mapping[str, Any]) -> dict[str, str]:
         facts["scored by"] = f"{scoring['by']}, rule {scoring['rule']}, backend {scoring['backend']}"
         if "isolation" in scoring:
             facts["programs held by"] = scoring["isolation"]
+    for run in results.get("runs", ()):
+        facts[f"run {run['run']}"] = f"{run['folder']}, model {run['model']}, bank {run['bank_fingerprint']}"
     facts |= results.get("environment", {})
     return {key: str(value) for key, value in facts.items() if value is not None}
 

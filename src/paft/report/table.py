@@ -14,6 +14,7 @@ from paft.spreadsheet import inert
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
+TIE = 1e-9  # shares closer than this differ by rounding alone
 OUTSIDE = "\u2020"  # a dagger: the figure was observed, its interval is of the figure without noise
 HEADS = {"mean": "Mean", "std": "Std", "min": "Min", "top": "Top", "cvar_10": "CVaR10"}
 LATEX = {
@@ -185,3 +186,28 @@ def with_interval(value: float | None, low: float | None, high: float | None, *,
     if low is None or high is None:
         return percent(value) + unit
     return f"{marked(value, low, high)}{unit} [{percent(low)}, {percent(high)}]"
+
+
+def difference_text(figure: Mapping[str, Any] | None) -> str:
+    """Return a difference in points with its interval, starred where that leaves out 0; a dash for None."""
+    if figure is None:
+        return "-"
+    low, high = figure["interval"]
+    # Two sums of the same scores may differ by rounding, which is no difference.
+    star = "*" if low > TIE or high < -TIE else ""
+    return f"{_end(figure['value'], star, '+')}{star} [{_end(low, star)}, {_end(high, star)}]"
+
+
+def _end(share: float, star: str, sign: str = "-") -> str:
+    """Return points; where a star says that they are not 0, with a digit that shows it.
+
+    >>> _end(-0.0004, "*"), _end(-0.0004, ""), _end(0.0312, "*", "+")
+    ('-0.04', '0.0', '+3.1')
+    """
+    points = _points(share)
+    return f"{100 * share:{sign}.1g}" if star and not points else f"{points:{sign}.1f}"
+
+
+def _points(share: float) -> float:
+    """Round to what is shown; a difference that rounds to nothing has no sign."""
+    return round(100 * share, 1) + 0.0

@@ -12,6 +12,7 @@ from paft.evaluate.rows import ends_in_words
 from paft.report.data import INTERVALS, MethodFigures, Report, worst_prompts
 from paft.report.method_rows import levels_in_words, prompts_name
 from paft.report.table import OUTSIDE, Table, escape_markdown, percent, with_interval
+from paft.report.verdict import differences_note, differences_table
 from paft.statistics.comparison import FEW_PROMPTS
 
 CSV_COLUMNS = ("method", "seed", "split", "prompt_id", "prompt", "accuracy", "parse_rate")
@@ -25,6 +26,7 @@ def markdown(report: Report) -> str:
         escape_markdown(report.headline),
         "\n".join(f"- {escape_markdown(finding.text)}" for finding in report.findings),
         _table(report, escape_markdown).markdown(str),
+        *_differences(report),
         escape_markdown(_measured(report)),
         worst.markdown() if worst.rows else "",
         escape_markdown(_record(report)),
@@ -48,7 +50,13 @@ def latex(report: Report, *, intervals: bool = True) -> str:
     what = measured.task if "table" in report.results else f"{measured.task}, {Path(measured.model).name}"
     caption = f"{what}: accuracy in percent over {measured.size}{seeds}{brackets}."
     said = [report.headline, *(finding.text for finding in report.findings), _measured(report, intervals)]
-    return table.latex(caption, label=measured.task, comments=said)
+    first = table.latex(caption, label=measured.task, comments=said)
+    if len(report.differences) < 2:
+        return first
+    second = differences_table(report.differences, intervals=intervals)
+    note = differences_note(report.differences)
+    caption = f"{what}: differences in points{'; in brackets 95 % intervals' if intervals else ''}."
+    return f"{first}\n{second.latex(caption, label=f'{measured.task} differences', comments=[note])}"
 
 
 def csv_rows(report: Report) -> str:
@@ -77,6 +85,7 @@ def json_figures(report: Report) -> str:
             for name, found in prompt.failures.items()
         ],
         "labels": [dataclasses.asdict(label) for label in report.labels],
+        "differences": [dataclasses.asdict(each) for each in report.differences],
         "curves": report.curves,
         "unfinished": list(report.unfinished),
     }
@@ -100,6 +109,14 @@ def _table(report: Report, escape: Callable[[str], str] = str, *, intervals: boo
     top = f"Top (> {100 * report.measured.threshold:g})"
     rows = [[escape(method.row.method), *_figures(method, intervals)] for method in report.methods]
     return Table(["Method", "Mean", "Std", "Min", top, "CVaR10"], "lrrrrr", rows)
+
+
+def _differences(report: Report) -> list[str]:
+    """Return the differences of every two methods in Markdown; those of the only two are the headline's."""
+    if len(report.differences) < 2:
+        return []
+    table = differences_table(report.differences, escape_markdown)
+    return [escape_markdown(differences_note(report.differences)), table.markdown(str)]
 
 
 def _figures(method: MethodFigures, intervals: bool) -> list[str]:

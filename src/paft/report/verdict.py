@@ -1,4 +1,4 @@
-"""Who wins on the unseen prompts, in the one sentence that terminal, report and model card print.
+"""Who wins on the unseen prompts, in the one sentence that terminal, report and card print; by how much.
 
 What it claims, paired 95 % intervals show (:func:`paft.statistics.comparison.difference`). Without the
 cells it says what was observed and claims nothing.
@@ -6,7 +6,9 @@ cells it says what was observed and claims nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from paft.report.cells import Cells, estimable, gather_cells
 from paft.report.findings import guessed
 from paft.report.folder import read_matrices
 from paft.report.method_rows import MethodRow, compared_pair, main_split, method_rows, prompts_name
-from paft.report.table import percent, with_interval
+from paft.report.table import Table, difference_text, percent, with_interval
 from paft.statistics.comparison import Difference, difference, estimate
 from paft.statistics.summary import Name
 
@@ -23,6 +25,63 @@ PLACES: dict[Name, str] = {"mean": "on average", "min": "under the worst prompt"
 NAMES: dict[Name, str] = {
     "mean": "mean", "min": "worst prompt", "std": "standard deviation over prompts",
 }  # fmt: skip
+HEADS: dict[Name, str] = {"mean": "Mean", "min": "Worst prompt", "std": "Std"}
+PAIRED = (
+    "In points, paired over the same prompts and examples; 95 % intervals; * = the interval leaves out 0. Of "
+    "{count} intervals about 5 % would by chance alone."
+)
+
+
+@dataclass(frozen=True)
+class PairDifference:
+    """One model minus another on the same prompts and examples.
+
+    Attributes:
+        first: Name of the one.
+        second: Name of the other.
+        figures: By statistic, with intervals.
+    """
+
+    first: str
+    second: str
+    figures: Mapping[Name, Difference]
+
+
+def pair_differences(cells: Mapping[str, Cells | None]) -> tuple[PairDifference, ...]:
+    """Return the paired differences of every two models, the later minus the earlier.
+
+    Args:
+        cells: The cells of each model, by name, in the order of the table.
+    """
+    pairs = [
+        PairDifference(first, second, _differences(cells[first], cells[second]))
+        for second, first in combinations(cells, 2)
+    ]
+    return tuple(pair for pair in pairs if pair.figures)
+
+
+def differences_table(
+    pairs: Sequence[PairDifference], escape: Callable[[str], str] = str, *, intervals: bool = True
+) -> Table:
+    """Return the table of :func:`pair_differences`; ``escape`` is done to the names of models."""
+    rows = [
+        [f"{escape(pair.first)} - {escape(pair.second)}", *(_points(pair, name, intervals) for name in HEADS)]
+        for pair in pairs
+    ]
+    return Table(["Difference", *HEADS.values()], "l" + "r" * len(HEADS), rows)
+
+
+def differences_note(pairs: Sequence[PairDifference]) -> str:
+    """Say what the figures of :func:`differences_table` are."""
+    return PAIRED.format(count=sum(len(pair.figures) for pair in pairs))
+
+
+def _points(pair: PairDifference, name: Name, intervals: bool) -> str:
+    found = pair.figures.get(name)
+    if found is None:
+        return difference_text(None)
+    told = difference_text({"value": found.value, "interval": (found.interval.low, found.interval.high)})
+    return told if intervals else told.partition(" [")[0]
 
 
 def read_verdict(folder: Path, results: Mapping[str, Any]) -> str:
@@ -35,9 +94,18 @@ def read_verdict(folder: Path, results: Mapping[str, Any]) -> str:
     Raises:
         DataError: If a matrix is there and cannot be read.
     """
+    return verdict(results, _read_cells(folder, results))
+
+
+def read_differences(folder: Path, results: Mapping[str, Any]) -> tuple[PairDifference, ...]:
+    """Return what :func:`pair_differences` does, of a run whose cells lie in a folder; arguments as above."""
+    return pair_differences(_read_cells(folder, results))
+
+
+def _read_cells(folder: Path, results: Mapping[str, Any]) -> dict[str, Cells | None]:
     matrices, split = read_matrices(folder, results), main_split(results)
     names = [row.method for row in method_rows(results, split)]
-    return verdict(results, {name: gather_cells(matrices, name, split) for name in names})
+    return {name: gather_cells(matrices, name, split) for name in names}
 
 
 def verdict(results: Mapping[str, Any], cells: Mapping[str, Cells | None]) -> str:
@@ -57,7 +125,7 @@ def verdict(results: Mapping[str, Any], cells: Mapping[str, Cells | None]) -> st
     place = prompts_name(split, count)
     level = guessed(results, rows, cells)
     first = "" if level is None or len(rows) < 2 else f"No method is significantly better than {level}. "
-    if pair is None or (split != "test" and "table" not in results):
+    if pair is None or (split != "test" and "table" not in results and not results.get("compared")):
         return first + _alone(rows, cells, place)
     found = _differences(*(cells.get(row.method) for row in pair))
     if not found:
@@ -77,6 +145,8 @@ def _best(rows: Sequence[MethodRow]) -> list[MethodRow]:
 def _differences(first: Cells | None, second: Cells | None) -> dict[Name, Difference]:
     """Return the paired differences, as far as the cells are enough; nothing where they cannot be had."""
     if first is None or second is None or first.scores.shape[1:] != second.scores.shape[1:]:
+        return {}
+    if (first.prompt_ids, first.examples) != (second.prompt_ids, second.examples):
         return {}
     names = [name for name in NAMES if name in estimable(first) and name in estimable(second)]
     return difference(first.scores, second.scores, names) if names else {}

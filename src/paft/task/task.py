@@ -278,6 +278,11 @@ class Task(Schema):
         digest = fingerprint([rows.digest(), settings, self.data.columns])
         return Examples(partial(self._read, rows), np.arange(len(rows)), digest)
 
+    def place(self, split: Split, index: int) -> str:
+        """Return where an example stands as errors name it, ``file:line``, by its position in the split."""
+        where, _ = read_rows(self.data, split, self._folder)[index]
+        return str(where)
+
     def unanswered(self, row: Mapping[str, Any], index: int = 0) -> Example:
         """Make an example of a row that has no gold answer, whose cells can be predicted and not be scored.
 

@@ -122,15 +122,22 @@ class Watch(TrainerCallback):
 
     Attributes:
         first: The first step whose loss was not finite, on the device; None before the first loss.
+        loss: That of the newest step in this process, on the device; None before.
     """
 
     def __init__(self, trainer: Trainer) -> None:
         self.trainer = trainer
         self.first: torch.Tensor | None = None
+        self.loss: torch.Tensor | None = None
+        self._step = 0
 
     def see(self, loss: torch.Tensor) -> None:
         """Take in a loss of the step that is under way."""
-        step = torch.full((), self.trainer.state.global_step + 1, device=loss.device)
+        number = self.trainer.state.global_step + 1
+        part = loss.detach()
+        self.loss = part if self.loss is None or number != self._step else self.loss + part
+        self._step = number
+        step = torch.full((), number, device=loss.device)
         at = step.masked_fill(loss.detach().isfinite().all(), _NEVER)
         self.first = at if self.first is None else torch.minimum(self.first, at)
 

@@ -1,10 +1,10 @@
 """How long training is, before it begins: its optimiser steps, and the tokens of its sequences.
 
-Steps go by epochs, or by tokens of prompts and answers: then their number is the one after which the tokens
-of the plan come nearest to the budget, past T epochs if need be. The budget ``paft`` is what plain PAFT takes
-with the same K, T, batch size and examples (uniform draws from all training prompts, no switch on), so that
-variants and controls are held to equal tokens. Rows that fill up the last forward pass of several processes
-are not counted.
+Steps go by epochs, by ``max_steps``, or by tokens of prompts and answers: then their number is the one after
+which the tokens of the plan come nearest to the budget, past T epochs if need be. The budget ``paft``
+is what plain PAFT takes with the same K, T, batch size and examples (uniform draws from all training prompts,
+no switch on), so that variants and controls are held to equal tokens. Rows that fill up the last forward pass
+of several processes are not counted.
 
 How long sequences are and how many are cut is told by some that lie evenly over the first epoch, so that a
 large data set is not tokenised for it.
@@ -54,7 +54,7 @@ def training_steps(
     """
     per_epoch = -(-len(dataset) // config.batch_size)
     if config.tokens is None:
-        return config.epochs * per_epoch
+        return config.length(per_epoch)
     budget = (
         config.tokens
         if isinstance(config.tokens, int)

@@ -100,7 +100,8 @@ def fine_tune(
         config: Settings, schedule included.
         seed: Seed of schedule, order and adapter initialisation.
         output: Folder for the adapter (LoRA) or the whole model (full); appears when complete.
-        on_step: Called with (step, all steps, loss, tokens so far), first where a resumed run begins.
+        on_step: Called with (step, all steps, its loss, tokens so far) after every step, on accelerators
+            twice a second at most; first where a resumed run begins.
         keep_checkpoints: Leave them to the caller, who deletes them when the record is safe too.
         validation: What ``train.validate_every`` validates on; without it nothing is validated.
         reference: The prompts whose tokens ``train.tokens: paft`` counts; by default ``prompts``.
@@ -124,9 +125,9 @@ def fine_tune(
     dataset = RenderedExamples(examples, prompts, encoder, variation(config, prompts, seed))
     schedule = make_schedule(config, len(prompts), seed=seed, examples=len(examples))
     steps = training_steps(config, dataset, schedule, prompts if reference is None else reference)
-    if config.tokens is not None:
+    if config.tokens is not None or config.max_steps is not None:
         args.max_steps = steps
-        if on_steps is not None:
+        if config.tokens is not None and on_steps is not None:
             on_steps(steps)
     looked = preview(dataset, make_sampler(config, dataset, schedule))
 
@@ -196,7 +197,8 @@ def _save_result(
             shutil.rmtree(part, ignore_errors=True)
             shutil.copytree(found, part)  # they stay where they are until the record of the run is safe
     else:
-        save(trainer.accelerator.unwrap_model(trainer.model), language_model, part, output, weights)
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        save(model, language_model, part, output, weights, max_length=config.max_length)
 
 
 def make_trainer(
@@ -253,7 +255,8 @@ def _validator(
         weights = trainer.gathered()
         if trainer.is_world_process_zero():
             model = trainer.accelerator.unwrap_model(trainer.model)
-            save(model, language_model, folder.with_name(f".{folder.name}.part"), folder, weights)
+            part = folder.with_name(f".{folder.name}.part")
+            save(model, language_model, part, folder, weights, max_length=config.max_length)
 
     validator = Validator(trainer, language_model, validation, config, write)
     trainer.add_callback(validator)
@@ -273,7 +276,7 @@ def mean_loss(curve: Sequence[tuple[int, float]]) -> float:
 
 def save(
     model: PreTrainedModel, source: LanguageModel, part: Path, output: Path,
-    weights: Mapping[str, torch.Tensor] | None = None,
+    weights: Mapping[str, torch.Tensor] | None = None, *, max_length: int,
 ) -> None:  # fmt: skip
     """Write adapter or model as safetensors, with the tokenizer and the chat setting of its source.
 
@@ -285,13 +288,15 @@ def save(
         part: Folder to write to first.
         output: Where the result goes.
         weights: All weights by name, where this process's model holds a part of them only.
+        max_length: Tokens of prompt and answer together at most, as it was trained with.
     """
     with _appearing(part, output):
         part.mkdir(parents=True, exist_ok=True)
         model.save_pretrained(part, state_dict=None if weights is None else dict(weights))
         source.tokenizer.save_pretrained(part)
         base = base_record(source.name) if (part / ADAPTER_CONFIG).exists() else None
-        save_chat(part, source.chat, quantised=is_quantised(source.model), base=base)
+        quantised = is_quantised(source.model)
+        save_chat(part, source.chat, max_length=max_length, quantised=quantised, base=base)
 
 
 @contextmanager

@@ -30,6 +30,7 @@ RENAMED = {
 _REMOVED = ("worst", "consistency", "curriculum", "low_kl", "augment_fraction", "weights")
 # Switches, and the values of others that they go with alone.
 _APART: dict[str, list[tuple[str, Any, str]]] = {
+    "max_steps": [("tokens", None, "both set the length of training")],
     "neftune": [("padding_free", False, "the noise depends on the length of a row")],
     "average": [
         ("keep", "last", "the best weights are those of one step"),
@@ -95,6 +96,8 @@ class Train(Schema):
         recombination: Share of the examples whose prompt ends as another one does, drawn anew for every
             example and step; see :mod:`paft.train.variation`.
         epochs: T, passes over the training examples.
+        max_steps: Length of training in optimiser steps instead of ``epochs``, as the Trainer's
+            ``max_steps``: it ends within an epoch or goes on past T of them. The draws stay the same.
         tokens: Length of training in tokens of prompts and answers instead of ``epochs``; ``paft``:
             as many as plain PAFT would take. See :mod:`paft.train.length`.
         batch_size: Examples per optimiser step over all devices.
@@ -149,6 +152,7 @@ class Train(Schema):
 
     # How long, in which batches
     epochs: int = Field(default=3, ge=1)
+    max_steps: int | None = Field(default=None, ge=1)
     tokens: Literal["paft"] | Annotated[int, Field(ge=1)] | None = None
     batch_size: int = Field(default=16, ge=1)
     micro_batch_size: int | None = Field(default=None, ge=1)
@@ -227,6 +231,10 @@ class Train(Schema):
     def user_prompt_first(self) -> bool:
         """Whether the user prompt is the first of the training prompts, with a share of its own."""
         return self.schedule != "single" and self.user_prompt_share > 0
+
+    def length(self, per_epoch: int) -> int:
+        """Return the optimiser steps of a training whose epochs have so many, unless ``tokens`` decides."""
+        return self.epochs * per_epoch if self.max_steps is None else self.max_steps
 
     @property
     def groups_by_length(self) -> bool:

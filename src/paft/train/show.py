@@ -60,20 +60,23 @@ class Outline:
         return [int(prompt) for prompt in np.flatnonzero(self.uses == 0)]
 
 
-def outline(schedule: Schedule, *, epochs: int, steps: int, examples: int) -> Outline:
+def outline(schedule: Schedule, *, length: int, steps: int, examples: int) -> Outline:
     """List the prompts of a training.
 
     Args:
         schedule: Chooses them.
-        epochs: Number of epochs, at least 1.
+        length: Optimiser steps of the training, at least 1.
         steps: Optimiser steps of an epoch.
-        examples: Number of training examples.
+        examples: Number of training examples. Of an epoch that ends early all are listed where each has
+            its own prompt: their order is the sampler's.
     """
     by_example = schedule.by_example
     stretches = tuple(
         stretch
-        for epoch in range(epochs)
-        for stretch in _stretches(schedule, epoch, examples if by_example else steps, by_example)
+        for epoch, first in enumerate(range(0, length, steps))
+        for stretch in _stretches(
+            schedule, epoch, examples if by_example else min(steps, length - first), by_example
+        )
     )
     uses = np.zeros(schedule.bank_size, dtype=int)
     for stretch in stretches:

@@ -30,11 +30,11 @@ def schedule_figures(found: Outline, prompts: Sequence[Prompt], train: Train, st
         train: The settings it was made from.
         steps: Optimiser steps of an epoch.
     """
-    fields = {"schedule", "resample_every", "draws", "user_prompt_share", "epochs", "batch_size"}
+    fields = {"schedule", "resample_every", "draws", "user_prompt_share", "epochs", "max_steps", "batch_size"}
     return {
         "train": train.model_dump(mode="json", include=fields),
         "steps_per_epoch": steps,
-        "steps": steps * train.epochs,
+        "steps": train.length(steps),
         "unit": found.unit,
         "stretches": [
             {"epoch": each.epoch, "first": each.first, "last": each.last, "prompt": prompts[each.prompt].id}
@@ -45,7 +45,7 @@ def schedule_figures(found: Outline, prompts: Sequence[Prompt], train: Train, st
             for prompt, uses in zip(prompts, found.uses, strict=True)
         ],
         "unused": [prompts[i].id for i in found.unused],
-        "notes": _notes(train),
+        "notes": _notes(train, steps),
         "warnings": _warnings(found, train),
     }
 
@@ -57,12 +57,13 @@ def print_schedule(
 
     The other arguments are those of :func:`schedule_figures`.
     """
-    length = f"{train.epochs} epochs of {steps} steps = {train.epochs * steps} steps"
+    length = train.length(steps)
+    epochs = f"{train.epochs} epochs of {steps} steps = " if train.max_steps is None else ""
     console.print(
-        f"{_told(train)}; {length} of at most {train.batch_size} examples",
+        f"{_told(train)}; {epochs}{length} steps of at most {train.batch_size} examples",
         highlight=False, markup=False, soft_wrap=True,
     )  # fmt: skip
-    for note in _notes(train):
+    for note in _notes(train, steps):
         console.print(note, style="yellow", highlight=False, markup=False, soft_wrap=True)
     order = Table("epoch", f"{found.unit}s", "prompt", "begins with")
     for each in found.stretches[: limit or None]:
@@ -78,7 +79,7 @@ def print_schedule(
             console.print(f"... {rows - table.row_count} more rows; --limit 0 or --json shows all")
     unused = ", ".join(prompts[i].id for i in found.unused[:8]) + (", ..." if len(found.unused) > 8 else "")
     console.print(
-        f"Never used in {train.epochs * steps} steps: {len(found.unused)} of {len(prompts)} prompts"
+        f"Never used in {length} steps: {len(found.unused)} of {len(prompts)} prompts"
         + (f" ({unused})" if unused else ""),
         highlight=False, soft_wrap=True,
     )  # fmt: skip
@@ -98,11 +99,14 @@ def _warnings(found: Outline, train: Train) -> list[str]:
     ]
 
 
-def _notes(train: Train) -> list[str]:
+def _notes(train: Train, steps: int) -> list[str]:
     """Say what the tables cannot show."""
     notes = []
     if train.tokens is not None:
         notes.append(f"train.tokens {train.tokens}: the number of steps follows from tokens, not from epochs")
+    if train.max_steps is not None and train.max_steps % steps:
+        last = f"{train.max_steps % steps} of {steps} steps"
+        notes.append(f"train.max_steps {train.max_steps}: the last epoch ends after {last}")
     return notes
 
 
@@ -131,7 +135,9 @@ def legend(plain: bool) -> Text:
     return told.append("· a space, ⏎ a line end, … a part of the character behind it")
 
 
-def print_tokens(console: Console, encoder: Encoder, example: Example, prompt: Prompt, plain: bool) -> None:
+def print_tokens(
+    console: Console, encoder: Encoder, example: Example, prompt: Prompt, plain: bool, place: str
+) -> None:
     """Print one training sequence, its counts first.
 
     Args:
@@ -140,6 +146,7 @@ def print_tokens(console: Console, encoder: Encoder, example: Example, prompt: P
         example: A training example.
         prompt: The prompt it is put into.
         plain: Mark by brackets instead of colours.
+        place: Where the example stands, as :meth:`paft.task.task.Task.place` says.
 
     Raises:
         DataError: If its answer does not fit.
@@ -148,13 +155,13 @@ def print_tokens(console: Console, encoder: Encoder, example: Example, prompt: P
     try:
         encoded = encoder.encode(rendered, example.gold)
     except DataError as error:
-        raise DataError(f"training example {example.index} under prompt {prompt.id}: {error}") from None
+        raise DataError(f"{place}: under prompt {prompt.id}: {error}") from None
     tokens = tokens_of(encoder, encoded)
     cut = f"its prompt was cut to fit {encoder.max_length} tokens" if encoded.truncated else "nothing was cut"
     separator = encoder.separator(rendered)
     end = visible(str(encoder.tokenizer.convert_ids_to_tokens(encoder.end)))
     head = (
-        f"\nexample {example.index} under prompt {prompt.id}: {len(tokens)} tokens = {encoded.answer_start} "
+        f"\nexample {place} under prompt {prompt.id}: {len(tokens)} tokens = {encoded.answer_start} "
         f"read + {len(tokens) - encoded.answer_start} trained; {cut}; between prompt and answer "
         f"{'nothing' if not separator else repr(separator)}, at the end {end}"
     )

@@ -1,26 +1,31 @@
-"""What a progress bar says while a model trains: loss, current prompt, tokens a second."""
+"""What is said while a model trains: loss, current prompt and tokens a second, a line per validation."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from paft.train.schedule import Schedule
 
 if TYPE_CHECKING:
     from paft.prompt import Prompt
+    from paft.train.validation import Point, Validation
 
 
 class Advances(Protocol):
-    """Counts units as done; see :mod:`paft.progress`."""
+    """Counts units as done; see :class:`paft.progress.Reporter`."""
 
     def advance(self, count: int, note: str = "") -> None:
         """So many more units are done."""
 
+    def tell(self, text: str) -> None:
+        """Something is worth a line."""
+
 
 class Pace:
-    """Tells a reporter about every entry of the loss curve; called as ``on_step``.
+    """Tells a reporter about every step; called as ``on_step``.
 
     Args:
         reporter: Counts optimiser steps.
@@ -46,7 +51,7 @@ class Pace:
         Args:
             step: Optimiser steps done.
             steps: All of the run.
-            loss: Mean loss since the former call, nats.
+            loss: Loss of the step, nats.
             tokens: Tokens so far.
         """
         now = time.monotonic()
@@ -61,3 +66,19 @@ class Pace:
         self._last = now, tokens
         self._reporter.advance(step - self.step, ", ".join(notes))
         self.step = step
+
+    def listen(self, validation: Validation | None) -> Validation | None:
+        """Return a validation that tells the reporter of itself, None for none."""
+        if validation is None:
+            return None
+
+        def hear(point: Point | None, best: bool) -> None:
+            if point is None:
+                self._reporter.advance(0, f"validating on {validation.size}")
+                return
+            self._last = None  # its seconds are none of a step
+            figures = f"mean {100 * point.mean:.1f}, worst {100 * point.min:.1f}"
+            mark = " (best so far)" if best else ""
+            self._reporter.tell(f"step {point.step}: validation on {validation.size}: {figures}{mark}")
+
+        return replace(validation, hear=hear)

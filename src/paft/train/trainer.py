@@ -11,6 +11,7 @@ Resuming repeats the uninterrupted run to the bit because nothing is left to cha
 from __future__ import annotations
 
 import inspect
+import math
 import shutil
 import time
 from abc import ABC, abstractmethod
@@ -32,6 +33,7 @@ from paft.train.failures import Watch, write_failure
 from paft.train.loss import StepLoss
 
 TALLY = "tally.json"  # in a checkpoint: the sums by prompt, of all processes
+TELL_EVERY = 0.5  # seconds between reports that an accelerator has to wait for
 SUPPORTED = "transformers>=5.2,<5.24"  # as in pyproject.toml
 # Methods of the Trainer that ours take the place of, and their parameters.
 _HOOKS = {
@@ -63,7 +65,7 @@ class PromptTrainer(Trainer):
         sampler: Yields (example, prompt) plans.
         checkpoints: Where this run keeps its own.
         save_every: Steps between checkpoints, as in :func:`paft.train.checkpoint.save_interval`.
-        on_step: Called with (step, all steps, loss, tokens so far) at every entry of the loss curve.
+        on_step: Called with (step, all steps, its loss, tokens so far); see :class:`_Progress`.
         step_loss: Takes the place of the stock loss.
 
     Attributes:
@@ -94,7 +96,7 @@ class PromptTrainer(Trainer):
         self.add_callback(self.watch)
         self.add_callback(_Rhythm(sampler, save_every))
         if on_step is not None:
-            self.add_callback(_Progress(on_step, self._tokens))
+            self.add_callback(_Progress(on_step, self._tokens, self.watch))
 
     def add_keeper(self, keeper: Keeper) -> None:
         """Add a callback whose state is kept in checkpoints."""
@@ -216,11 +218,13 @@ class _Rhythm(TrainerCallback):
 
 
 class _Progress(TrainerCallback):
-    """Tells the caller about every entry of the loss curve."""
+    """Tells the caller about every step; on accelerators, which would have to wait, now and then."""
 
-    def __init__(self, on_step: OnStep, tokens: Callable[[], int]) -> None:
+    def __init__(self, on_step: OnStep, tokens: Callable[[], int], watch: Watch) -> None:
         self.on_step = on_step
         self.tokens = tokens
+        self.watch = watch
+        self._told = -math.inf
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Report where a resumed run begins."""
@@ -228,10 +232,14 @@ class _Progress(TrainerCallback):
         if losses:
             self.on_step(state.global_step, state.max_steps, float(losses[-1]), self.tokens())
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        """Report the loss of the steps since the last log."""
-        if logs and "loss" in logs:
-            self.on_step(state.global_step, state.max_steps, float(logs["loss"]), self.tokens())
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Report the step's loss in this process."""
+        loss, now = self.watch.loss, time.monotonic()
+        waits = loss is not None and loss.device.type != "cpu" and now - self._told < TELL_EVERY
+        if loss is None or (waits and state.global_step < state.max_steps):
+            return
+        self._told = now
+        self.on_step(state.global_step, state.max_steps, float(loss), self.tokens())
 
 
 def check_hooks() -> None:

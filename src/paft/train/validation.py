@@ -57,12 +57,20 @@ class Validation:
         prompts: P prompts that are neither trained nor tested on.
         examples: N examples, likewise.
         score: Scores a model on them (:func:`paft.evaluate.cells.score_cells`).
+        hear: Called with None where a validation begins, then with its figures and whether they are the
+            best so far.
     """
 
     task: Task
     prompts: Sequence[Prompt]
     examples: Sequence[Example]
     score: Scorer
+    hear: Callable[[Point | None, bool], None] | None = None
+
+    @property
+    def size(self) -> str:
+        """What a validation looks at, in words."""
+        return f"{len(self.examples)} examples x {len(self.prompts)} prompts"
 
     def fingerprint(self) -> str:
         """Hash of prompts and examples."""
@@ -113,11 +121,14 @@ class Validator(TrainerCallback):
         last = state.global_step == state.max_steps
         if state.global_step % validation_interval(self.config.validate_every, state.max_steps) and not last:
             return
+        hear = self.validation.hear or (lambda *_: None)
+        hear(None, False)
         accuracies, log = self._accuracies(), control.should_log
         self.trainer.log({MEAN: float(accuracies.mean()), MIN: float(accuracies.min())})
         control.should_log = log  # the loss of the step is still to be logged if it was before
         points = validation_points(state.log_history)
         best = best_point(points, self.config.validate_by)
+        hear(points[-1], best == points[-1])
         if best.step == state.global_step and self.config.keep == "best":
             self.save(self._folder(best.step))
             if state.is_world_process_zero:

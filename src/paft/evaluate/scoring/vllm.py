@@ -15,7 +15,7 @@ Written for vLLM 0.10 and newer.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -57,6 +57,7 @@ class VllmModel:
         tokenizer: Its tokenizer.
         max_length: Tokens of prompt and answer together at most.
         chat: Whether it is asked in turns of its chat template.
+        adapters: Folders of the adapters that the engine was started for.
         lora: A ``vllm.lora.request.LoRARequest`` for every prompt, if any.
         generation: The checkpoint's generation settings, if it has any, for the tokens that end an answer.
     """
@@ -66,8 +67,18 @@ class VllmModel:
     tokenizer: PreTrainedTokenizerBase
     max_length: int
     chat: Chat = PLAIN
+    adapters: tuple[Path, ...] = ()
     lora: Any = None
     generation: GenerationConfig | None = None
+
+    def wearing(self, adapter: Path | None) -> VllmModel:
+        """Return the same engine with one of its adapters on every prompt, or without any."""
+        if adapter is None:
+            return replace(self, lora=None)
+        from vllm.lora.request import LoRARequest
+
+        number = self.adapters.index(adapter) + 1
+        return replace(self, lora=LoRARequest(f"adapter-{number}", number, str(adapter.resolve())))
 
     @property
     def dtype(self) -> torch.dtype:
@@ -161,7 +172,7 @@ class VllmModel:
 
 def load_vllm(
     name: str,
-    adapter: str | Path | None = None,
+    adapters: Sequence[Path] = (),
     *,
     max_length: int,
     chat: Chat = PLAIN,
@@ -172,12 +183,12 @@ def load_vllm(
 
     Args:
         name: ``"tiny"`` (built in), a folder or a Hub id.
-        adapter: Folder of a LoRA adapter to put on top.
+        adapters: Folders of LoRA adapters that :meth:`VllmModel.wearing` puts on top.
         max_length: Tokens of prompt and answer together at most; as many as the model has positions
             for but one, which the engine keeps for itself.
         chat: Whether it is asked in turns of its chat template.
         trust_remote_code: Whether code in the model's folder may be run.
-        any_base: Put the adapter on another base than it was tuned on too.
+        any_base: Put adapters on another base than they were tuned on too.
 
     Raises:
         ModelError: If vLLM is not installed or cannot run the model or adapter, or weights are not
@@ -195,11 +206,10 @@ def load_vllm(
     longest = min(max_length, int(positions) - 1)
     more: dict[str, Any] = {"trust_remote_code": True} if trust_remote_code else {}
     more |= {key: where["revision"] for key in ("revision", "tokenizer_revision") if where}
-    if adapter is not None:
-        more |= {"enable_lora": True, "max_lora_rank": lora_rank(Path(adapter))}
-        check_before_loading(
-            Path(adapter), name, any_base=any_base, trust_remote_code=trust_remote_code
-        )  # the engine passes over tensors it does not know
+    if adapters:
+        more |= {"enable_lora": True, "max_lora_rank": max(map(lora_rank, adapters))}
+    for adapter in adapters:  # the engine passes over tensors it does not know
+        check_before_loading(adapter, name, any_base=any_base, trust_remote_code=trust_remote_code)
     check_files_finite(name)
     try:
         # Without the checkpoint's generation settings, as the Hugging Face path.
@@ -208,18 +218,14 @@ def load_vllm(
         )
     except (ValueError, RuntimeError, OSError) as error:
         raise ModelError(f"vLLM cannot run model {name!r}: {error}") from error
-    request = None
-    if adapter is not None:
-        from vllm.lora.request import LoRARequest
-
-        check_base(Path(adapter), name, any_base=any_base)  # now the weights are on this machine
-        request = LoRARequest("adapter", 1, str(Path(adapter).resolve()))
+    for adapter in adapters:
+        check_base(adapter, name, any_base=any_base)  # now the weights are on this machine
     try:
         pinned: dict[str, Any] = dict(where)
         generation = GenerationConfig.from_pretrained(source, trust_remote_code=trust_remote_code, **pinned)
     except OSError:  # not every checkpoint has one
         generation = None
-    return VllmModel(name, engine, tokenizer, longest, chat, request, generation)
+    return VllmModel(name, engine, tokenizer, longest, chat, tuple(adapters), generation=generation)
 
 
 def import_vllm() -> Any:
