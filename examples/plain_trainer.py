@@ -5,9 +5,8 @@ from pathlib import Path
 
 from transformers import Trainer, TrainingArguments, set_seed
 
-from paft import load_bank, load_model, load_task
+from paft import Train, load_bank, load_model, load_task
 from paft.builtin import BANKS
-from paft.config import Train
 from paft.train import RowCollator, prompt_dataset
 
 # A new prompt every 2 optimiser steps of 4 examples.

@@ -6,9 +6,8 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader
 
-from paft import load_bank, load_model, load_task
+from paft import Train, load_bank, load_model, load_task
 from paft.builtin import BANKS
-from paft.config import Train
 from paft.train import RowCollator, prompt_dataset
 
 # A new prompt every 2 optimiser steps of 4 examples.

@@ -1,7 +1,7 @@
 """What a user writes is checked: key paths, values and near keys stand in the message."""
 
 import pytest
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from paft.config import RunConfig, merged
 from paft.config_reference import list_settings
@@ -31,7 +31,7 @@ def test_what_fits_is_built():
 
 
 def test_a_model_is_frozen():
-    with pytest.raises(ValidationError, match="frozen"):
+    with pytest.raises(ConfigError, match="a Wheel cannot be changed: make another one with spokes=4"):
         Wheel(spokes=3).spokes = 4
 
 

@@ -8,6 +8,8 @@ traceback.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 SCREEN = 1_200  # characters of a message at most
 SHOWN = 80  # characters of a value in a message
 QUOTED = 240  # characters of what a library says
@@ -48,6 +50,44 @@ class ResumeError(PaftError):
     """What lies in the output directory was made by another configuration or other inputs."""
 
 
+def expect(value: object, kinds: type | tuple[type, ...], what: str) -> None:
+    """Refuse an argument of another type than a function takes.
+
+    Args:
+        value: The argument.
+        kinds: The type it must have, or several.
+        what: What the argument is, for the message.
+
+    Raises:
+        ConfigError: Naming what was wanted and what was given.
+
+    >>> expect({"epochs": 1}, int, "seed")
+    Traceback (most recent call last):
+    paft.errors.ConfigError: seed must be of type int, not dict: {'epochs': 1}
+    """
+    known = kinds if isinstance(kinds, tuple) else (kinds,)
+    if not isinstance(value, known):
+        wanted = " or ".join(kind.__name__ for kind in known)
+        raise ConfigError(f"{what} must be of type {wanted}, not {type(value).__name__}: {shown(value)}")
+
+
+def expect_items(values: object, kind: type, what: str) -> None:
+    """Refuse an argument that is no list of things of a type; of lazy ones the first is looked at.
+
+    Raises:
+        ConfigError: As :func:`expect`.
+
+    >>> expect_items(["{text}"], int, "the prompts")
+    Traceback (most recent call last):
+    paft.errors.ConfigError: the prompts must be a list of int, not list: ['{text}']
+    """
+    listed = isinstance(values, Sequence) and not isinstance(values, str)
+    items = (values if isinstance(values, (list, tuple)) else values[:1]) if listed else ()  # type: ignore[index]
+    if not listed or not all(isinstance(item, kind) for item in items):
+        found = f"{type(values).__name__}: {shown(values)}"
+        raise ConfigError(f"{what} must be a list of {kind.__name__}, not {found}")
+
+
 def shorten(text: str, limit: int) -> str:
     """Return a text with its middle left out where it is longer; what to do stands at its end.
 
@@ -78,6 +118,7 @@ def shown(value: object) -> str:
     if isinstance(value, (str, bytes)) and len(value) > 4 * SHOWN:
         value = value[: 2 * SHOWN] + value[-2 * SHOWN :]  # type: ignore[operator]
     try:
-        return shorten(repr(value), SHOWN)
+        text = repr(value)
+        return shorten(" ".join(text.split()) if "\n" in text else text, SHOWN)  # a table's has lines
     except (RecursionError, ValueError):  # nested too deeply, or a whole number of thousands of digits
         return f"{type(value).__name__} too large to show"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import wraps
 from logging import ERROR, getLogger
-from types import TracebackType
+from types import NoneType, TracebackType
 from typing import Any, ParamSpec, TypeVar
 
 from rich.console import Console
@@ -23,6 +23,8 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from paft.errors import expect
 
 LINE_EVERY = 30.0  # seconds between lines where there is no terminal
 P = ParamSpec("P")
@@ -69,7 +71,9 @@ def speaking(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        if (args[1] if len(args) > 1 else kwargs.get("reporter")) is not None:
+        given = args[1] if len(args) > 1 else kwargs.get("reporter")
+        expect(given, (Reporter, NoneType), "the reporter")
+        if given is not None:
             return function(*args, **kwargs)
         console = Console()
         watched = console.is_terminal or console.is_jupyter

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
-from paft.errors import PromptError, shown
+from paft.errors import PromptError, expect, shown
 from paft.files import encodable
 
 ID_LENGTH = 12
@@ -43,6 +43,8 @@ class Prompt:
     provenance: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
+        expect(self.template, str, "a prompt's template")
+        expect(self.provenance, Mapping, "a prompt's provenance")
         if not self.template.strip():
             raise PromptError("a prompt's template is empty: give text with {field} placeholders")
         if not encodable(self.template):

@@ -1,12 +1,13 @@
-"""The base of everything a user writes in YAML, and the errors for what does not fit.
+"""The base of everything a user writes in YAML or Python, and the errors for what does not fit.
 
 Models are frozen and refuse unknown keys. A pydantic error becomes one :class:`ConfigError` that
-names the file, the key path, the value and, for a misspelt key, the nearest known one.
+names the file (or the class), the key path, the value and, for a misspelt key, the nearest known one.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_args
 
@@ -20,6 +21,23 @@ class Schema(BaseModel):
     """A frozen model that refuses unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    def __init__(self, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            raise _config_error(type(self), error, type(self).__name__) from None
+
+    # By this mark of its own __init__ pydantic builds inner models without a call, so that their errors
+    # are gathered with their place and only the outermost model raises.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_"):
+            raise ConfigError(
+                f"a {type(self).__name__} cannot be changed: make another one with {name}={shown(value)}"
+            )
+        super().__setattr__(name, value)
 
     def to_yaml(self) -> str:
         """The values as YAML, defaults written out."""
@@ -104,16 +122,24 @@ def parse(model: type[S], data: Mapping[str, Any], where: str) -> S:
     try:
         return model.model_validate(dict(data))
     except ValidationError as error:
-        found = error.errors(include_url=False)
-        lines = dict.fromkeys(_explain(model, dict(item)) for item in found[:_TOLD])
-        more = f"; and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
-        raise ConfigError(f"{where}: " + "; ".join(lines) + more) from None
+        raise _config_error(model, error, where) from None
 
 
 def nearest(word: str, known: list[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the closest known word, else the list of all."""
+    return _near(word, known) or f" (known: {', '.join(known)})"
+
+
+def _near(word: str, known: list[str]) -> str:
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else f" (known: {', '.join(known)})"
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _config_error(model: type[BaseModel], error: ValidationError, where: str) -> ConfigError:
+    found = error.errors(include_url=False)
+    lines = dict.fromkeys(_explain(model, dict(item)) for item in found[:_TOLD])
+    more = f"; and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
+    return ConfigError(f"{where}: " + "; ".join(lines) + more)
 
 
 def _explain(model: type[BaseModel], item: dict[str, Any]) -> str:
@@ -132,6 +158,9 @@ def _explain(model: type[BaseModel], item: dict[str, Any]) -> str:
     if item["type"] == "string_type":
         return f"{path}: {unquoted(value)}"
     got = "" if isinstance(value, dict) else f" (got {shown(value)})"
+    if item["type"] == "literal_error":
+        known = re.findall(r"'([^']*)'", item["ctx"]["expected"])
+        got += _near(str(value), known)
     return f"{path}: {message}{got}"
 
 

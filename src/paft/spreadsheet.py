@@ -1,4 +1,4 @@
-"""Workbooks that are read, and cells of CSV files that no spreadsheet takes for formulas.
+"""Workbooks that are read, DataFrames, and cells of CSV files that no spreadsheet takes for formulas.
 
 Excel, LibreOffice and Google Sheets run what stands in a cell that begins with ``=``, ``+``, ``-``,
 ``@`` (also full-width ones), a tab or a line break. A prompt may begin like that, and is text: it
@@ -13,11 +13,14 @@ every text.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from paft.errors import DataError, said
+from paft.errors import DataError, said, shown
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 T = TypeVar("T")
 
@@ -62,3 +65,33 @@ def read_sheet(path: Path, what: str, *, formulas: bool = True) -> list[Sequence
         raise DataError(f"{what} file not found: {path}") from None
     except Exception as error:  # the library raises many unrelated types for one cause: no workbook
         raise DataError(f"{path} is not a readable .xlsx workbook: {said(error)}") from None
+
+
+def make_frame(rows: Sequence[Mapping[str, Any]]) -> DataFrame:
+    """Return rows as a DataFrame of pandas.
+
+    Raises:
+        DataError: If pandas is not installed.
+    """
+    try:
+        from pandas import DataFrame
+    except ImportError:
+        raise DataError("a DataFrame needs the package pandas: pip install pandas") from None
+    return DataFrame(list(rows))
+
+
+def frame_rows(value: Any) -> Any:
+    """Return the rows of a DataFrame (pandas, polars) as a list of dicts, anything else as it is.
+
+    Raises:
+        ValueError: If columns have no names of their own.
+    """
+    if hasattr(value, "to_dicts"):  # polars
+        return value.to_dicts()
+    if not hasattr(value, "iterrows"):
+        return value
+    names = list(value.columns)  # pandas
+    wrong = next((name for name in names if not isinstance(name, str) or names.count(name) > 1), None)
+    if wrong is not None:
+        raise ValueError(f"the DataFrame's columns need names that are text and distinct, not {shown(wrong)}")
+    return value.to_dict("records")

@@ -37,7 +37,7 @@ def test_an_adapter_comes_out_that_evaluate_takes(train, paft, own_desk, model_f
     code, out, err = paft(*command.removeprefix("Evaluate it: paft ").split())
     assert code == 0, err
     rows = json.loads((folder / "evaluated" / "results.json").read_text())["rows"]
-    assert [row["split"] for row in rows] == ["test", "user"]
+    assert [row["split"] for row in rows] == 2 * ["test", "user"], "the adapter's, and its base's"
 
 
 def test_a_rerun_trains_nothing_and_another_seed_is_refused(train, tmp_path):
@@ -151,9 +151,8 @@ def test_the_plan_counts_what_training_then_does(train, tmp_path, method, length
     assert plan["truncated_share"] == 0 and plan["looked_at"] == 24
     steps, *met = plan["warnings"]
     assert steps.startswith(f"{plan['steps']} optimiser steps are few: ")
-    assert [text.partition(" of the bank")[0] for text in met] == [
-        f"training meets {plan['prompts_used']} of 5 prompts"
-    ] * (2 * plan["prompts_used"] < 5)
+    told = f"training meets {plan['prompts_used']} of 5 prompts"
+    assert [text.partition(" of the bank")[0] for text in met] == [told] * (2 * plan["prompts_used"] < 5)
     memory = plan["memory"]
     parts = ("weights", "gradients", "optimiser", "activations", "logits")
     assert memory["total"] == sum(memory[part] for part in parts)

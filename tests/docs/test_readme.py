@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,15 +17,37 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 
 
+def run_example(change: Callable[[str], str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run the Python example after a change and return its results."""
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    monkeypatch.chdir(folder)
+    names: dict[str, Any] = {}
+    exec(compile(change(example), "README.md", "exec"), names)
+    return names["results"]
+
+
 def test_python_example_runs_and_judges_every_method(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    monkeypatch.chdir(tmp_path)
-    exec(compile(example, "README.md", "exec"), {})
+    run_example(lambda text: text.replace('"epochs": 14', '"epochs": 1'), tmp_path, monkeypatch)
     printed = capsys.readouterr().out
-    assert all(f"'{method}'" in printed for method in ("base", "single", "per_example"))
+    assert all(f" {method} " in printed for method in ("base", "single", "per_example"))
     assert (tmp_path / "runs" / "demo" / "report.html").exists()
+
+
+@pytest.mark.slow  # a minute
+def test_python_example_shows_the_difference_that_the_page_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = run_example(str, tmp_path, monkeypatch)
+    means = {row["method"]: row["mean"] for row in results["rows"] if row["split"] == "test"}
+    printed = {
+        method: float(mean) for method, mean in re.findall(r"^│ (\w+) +│ +([\d.]+) │", README, re.MULTILINE)
+    }
+    assert printed.keys() == means.keys()
+    for method, mean in means.items():  # other processors round otherwise
+        assert 100 * mean == pytest.approx(printed[method], abs=8), method
+    assert means["per_example"] > means["single"] + 0.1
 
 
 def test_example_stays_short() -> None:
@@ -32,7 +56,7 @@ def test_example_stays_short() -> None:
 
 
 def test_public_names_can_be_imported() -> None:
-    assert 10 <= len(paft.__all__) <= 15
+    assert 10 <= len(paft.__all__) <= 25
     assert all(getattr(paft, name) is not None for name in paft.__all__)
 
 

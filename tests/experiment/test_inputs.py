@@ -7,10 +7,11 @@ from paft.errors import ConfigError, PromptError
 from paft.experiment import trial as cell
 from paft.experiment.dry_run import dry_run
 from paft.experiment.identity import changes, run_identity
-from paft.experiment.inputs import Inputs, check_method, load_inputs
+from paft.experiment.inputs import Inputs, blank_options, check_method, load_inputs
 from paft.experiment.run import checked_inputs, run
 from paft.experiment.train import train
 from paft.methods import METHODS
+from paft.task.task import Task
 from paft.train.settings import Train
 
 
@@ -52,7 +53,7 @@ def test_a_method_whose_patch_does_not_go_with_the_settings_is_refused_at_once(c
 
 
 def test_a_setting_that_was_removed_is_refused_before_anything_is_written(configure, tmp_path):
-    with pytest.raises(ValueError, match="weights was removed"):
+    with pytest.raises(ConfigError, match="weights was removed"):
         load_inputs(configure(tmp_path / "out", train={"weights": {"feedfeedfeed": 2}}))
     assert not (tmp_path / "out").exists()
 
@@ -194,7 +195,7 @@ def test_without_redraw_all_seeds_have_the_examples_they_had(configure, tmp_path
 
 
 def test_redraw_without_a_number_of_examples_is_refused(configure, tmp_path):
-    with pytest.raises(ValueError, match="set examples, or leave redraw out"):
+    with pytest.raises(ConfigError, match="set examples, or leave redraw out"):
         configure(tmp_path, train={"redraw": True})
 
 
@@ -204,3 +205,30 @@ def test_other_training_examples_to_draw_from_refuse_a_redrawn_run(configure, tm
     other = task.model_copy(update={"data": task.data.model_copy(update={"train": tuple(rows)})})
     was, now = (run_identity(config, load_inputs(config, task=made)) for made in (task, other))
     assert changes(was, now) == ["training examples"]
+
+
+def test_options_in_fields_of_their_own_that_are_empty_are_counted():
+    rows = [{"q": "x", "A": "red", "B": text, "answer": "A"} for text in ("blue", "", " ", "green")]
+    answer = {"rule": "choice", "options": ["A", "B"]}
+    made = Task(
+        name="t",
+        fields={"q": "", "A": "", "B": ""},
+        answer=answer,
+        data={"train": rows},
+        prompt="{q} {A} {B}",
+    )
+    (said,) = blank_options(made, made.examples("train"))
+    assert said.startswith("2 of 4 examples have an empty option among A, B, which a model may choose")
+    assert blank_options(made, made.examples("train")[:1]) == []
+
+
+def test_validation_examples_that_are_training_examples_are_told_before_and_in_a_training(
+    configure, tmp_path, own_desk, task
+):
+    data = task.data.model_copy(update={"validation": task.data.train})
+    same = task.model_copy(update={"data": data})
+    config = configure(tmp_path / "out", methods=("paft",), train={"validate_every": 0.5})
+    count = min(len(same.examples("validation")), config.train.validate_examples)
+    said = f"{count} of {count} validation examples are training examples too"
+    assert any(said in warning for warning in dry_run(config, task=same)["warnings"])
+    assert not any("validation examples are" in w for w in dry_run(config, task=task)["warnings"])

@@ -331,7 +331,7 @@ def test_the_language_model_knows_how_it_is_asked(chat_folder):
 )
 def test_a_setting_that_makes_no_sense_is_refused(chat, said):
     for model in (RunConfig, EvaluateConfig):
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ConfigError, match=said):
             model(output="out", chat=chat)
 
 

@@ -69,10 +69,10 @@ def test_killed_before_and_after_every_file_it_writes_a_run_ends_as_if_nothing_h
     def wrap(owner, name, target_of):
         original = getattr(owner, name)
 
-        def replacement(*args):
+        def replacement(*args, **named):
             target = str(target_of(*args).relative_to(output))
             dies_once((target, "before"))
-            original(*args)
+            original(*args, **named)
             dies_once((target, "after"))
 
         monkeypatch.setattr(owner, name, replacement)
@@ -129,7 +129,7 @@ def test_an_adapter_without_its_record_is_not_trusted(configure, uninterrupted, 
     config = configure(output, methods=METHODS)
     adapter = output / "trials" / "paft-0" / "adapter"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sft, "save", lambda *args: (_ for _ in ()).throw(Killed))
+        patch.setattr(sft, "save", lambda *args, **named: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):
             paft.run(config)
     adapter.mkdir(parents=True)

@@ -76,7 +76,7 @@ def test_killed_around_the_last_save_only_the_tail_is_trained_again(
     config = configure(tmp_path / "out", methods=("paft",), train=EVERY_STEP)
     folder = tmp_path / "out" / "trials" / "paft-0"
 
-    def killed(*args):
+    def killed(*args, **named):
         raise Killed
 
     with monkeypatch.context() as patch:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from paft.errors import DataError
 from paft.statistics.crossed import dispersion
 from paft.statistics.summary import STATISTICS, cvar, debiased_std, statistic, summarize
 
@@ -45,7 +46,7 @@ def test_an_array_is_taken_like_a_list():
 
 
 def test_no_prompt_at_all_is_an_error():
-    with pytest.raises(ValueError, match="no prompt"):
+    with pytest.raises(DataError, match="no prompt"):
         summarize([], 0.5)
 
 

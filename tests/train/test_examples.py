@@ -81,7 +81,8 @@ def test_an_example_sees_what_our_own_loop_sees_at_the_same_steps(name, own, see
     plans, steps = seen
     module.main(tmp_path / "model")
     config, expected = own
-    assert config == module.SETTINGS
+    for name in ("schedule", "resample_every", "batch_size", "epochs"):  # the others are the trainer's matter
+        assert getattr(module.SETTINGS, name) == getattr(config, name)
     # TRL looks at a row before it trains; rows are taken in order, so their number tells the step.
     assert plans[-len(expected) :] == expected
     assert len(plans) - len(expected) <= 2

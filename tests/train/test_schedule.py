@@ -158,7 +158,7 @@ def test_the_prompts_of_a_seed_are_the_same_in_every_version():
 @pytest.mark.parametrize("wrong", [{"bank_size": 0}, {"resample_every": 0}, {"seed": -1}])
 def test_numbers_out_of_range_are_refused_and_shown(wrong):
     ((name, value),) = wrong.items()
-    with pytest.raises(ValueError, match=f"at least 1.*{name}={value}"):
+    with pytest.raises(ConfigError, match=f"at least 1.*{name}={value}"):
         Schedule(**{"mode": "block", "bank_size": 5, **wrong})
 
 
@@ -323,7 +323,7 @@ def test_a_ratio_of_one_is_the_users_own_prompt_alone():
     ],
 )
 def test_settings_that_do_not_fit_are_refused(wrong, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ConfigError, match=message):
         Schedule(**{"mode": "block", "bank_size": 3, **wrong})
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from paft.errors import ConfigError
 from paft.model.load import load_model
 from paft.train.loop import fine_tune
 from paft.train.settings import Train
@@ -85,7 +86,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("settings", "message"), REFUSED)
 def test_what_makes_no_sense_together_is_refused(settings, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ConfigError, match=message):
         Train(**settings)
 
 
@@ -93,7 +94,7 @@ def test_what_makes_no_sense_together_is_refused(settings, message):
     "name", ["worst", "curriculum", "low_kl", "consistency", "augment_fraction", "weights"]
 )
 def test_what_was_removed_is_refused_by_name(name):
-    with pytest.raises(ValueError, match=f"{name} was removed.*docs/results.md.*commit e504c2b"):
+    with pytest.raises(ConfigError, match=f"{name} was removed.*docs/results.md.*commit e504c2b"):
         Train(**{name: 0.5})
     assert Train(**{name: None}) == Train()  # a configuration that a former version saved
 
@@ -101,7 +102,7 @@ def test_what_was_removed_is_refused_by_name(name):
 def test_former_names_are_read_and_both_names_at_once_are_refused():
     former = Train(canonical_ratio=0.5, crossover=0.25, prompt_dropout=0.125)
     assert former == Train(user_prompt_share=0.5, recombination=0.25, word_dropout=0.125)
-    with pytest.raises(ValueError, match="canonical_ratio is the former name of user_prompt_share"):
+    with pytest.raises(ConfigError, match="canonical_ratio is the former name of user_prompt_share"):
         Train(canonical_ratio=0.5, user_prompt_share=0.5)
 
 

@@ -9,12 +9,12 @@ prompt: the schedule counts prompts by position, so order is part of what a run 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from paft.errors import PromptError
+from paft.errors import PromptError, expect
 from paft.files import fingerprint, read_jsonl, write_text
 from paft.prompt import Prompt
 from paft.schema import nearest
@@ -24,20 +24,30 @@ SPLITS = ("train", "validation", "test", "adversarial", "final")
 KEYS = ("id", "split", "template", "provenance")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bank:
-    """Prompts by split, each prompt in one place; splits without prompts may be absent."""
+    """Prompts by split, each prompt in one place; splits without prompts may be absent.
+
+    A bank is a collection of its prompts, and ``bank["test"]`` has those of a split.
+
+    >>> bank = Bank({"train": (Prompt("Sort: {text}"), Prompt("{text} ->")), "test": (Prompt("{text}:"),)})
+    >>> bank, len(bank), bank["test"][0].template, [prompt.template for prompt in bank][0]
+    (Bank(train: 2, test: 1 prompts), 3, '{text}:', 'Sort: {text}')
+    """
 
     splits: Mapping[str, tuple[Prompt, ...]]
 
     def __post_init__(self) -> None:
+        expect(self.splits, Mapping, "the prompts by split of a bank")
         if not any(self.splits.values()):
             raise PromptError("the bank is empty: it needs at least one prompt")
         home: dict[str, str] = {}
         for split, prompts in self.splits.items():
             if split not in SPLITS:
                 raise PromptError(f"unknown split {split!r}{nearest(split, list(SPLITS))}")
+            expect(prompts, (tuple, list), f"the {split} prompts of a bank")
             for prompt in prompts:
+                expect(prompt, Prompt, f"a {split} prompt of a bank")
                 if prompt.id in home:
                     where = "twice" if home[prompt.id] == split else f"also in {home[prompt.id]!r}"
                     raise PromptError(
@@ -45,6 +55,30 @@ class Bank:
                         f"{prompt.template!r}; keep it in one split, once"
                     )
                 home[prompt.id] = split
+
+    def __getitem__(self, split: str) -> tuple[Prompt, ...]:
+        """The prompts of a split, at least one.
+
+        Raises:
+            PromptError: If there is no such split, or it has no prompts.
+        """
+        if split not in SPLITS:
+            raise PromptError(f"a bank has no split {split!r}{nearest(str(split), list(SPLITS))}")
+        return self.require(split)
+
+    def __iter__(self) -> Iterator[Prompt]:
+        return (prompt for split in SPLITS for prompt in self.prompts(split))
+
+    def __len__(self) -> int:
+        return sum(map(len, self.splits.values()))
+
+    def __contains__(self, item: object) -> bool:
+        """Whether a prompt is in the bank, or a split has prompts."""
+        return bool(self.prompts(item)) if isinstance(item, str) else any(item == each for each in self)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{split}: {len(self.prompts(split))}" for split in SPLITS if split in self)
+        return f"Bank({counts} prompts)"
 
     def prompts(self, split: str) -> tuple[Prompt, ...]:
         """The prompts of a split, in order; empty when there are none."""
@@ -82,6 +116,7 @@ class Bank:
 
 def load_bank(path: str | Path) -> Bank:
     """Load a bank; what is no prompt, a repeat, or not what its id says is an error with file and line."""
+    expect(path, (str, Path), "the file of a bank")
     path = Path(path)
     splits: dict[str, list[Prompt]] = {}
     lines: dict[str, int] = {}

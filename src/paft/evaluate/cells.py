@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from paft.errors import ConfigError, expect, expect_items
 from paft.evaluate.log import EvaluationLog
 from paft.evaluate.matrix import Cell, Matrix
 from paft.evaluate.scoring.batch_plan import Request, share_beginnings
@@ -19,10 +20,12 @@ from paft.evaluate.scoring.vllm import VllmModel
 from paft.model.encode import Encoder
 from paft.model.load import LanguageModel
 from paft.prompt import Prompt
+from paft.schema import nearest
 from paft.task.programs.code_answer import check_opt_in, code_score
 from paft.task.replies.extract import cell_score, extract, extract_option
 from paft.task.task import Example, Task
 
+CHOICES = ("sum", "mean")  # of log-probabilities, which decides between options
 CLOSED_TOKENS = 64  # for an option in a sentence, where the task sets no limit
 
 
@@ -59,8 +62,14 @@ def evaluate_matrix(
             (:func:`paft.task.replies.extract.extract_option`), not compared.
 
     Raises:
-        ConfigError: If answers are programs and may not be run.
+        ConfigError: If an argument is of another type, or answers are programs and may not be run.
     """
+    expect(language_model, (LanguageModel, VllmModel, ServedModel), "the model (as load_model returns it)")
+    expect(task, Task, "the task")
+    expect_items(prompts, Prompt, "the prompts (of a split: bank['test'])")
+    expect_items(examples, Example, "the examples")
+    if choose not in CHOICES:
+        raise ConfigError(f"choose cannot be {choose!r}{nearest(str(choose), list(CHOICES))}")
     check_opt_in(task, allow_code)
     places = [
         (prompt, example)

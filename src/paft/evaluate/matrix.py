@@ -17,12 +17,17 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from paft.errors import DataError
 from paft.files import write_atomically
 from paft.shape import ADVICE
+from paft.spreadsheet import make_frame
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Cell:
     sampled: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Matrix:
     """Cells of P prompts x N examples.
 
@@ -57,6 +62,20 @@ class Matrix:
     prompt_ids: tuple[str, ...]
     examples: tuple[int, ...]
     cells: tuple[Cell, ...]
+
+    def __repr__(self) -> str:
+        size = f"{len(self.prompt_ids)} prompts x {len(self.examples)} examples"
+        share = "" if self.complete else f", {len(self.cells)} cells of them"
+        mean = f", mean score {np.mean([cell.score for cell in self.cells]):.3f}" if self.cells else ""
+        return f"Matrix({size}{share}{mean})"
+
+    def frame(self) -> DataFrame:
+        """Return the cells as a pandas DataFrame, a row each; columns as in the module docstring.
+
+        Raises:
+            DataError: If pandas is not installed.
+        """
+        return make_frame([vars(cell) for cell in self.cells])
 
     @property
     def scores(self) -> np.ndarray:

@@ -13,7 +13,7 @@ from paft.bank import Bank, near_duplicates_across, near_warnings
 from paft.config import RunConfig
 from paft.errors import DataError
 from paft.experiment.answer_tokens import spread
-from paft.experiment.inputs import Inputs, encoder_of, few_validation_cells, load_inputs
+from paft.experiment.inputs import Inputs, blank_options, encoder_of, few_validation_cells, load_inputs
 from paft.experiment.run import checked_inputs
 from paft.experiment.train import only_seed
 from paft.methods import METHODS, method_to_train
@@ -82,9 +82,10 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
         "memory": memory,
     }
     leaks = near_warnings(inputs.bank, near_duplicates_across(inputs.bank)) + few_validation_cells(inputs)
+    data = [*inputs.repeats, *blank_options(inputs.task, inputs.train)]
     few = training_findings(found["method"], steps=total, met=found["prompts_used"], prompts=len(prompts))
     wrong = _warnings(found, unreachable(inputs, encoder), encoder.max_length)
-    return {**found, "warnings": leaks + [each.text for each in few] + wrong}
+    return {**found, "warnings": leaks + data + [each.text for each in few] + wrong}
 
 
 def plan_run(config: RunConfig) -> dict[str, Any]:

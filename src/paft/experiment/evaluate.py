@@ -12,12 +12,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from types import NoneType
 from typing import Any, TypedDict
 
 import numpy as np
 
 from paft.bank import Bank
-from paft.errors import ConfigError, DataError
+from paft.errors import ConfigError, DataError, expect
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.parts import evaluate_parts
 from paft.evaluate.rows import (
@@ -39,9 +40,8 @@ from paft.experiment.contenders import Contender, take_recorded
 from paft.experiment.evaluate_config import EvaluateConfig as EvaluateConfig
 from paft.experiment.evaluated_bank import choose_evaluated
 from paft.experiment.identity import FREE, task_identity, unset_keys
-from paft.experiment.inputs import sample
+from paft.experiment.inputs import blank_options, sample
 from paft.experiment.output_folder import begin_output, working_in
-from paft.experiment.repeats import count_repeats, repeats_warning
 from paft.files import write_json, write_text
 from paft.model.adapter import check_base, check_before_loading
 from paft.model.files import hub_commit
@@ -54,10 +54,12 @@ from paft.provenance import environment
 from paft.report.budget import budget_page, read_budget
 from paft.report.findings import read_findings
 from paft.report.html import write_report
+from paft.report.results import Results
 from paft.report.run_folder import PAGE, RESULTS, TRIALS
 from paft.statistics.budget import estimate_mean, estimate_std
 from paft.statistics.precision import Measured, WorstPrompt
 from paft.task.programs.code_answer import check_opt_in
+from paft.task.repeats import count_repeats, repeats_warning
 from paft.task.task import Example, Task, data_fingerprint, load_task
 
 SERVER_IDENTITY = ("base_url", "completions", "max_tokens")  # what replies depend on
@@ -71,7 +73,7 @@ def evaluate(
     *,
     task: Task | None = None,
     bank: Bank | None = None,
-) -> dict[str, Any]:
+) -> Results:
     """Evaluate models on every prompt of a split and on the user's own prompt.
 
     Args:
@@ -88,7 +90,10 @@ def evaluate(
         PaftError: If an input is unusable; nothing is written before all inputs were checked.
         ResumeError: If the output folder belongs to another configuration.
     """
+    expect(config, EvaluateConfig, "the configuration of an evaluation")
     reporter = reporter or Reporter()
+    expect(task, (Task, NoneType), "the task")
+    expect(bank, (Bank, NoneType), "the bank")
     task = task or load_task(config.task, config.data)
     told: list[str] = []
     if config.backend != "openai":
@@ -108,7 +113,7 @@ def evaluate(
         begin_output(output, _identity(config, task, bank, data_fingerprint(examples)), config, bank)
         if not given and is_composed(bank):
             reporter.finish(task.name, tell_composed(bank, output))
-        results: dict[str, Any] = {
+        content: dict[str, Any] = {
             "schema": 2,
             "task": task.name,
             "model": config.model,
@@ -119,8 +124,9 @@ def evaluate(
             "levels": guess_levels(examples),
             **_evaluate_all(config, task, bank, examples, reporter),
         }
-        if results["rows"]:
-            results["findings"] = [dataclasses.asdict(each) for each in read_findings(output, results)]
+        if content["rows"]:
+            content["findings"] = [dataclasses.asdict(each) for each in read_findings(output, content)]
+        results = Results(content, output)
         results["warnings"] = [*warnings, *results["warnings"]]
         if processes()[0] == 0:
             write_json(output / RESULTS, results)
@@ -152,7 +158,8 @@ def _check(config: EvaluateConfig, task: Task, bank: Bank) -> tuple[Sequence[Exa
             f"{part} is about the differences between prompts and between examples: it needs two of each, "
             f"not {prompts} prompts and {len(examples)} examples"
         )
-    return examples, [*_check_answers(config, task, examples), *_repeats(config, task, examples)]
+    found = [*_check_answers(config, task, examples), *blank_options(task, examples)]
+    return examples, [*found, *_repeats(config, task, examples)]
 
 
 def _repeats(config: EvaluateConfig, task: Task, examples: Sequence[Example]) -> list[str]:

@@ -7,26 +7,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from paft.bank import Bank, near_duplicates_across
 from paft.bank.generate.generators import Generators
-from paft.bank.similarity import skeleton
 from paft.bank.store import SPLITS
 from paft.config import RunConfig
-from paft.errors import ConfigError, DataError
+from paft.errors import ConfigError, DataError, expect
 from paft.experiment.bank_choice import choose_bank, is_composed
 from paft.experiment.baselines.settings import RULES
-from paft.experiment.repeats import count_repeats, repeats_warning
 from paft.methods import METHODS, Method
 from paft.model.adapter import refuse_as_model
 from paft.model.encode import Encoder
 from paft.model.load import check_model, load_encoder, resolve_model
 from paft.model.quantised import four_bit
 from paft.prompt import Prompt
+from paft.similarity import skeleton
 from paft.task.programs.code_answer import check_opt_in
+from paft.task.repeats import count_repeats, repeats_warning
 from paft.task.task import Example, Examples, Task, load_task
 from paft.train.adapt import check_adapt
 from paft.train.arguments import check_optimizer, report_to
@@ -78,8 +79,15 @@ class Inputs:
 
     @cached_property
     def repeats(self) -> list[str]:
-        """A warning if test examples are training examples; all examples are read for it."""
-        return repeats_warning(count_repeats(self.pool or self.train, self.test), len(self.test))
+        """Warnings of test or validation examples that are training examples; all are read for it."""
+        splits = {"test": self.test, "validation": self.validation}
+        return [
+            warning
+            for split, examples in splits.items()
+            for warning in repeats_warning(
+                count_repeats(self.pool or self.train, examples), len(examples), split
+            )
+        ]
 
     def tested_prompts(self) -> dict[str, Sequence[Prompt]]:
         """Prompts to evaluate on, by split: unseen ones, adversarial ones if any, the user's own."""
@@ -128,6 +136,18 @@ class Inputs:
         return [own, *(prompt for prompt in seen if prompt.id != own.id)]
 
 
+def blank_options(task: Task, examples: Sequence[Example]) -> list[str]:
+    """Return a warning if options that stand in fields of their own are empty in some examples."""
+    words = [word for word in task.answer.words or () if word in task.fields]
+    blank = sum(not all(e.fields[word].strip() for word in words) for e in examples) if words else 0
+    if not blank:
+        return []
+    return [
+        f"{blank:,} of {len(examples):,} examples have an empty option among {', '.join(words)}, which "
+        "a model may choose like the others: fill it in, or remove these rows"
+    ]
+
+
 def some(prompts: Sequence[Prompt], count: int | None, seed: int) -> list[Prompt]:
     """Return a random choice of prompts, in their order; all of them for None.
 
@@ -164,6 +184,8 @@ def load_inputs(
     Raises:
         PaftError: On the first thing that cannot be used.
     """
+    expect(task, (Task, NoneType), "the task")
+    expect(bank, (Bank, NoneType), "the bank")
     task = task or load_task(config.task, config.data)
     if evaluate:
         check_opt_in(task, config.evaluate.allow_code)

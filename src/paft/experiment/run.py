@@ -16,7 +16,7 @@ from typing import Any
 
 from paft.bank import Bank, near_duplicates_across, near_warnings
 from paft.config import RunConfig
-from paft.errors import DivergedError
+from paft.errors import DivergedError, expect
 from paft.evaluate.rows import describe_scoring, guess_levels
 from paft.experiment.answer_tokens import check_lengths, check_options
 from paft.experiment.bank_choice import tell_composed
@@ -24,6 +24,7 @@ from paft.experiment.baselines.choice import check_chooser
 from paft.experiment.identity import run_identity
 from paft.experiment.inputs import (
     Inputs,
+    blank_options,
     chat_hint,
     check_trained,
     encoder_of,
@@ -40,6 +41,7 @@ from paft.provenance import environment
 from paft.report import read_verdict, write_report
 from paft.report.card import tell_verdict
 from paft.report.findings import read_findings
+from paft.report.results import Results
 from paft.report.run_folder import PAGE, RESULTS, Trial, plan_trials, weights_name
 from paft.task.task import Task
 
@@ -53,7 +55,7 @@ def run(
     *,
     task: Task | None = None,
     bank: Bank | None = None,
-) -> dict[str, Any]:
+) -> Results:
     """Run a comparison, or what is missing of it, and return the content of ``results.json``.
 
     Args:
@@ -68,6 +70,7 @@ def run(
         ResumeError: If the output folder belongs to another configuration.
         DivergedError: If every trial failed; one that did is named in the results, and the others run.
     """
+    expect(config, RunConfig, "the configuration of a run")
     reporter = reporter or Reporter()
     inputs = checked_inputs(config, task, bank)
     with working_in(Path(config.output)):
@@ -106,7 +109,7 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
             check_chooser(chooser, config, inputs.generators)
     encoder = encoder_of(config)
     check_options(encoder, inputs.task, inputs.train, inputs.test)
-    warnings = few_validation_cells(inputs)
+    warnings = few_validation_cells(inputs) + blank_options(inputs.task, inputs.test)
     if not inputs.task.answer.closed or config.evaluate.generate:
         warnings += check_lengths(encoder, inputs.task, inputs.test)
     return dataclasses.replace(inputs, warnings=warnings, hints=chat_hint(encoder, config))
@@ -131,7 +134,7 @@ def gather_run(
     inputs: Inputs,
     trials: Sequence[Mapping[str, Any]],
     failures: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
+) -> Results:
     """Write ``results.json`` and ``report.html`` of finished trials; return the content of the first.
 
     Args:
@@ -145,7 +148,7 @@ def gather_run(
     near = near_duplicates_across(inputs.bank)
     failed = [{"trial": trial, "error": error} for trial, error in (failures or {}).items()]
     lost = [f"{failure['trial']} failed and has no figures: {failure['error']}" for failure in failed]
-    results = {
+    content = {
         "schema": 2,
         "task": inputs.task.name,
         "model": config.model,
@@ -170,7 +173,8 @@ def gather_run(
         "levels": guess_levels(inputs.test),
         **gathered,
     }
-    results["findings"] = [dataclasses.asdict(each) for each in read_findings(output, results)]
+    content["findings"] = [dataclasses.asdict(each) for each in read_findings(output, content)]
+    results = Results(content, output)
     write_json(output / RESULTS, results)
     write_report(results, output / PAGE, folder=output, examples=inputs.test)
     tell_cards(config, read_verdict(output, results))

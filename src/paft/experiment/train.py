@@ -11,12 +11,13 @@ from typing import Any
 
 from paft.bank import Bank
 from paft.config import RunConfig
-from paft.errors import ConfigError
+from paft.errors import ConfigError, expect
 from paft.evaluate.runner import processes
 from paft.experiment.answer_tokens import check_options
 from paft.experiment.bank_choice import tell_composed
 from paft.experiment.identity import training_identity
 from paft.experiment.inputs import (
+    blank_options,
     chat_hint,
     check_trained,
     encoder_of,
@@ -28,6 +29,7 @@ from paft.experiment.trial import prompts_met, train_trial, write_trial_card
 from paft.files import disk_error
 from paft.methods import method_to_train
 from paft.progress import Reporter, speaking
+from paft.report.results import TrainRecord
 from paft.report.run_folder import Trial
 from paft.task.task import Task
 
@@ -39,7 +41,7 @@ def train(
     *,
     task: Task | None = None,
     bank: Bank | None = None,
-) -> dict[str, Any]:
+) -> TrainRecord:
     """Train one model, or go on where a killed training stopped; return the content of ``train.json``.
 
     Args:
@@ -54,6 +56,7 @@ def train(
         PaftError: If an input is unusable, with nothing written, or another process works in the folder.
         ResumeError: If the output folder belongs to another configuration.
     """
+    expect(config, RunConfig, "the configuration of a training")
     reporter = reporter or Reporter()
     method, seed = method_to_train(config.methods), only_seed(config)
     plan = Trial(method, seed)
@@ -67,10 +70,11 @@ def train(
         begin_output(output, identity, config, inputs.bank)
         if inputs.composed:
             reporter.finish(inputs.task.name, tell_composed(inputs.bank, output))
-        for line in (*chat_hint(encoder, config), *map("warning: {}".format, few_validation_cells(inputs))):
+        warnings = [*few_validation_cells(inputs), *inputs.repeats, *blank_options(inputs.task, inputs.train)]
+        for line in (*chat_hint(encoder, config), *map("warning: {}".format, warnings)):
             reporter.finish(inputs.task.name, line)
         try:
-            trained = train_trial(plan, config, inputs, output, reporter)
+            trained = TrainRecord(train_trial(plan, config, inputs, output, reporter))
         except OSError as error:
             raise disk_error(output, error) from error
         if processes()[0] == 0:

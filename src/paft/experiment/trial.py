@@ -5,25 +5,25 @@ A trial's folder fills in order: ``choice.json`` (of a method that chooses its p
 ``trial.json``, and last the weights' model card. A finished file is never made again, so an interrupted
 trial continues behind its last finished part. While it trains, ``adapter-checkpoints/``
 (``model-checkpoints/``) holds what it goes on from when killed. A trial that diverged holds
-``failed.json`` instead (:mod:`paft.experiment.failure`).
+``failed.json`` instead, which says what went wrong: a trial is a function of its inputs, which the
+output folder is tied to, so it would fail again, and the next call tells the failure and does not train.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from paft.bank.similarity import near_pairs
 from paft.config import RunConfig
 from paft.errors import DataError, DivergedError, NotFiniteError
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.rows import cell_warnings, prompt_rows, robustness_row, split_row
 from paft.evaluate.runner import evaluate_split, processes
 from paft.experiment.baselines.choice import Seen, choose_prompt, most_cells
-from paft.experiment.failure import check_not_failed, give_up
 from paft.experiment.inputs import Inputs
 from paft.files import write_json
 from paft.methods import METHODS
@@ -34,10 +34,13 @@ from paft.report.card import CardSubject, write_card
 from paft.report.run_folder import SUMMARY, TRAINED, Trial, weights_name
 from paft.shape import ADVICE, TRIAL, read_record
 from paft.shape import TRAINED as TRAINED_SHAPE
+from paft.similarity import near_pairs
 from paft.train.checkpoint import remove_checkpoints
 from paft.train.schedule import make_schedule
 from paft.train.step_time import Pace
 
+FAILED = "failed.json"
+SPLITS = ("test", "adversarial", "user")
 UNTRAINED = {"steps": 0, "tokens": 0, "seconds": 0.0, "loss": None, "truncated": 0}
 
 
@@ -248,3 +251,27 @@ def trial_weights(plan: Trial, config: RunConfig, folder: Path) -> tuple[str, Pa
     if config.train.adapt.method == "full":
         return str(weights), None
     return config.pinned_model, weights
+
+
+def check_not_failed(folder: Path) -> None:
+    """Refuse to work on a trial again that diverged.
+
+    Raises:
+        DivergedError: With what it failed of, and how to have it tried again.
+    """
+    path = folder / FAILED
+    if path.exists():
+        error = read_record(path, "failure", {"error": str})["error"]
+        raise DivergedError(f"{error} (recorded in {path}: delete it to train again)")
+
+
+def give_up(folder: Path, weights: Path, error: DivergedError) -> None:
+    """Remove what a trial left in its folder, its weights among that, and record that it failed."""
+    remove_checkpoints(weights)
+    for path in (weights, weights.with_name(f".{weights.name}.part")):
+        shutil.rmtree(path, ignore_errors=True)
+    scores = [path for split in SPLITS for path in folder.glob(f"{split}.log-*.jsonl")]
+    scores += [folder / f"{split}.{kind}" for split in SPLITS for kind in ("parquet", "json")]
+    for path in (*scores, folder / "train.json", folder / "trial.json"):
+        path.unlink(missing_ok=True)
+    write_json(folder / FAILED, {"error": str(error)})

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paft.builtin import MODELS
-from paft.errors import ModelError, said
+from paft.errors import ModelError, expect, said
 from paft.model.adapter import check_adapter, check_base, check_tokenizer, put_adapter, refuse_as_model
 from paft.model.chat import make_encoder
 from paft.model.encode import Encoder
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PLAIN = Chat()  # no chat
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LanguageModel:
     """A model with the tokenizer it was trained with.
 
@@ -41,6 +41,10 @@ class LanguageModel:
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     chat: Chat = PLAIN
+
+    def __repr__(self) -> str:
+        size = f"{self.model.num_parameters() / 1e6:.1f} million parameters"
+        return f"LanguageModel({self.name}, {size}, {self.dtype} on {self.device})".replace("torch.", "")
 
     @property
     def device(self) -> torch.device:
@@ -113,7 +117,10 @@ def load_model(
     """
     import torch
 
+    expect(name, (str, Path), "the model (a folder, a Hub id or a built-in name)")
+    expect(chat, Chat, "the chat setting")
     if adapter is not None:
+        expect(adapter, (str, Path), "the folder of an adapter")
         check_adapter(Path(adapter))
     accelerator = torch.accelerator.current_accelerator(check_available=True)
     device = accelerator or torch.device("cpu")

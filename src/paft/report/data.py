@@ -16,6 +16,8 @@ from paft.report.cells import (
     Diagnosis,
     Failure,
     LabelFigures,
+    Showcase,
+    choose_showcase,
     diagnose,
     estimable,
     figures_by_label,
@@ -32,7 +34,6 @@ from paft.report.method_rows import (
     prompts_name,
     with_readable_threshold,
 )
-from paft.report.showcase import Showcase, choose_showcase
 from paft.report.table import OUTSIDE
 from paft.report.verdict import PairDifference, pair_differences, verdict
 from paft.statistics.comparison import Estimate, estimate

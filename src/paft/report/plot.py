@@ -71,7 +71,7 @@ def distribution_svg(results: Mapping[str, Any], *, width: float = 8, label: str
         width: In inches; text keeps its size, so a small picture has relatively larger text.
         label: Below the axis.
     """
-    lines = _distribution(results)
+    lines = distribution(results)
     return _named(svg(_distribution_figure(results, lines, width, label)), lines)
 
 
@@ -93,7 +93,7 @@ def write_picture(results: Mapping[str, Any], path: Path, format: str) -> None:
 
     split = main_split(results)
     row = next(row for row in results["rows"] if row["split"] == split)
-    lines = _distribution(results)
+    lines = distribution(results)
     level = results.get("levels")
     legend = LEGEND if level is None else f"{LEGEND}\ndashed: {plain(level_in_words(level))}"
     figure = _distribution_figure(results, lines, 8, legend)
@@ -124,7 +124,8 @@ def _distribution_figure(
     return figure
 
 
-def _distribution(results: Mapping[str, Any]) -> list[Dots]:
+def distribution(results: Mapping[str, Any]) -> list[Dots]:
+    """Return a line of dots for every method: a dot per prompt and seed, the user prompt's a diamond."""
     split = main_split(results)
     entries = [e for e in results["per_prompt"] if e["split"] in (split, "user")]
     return [

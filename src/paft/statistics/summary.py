@@ -16,6 +16,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from paft.errors import DataError, expect, shown
 from paft.statistics.crossed import dispersion
 
 Floats = NDArray[np.float64]
@@ -72,14 +73,18 @@ def summarize(accuracies: Sequence[float] | np.ndarray, threshold: float) -> Sum
         threshold: t of Top@t.
 
     Raises:
-        ValueError: If there is no value.
+        DataError: If there is no value, or one is no number.
 
     >>> summarize([0.8, 0.9, 1.0], 0.9).top
     0.3333333333333333
     """
-    values = np.asarray(accuracies, dtype=float)
+    expect(threshold, (int, float), "the threshold")
+    try:
+        values = np.asarray(accuracies, dtype=float)
+    except (TypeError, ValueError):
+        raise DataError(f"accuracies must be numbers, one a prompt, not {shown(accuracies)}") from None
     if values.size == 0:
-        raise ValueError("no prompt to summarise")
+        raise DataError("no prompt to summarise: give the accuracy under one prompt at least")
     names = [name for name in STATISTICS if name != "cvar" and (name != "std" or values.size > 1)]
     found = {name: float(statistic(name, threshold)(values)) for name in names}
     return Summary(std=found.pop("std", None), **found, top_threshold=threshold)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any, TypedDict
 
 import torch
 from torch.utils.data import Dataset
+from transformers import PreTrainedTokenizerBase
 
 from paft.bank import Bank
-from paft.errors import ConfigError
+from paft.errors import ConfigError, expect, expect_items
 from paft.model.chat import make_encoder
 from paft.model.encode import left_pad
 from paft.model.load import PLAIN
@@ -26,9 +27,6 @@ from paft.train.batches import IGNORE, Plan, RenderedExamples, make_sampler
 from paft.train.schedule import make_schedule
 from paft.train.settings import Train
 from paft.train.variation import variation
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 
 class Row(TypedDict):
@@ -164,6 +162,12 @@ def prompt_dataset(
         ConfigError: If ``fill`` does not divide the batch size or settings do not fit the prompts.
         PromptError: If the bank has no training prompts, or one does not fit the task.
     """
+    expect(task, Task, "the task")
+    expect(tokenizer, PreTrainedTokenizerBase, "the tokenizer")
+    expect(config, Train, "the training settings")
+    expect(seed, int, "the seed")
+    if not isinstance(prompts, Bank):
+        expect_items(prompts, Prompt, "the prompts (or a Bank)")
     if fill < 1 or config.batch_size % fill:
         raise ConfigError(f"fill {fill} does not divide train.batch_size {config.batch_size}: change one")
     chosen = list(prompts.require("train") if isinstance(prompts, Bank) else prompts)

@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import PrinterCallback, TrainingArguments, set_seed
 
-from paft.errors import ConfigError, DivergedError
+from paft.errors import ConfigError, DivergedError, expect, expect_items
 from paft.model.adapter import CONFIG as ADAPTER_CONFIG
 from paft.model.adapter import base_record
 from paft.model.chat import save_chat
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trained:
     """What a training run did.
 
@@ -76,6 +76,10 @@ class Trained:
     kept: int | None = None
     damaged: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        met = f"{len(self.by_prompt)} prompts met"
+        return f"Trained({self.steps} steps, {self.tokens} tokens, mean loss {self.loss:.3f}, {met})"
+
 
 def fine_tune(
     language_model: LanguageModel,
@@ -100,8 +104,7 @@ def fine_tune(
         config: Settings, schedule included.
         seed: Seed of schedule, order and adapter initialisation.
         output: Folder for the adapter (LoRA) or the whole model (full); appears when complete.
-        on_step: Called with (step, all steps, its loss, tokens so far) after every step, on accelerators
-            twice a second at most; first where a resumed run begins.
+        on_step: Called with (step, all steps, its loss, tokens so far), first where a resumed run begins.
         keep_checkpoints: Leave them to the caller, who deletes them when the record is safe too.
         validation: What ``train.validate_every`` validates on; without it nothing is validated.
         reference: The prompts whose tokens ``train.tokens: paft`` counts; by default ``prompts``.
@@ -115,6 +118,7 @@ def fine_tune(
         DivergedError: If losses or weights are not finite; nothing of it is kept.
         PaftError: If a checkpoint or the result cannot be written.
     """
+    _check_arguments(language_model, examples, prompts, config, output)
     set_seed(seed)
     part = output.with_name(f".{output.name}.part")
     args = training_arguments(config, seed, part, logs=output.with_name("logs"))
@@ -137,18 +141,14 @@ def fine_tune(
         language_model, examples, prompts, config,
         seed=seed, processes=args.world_size, device=args.device.type,
     )  # fmt: skip
-    inputs["validation"] = validation.fingerprint() if validation else None
-    inputs["steps"] = steps if config.tokens is not None else None
+    inputs |= {"validation": validation and validation.fingerprint(), "steps": config.tokens and steps}
     checkpoints = Checkpoints(checkpoint_folder(output), inputs)
 
     # What is trained, with which loss.
     trainer = make_trainer(language_model, dataset, schedule, config, args, checkpoints, on_step)
     _average_weights(trainer, config, steps)
     validator = _validator(trainer, language_model, validation, config)
-    with (
-        clear_errors(config, args.per_device_train_batch_size),
-        _none_kept_of_diverged(trainer, part, output),
-    ):
+    with clear_errors(config, args.per_device_train_batch_size), _dropping_diverged(trainer, part, output):
         trainer.run()
 
     # Saved how: the weights that stay, then the record; checkpoints go last.
@@ -171,7 +171,7 @@ def _average_weights(trainer: PromptTrainer, config: Train, steps: int) -> None:
 
 
 @contextmanager
-def _none_kept_of_diverged(trainer: PromptTrainer, part: Path, output: Path) -> Iterator[None]:
+def _dropping_diverged(trainer: PromptTrainer, part: Path, output: Path) -> Iterator[None]:
     """Remove what a training has written if it diverges."""
     try:
         yield
@@ -180,6 +180,19 @@ def _none_kept_of_diverged(trainer: PromptTrainer, part: Path, output: Path) -> 
             shutil.rmtree(part, ignore_errors=True)
             remove_checkpoints(output)
         raise
+
+
+def _check_arguments(
+    language_model: LanguageModel, examples: Sequence[Example], prompts: Sequence[Prompt], config: Train,
+    output: Path,
+) -> None:  # fmt: skip
+    expect(language_model, LanguageModel, "the model (as load_model returns it)")
+    expect_items(examples, Example, "the training examples")
+    expect_items(prompts, Prompt, "the training prompts")
+    expect(config, Train, "the training settings")
+    expect(output, Path, "the folder for the result")
+    if not len(examples) or not len(prompts):
+        raise ConfigError("training needs one example and one prompt at least")
 
 
 def _save_result(

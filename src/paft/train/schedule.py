@@ -22,10 +22,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import get_args
 
 import numpy as np
 
-from paft.errors import ConfigError
+from paft.errors import ConfigError, expect
+from paft.schema import nearest
 from paft.train.settings import BY_EXAMPLE, Draws, Mode, Train
 
 # First numbers of the keys of random draws; a step is a block of one.
@@ -56,7 +58,7 @@ class Schedule:
         placed: Whether plans say their epoch and step, for variants of a prompt.
 
     Raises:
-        ValueError: If a number is out of range or missing.
+        ConfigError: If a name is unknown, or a number is out of range or missing.
 
     >>> schedule = Schedule("block", bank_size=100, resample_every=2, seed=0)
     >>> [schedule.prompt(epoch=0, step=step, example=0) for step in range(4)]
@@ -74,15 +76,21 @@ class Schedule:
     placed: bool = False
 
     def __post_init__(self) -> None:
+        for name, known in (("mode", get_args(Mode)), ("draws", get_args(Draws))):
+            value = getattr(self, name)
+            if value not in known:
+                raise ConfigError(f"a schedule has no {name} {value!r}{nearest(str(value), list(known))}")
+        for name in ("bank_size", "resample_every", "seed"):
+            expect(getattr(self, name), (int, np.integer), name)
         if self.bank_size < 1 or self.resample_every < 1 or self.seed < 0:
-            raise ValueError(f"bank_size and resample_every must be at least 1 and seed at least 0: {self}")
+            raise ConfigError(f"bank_size and resample_every must be at least 1 and seed at least 0: {self}")
         if not 0 <= self.user_prompt_share <= 1:
-            raise ValueError(f"user_prompt_share must lie in [0, 1], got {self.user_prompt_share}")
+            raise ConfigError(f"user_prompt_share must lie in [0, 1], got {self.user_prompt_share}")
         if not self._drawn and self.user_prompt_share < 1:
-            raise ValueError("a user_prompt_share below 1 needs a second prompt, got bank_size=1")
+            raise ConfigError("a user_prompt_share below 1 needs a second prompt, got bank_size=1")
         if self._numbered and self.mode in ("example", "step", "block") and not self._per_epoch:
             needed = "examples" if self.mode == "example" else "steps"
-            raise ValueError(f"cycles and user_prompt_share in mode {self.mode!r} need {needed}, at least 1")
+            raise ConfigError(f"cycles and user_prompt_share in mode {self.mode!r} need {needed}, at least 1")
 
     def prompt(self, *, epoch: int, step: int, example: int) -> int:
         """Return the index of the prompt for an example at a step of an epoch, all counted from 0.

@@ -44,7 +44,7 @@ class Adapt(Schema):
 
     Attributes:
         method: ``lora`` (an adapter beside frozen weights), ``qlora`` (the same beside weights held
-            in 4 bit) or ``full`` (all weights).
+            in 4 bit) or ``full`` (all weights, as for the built-in model).
         rank: Rank r of LoRA. PAPER: 8.
         alpha: LoRA's scale is alpha / rank. PAPER: 16.
         dropout: Dropout before the adapter.
@@ -100,7 +100,7 @@ class Train(Schema):
             ``max_steps``: it ends within an epoch or goes on past T of them. The draws stay the same.
         tokens: Length of training in tokens of prompts and answers instead of ``epochs``; ``paft``:
             as many as plain PAFT would take. See :mod:`paft.train.length`.
-        batch_size: Examples per optimiser step over all devices.
+        batch_size: Examples per optimiser step over all devices; 8 for the built-in model.
         micro_batch_size: Examples per device and forward pass; all of them by default.
         group_by_length: Batches of similar length, for less padding. ``auto``: in schedules by example,
             whose prompts differ in length within a batch, unless there is no padding. Off is PAPER.
@@ -108,7 +108,7 @@ class Train(Schema):
         workers: Processes beside each training process that render and tokenise; none by default.
         loss: What a step averages over: answer tokens or examples; see :mod:`paft.train.loss`.
         optimizer: As the Trainer's ``optim`` names it: ``adamw_torch_fused``, ``adamw_8bit``, ``sgd`` ...
-        learning_rate: Peak rate. PAPER: 1e-4.
+        learning_rate: Peak rate; 0.001 for the built-in model. PAPER: 1e-4.
         lr_scheduler: How the rate changes behind the warmup, as the Trainer's ``lr_scheduler_type``
             names it; of those that need no further arguments.
         warmup: Share of steps over which the rate rises.

@@ -218,12 +218,12 @@ def test_a_run_of_another_backend_is_not_gone_on_with(settings, model_folder, de
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(settings, changes, said):
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ConfigError, match=said):
         settings(**changes)
 
 
 def test_a_served_model_must_be_named(tmp_path):
-    with pytest.raises(ValueError, match="name one with --model"):
+    with pytest.raises(ConfigError, match="name one with --model"):
         EvaluateConfig(backend="openai", output=str(tmp_path))
 
 

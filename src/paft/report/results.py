@@ -1,0 +1,163 @@
+"""What runs, evaluations and trainings return in Python: the content of a JSON file, with frame and plot.
+
+Both are mappings like the files, so ``results["rows"]`` is the list in ``results.json``.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from paft.errors import ConfigError, DataError, expect
+from paft.report.budget import budget_table
+from paft.report.folder import read_results
+from paft.report.method_rows import main_split, method_rows, prompts_name, results_table
+from paft.report.plot import LEGEND, colour, distribution, draw_dots
+from paft.report.table import percent
+from paft.report.verdict import read_verdict
+from paft.schema import nearest
+from paft.spreadsheet import make_frame
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
+
+BY_PROMPT = ("prompt_id", "examples", "loss", "accuracy")  # see paft.train.loss.PromptRecord
+TABLES = ("per_prompt", "rows", "robustness")
+WIDTH = 110  # characters of a printed line
+
+
+class Results(dict[str, Any]):
+    """The content of ``results.json``: accuracies by prompt (``per_prompt``) and by trial (``rows``).
+
+    Args:
+        content: What is in the file.
+        folder: Where it lies.
+    """
+
+    def __init__(self, content: Mapping[str, Any], folder: str | Path) -> None:
+        super().__init__(content)
+        self.folder = Path(folder)
+
+    @property
+    def split(self) -> str:
+        """The split of the prompts: ``test``, or what was evaluated instead."""
+        return main_split(self) if self["rows"] else str(self["config"]["split"])
+
+    @cached_property
+    def verdict(self) -> str:
+        """Who wins on these prompts, as the report says it; the matrices in the folder are read for it."""
+        self._require_all_cells("verdict")
+        return read_verdict(self.folder, self)
+
+    def frame(self, table: Literal["per_prompt", "rows", "robustness"] = "per_prompt") -> DataFrame:
+        """Return a table as a pandas DataFrame; accuracies in [0, 1].
+
+        Args:
+            table: ``per_prompt`` (a row for each trial and prompt), ``rows`` (for each trial and split) or
+                ``robustness`` (further figures of each trial).
+
+        Raises:
+            ConfigError: If there is no such table.
+            DataError: If pandas is not installed, or the accuracies were estimated from a part of the cells.
+        """
+        if table not in TABLES:
+            raise ConfigError(f"there is no table {table!r}{nearest(str(table), list(TABLES))}")
+        self._require_all_cells("frame")
+        return make_frame(self.get(table, []))
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Plot one dot per prompt and seed for every method, as in the report.
+
+        Args:
+            axes: Matplotlib axes to draw on; new ones of ``pyplot`` by default.
+
+        Returns:
+            The axes; ``axes.figure.savefig("plot.png")`` writes them to a file.
+
+        Raises:
+            DataError: If the accuracies were estimated from a part of the cells.
+        """
+        self._require_all_cells("plot")
+        lines = distribution(self)
+        axes = _axes(axes, (8, 0.9 + 0.8 * len(lines)))
+        draw_dots(axes, lines, LEGEND)
+        return axes
+
+    def _require_all_cells(self, what: str) -> None:
+        if not self["rows"]:
+            raise DataError(
+                f"there is no {what} of accuracies estimated from a part of the cells (budget, precision): "
+                "evaluate without them"
+            )
+
+    def __repr__(self) -> str:
+        if not self["rows"]:
+            made = self["budget"]
+            found, prompts = f"mean {percent(made['mean']['value'])}, estimated", made["prompts"]
+        else:
+            rows = method_rows(self, self.split)
+            found = ", ".join(f"{row.method} {percent(row.mean)}" for row in rows)
+            prompts = next(row["n_prompts"] for row in self["rows"] if row["split"] == self.split)
+        return f"Results({self['task']}: {found} on {prompts_name(self.split, prompts)})"
+
+    def __str__(self) -> str:
+        """The table of the command line."""
+        from rich.console import Console
+
+        text = io.StringIO()
+        table = results_table if self["rows"] else budget_table
+        Console(file=text, width=WIDTH).print(table(self, self.split))
+        return text.getvalue().rstrip("\n")
+
+
+class TrainRecord(dict[str, Any]):
+    """The content of ``train.json``: what a training did, see :class:`paft.train.loop.Trained`."""
+
+    def frame(self) -> DataFrame:
+        """Return a row for each prompt: examples, loss and accuracy in training.
+
+        Raises:
+            DataError: If pandas is not installed.
+        """
+        records = self["by_prompt"].items()
+        return make_frame(
+            [dict(zip(BY_PROMPT, (prompt, *record), strict=True)) for prompt, record in records]
+        )
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Plot the loss over the optimiser steps; arguments and result as of :meth:`Results.plot`."""
+        axes = _axes(axes, (8, 2.6))
+        axes.plot(*zip(*self["curve"], strict=True), color=colour("paft"), marker="o", markersize=2)
+        axes.set_xlabel("optimiser step")
+        axes.set_ylabel("loss")
+        return axes
+
+    def __repr__(self) -> str:
+        return (
+            f"TrainRecord({self['steps']} steps, mean loss {self['loss']:.3f}, "
+            f"{len(self['by_prompt'])} prompts met)"
+        )
+
+
+def load_results(folder: str | Path) -> Results:
+    """Return the results of a run, or of what is finished of it, from its output folder.
+
+    Raises:
+        DataError: If the folder holds no run, nothing finished, or an unreadable file.
+    """
+    expect(folder, (str, Path), "the folder of a run")
+    return Results(read_results(Path(folder))[0], folder)
+
+
+def _axes(axes: Axes | None, size: tuple[float, float]) -> Axes:
+    """Return axes to draw on; pyplot's are shown by notebooks."""
+    if axes is not None:
+        return axes
+    from matplotlib import pyplot
+
+    new: Axes = pyplot.subplots(figsize=size, layout="constrained")[1]
+    return new
