@@ -280,9 +280,9 @@ def choose_showcase(
 ) -> Showcase | None:
     """Choose prompts and inputs to show; None where cells or the texts of the inputs lack.
 
-    Nothing is picked by hand, or by how well a method does on it: the prompts are those under which the second
-    method is at its worst, in the middle and at its best, the inputs stand at a sixth, a half and five sixths
-    of the order from hardest to easiest over all cells of both.
+    Nothing is picked by hand, or by how well a method does on it: the prompts are those under which the
+    second method is at its worst, in the middle and at its best, the inputs stand at a sixth, a half and five
+    sixths of the order from hardest to easiest over all cells of both.
 
     Args:
         methods: Names of the two methods.
