@@ -25,6 +25,7 @@ from paft.evaluate.rows import (
     answer_figures,
     cell_warnings,
     describe_scoring,
+    guess_levels,
     prompt_rows,
     robustness_row,
     sample_figures,
@@ -52,8 +53,9 @@ from paft.model.shared_base import SharedBase
 from paft.progress import Reporter, speaking
 from paft.prompt import Prompt
 from paft.provenance import environment
-from paft.report.budget import read_budget
-from paft.report.html import budget_page, write_report
+from paft.report.budget import budget_page, read_budget
+from paft.report.findings import read_findings
+from paft.report.html import write_report
 from paft.report.results import Results
 from paft.report.run_folder import PAGE, RESULTS, TRIALS
 from paft.statistics.budget import estimate_mean, estimate_std
@@ -122,8 +124,11 @@ def evaluate(
             "config": config.model_dump(mode="json"),
             "environment": environment(),
             **({} if config.backend == "openai" else hub_commit(config.pinned_model)),
+            "levels": guess_levels(examples),
             **_evaluate_all(config, task, bank, examples, reporter),
         }
+        if content["rows"]:
+            content["findings"] = [dataclasses.asdict(each) for each in read_findings(output, content)]
         results = Results(content, output)
         results["warnings"] = [*warnings, *results["warnings"]]
         if processes()[0] == 0:

@@ -25,7 +25,7 @@ from paft.experiment.inputs import (
     load_inputs,
 )  # fmt: skip
 from paft.experiment.output_folder import begin_output, working_in
-from paft.experiment.trial import train_trial, write_trial_card
+from paft.experiment.trial import prompts_met, train_trial, write_trial_card
 from paft.files import disk_error
 from paft.methods import method_to_train
 from paft.progress import Reporter, speaking
@@ -79,7 +79,7 @@ def train(
             raise disk_error(output, error) from error
         if processes()[0] == 0:
             write_trial_card(plan, config, inputs, output)
-    reporter.finish(inputs.task.name, _outcome(trained))
+    reporter.finish(inputs.task.name, _outcome(trained, prompts_met(method, config, inputs, trained)))
     return trained
 
 
@@ -94,8 +94,8 @@ def only_seed(config: RunConfig) -> int:
     return config.seeds[0]
 
 
-def _outcome(trained: dict[str, Any]) -> str:
-    told = f"{trained['steps']} steps in {trained['seconds']:.0f} s, mean loss {trained['loss']:.3f}"
+def _outcome(trained: dict[str, Any], met: str) -> str:
+    told = f"{trained['steps']} steps in {trained['seconds']:.0f} s{met}, mean loss {trained['loss']:.3f}"
     if not trained["validations"]:
         return told
     best = [point for point in trained["validations"] if point[0] <= trained["kept"]][-1]

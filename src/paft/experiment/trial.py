@@ -37,7 +37,6 @@ from paft.shape import TRAINED as TRAINED_SHAPE
 from paft.similarity import near_pairs
 from paft.train.checkpoint import remove_checkpoints
 from paft.train.schedule import make_schedule
-from paft.train.settings import BY_EXAMPLE
 from paft.train.step_time import Pace
 
 FAILED = "failed.json"
@@ -100,28 +99,8 @@ def run_trial(
         raise failure from error
     write_json(done, result)
     write_trial_card(plan, config, inputs, folder)
-    reporter.finish(plan.name, _outcome(result["rows"][0], trained))
+    reporter.finish(plan.name, _outcome(result["rows"][0], prompts_met(plan.method, config, inputs, trained)))
     return result
-
-
-def few_prompts(method: str, trained: Mapping[str, Any], prompts: int) -> list[str]:
-    """Warn of a training over the bank that met less than half of the prompts it drew from.
-
-    Args:
-        method: Its method.
-        trained: Its record, see :class:`paft.train.loop.Trained`.
-        prompts: How many it drew from.
-    """
-    met = len(trained["by_prompt"]) if METHODS[method].trains_on_bank else prompts
-    if 2 * met >= prompts:
-        return []
-    told = f"training met {met} of {prompts} prompts of the bank"
-    if METHODS[method].schedule in BY_EXAMPLE:
-        return [f"{told}: take more examples, or train longer (train.epochs)"]
-    return [
-        f"{told}: per_example meets most in as many steps; or resample more often (train.resample_every), "
-        "draw in cycles (train.draws=cycle), train longer (train.epochs)"
-    ]
 
 
 def _evaluate_splits(
@@ -135,8 +114,6 @@ def _evaluate_splits(
         cut = f"{trained['truncated']} training prompts were cut to max_length"
         warnings.append(f"{plan.name}: of {trained['looked_at']} looked at, {cut}")
     warnings.extend(f"{plan.name}: {text}" for text in trained.get("damaged", ()))
-    drawn_from = config.train.prompts or len(inputs.bank.prompts("train"))
-    warnings.extend(f"{plan.name}: {text}" for text in few_prompts(plan.method, trained, drawn_from))
     if trained.get("chosen"):
         warnings.extend(_twin_warning(plan, Prompt(trained["chosen"]), inputs))
     weights = trial_weights(plan, config, folder)  # what is evaluated lies on disk, as it gets deployed
@@ -164,12 +141,18 @@ def _twin_warning(plan: Trial, chosen: Prompt, inputs: Inputs) -> list[str]:
     )
 
 
-def _outcome(row: dict[str, Any], trained: Mapping[str, Any] | None = None) -> str:
+def prompts_met(method: str, config: RunConfig, inputs: Inputs, trained: Mapping[str, Any]) -> str:
+    """Say how many prompts of the bank a training met; nothing for a method that has one prompt or none."""
+    if not METHODS[method].trains_on_bank:
+        return ""
+    drawn_from = config.train.prompts or len(inputs.bank.prompts("train"))
+    own = config.train.user_prompt_share > 0
+    return f" under {len(trained['by_prompt'])} of {drawn_from + own} prompts"
+
+
+def _outcome(row: dict[str, Any], met: str = "") -> str:
     spread = "" if row["std"] is None else f" (std {100 * row['std']:.1f})"
-    told = f"{row['train_steps']} steps in {row['train_seconds']:.0f} s" if row["train_steps"] else ""
-    if told and trained is not None and "by_prompt" in trained:
-        met = len(trained["by_prompt"])
-        told += f" under {met} prompt{'s' * (met != 1)}"
+    told = f"{row['train_steps']} steps in {row['train_seconds']:.0f} s{met}" if row["train_steps"] else ""
     return (
         f"{told}{', ' * bool(told)}mean {100 * row['mean']:.1f}{spread}, worst {100 * row['min']:.1f} on "
         f"{row['n_prompts']} unseen prompts"
