@@ -14,9 +14,9 @@ from pathlib import Path
 from paft.bank import Bank, load_bank, near_duplicates_across
 from paft.bank.compose.composed_bank import compose_bank
 from paft.bank.compose.grammar import SOURCE
-from paft.bank.similarity import near_pairs
 from paft.builtin import BANKS
 from paft.prompt import Prompt
+from paft.similarity import near_pairs
 from paft.task.task import load_task
 
 TASKS = ("snips", "subj", "sms_spam", "banking77")

@@ -67,8 +67,8 @@ class RunConfig(ModelOnTask):
         methods: What is compared; see :mod:`paft.methods`.
         seeds: Training seeds; every method but ``base`` runs once for each.
         output: Folder for everything the run makes; ``runs/<task>`` by default.
-        train: Settings of stage 2. For the built-in model, ``BUILTIN_TRAIN`` stands in for what is
-            not given.
+        train: Settings of stage 2. For the built-in model ``learning_rate`` is 0.001, ``batch_size`` 8 and
+            ``adapt.method`` ``full`` where they are not given.
         evaluate: Settings of stage 3.
         choose: How methods that choose a prompt do so.
     """

@@ -8,10 +8,12 @@ of one is removed by the next write to the same target (:mod:`paft.part`).
 
 from __future__ import annotations
 
+import codecs
 import errno
 import hashlib
 import json
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,9 +60,19 @@ def read_text(path: Path, what: str, newline: str | None = None) -> str:
     except FileNotFoundError:
         raise DataError(f"{what} file not found: {path}") from None
     except UnicodeDecodeError as error:
-        raise DataError(f"{what} file {path} is not UTF-8 (byte {error.start}): convert it") from None
+        todo = to_utf8(path)
+        raise DataError(f"{what} file {path} is not UTF-8 (byte {error.start}): {todo}") from None
     except OSError as error:
         raise DataError(f"{what} file {path} cannot be read: {error.strerror}") from None
+
+
+def to_utf8(path: Path) -> str:
+    """Say how to convert a text file that is not UTF-8: one with UTF-16's mark, else in Windows' encoding."""
+    with path.open("rb") as file:
+        marked = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    target = path.with_name(f"{path.stem}.utf8{path.suffix}")
+    command = f"iconv -f {'utf-16' if marked else 'cp1252'} -t utf-8 {shlex.quote(str(path))}"
+    return f"convert it (`{command} > {shlex.quote(str(target))}`, or save it as UTF-8)"
 
 
 def read_jsonl(path: Path, what: str) -> Iterator[tuple[int, dict[str, Any]]]:

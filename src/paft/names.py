@@ -1,4 +1,4 @@
-"""Names that users choose, made into names of folders and files."""
+"""Names that users choose: made into names of folders and files, or of a file and a part of its rows."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from paft.errors import ConfigError
 LONGEST = 100  # bytes; file systems take 255, with what is put around a name
 NO_NAMES = ("", ".", "..")
 REVISION = r"^[^@\s]+$"
+_PART = re.compile(r"(.+\.\w+)(\[.*)")
+_BOUND = re.compile(r"(-?\d{1,18})(%?)", re.ASCII)
 _ON_HUB = re.compile(r"[\w.-]+(/[\w.-]+)?(:[^:@]+)?")  # behind the colon a GGUF file
 
 
@@ -71,3 +73,40 @@ def require_file(path: Path) -> None:
         raise ConfigError(f"{path} is a folder: name a file in it, for instance {path / 'bank.jsonl'}")
     if path.exists() and not path.is_file():  # a finished file is renamed over what is there
         raise ConfigError(f"{path} is a device or a pipe: name a file")
+
+
+def split_part(name: str) -> tuple[str, str]:
+    """Return the file that a name of data means, and the part of it, empty for all of it.
+
+    >>> split_part("a.csv[:80%]"), split_part("a.csv")
+    (('a.csv', '[:80%]'), ('a.csv', ''))
+    """
+    found = _PART.fullmatch(name)
+    return (found[1], found[2]) if found else (name, "")
+
+
+def part_range(part: str, count: int) -> range:
+    """Return the rows, of so many, that a part of a file holds; shares are rounded to whole rows.
+
+    Raises:
+        ValueError: If it is none, or holds none.
+
+    >>> part_range("[80%:]", 12), part_range("[-3:]", 12)
+    (range(10, 12), range(9, 12))
+    """
+    texts, found = [text.strip() for text in part[1:-1].split(":")], []
+    if len(texts) != 2 or part[0] + part[-1] != "[]":
+        raise ValueError(f"{part} is no part of a file")
+    for text, default in zip(texts, (0, count), strict=True):
+        bound = _BOUND.fullmatch(text)
+        if text and bound is None:
+            raise ValueError(f"{text!r} in {part} is neither a number of rows nor a share in percent")
+        place = default if bound is None else int(bound[1])
+        place = round(place * count / 100) if bound and bound[2] else place
+        place += count if place < 0 else 0
+        if not 0 <= place <= count:
+            raise ValueError(f"{text!r} in {part} lies outside of it")
+        found.append(place)
+    if found[0] >= found[1]:
+        raise ValueError(f"{part} holds no rows")
+    return range(*found)

@@ -20,11 +20,11 @@ from paft.bank.compose.grammar import write_prompt
 from paft.bank.compose.terms import GENERIC_ANSWERS, plural, terms_of
 from paft.bank.compose.words import fill, marks
 from paft.bank.screen import screen
-from paft.bank.similarity import near_pairs
 from paft.builtin import TASKS
 from paft.cli.bank import bank_app
 from paft.errors import ConfigError, PromptError
 from paft.files import fingerprint
+from paft.similarity import near_pairs
 from paft.task.task import OPTIONS, Task, load_task
 
 SHIPPED = {name: load_task(name) for name in TASKS}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from paft.bank import Bank
 from paft.bank.backslashes import decode_escapes
 from paft.bank.importers import FORMATS, import_prompts, prompts_of, read_candidates
+from paft.bank.importers.records import broken_prompts
 from paft.errors import DataError, PaftError, PromptError
 from paft.prompt import Prompt
 from tests.workbook import workbook
@@ -405,3 +406,21 @@ def test_a_template_that_is_a_formula_is_refused_and_text_that_looks_like_one_is
     book.active["B3"].data_type = "s"
     book.save(path)
     assert [item.template for item in read_candidates(path).candidates] == ["{text} ->", '="a"&"{text}"']
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (["{a} {b}", "{b} {a}"], []),
+        (["X", "{a}", "{b}"], ["lines 1 to 3 look like 1 prompt"]),
+        (["{a}", "{b}", "{b}", "{a}"], ["lines 1 to 4 look like 2 prompts"]),
+        (["{a}", "", "{b}"], []),  # a blank line between: two prompts that each lack a field
+        (["{a} {b}", "Answer:", "{a} {b}"], ["line 2 has no field"]),
+        (["{a}", "{a}", "{b}"], []),
+    ],
+)
+def test_lines_that_look_like_one_prompt_are_found(tmp_path, texts, said):
+    path = tmp_path / "p.txt"
+    path.write_text("\n".join(texts))
+    hints = broken_prompts(read_candidates(path).candidates, ["a", "b"])
+    assert len(hints) == len(said) and all(map(str.startswith, hints, said))

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from paft.bank import Bank, near_duplicates_across, near_warnings, split_prompts
 from paft.bank.importers import import_prompts
-from paft.bank.similarity import near_pairs
 from paft.bank.split import counts_of, written_by
 from paft.errors import PromptError
 from paft.prompt import Prompt
+from paft.similarity import near_pairs
 
 # Ten ways to ask, each in five suits of clothes: ten clusters of five near duplicates.
 CORES = {

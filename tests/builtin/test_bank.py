@@ -4,8 +4,8 @@ import pytest
 
 from paft.bank import load_bank, near_duplicates_across
 from paft.bank.audit import audit_file
-from paft.bank.similarity import near_pairs
 from paft.builtin import BANKS, TASKS
+from paft.similarity import near_pairs
 from paft.task.task import load_task
 
 BANK = load_bank(BANKS["routing"])

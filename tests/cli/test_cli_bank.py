@@ -149,3 +149,37 @@ def test_the_help_names_every_verb(paft):
     for verb in ("generate", "import", "screen", "split", "audit", "show", "diversity", "export"):
         assert verb in out
     assert cli.bank_app is not None
+
+
+def test_few_unseen_prompts_are_told_when_a_bank_is_split(paft, lines, tmp_path):
+    bank = tmp_path / "bank.jsonl"
+    code, out, _ = paft("bank", "split", lines, "--output", bank, "--ratio", "8:1")
+    assert code == 0 and "note: few unseen prompts (1) say little" in out and "(--test 5)" in out
+    assert "note:" not in paft("bank", "split", lines, "--output", bank, "--test", 5)[1]
+
+
+def test_a_prompt_over_several_lines_is_told_and_one_with_escapes_is_kept(paft, own_desk, tmp_path):
+    text, pool = tmp_path / "p.txt", tmp_path / "pool.jsonl"
+    text.write_text("\n".join([GOOD[0], "What is meant", "here?", GOOD[1], "", GOOD[3]]) + "\n")
+    code, out, _ = paft("bank", "screen", text, "--task", own_desk / "task.yaml", "--output", pool)
+    assert code == 0 and f"note: {text}: lines 2 to 3 have no field: if it belongs to the line before" in out
+    assert "rejected, placeholder_missing: 2" in out
+    kept = [json.loads(line) for line in pool.read_text().splitlines()]
+    assert kept[-1]["template"] == GOOD[3].replace("\\n", "\n")
+    bank = tmp_path / "bank.jsonl"
+    paft("bank", "split", pool, "--output", bank, "--test", 1)
+    places = {p.id: p.provenance for prompts in load_bank(bank).splits.values() for p in prompts}
+    assert {(each["file"], each["row"]) for each in places.values()} == {
+        ("p.txt", 1),
+        ("p.txt", 4),
+        ("p.txt", 6),
+    }
+
+
+def test_an_example_to_fill_in_is_a_training_example_where_there_are_no_others(paft, own_desk):
+    yaml = (own_desk / "task.yaml").read_text()
+    (own_desk / "task.yaml").write_text(yaml.replace("  test: test.jsonl\n", ""))
+    first = json.loads((own_desk / "train.jsonl").read_text().splitlines()[0])
+    args = (own_desk / "bank.jsonl", "--task", own_desk / "task.yaml", "--limit", 1)
+    code, out, _ = paft("bank", "show", *args)
+    assert code == 0 and f"Message: {first['message']}\nTopic:" in out

@@ -16,7 +16,7 @@ from paft.cli.main import app
 from paft.cli.options import SETTINGS
 from paft.config import RunConfig, load_config
 from paft.config_reference import list_settings
-from paft.experiment.evaluate import EvaluateConfig
+from paft.experiment.evaluate_config import EvaluateConfig
 
 DOCS = Path(__file__).parents[2] / "docs"
 VERBS = ["init", "tasks", "bank", "run", "train", "evaluate", "try", "report", "export", "grid"]
@@ -47,7 +47,7 @@ def test_help_shows_defaults_and_no_python_types(path):
     for param, name, text in records(path):
         assert not re.search(r"[<>]|\bstr\b|\bint\b|list\[", name), name
         flag = param.param_type_name == "argument" or param.is_flag
-        assert flag or re.search(r"default|\[required\]|repeatable", text) or param.multiple, (name, text)
+        assert flag or re.search(r"default|\[required\]|repeat", text), (name, text)
 
 
 def default(key):
@@ -154,6 +154,8 @@ def test_a_shell_completes_verbs_and_options():
         (["show", "schedule", "--epochs", "1"], "use --set train.epochs=1"),
         (["evaluate", "--limit", "10"], "use --examples 10"),
         (["run", "--modle", "x"], "Possible options"),
+        (["run", "--seed", "1"], "use --seeds 1"),
+        (["train", "--seeds", "1"], "use --set seeds=1 (Possible options: --seed"),
     ],
     ids=str,
 )  # fmt: skip

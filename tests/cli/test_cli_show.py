@@ -292,3 +292,16 @@ def test_a_prompt_that_is_chosen_in_the_run_cannot_be_shown_before(show):
     code, _, err = show("schedule", "--method", "zopo")
     assert code == 2
     assert "'zopo' chooses the prompt it trains on while it runs" in err and "choice.json" in err
+
+
+@pytest.mark.parametrize("what", ["tokens", "schedule"])
+def test_neither_test_prompts_nor_test_data_are_needed(show, own_desk, what):
+    expected = show(what)
+    lines = (own_desk / "bank.jsonl").read_text().splitlines()
+    (own_desk / "bank.jsonl").write_text(
+        "".join(line + "\n" for line in lines if json.loads(line)["split"] == "train")
+    )
+    yaml = (own_desk / "task.yaml").read_text()
+    (own_desk / "task.yaml").write_text(yaml.replace("  test: test.jsonl\n", ""))
+    (own_desk / "test.jsonl").unlink()
+    assert show(what) == expected and expected[0] == 0

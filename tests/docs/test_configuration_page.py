@@ -6,6 +6,7 @@ from typing import Literal
 import pytest
 
 from paft.cli.config import settings_by_verb
+from paft.config import BUILTIN_TRAIN
 from paft.config_reference import Setting, list_settings
 from paft.schema import Schema
 
@@ -61,3 +62,11 @@ def test_keys_can_be_chosen_by_how_they_begin(paft):
     assert "train.adapt.rank" in out and "train.adapt.rslora" in out and "train.epochs" not in out
     code, _, err = paft("config", "nothing")
     assert code == 2 and "no setting begins with 'nothing'" in err
+
+
+def test_defaults_that_depend_on_the_model_are_said_where_they_are_set():
+    assert BUILTIN_TRAIN == {"learning_rate": 0.001, "batch_size": 8, "adapt": {"method": "full"}}
+    for key, value in (("learning_rate", "0.001"), ("batch_size", "8"), ("adapt.method", "as")):
+        meaning = SETTINGS[f"train.{key}"].meaning
+        assert f"{value} for the built-in model" in meaning
+        assert f"`{key}`" in SETTINGS["train"].meaning

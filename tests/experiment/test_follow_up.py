@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import write_desk
+from paft.config import load_config
 from paft.evaluate.scoring.vllm import LORA_RANKS
 from paft.experiment.follow_up import deploy_command, next_command
 from paft.files import read_yaml
@@ -56,9 +57,11 @@ def test_the_evaluation_that_is_printed_is_of_what_was_trained(paft, place, sett
     for key in ("task", "data", "bank", "chat", "evaluate"):
         assert judged_with[key] == trained_with[key], key
     results = json.loads((place / "out" / "evaluated" / "results.json").read_text("utf-8"))
-    assert [row["split"] for row in results["rows"]] == ["test", "user"]
     weights = place / "out" / ("model" if judged_with["adapter"] is None else "adapter")
     assert str(weights) in (judged_with["adapter"], judged_with["model"])
+    models = ["model"] if weights.name == "model" else ["base", "adapter"]
+    told = [(row["method"], row["split"]) for row in results["rows"]]
+    assert told == [(name, split) for name in models for split in ("test", "user")]
 
 
 def test_without_test_prompts_the_line_says_what_lacks(paft, place):
@@ -121,10 +124,23 @@ def test_the_command_that_merges_runs_as_printed(paft, place):
     dora = ["--set", "train.adapt.dora=true", "--methods", "paft", "--output", place / "run"]
     code, out, err = paft("run", *flags, *SETTINGS, *dora)
     assert code == 0, err
-    (line,) = [line for line in out.splitlines() if line.startswith("  paft export")]
+    # Three steps teach nothing; the command is the one that a run with a gain prints.
+    assert "Nothing to deploy yet: training brought no gain" in out and "paft export" not in out
+    line = deploy_command(load_config(place / "run" / "config.yaml"))[1]
     code, _, err = paft(*shlex.split(line)[1:])
     assert code == 0, err
     assert (place / "run" / "trials" / "paft-0" / "merged" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("kind", ["nothing_learnt", "not_above_base"])
+def test_what_brought_no_gain_is_not_to_be_deployed(configure, tmp_path, kind):
+    config = configure(tmp_path / "run")
+    adapter(config)
+    small = {"kind": "few_test_examples", "text": "30 test examples are few"}
+    assert deploy_command(config, [small]) == deploy_command(config)
+    assert deploy_command(config)[0] == "Deploy the adapter:"
+    (line,) = deploy_command(config, [small, {"kind": kind, "text": "..."}])
+    assert line.startswith("Nothing to deploy yet") and "vllm" not in line
 
 
 def test_what_was_not_left_is_not_deployed(configure, tmp_path):

@@ -7,10 +7,11 @@ from paft.errors import ConfigError, PromptError
 from paft.experiment import trial as cell
 from paft.experiment.dry_run import dry_run
 from paft.experiment.identity import changes, run_identity
-from paft.experiment.inputs import Inputs, check_method, load_inputs
+from paft.experiment.inputs import Inputs, blank_options, check_method, load_inputs
 from paft.experiment.run import checked_inputs, run
 from paft.experiment.train import train
 from paft.methods import METHODS
+from paft.task.task import Task
 from paft.train.settings import Train
 
 
@@ -204,3 +205,30 @@ def test_other_training_examples_to_draw_from_refuse_a_redrawn_run(configure, tm
     other = task.model_copy(update={"data": task.data.model_copy(update={"train": tuple(rows)})})
     was, now = (run_identity(config, load_inputs(config, task=made)) for made in (task, other))
     assert changes(was, now) == ["training examples"]
+
+
+def test_options_in_fields_of_their_own_that_are_empty_are_counted():
+    rows = [{"q": "x", "A": "red", "B": text, "answer": "A"} for text in ("blue", "", " ", "green")]
+    answer = {"rule": "choice", "options": ["A", "B"]}
+    made = Task(
+        name="t",
+        fields={"q": "", "A": "", "B": ""},
+        answer=answer,
+        data={"train": rows},
+        prompt="{q} {A} {B}",
+    )
+    (said,) = blank_options(made, made.examples("train"))
+    assert said.startswith("2 of 4 examples have an empty option among A, B, which a model may choose")
+    assert blank_options(made, made.examples("train")[:1]) == []
+
+
+def test_validation_examples_that_are_training_examples_are_told_before_and_in_a_training(
+    configure, tmp_path, own_desk, task
+):
+    data = task.data.model_copy(update={"validation": task.data.train})
+    same = task.model_copy(update={"data": data})
+    config = configure(tmp_path / "out", methods=("paft",), train={"validate_every": 0.5})
+    count = min(len(same.examples("validation")), config.train.validate_examples)
+    said = f"{count} of {count} validation examples are training examples too"
+    assert any(said in warning for warning in dry_run(config, task=same)["warnings"])
+    assert not any("validation examples are" in w for w in dry_run(config, task=task)["warnings"])

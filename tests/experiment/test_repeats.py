@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 import paft as api
 from paft.experiment.evaluate import EvaluateConfig, evaluate
-from paft.experiment.repeats import count_repeats, repeats_warning
 from paft.experiment.train import train
 from paft.task import task as tasks
+from paft.task.repeats import count_repeats, repeats_warning
 from paft.task.task import Example, Task
 
 WORDS = st.lists(st.sampled_from(["a", "A", " a", "a\t", "b", "a b", "a  B", "\u00df", "ss", ""]), max_size=8)

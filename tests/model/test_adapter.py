@@ -18,6 +18,7 @@ from paft.model.adapter import base_record, check_adapter_names, check_base, che
 from paft.model.chat import save_chat
 from paft.model.load import load_model
 from paft.model.settings import Chat
+from paft.model.shared_base import SharedBase
 
 TEMPLATE = "{% for m in messages %}{{ m.content }}{% endfor %}"
 KINDS = {
@@ -62,6 +63,22 @@ def adapter(model_folder, tmp_path):
     made = []
     make.models = made
     return make
+
+
+@pytest.mark.parametrize("kind", KINDS | RESIZED)
+def test_a_shared_base_gives_what_loading_gives_and_is_left_as_it_was(adapter, model_folder, kind):
+    folder, ids = adapter(kind), torch.arange(8)[None]
+
+    def logits(model):
+        with torch.inference_mode():
+            return model.model(input_ids=ids).logits
+
+    models, name = SharedBase(), str(model_folder)
+    for _ in range(2):
+        with models.loaded(name) as base:
+            assert torch.equal(logits(base), logits(load_model(name)))
+        with models.loaded(name, folder) as tuned:
+            assert torch.equal(logits(tuned), logits(load_model(name, folder)))
 
 
 def spoiled(folder, change):

@@ -109,6 +109,15 @@ def test_columns_that_are_no_fields_stay_in_the_files(tmp_path):
     assert list(row) == ["ticket_id", "created", "lang", "channel", "message", "queue"]
 
 
+def test_what_separates_the_cells_is_told_where_it_is_no_comma(tmp_path):
+    for name, mark in (("comma", ","), ("semicolon", ";"), ("tab", "\t")):
+        path = tmp_path / f"{name}.csv"
+        rows = [("text", "label"), *((text(i), "ab"[i % 2]) for i in range(40))]
+        path.write_text("".join(mark.join(row) + "\n" for row in rows))
+        made = create_task(str(path), take_first, output=str(tmp_path / name))
+        assert made.draft.guesses.get("cells") == (None if mark == "," else f"separated by {mark!r}")
+
+
 def test_a_clean_split_is_read_where_it_is(tmp_path):
     rows = [{"My text": text(i), "label": "ab"[i % 2]} for i in range(40)]
     (tmp_path / "data").mkdir()

@@ -135,7 +135,8 @@ def test_rows_that_are_all_alike_are_refused():
 
 
 def test_of_many_rows_only_equal_words_are_looked_for(monkeypatch):
-    monkeypatch.setattr("paft.start.split.COMPARED", 50)
+    for module in ("paft.start.split", "paft.task.repeats"):
+        monkeypatch.setattr(f"{module}.COMPARED", 50)
     items, draft = prepared([(text(i), "ab"[i % 2]) for i in range(60)] + [(f"{text(0)}!", "a")])
     split_items(items, draft)
     assert "near-duplicates kept together: 1" in draft.guesses["split"]

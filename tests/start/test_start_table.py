@@ -105,7 +105,11 @@ def test_a_column_may_say_which_split_a_row_is_of(tmp_path):
         ("t.csv", b'{"text": "x"}\n', "is not what its ending says: it is JSON"),
         ("t.csv", b"PK\x03\x04 ...", "is not what its ending says: it is a zip archive or an Excel workbook"),
         ("t.tsv", b"%PDF-1.4", "is not what its ending says: it is a PDF"),
-        ("t.csv", "text,label\nx,y\n".encode("utf-16"), "it is text in UTF-16 (`iconv -f utf-16 -t utf-8`"),
+        (
+            "t.csv",
+            "text,label\nx,y\n".encode("utf-16"),
+            "in UTF-16: convert it (`iconv -f utf-16 -t utf-8 ",
+        ),
         ("t.csv", b"a\0b,c\n1,2\n", "it is no text"),
         ("t.json", b"text,label\nx,y\n", "is not what its ending says: it is no JSON"),
         ("t.jsonl", b"text,label\nx,y\n", "is not what its ending says: it is no JSON"),

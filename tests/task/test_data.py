@@ -132,7 +132,10 @@ def test_a_split_that_is_not_defined_is_named(tmp_path):
             {"train": "train", "test": "test", "hub": {"id": "a/b", "revison": "x"}},
             "did you mean 'revision'?",
         ),
-        ({"train": "a.csv"}, "key 'test' is missing"),
+        ({"test": "a.csv"}, "key 'train' is missing"),
+        ({"train": "a.csv", "test": "b.csv", "test_share": 0.2}, "leave `test` out, or it"),
+        ({"train": "a.csv", "test_share": 1}, "test_share: Input should be less than 1"),
+        ({"train": "a.csv", "seed": 1}, "`seed` goes with `test_share`"),
     ],
 )
 def test_a_source_that_makes_no_sense_is_refused(data, said):
@@ -534,3 +537,91 @@ def test_a_file_that_is_no_workbook_is_named(tmp_path):
     (tmp_path / "a.xlsx").write_text("text,label\nx,a\n")
     with pytest.raises(DataError, match=r"a\.xlsx is not a readable \.xlsx workbook: [^\n]+$"):
         read(tmp_path, "a.xlsx")
+
+
+def numbered(tmp_path, name, count=12):
+    """A file of so many rows, whose text is their number."""
+    (tmp_path / name).write_text("text,answer\n" + "".join(f"{i},a\n" for i in range(count)))
+
+
+@pytest.mark.parametrize(
+    ("part", "first", "last"),
+    [
+        ("[:80%]", 0, 9),
+        ("[80%:]", 10, 11),
+        ("[25%:50%]", 3, 5),
+        ("[:4]", 0, 3),
+        ("[ -3 : ]", 9, 11),
+        ("[-25%:]", 9, 11),
+        ("[2:50%]", 2, 5),
+        ("[:]", 0, 11),
+    ],
+)
+def test_a_part_of_a_file_is_read_by_rows_or_percent(tmp_path, part, first, last):
+    numbered(tmp_path, "a.csv")
+    found = read(tmp_path, f"a.csv{part}")
+    assert [row["text"] for _, row in found] == [str(i) for i in range(first, last + 1)]
+    assert found[0][0] == f"{tmp_path}/a.csv:{first + 2}"  # places are those of the whole file
+
+
+@pytest.mark.parametrize("count", [1, 7, 10, 99, 101])
+def test_parts_that_meet_hold_every_row_once(tmp_path, count):
+    numbered(tmp_path, "a.csv", count)
+    parts = [f"a.csv[{part}]" for part in (":33%", "33%:67%", "67%:")]
+    held = [part for part in parts if count > 1 or part != parts[0]]
+    if count == 1:  # a third of one row is none, so that part is refused
+        held = [parts[1]]
+    rows = [row["text"] for part in held for _, row in read(tmp_path, part)]
+    assert rows == [str(i) for i in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("[:200%]", "'200%' in [:200%] lies outside of it"),
+        ("[:13]", "'13' in [:13] lies outside of it; the file has 12 rows"),
+        ("[-13:]", "'-13' in [-13:] lies outside"),
+        ("[50%:20%]", "[50%:20%] holds no rows"),
+        ("[:0%]", "[:0%] holds no rows"),
+        ("[a:]", "'a' in [a:] is neither a number of rows nor a share in percent"),
+        ("[:8.5%]", "'8.5%' in [:8.5%] is neither"),
+        ("[5]", "[5] is no part of a file"),
+        ("[::2]", "[::2] is no part of a file"),
+        ("[:80%", "[:80% is no part of a file"),
+        ("[:80%]x", "[:80%]x is no part of a file"),
+    ],
+)
+def test_what_is_no_part_of_a_file_is_refused_with_its_rows_and_what_to_write(tmp_path, part, said):
+    numbered(tmp_path, "a.csv")
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, f"a.csv{part}")
+    assert said in str(caught.value) and "write [:80%] and [80%:]" in str(caught.value)
+
+
+def test_a_file_whose_name_looks_like_a_part_is_read_whole(tmp_path):
+    numbered(tmp_path, "a.b[:2].csv")
+    assert len(read(tmp_path, "a.b[:2].csv")) == 12
+
+
+def test_parts_of_several_files_are_joined_and_every_part_has_its_own_hash(tmp_path):
+    numbered(tmp_path, "a.csv")
+    numbered(tmp_path, "b.csv")
+    found = read(tmp_path, ["a.csv[:2]", "b.csv[10:]"])
+    assert [row["text"] for _, row in found] == ["0", "1", "10", "11"]
+    digests = {
+        read_rows(DataSource(train=f"a.csv{p}"), "train", tmp_path).digest() for p in ("", "[:2]", "[1:3]")
+    }
+    assert len(digests) == 3
+
+
+def test_a_test_split_that_is_not_given_says_how_to_get_one(tmp_path):
+    with pytest.raises(DataError, match=r"no 'test' split: add `data\.test`, or `data\.test_share: 0\.2`"):
+        list(read_rows(DataSource(train="a.csv"), "test", tmp_path))
+
+
+def test_settings_that_are_not_used_leave_the_hash_of_a_task_as_it_was():
+    source = DataSource(train="a.csv", test="b.csv")
+    assert set(source.settings) == {"train", "validation", "test", "hub", "columns"}
+    shared = DataSource(train="a.csv", test_share=0.2)
+    assert shared.settings["test_share"] == 0.2
+    assert DataSource(train="a.csv", test_share=0.2, seed=3).settings["seed"] == 3

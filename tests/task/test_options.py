@@ -3,12 +3,13 @@
 import json
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from paft.errors import ConfigError, DataError
 from paft.schema import parse
-from paft.task.answer import twins
+from paft.task.answer import Answer, twins
 from paft.task.task import Task
 
 EACH = {"options_field": "choices"}
@@ -207,3 +208,93 @@ def test_the_setting_is_no_part_of_a_task_that_does_not_use_it():
     other = task({"rule": "label", "options": ["a", "b"], "gold": "text"}, row)
     assert plain.fingerprint() == same.fingerprint() != other.fingerprint()
     assert "gold" not in plain.answer.settings
+
+
+def refusal(answer, *golds, **changes):
+    """What is said of rows with these gold answers."""
+    rows = [{"text": f"t{i}", "answer": gold} for i, gold in enumerate(golds)]
+    data = {"train": rows, "test": rows}
+    task = Task(name="t", fields={"text": ""}, answer=answer, data=data, prompt="{text}", **changes)
+    with pytest.raises(DataError) as caught:
+        task.examples("test")
+    return str(caught.value)
+
+
+LEVELS = {"rule": "label", "options": ["low", "high"]}
+
+
+def test_all_values_that_are_no_options_are_told_with_counts_and_a_mapping_to_fill_in():
+    said = refusal(LEVELS, "low", "urgent", "LOW", "asap", "urgent", "no: 'idea'")
+    assert said == (
+        "test row 1: 4 of 6 gold answers are not among the options (low, high): 'urgent' (2), 'asap' (1), "
+        "\"no: 'idea'\" (1); correct the rows, or map what they hold to options: "
+        "`options: {low: low, high: high, urgent: , asap: , 'no: ''idea''': }`, an option behind each value"
+    )
+    mapping = (
+        said.partition("`options: ")[2].partition("`,")[0].replace(": ,", ": high,").replace(": }", ": low}")
+    )
+    answer = {"rule": "label", "options": yaml.safe_load(mapping)}
+    rows = [{"text": "x", "answer": gold} for gold in ("LOW", "urgent", "no: 'idea'")]
+    task = Task(name="t", fields={"text": ""}, answer=answer, data={"train": rows}, prompt="{text}")
+    assert [example.gold for example in task.examples("train")] == ["low", "high", "low"]
+    with pytest.raises(ConfigError, match="valid string"):  # what is not filled in is no option
+        Answer(rule="label", options=yaml.safe_load("{low: low, high: high, urgent: }"))
+
+
+def test_numbers_that_can_only_count_the_options_are_mapped():
+    choice = {"rule": "choice", "options": ["A", "B", "C"]}
+    said = refusal(choice, "1", "3", " b")
+    assert said.endswith(
+        "map what they hold to options: `options: {A: A, B: B, C: C, '1': A, '2': B, '3': C}`"
+    )
+    assert refusal(choice, "1", "3").endswith(
+        "; or set `answer.gold: position`, as they count the options from 1"
+    )
+    assert "'0': A, '1': B, '2': C}`; or set `answer.gold: index`" in refusal(choice, "0", "1")
+    assert refusal(choice, "1", "2").endswith(
+        "'1': , '2': }`, an option behind each value, or set `answer.gold` to index (counted from 0) or "
+        "position (from 1)"
+    )
+
+
+def test_rows_without_an_answer_are_named_as_such_with_their_places():
+    assert refusal(LEVELS, "low", "") == "test row 1: field 'answer' is empty: fill it in, or remove the row"
+    said = refusal(LEVELS, "", "low", " ", None, "x")
+    assert said == (
+        "test row 4: gold answer 'x' is not among the options (low, high): correct the row or the task's "
+        "`answer.options`; test row 0, test row 2, test row 3: no answer in 3 rows: fill it in, or remove "
+        "these rows"
+    )
+    assert "'x' (2)" in refusal(LEVELS, "low", "-1", "x", "x") and "'-1' (1)" in refusal(
+        LEVELS, "low", "-1", "x"
+    )
+    assert "hides its answers" in refusal(LEVELS, "-1", "", "-1")
+
+
+def test_of_many_values_the_most_frequent_are_told_and_no_mapping_is_written():
+    said = refusal(LEVELS, *(f"value {i}" for i in range(40)), "value 7")
+    assert "41 of 41 gold answers" in said and "'value 7' (2), 'value 0' (1)" in said
+    assert "and 28 more" in said and said.endswith("`answer.options` may be a mapping {value: option}")
+    assert len(said) < 800
+
+
+def test_open_rules_tell_all_golds_that_cannot_be_read():
+    said = refusal({"rule": "number"}, "1", "3/4", "5 kg", "3/4", "")
+    assert said.startswith("test row 1: gold answer '3/4' cannot be read as number")
+    assert "in all 3 of 5 gold answers do not fit: '3/4' (2), '5 kg' (1)" in said
+    assert said.endswith("test row 4: field 'answer' is empty: fill it in, or remove the row")
+
+
+@pytest.mark.parametrize(
+    ("gold", "expected"), [("Lo ", "low"), ("LOW", "low"), ("h", "high"), ("High", "high")]
+)
+def test_values_of_a_mapping_may_differ_in_case_and_space(gold, expected):
+    answer = {"rule": "label", "options": {"lo": "low", "H": "high"}}
+    rows = [{"text": "x", "answer": gold}]
+    task = Task(name="t", fields={"text": ""}, answer=answer, data={"train": rows}, prompt="{text}")
+    assert task.examples("train")[0].gold == expected
+
+
+def test_a_value_between_two_of_a_mapping_is_refused():
+    said = refusal({"rule": "label", "options": {"us": "USA", "US": "pronoun"}}, "Us")
+    assert "'Us' is not among the options (USA, pronoun) nor their keys (us, US)" in said

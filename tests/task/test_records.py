@@ -3,6 +3,8 @@
 import csv
 import io
 import os
+import shutil
+import subprocess
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from paft.errors import DataError
 from paft.task import text_rows as records
-from paft.task.text_rows import find_csv, find_lines
+from paft.task.text_rows import find_csv, find_delimiter, find_lines
 
 LINES = st.lists(st.text(st.sampled_from("ab{} \t\u2028\u00e9"), max_size=6), max_size=12)
 CELLS = st.text(st.sampled_from('ab,"\n\r\u00e9 '), min_size=1, max_size=5)
@@ -76,3 +78,30 @@ def test_a_line_that_is_not_utf8_is_named(tmp_path):
     path.write_bytes(b'{"a": 1}\n{"a": "\xff"}\n')
     with pytest.raises(DataError, match=r"a\.jsonl:2: not UTF-8 \(byte 16 of the file\): convert it"):
         find_lines(path).text(1)
+
+
+@pytest.mark.parametrize(
+    ("content", "command"),
+    [
+        ("text\ncaf\xe9\n".encode("cp1252"), "iconv -f cp1252"),
+        ("text\ncaf\xe9\n".encode("utf-16"), "iconv -f utf-16"),
+    ],
+)
+def test_the_command_that_converts_another_encoding_works(tmp_path, content, command):
+    command += " -t utf-8 '{0}/my file.csv' > '{0}/my file.utf8.csv'"
+    path = tmp_path / "my file.csv"
+    path.write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        find_csv(path)
+    assert f"(`{command.format(tmp_path)}`, or save it as UTF-8)" in str(caught.value)
+    if shutil.which("iconv"):
+        subprocess.run(command.format(tmp_path), shell=True, check=True)
+        assert (tmp_path / "my file.utf8.csv").read_text("utf-8-sig") == "text\ncaf\xe9\n"
+
+
+def test_a_row_of_another_width_is_named_with_what_separates_the_cells(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text;note;label\na;b, c;x\na;b;c;x\n")
+    assert find_delimiter(path) == ";"
+    with pytest.raises(DataError, match=r"a\.csv:3: .*\(4, the header has 3; cells are separated by ';'\)"):
+        find_csv(path, find_delimiter(path))

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paft.bank import load_bank
-from paft.bank.similarity import NEAR_LETTERS, NEAR_WORDS, jaccard, letter_grams, skeleton, word_grams
 from paft.builtin import BANKS
 from paft.prompt import Prompt
+from paft.similarity import NEAR_LETTERS, NEAR_WORDS, jaccard, letter_grams, skeleton, word_grams
 from paft.train.variation import Recombination
 
 BANK = [

@@ -20,9 +20,9 @@ from rich.table import Table
 
 from paft.bank.checks import REASONS
 from paft.bank.importers import Candidate, read_candidates
-from paft.bank.similarity import DEGREES, near_pairs, skeleton
 from paft.errors import DataError, PromptError
 from paft.prompt import Prompt
+from paft.similarity import DEGREES, near_pairs, skeleton
 from paft.task.task import OPTIONS, Task
 
 WARNINGS = ("placeholder_repeated", "too_long", "duplicate_near", "not_expressible", "leak_near")

@@ -3,7 +3,7 @@
 A candidate passes the checks of :data:`paft.bank.checks.REASONS` one by one, then must not be a
 duplicate of a candidate kept before it or of a prompt already in the bank: ``duplicate_exact``,
 ``duplicate_normalised``, ``duplicate_skeleton``, ``duplicate_near``, ``duplicate_embedding``
-(:mod:`paft.bank.similarity`). Of two duplicates the first one is kept, so the order of the
+(:mod:`paft.similarity`). Of two duplicates the first one is kept, so the order of the
 candidates decides, and the result is the same on every machine.
 """
 
@@ -18,11 +18,11 @@ from typing import Any
 
 from paft.bank.checks import REASONS
 from paft.bank.diversity import Embedder, choose, close_pairs, embed_prompts
-from paft.bank.similarity import DEGREES, near_pairs
 from paft.errors import ConfigError
 from paft.files import write_text
 from paft.prompt import Prompt
 from paft.schema import nearest
+from paft.similarity import DEGREES, near_pairs
 from paft.task.task import Task
 
 DUPLICATES = (*DEGREES, "duplicate_near", "duplicate_embedding")

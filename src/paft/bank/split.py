@@ -1,6 +1,6 @@
 """Split prompts into seen and unseen so that "unseen" means unseen.
 
-Near duplicates (:mod:`paft.bank.similarity`) are joined into clusters, and a cluster goes to one
+Near duplicates (:mod:`paft.similarity`) are joined into clusters, and a cluster goes to one
 split whole. A row-wise random split would put rewordings of training prompts into the test set:
 in the paper's published Winogrande bank 5 of 51 test prompts equal a training prompt once
 placeholders and punctuation are removed.
@@ -15,11 +15,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 
-from paft.bank.similarity import clusters, near_pairs, skeleton
 from paft.bank.store import Bank
 from paft.errors import PromptError, expect, expect_items
 from paft.prompt import Prompt
+from paft.similarity import clusters, near_pairs, skeleton
 
+FEW_TEST = 5  # test prompts, below which the spread over prompts and the worst one say little
 _IN_ORDER = ("train", "validation", "test", "final")  # a prompt may not come again in a later one
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from paft.bank.screen import Screened
     from paft.bank.store import Bank
     from paft.prompt import Prompt
-    from paft.task.task import Task
+    from paft.task.task import Split, Task
 
 HELP = """Banks of prompts: write, import, screen, split, audit, show, export.
 
@@ -37,6 +37,7 @@ Embeddings = Annotated[
     str | None, typer.Option(help="Sentence-transformers model to compare prompts by, besides their letters.")
 ]
 Size = Annotated[int | None, typer.Option(help="Keep a varied choice of so many prompts.", min=1)]
+IN_TEXT = r" A .txt has one a line, in which \n is a line break."
 Seed = Annotated[int, typer.Option(help="Seed of the shuffle.")]
 
 
@@ -187,7 +188,7 @@ def bank_import(
 
 @bank_app.command("screen")
 def bank_screen(
-    source: Annotated[Path, typer.Argument(help="Candidates, in any format `import` reads.")],
+    source: Annotated[Path, typer.Argument(help="Candidates in any format `import` reads." + IN_TEXT)],
     task: TaskName,
     output: BankOutput,
     skip: Annotated[list[str] | None, typer.Option(help="Reason not to look for (repeatable).")] = None,
@@ -201,18 +202,22 @@ def bank_screen(
     Docs: docs/bank.md
     """
     from paft.bank.importers import read_candidates
+    from paft.bank.importers.records import broken_prompts
     from paft.task.task import load_task
 
     read = read_candidates(source)
-    candidates = [(c.template, c.provenance) for c in read.candidates]
-    screened = _screen(candidates, load_task(task), embeddings, size, skip or ())
+    candidates, target = [(c.template, c.provenance) for c in read.candidates], load_task(task)
+    screened = _screen(candidates, target, embeddings, size, skip or ())
     _tell_skipped(read)
+    if source.suffix.lower() == ".txt":
+        for hint in broken_prompts(read.candidates, target.required):
+            typer.echo(f"note: {source}: {hint}")
     _save_screened(screened, output)
 
 
 @bank_app.command("split")
 def bank_split(
-    sources: Annotated[list[Path], typer.Argument(help="Prompts, in any format `import` reads.")],
+    sources: Annotated[list[Path], typer.Argument(help="Prompts in any format `import` reads." + IN_TEXT)],
     output: BankOutput,
     test: Annotated[int | None, typer.Option(help="Number of unseen prompts.", min=1)] = None,
     ratio: Annotated[str | None, typer.Option(help="Seen to unseen prompts; the paper's is 8:1.")] = None,
@@ -242,7 +247,7 @@ def bank_split(
     """
     from paft.bank import split_prompts
     from paft.bank.importers import import_prompts
-    from paft.bank.split import counts_of, written_by
+    from paft.bank.split import FEW_TEST, counts_of, written_by
 
     if (test is None) == (ratio is None):
         raise typer.BadParameter("give either --test 50 or --ratio 8:1")
@@ -262,6 +267,9 @@ def bank_split(
     if adversarial and task is not None:
         bank = _with_adversarial(bank, task, adversarial, seed, reword)
     _save(bank, output)
+    if (unseen := len(bank.prompts("test"))) < FEW_TEST:
+        todo = f"write more prompts, or keep more of them unseen (--test {FEW_TEST})"
+        typer.echo(f"note: few unseen prompts ({unseen}) say little of how answers vary: {todo}")
 
 
 @bank_app.command("audit")
@@ -308,7 +316,7 @@ def bank_show(
     task: MaybeTask = None,
     data: options.Data = None,
     example: Annotated[
-        int, typer.Option(help="With --task: the test example to fill in, from 0.", min=0)
+        int, typer.Option(help="With --task: the test (else training) example to fill in, from 0.", min=0)
     ] = 0,
     limit: Annotated[int, typer.Option(help="Prompts at most; 0 for all.", min=0)] = 0,
 ) -> None:
@@ -474,10 +482,12 @@ def _save(bank: Bank, output: Path) -> None:
 def _example_values(task: str, data: str | None, index: int) -> dict[str, str]:
     from paft.task.task import load_task
 
-    examples = load_task(task, data).examples("test")
+    target = load_task(task, data)
+    split: Split = "test" if target.data.test or target.data.test_share else "train"
+    examples = target.examples(split)
     if index >= len(examples):
         raise typer.BadParameter(
-            f"the test split has examples 0 to {len(examples) - 1}", param_hint="--example"
+            f"the {split} split has examples 0 to {len(examples) - 1}", param_hint="--example"
         )
     return examples[index].values
 

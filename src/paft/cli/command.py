@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 # The groups of options, in the order of the help, by the names of parameters; all others come last.
 _GROUPS = {
     "Data": "task data bank split train test validation columns field label matrix examples",
-    "Model": "model revision trust_remote_code adapter any_base base dtype chat system "
+    "Model": "model revision trust_remote_code adapter base any_base dtype chat system "
     "backend base_url api_key_env completions embeddings",
     "Training": "method methods seed seeds epochs lr batch_size resample_every max_steps lora_rank",
     "Evaluation": "test_examples budget budget_evals precision mean_only allow_code prompt prompts",
@@ -51,7 +51,6 @@ class Command(TyperCommand):
             hint = _hint(self, getattr(error, "option_name", ""), given)
             if hint and hasattr(error, "possibilities"):
                 error.message += f": {hint}"
-                error.possibilities = None
             raise
 
 
@@ -97,6 +96,8 @@ def _name_values(params: Iterable[Any]) -> None:
         unset = param.param_type_name == "option" and param.default is None
         if unset and not (param.is_flag or param.required or param.multiple or "default" in param.help):
             param.help = f"{param.help}  [default: none]"
+        if getattr(param, "multiple", False) and "repeat" not in (param.help or ""):
+            param.help = f"{param.help}  [repeatable]"
         if not hasattr(param, "display_type"):  # of Typer before 0.26, whose words are not Python's
             continue
         argument = param.param_type_name == "argument"
@@ -138,7 +139,7 @@ def _hint(command: Any, option: str, args: list[str]) -> str:
     """Return what to write for an option that the command does not have, '' if it is no setting."""
     from paft.cli.options import SETTINGS
     from paft.config import RunConfig
-    from paft.experiment.evaluate import EvaluateConfig
+    from paft.experiment.evaluate_config import EvaluateConfig
     from paft.schema import find_setting
 
     own = {param.name: param.opts[0] for param in command.params}

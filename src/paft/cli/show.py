@@ -65,7 +65,7 @@ def show_schedule(
         raise ConfigError(f"--method {method!r} is no method that trains{nearest(method, trained)}")
     settings = load_config(config, options.overrides(given))
     method = method or method_to_train(settings.methods)
-    inputs = load_inputs(settings, methods=[method])
+    inputs = load_inputs(settings, evaluate=False, methods=[method])
     train = METHODS[method].settings(settings.train)
     seed = settings.seeds[0] if seed is None else seed
     inputs = inputs.for_seed(seed)
@@ -118,7 +118,7 @@ def show_tokens(
     from paft.train.show_text import legend, print_tokens
 
     settings = load_config(config, options.overrides(given))
-    inputs = load_inputs(settings, methods=())
+    inputs = load_inputs(settings, evaluate=False, methods=())
     chosen = _prompts(inputs, prompt)
     encoder = encoder_of(settings)
     console = Console()

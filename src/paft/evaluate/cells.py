@@ -216,5 +216,5 @@ def _open_cell(task: Task, prompt: Prompt, example: Example, answer: Generated) 
     return Cell(
         prompt.id, example.index, prediction, prediction is not None,
         score_answer(task, example, prediction), answer.tokens, (),
-        cut=answer.cut, withheld=answer.withheld, sampled=answer.sampled,
+        cut=answer.cut, withheld=answer.withheld, sampled=answer.sampled, reply=answer.text,
     )  # fmt: skip

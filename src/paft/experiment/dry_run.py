@@ -1,4 +1,4 @@
-"""``paft train --dry-run``: what a training would do and take, and what looks wrong. Loads no weights."""
+"""``--dry-run``: what a training, or each of a comparison, takes and what looks wrong. Loads no weights."""
 
 from __future__ import annotations
 
@@ -13,11 +13,20 @@ from paft.bank import Bank, near_duplicates_across, near_warnings
 from paft.config import RunConfig
 from paft.errors import DataError
 from paft.experiment.answer_tokens import spread
-from paft.experiment.inputs import Inputs, check_algorithm, encoder_of, few_validation_cells, load_inputs
+from paft.experiment.inputs import (
+    Inputs,
+    blank_options,
+    check_algorithm,
+    encoder_of,
+    few_validation_cells,
+    load_inputs,
+)
+from paft.experiment.run import checked_inputs
 from paft.experiment.train import only_seed
 from paft.methods import METHODS, method_to_train
 from paft.model.encode import Encoder
 from paft.model.load import check_model
+from paft.report.findings import tested_findings, training_findings
 from paft.task.task import Task
 from paft.train.schedule import Schedule, make_schedule
 from paft.train.settings import Train
@@ -57,7 +66,7 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
     varied = variation(settings, prompts, only_seed(config))
     dataset = RenderedExamples(inputs.train, prompts, encoder, varied)
     planned = _plan_sampled if settings.algorithm == "grpo" else _plan_supervised
-    found = {
+    found: dict[str, Any] = {
         "task": inputs.task.name,
         "model": config.model,
         "method": method_to_train(config.methods),
@@ -71,7 +80,36 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
         **planned(config, settings, inputs, dataset, schedule),
     }
     leaks = near_warnings(inputs.bank, near_duplicates_across(inputs.bank)) + few_validation_cells(inputs)
-    return {**found, "warnings": leaks + _warnings(found, unreachable(inputs, encoder), encoder.max_length)}
+    data = [*inputs.repeats, *blank_options(inputs.task, inputs.train)]
+    few = training_findings(
+        found["method"], steps=found["steps"], met=found["prompts_used"], prompts=len(prompts)
+    )
+    wrong = _warnings(found, unreachable(inputs, encoder), encoder.max_length)
+    return {**found, "warnings": leaks + data + [each.text for each in few] + wrong}
+
+
+def plan_run(config: RunConfig) -> dict[str, Any]:
+    """Plan a comparison without doing it: check all inputs, and plan each training under the first seed.
+
+    Returns:
+        ``trainings``, each as :func:`dry_run` returns it, and ``warnings`` of the whole. A method that
+        chooses its prompt first has no plan before it chose.
+
+    Raises:
+        PaftError: If an input is unusable.
+    """
+    inputs = checked_inputs(config)
+    planned = [
+        name for name in config.methods if METHODS[name].schedule is not None and not METHODS[name].chooser
+    ]
+    one = [config.model_copy(update={"methods": (name,), "seeds": config.seeds[:1]}) for name in planned]
+    tested = tested_findings("test", len(inputs.bank.require("test")), len(inputs.test))
+    return {
+        "trainings": [dry_run(each) for each in one],
+        "test_prompts": len(inputs.bank.require("test")),
+        "test_examples": len(inputs.test),
+        "warnings": [*inputs.warnings, *inputs.repeats, *(each.text for each in tested)],
+    }
 
 
 def _plan_supervised(

@@ -14,20 +14,20 @@ import numpy as np
 
 from paft.bank import Bank, near_duplicates_across
 from paft.bank.generate.generators import Generators
-from paft.bank.similarity import skeleton
 from paft.bank.store import SPLITS
-from paft.config import RunConfig
-from paft.errors import ConfigError, DataError, expect
+from paft.config import BUILTIN_TASK, RunConfig
+from paft.errors import ConfigError, DataError, PromptError, expect
 from paft.experiment.bank_choice import choose_bank, is_composed
 from paft.experiment.baselines.settings import RULES
-from paft.experiment.repeats import count_repeats, repeats_warning
 from paft.methods import METHODS, Method
 from paft.model.adapter import refuse_as_model
 from paft.model.encode import Encoder
 from paft.model.load import check_model, load_encoder, resolve_model
 from paft.model.quantised import four_bit
 from paft.prompt import Prompt
+from paft.similarity import skeleton
 from paft.task.programs.code_answer import check_opt_in
+from paft.task.repeats import count_repeats, repeats_warning
 from paft.task.task import Example, Examples, Task, load_task
 from paft.train.adapt import check_adapt, check_start
 from paft.train.arguments import check_optimizer, report_to
@@ -81,8 +81,15 @@ class Inputs:
 
     @cached_property
     def repeats(self) -> list[str]:
-        """A warning if test examples are training examples; all examples are read for it."""
-        return repeats_warning(count_repeats(self.pool or self.train, self.test), len(self.test))
+        """Warnings of test or validation examples that are training examples; all are read for it."""
+        splits = {"test": self.test, "validation": self.validation}
+        return [
+            warning
+            for split, examples in splits.items()
+            for warning in repeats_warning(
+                count_repeats(self.pool or self.train, examples), len(examples), split
+            )
+        ]
 
     def tested_prompts(self) -> dict[str, Sequence[Prompt]]:
         """Prompts to evaluate on, by split: unseen ones, adversarial ones if any, the user's own."""
@@ -131,6 +138,18 @@ class Inputs:
         return [own, *(prompt for prompt in seen if prompt.id != own.id)]
 
 
+def blank_options(task: Task, examples: Sequence[Example]) -> list[str]:
+    """Return a warning if options that stand in fields of their own are empty in some examples."""
+    words = [word for word in task.answer.words or () if word in task.fields]
+    blank = sum(not all(e.fields[word].strip() for word in words) for e in examples) if words else 0
+    if not blank:
+        return []
+    return [
+        f"{blank:,} of {len(examples):,} examples have an empty option among {', '.join(words)}, which "
+        "a model may choose like the others: fill it in, or remove these rows"
+    ]
+
+
 def some(prompts: Sequence[Prompt], count: int | None, seed: int) -> list[Prompt]:
     """Return a random choice of prompts, in their order; all of them for None.
 
@@ -176,9 +195,7 @@ def load_inputs(
         raise ConfigError(f"answers of task {task.name!r} are programs: train without validate_every")
     given = bank is not None or config.bank is not None
     bank = bank or choose_bank(config, task, Path(config.output))
-    for split in SPLITS:
-        for prompt in bank.prompts(split):
-            task.check_prompt(prompt)
+    _check_prompts(config, task, bank)
     bank.require("train")
     if evaluate:
         bank.require("test")
@@ -240,6 +257,18 @@ def encoder_of(config: RunConfig) -> Encoder:
     return load_encoder(
         config.pinned_model, config.train.max_length, config.chat, trust_remote_code=config.trust_remote_code
     )
+
+
+def _check_prompts(config: RunConfig, task: Task, bank: Bank) -> None:
+    """Refuse a bank whose prompts do not fit the task, which nobody may have named."""
+    try:
+        for split in SPLITS:
+            for prompt in bank.prompts(split):
+                task.check_prompt(prompt)
+    except PromptError as error:
+        if config.task != BUILTIN_TASK or config.bank is None:
+            raise
+        raise PromptError(f"{error}; without --task the task is {BUILTIN_TASK!r}: name yours") from None
 
 
 def chat_hint(encoder: Encoder, config: RunConfig) -> list[str]:

@@ -165,7 +165,7 @@ def _fit_embeddings(model: Any, folder: Path) -> None:
     """Give a model as many embeddings as an adapter brings: tokens were added to its base, or cut off."""
     embedding = model.get_input_embeddings()
     name = next(name for name, module in model.named_modules() if module is embedding)
-    shapes = _shapes(folder / WEIGHTS)
+    shapes = tensor_shapes(folder / WEIGHTS)
     for layer in ("", "base_layer."):
         rows = shapes.get(f"base_model.model.{name}.{layer}weight", [embedding.weight.shape[0]])[0]
         if rows != embedding.weight.shape[0]:
@@ -209,7 +209,7 @@ def check_adapter_names(name: str, folder: Path, *, trust_remote_code: bool = Fa
             _fit_embeddings(bare, folder)
             adapted = get_peft_model(bare, PeftConfig.from_pretrained(str(folder)))
         wanted = get_peft_model_state_dict(adapted, save_embedding_layers=False)
-        shapes = _shapes(folder / WEIGHTS)
+        shapes = tensor_shapes(folder / WEIGHTS)
     except (*UNREADABLE, RuntimeError) as error:
         raise ModelError(f"adapter {folder} does not fit the model: {said(error)}") from error
     known = adapted.state_dict().keys()
@@ -224,12 +224,13 @@ def check_adapter_names(name: str, folder: Path, *, trust_remote_code: bool = Fa
 
 def _check_whole(folder: Path, missing: Iterable[str], unexpected: Iterable[str]) -> None:
     """Refuse an adapter that lacks tensors or brings others than further copies of what it has."""
-    there = _shapes(folder / WEIGHTS)
+    there = tensor_shapes(folder / WEIGHTS)
     left = [name for name in unexpected if COPY.sub(".", name) == name or COPY.sub(".", name) not in there]
     check_whole(f"adapter {folder}", missing, left, "the model with this adapter")
 
 
-def _shapes(file: Path) -> dict[str, list[int]]:
+def tensor_shapes(file: Path) -> dict[str, list[int]]:
+    """Return the shape of every tensor in a safetensors file; none of them is read."""
     with safe_open(file, framework="numpy") as opened:
         return {name: list(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
 

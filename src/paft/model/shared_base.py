@@ -11,7 +11,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from paft.model.adapter import CONFIG as ADAPTER_CONFIG
-from paft.model.adapter import check_adapter, check_base, check_tokenizer, put_adapter
+from paft.model.adapter import (
+    WEIGHTS,
+    check_adapter,
+    check_base,
+    check_tokenizer,
+    put_adapter,
+    tensor_shapes,
+)
 from paft.model.load import PLAIN, LanguageModel, load_model
 from paft.model.quantised import trained_quantised
 from paft.model.settings import Chat
@@ -40,6 +47,8 @@ class SharedBase:
         Raises:
             ModelError: As there.
         """
+        if adapter is not None:
+            check_adapter(adapter)
         if adapter is None:
             yield self._hold(name, False)
         elif detachable(adapter):
@@ -65,13 +74,17 @@ class SharedBase:
 
 
 def detachable(adapter: Path) -> bool:
-    """Whether an adapter can be taken off a model again and leaves nothing: LoRA on frozen modules alone."""
+    """Whether an adapter can be taken off a model again and leaves nothing: LoRA on frozen modules alone.
+
+    One that brings embeddings for an enlarged vocabulary would leave them in its base.
+    """
     record = read_record(adapter / ADAPTER_CONFIG, "adapter configuration", {})
     changes = ("modules_to_save", "trainable_token_indices", "target_parameters")
     return (
         record.get("peft_type") == "LORA"
         and record.get("bias", "none") == "none"
         and not any(record.get(key) for key in changes)
+        and all(".lora_" in name for name in tensor_shapes(adapter / WEIGHTS))
     )
 
 

@@ -17,7 +17,8 @@ from paft.start.rows import Item, usable_items, warn_of_labels, without_repeats
 from paft.start.split import split_items
 from paft.start.table import Row, Table, read_table, split_beside
 from paft.task.answer import CLOSED_RULES
-from paft.task.task import HIDDEN
+from paft.task.options import HIDDEN
+from paft.task.text_rows import find_delimiter
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -66,6 +67,8 @@ def create_task(
     require_new_folder(folder)  # before any question
     table = read_table(data)
     draft = propose(read_columns(table.columns, table.splits["train"]), label, ask, table.words)
+    if Path(data).suffix.lower() == ".csv" and (mark := find_delimiter(Path(data))) != ",":
+        draft.guesses["cells"] = f"separated by {mark!r}"
     if beside := split_beside(data):
         folder_name = Path(data).parent.as_posix()
         draft.unsure.append(f"{beside} lies beside it and is not used: `paft init {folder_name}` takes both")

@@ -13,6 +13,7 @@ from paft.start.draft import Draft, listed
 from paft.task.answer import CLOSED_RULES, seen
 from paft.task.gold import gold_texts, why_unreadable
 from paft.task.numerals import read_number
+from paft.task.repeats import plain_text
 
 LEAST = 10  # rows, to train on some and test on others
 _RARE = 5  # rows of a label
@@ -39,7 +40,7 @@ class Item:
     @property
     def plain(self) -> str:
         """What is asked, white space and case aside."""
-        return "\0".join(" ".join(text.casefold().split()) for text in (*self.fields.values(), self.listed))
+        return plain_text((*self.fields.values(), self.listed))
 
 
 def usable_items(rows: Sequence[Mapping[str, Any]], draft: Draft, what: str = "rows") -> list[Item]:

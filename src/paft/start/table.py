@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import codecs
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from paft.errors import DataError, said
+from paft.files import to_utf8
 from paft.task.data import FORMATS, ArrowRows, DataSource, HubDataset, Rows, file_rows, read_rows
 
 Row = Mapping[str, Any]
@@ -27,7 +29,6 @@ _BINARY = {
     b"\xd0\xcf\x11\xe0": "an Excel workbook of the old kind (.xls)",
     b"\x1f\x8b": "compressed with gzip",
     b"%PDF": "a PDF",
-    b"\xff\xfe": "text in UTF-16 (`iconv -f utf-16 -t utf-8` converts it)",
     b"<!DO": "an HTML page",
     b"<htm": "an HTML page",
 }
@@ -99,6 +100,8 @@ def _check_ending(path: Path) -> None:
         return  # the reader says so
     with path.open("rb") as file:
         head = file.read(1000)
+    if suffix not in _OWN and head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise DataError(f"{path} is text in UTF-16: {to_utf8(path)}")
     if not head.strip():
         raise DataError(f"{path} is empty: give a file with a header line and a row for each example")
     found = next((what for mark, what in _BINARY.items() if head.startswith(mark)), None)

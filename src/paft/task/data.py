@@ -1,5 +1,7 @@
 """Where a task's rows come from: local JSON, CSV, TSV, Parquet or Excel files, rows in Python, or the Hub.
 
+A split is a file, several, or a part of one (``tickets.csv[:80%]``); test rows may be a seeded share of the
+training rows, which :class:`paft.task.task.Task` chooses, as it knows what is alike.
 Rows are read when they are asked for: JSONL, CSV and TSV by byte offset (:mod:`paft.task.text_rows`), large
 Parquet files and the Hub's from Arrow files that the ``datasets`` library maps into memory. Files of a
 folder given on the command line stand in for the Hub, with its columns or the task's own names.
@@ -18,6 +20,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
@@ -26,10 +29,12 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from xxhash import xxh3_128_hexdigest
 
 from paft.errors import DataError, shown
 from paft.files import as_object, file_digest, fingerprint, read_text
 from paft.json_values import read_json_value
+from paft.names import part_range, split_part
 from paft.schema import Schema
 from paft.spreadsheet import frame_rows, read_sheet
 from paft.task.text_rows import Records, find_csv, find_delimiter, find_lines, table_reader
@@ -45,6 +50,7 @@ FORMATS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".xlsx")
 ABSENT: Final = object()  # null is not absent
 GIVEN = "give a file, a list of files, or rows: a list of dicts, a DataFrame, one split of a data set"
 IN_MEMORY = 10_000  # rows of a Parquet file that are simply held
+_NEW = ("test_share", "seed")
 
 
 class HubDataset(Schema):
@@ -65,10 +71,13 @@ class DataSource(Schema):
     """Rows by split.
 
     Attributes:
-        train: File, list of files or (with ``hub``) name of the Hub split; in Python rows too: a list of
-            dicts, a DataFrame (pandas, polars) or a ``Dataset`` of the library ``datasets``.
+        train: File or a part of one (``a.csv[:80%]``), list of files or (with ``hub``) name of the Hub split;
+            in Python rows too: a list of dicts, a DataFrame (pandas, polars) or a ``datasets.Dataset``.
         validation: Likewise; optional.
-        test: Likewise.
+        test: Likewise; only evaluation needs it.
+        test_share: Share of the rows of ``train`` that are set apart for testing, instead of ``test``: labels
+            in equal shares, near-duplicates on one side.
+        seed: Of the choice of ``test_share``.
         hub: Read the splits from this Hub dataset instead of files.
         columns: Column, or dotted path into a nested one, by field name, where they differ. A row that
             lacks it may name the field itself; a row that has null there may not.
@@ -76,7 +85,9 @@ class DataSource(Schema):
 
     train: Files
     validation: Files | None = None
-    test: Files
+    test: Files | None = None
+    test_share: float | None = Field(default=None, gt=0, lt=1)
+    seed: int = Field(default=0, ge=0)
     hub: HubDataset | None = None
     columns: dict[str, str] = Field(default_factory=dict)
 
@@ -84,7 +95,7 @@ class DataSource(Schema):
     @classmethod
     def _read_given(cls, value: Any, field: ValidationInfo) -> Any:
         """Read what Python holds rows in: DataFrames, data sets of the library ``datasets``, lists."""
-        if value is None and field.field_name == "validation":
+        if value is None and field.field_name != "train":
             return None
         if isinstance(value, (str, Path)):
             return str(value)
@@ -113,6 +124,10 @@ class DataSource(Schema):
                 raise ValueError(f"with `hub`, `{name}` is the name of a Hub split")
             if value == () or value == "":
                 raise ValueError(f"`{name}` is empty: give a file, or rows")
+        if self.test is not None and self.test_share is not None:
+            raise ValueError("`test_share` takes test rows from those of `train`: leave `test` out, or it")
+        if self.seed and self.test_share is None:
+            raise ValueError("`seed` goes with `test_share`")
         return self
 
     @field_serializer("train", "validation", "test", mode="wrap")
@@ -146,10 +161,21 @@ class DataSource(Schema):
         return row.get(field, ABSENT)
 
     def in_folder(self, folder: Path) -> DataSource:
-        """Return the same fields from ``train.jsonl``, ``test.jsonl`` and, if there, ``validation.jsonl``."""
+        """Return the same fields from ``train.jsonl``, ``test.jsonl`` and, if there, ``validation.jsonl``.
+
+        With ``test_share`` there need be no ``test.jsonl``; if there is one, it counts.
+        """
         validation = "validation.jsonl" if (folder / "validation.jsonl").is_file() else None
-        files = {"train": "train.jsonl", "validation": validation, "test": "test.jsonl", "hub": None}
+        files: dict[str, Any] = {"train": "train.jsonl", "validation": validation, "hub": None}
+        if self.test_share is None or (folder / "test.jsonl").is_file():
+            files |= {"test": "test.jsonl", "test_share": None, "seed": 0}
         return self.model_copy(update=files)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All settings; those that a former version did not have, only where they are set."""
+        found = self.model_dump(mode="json")
+        return {key: value for key, value in found.items() if value or key not in _NEW}
 
 
 def _named_by_text(row: Mapping[Any, Any]) -> bool:
@@ -308,6 +334,25 @@ class JoinedRows(Rows):
         return fingerprint([part.digest() for part in self.parts])
 
 
+@dataclass(eq=False)
+class ChosenRows(Rows):
+    """Some of the rows of a split or file, in the order of ``places``."""
+
+    rows: Rows
+    places: Sequence[int] | np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def at(self, number: int) -> Located:
+        return self.rows.at(int(self.places[number]))
+
+    def digest(self) -> str:
+        """Hash of all rows that these are chosen from, and of which they are."""
+        chosen = np.ascontiguousarray(self.places, dtype="<i8").tobytes()
+        return fingerprint([self.rows.digest(), xxh3_128_hexdigest(chosen)])
+
+
 def read_rows(source: DataSource, split: str, folder: Path) -> Rows:
     """Return the rows of a split, each as ``("file:line", row)``.
 
@@ -319,14 +364,32 @@ def read_rows(source: DataSource, split: str, folder: Path) -> Rows:
     """
     value: Files | None = getattr(source, split)
     if value is None:
-        raise DataError(f"the task's data has no {split!r} split: add `data.{split}`")
+        share = (
+            ", or `data.test_share: 0.2` to set a fifth of the training rows apart" if split == "test" else ""
+        )
+        raise DataError(f"the task's data has no {split!r} split: add `data.{split}`{share}")
     if source.hub is not None:
         return _hub_rows(source.hub, str(value))
     items = (value,) if isinstance(value, str) else value
     if all(isinstance(item, dict) for item in items):
         return HeldRows([(f"{split} row {i}", row) for i, row in enumerate(items) if isinstance(row, dict)])
-    parts = [file_rows(folder / str(item)) for item in items]
+    parts = [_part_rows(folder, str(item)) for item in items]
     return parts[0] if len(parts) == 1 else JoinedRows(parts)
+
+
+def _part_rows(folder: Path, name: str) -> Rows:
+    """Return the rows of a file, or of the part of it that a name such as ``a.csv[:80%]`` says."""
+    file, part = split_part(name)
+    if not part or (folder / name).exists():
+        return file_rows(folder / name)
+    rows = file_rows(folder / file)
+    try:
+        return ChosenRows(rows, part_range(part, len(rows)))
+    except ValueError as error:
+        raise DataError(
+            f"data file {folder / name}: {error}; the file has {len(rows):,} rows: write [:80%] and [80%:], "
+            "or numbers of rows counted from 0, as [:400] and [400:]"
+        ) from None
 
 
 def file_rows(path: Path) -> Rows:

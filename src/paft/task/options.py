@@ -4,16 +4,23 @@ A gold answer in the data may be an option's text, its letter, its key, or its n
 does not say which (``answer.gold``) and two of these fit but name different options, the row is
 refused: a shift by one makes every figure wrong and looks like nothing. Where only texts can be
 meant, what fits none may still be one of them to a reader (:func:`paft.task.answer.seen`).
+
+Gold answers that do not fit are told all at once, with a mapping to fill in where that would mend them.
 """
 
 from __future__ import annotations
 
 import re
 import string
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
-from paft.errors import shown
+import yaml
+
+from paft.errors import DataError, shorten, shown
 from paft.task.answer import Answer, seen
+
+HIDDEN = ("", "-1")  # gold answers of test sets whose answers are kept back
 
 _WHOLE = re.compile(r"0|[1-9]\d{0,5}", re.ASCII)
 _WHOLE_FLOAT = re.compile(r"(-?\d+)\.0+", re.ASCII)  # pandas writes the labels 0 and 1 so beside a gap
@@ -24,6 +31,36 @@ _MEANT = {
     "index": "the number, counted from 0, of",
     "position": "the number, counted from 1, of",
 }
+_COUNTED = " or set `answer.gold` to index (counted from 0) or position (from 1)"
+_LISTED = 12  # options, and values that are none, in a message
+_VALUE = 40  # characters of such a value
+
+
+class NoOptionError(ValueError):
+    """A gold answer that is none of the options."""
+
+
+class GoldError(DataError):
+    """A gold answer that does not fit.
+
+    Attributes:
+        where: The row's place.
+        gold: What the row holds, None for null.
+        unlisted: Whether it is only that it is none of the options.
+    """
+
+    def __init__(
+        self, message: str = "", where: str = "", gold: str | None = None, *, unlisted: bool = False
+    ) -> None:
+        super().__init__(f"{where}: {message}" if where else message)  # pickle gives the message alone
+        self.where = where
+        self.gold = gold
+        self.unlisted = unlisted
+
+    @property
+    def blank(self) -> bool:
+        """Whether the row holds no answer."""
+        return self.gold is None or not self.gold.strip()
 
 
 def find_gold(answer: Answer, gold: str, texts: Sequence[str], keys: Sequence[str] | None = None) -> int:
@@ -40,11 +77,11 @@ def find_gold(answer: Answer, gold: str, texts: Sequence[str], keys: Sequence[st
     if readings.get("key") and isinstance(answer.options, dict) and set(texts) <= answer.options.keys():
         del readings["text"]  # every word is a key too: the mapping says of each what it stands for
     fitting = {name: found for name, found in readings.items() if found}
-    if not fitting and usable == ("text",):  # elsewhere "b" may be a letter or a key as well
-        alike = [i for i, word in enumerate(texts) if seen(word) == seen(gold)]
+    if not fitting:
+        alike = _alike(answer, usable, gold, texts)
         fitting = {"text": alike} if alike else {}
     if fitting.keys().isdisjoint(usable):
-        raise ValueError(_none(answer, gold, texts, keys))
+        raise _none(answer, gold, texts, keys)
     places = sorted(set().union(*fitting.values()))
     if len(places) == 1:
         return places[0]
@@ -97,18 +134,106 @@ def _reading(
     return [place] if 0 <= place < len(texts) else []
 
 
-def _none(answer: Answer, gold: str, texts: Sequence[str], keys: Sequence[str] | None) -> str:
+def _alike(answer: Answer, usable: tuple[str, ...], gold: str, texts: Sequence[str]) -> list[int]:
+    """Return the options that a gold answer names to a reader, if it must be a text or a mapping's key."""
+    if usable == ("text",):  # elsewhere "b" may be a letter or a key as well
+        return [i for i, word in enumerate(texts) if seen(word) == seen(gold)]
+    if not isinstance(answer.options, dict) or answer.gold is not None:
+        return []
+    spelt = [*answer.options.items(), *((text, text) for text in texts)]
+    found = {texts.index(word) for value, word in spelt if seen(value) == seen(gold)}
+    return list(found) if len(found) == 1 else []
+
+
+def _none(answer: Answer, gold: str, texts: Sequence[str], keys: Sequence[str] | None) -> ValueError:
     if keys is not None and answer.gold in (None, "key"):
-        return f"is none of the keys ({_listed(keys)})"
+        return ValueError(f"is none of the keys ({_listed(keys)})")
     if answer.gold not in (None, "text"):
-        return f"is not {_MEANT[str(answer.gold)]} an option, as the task's `answer.gold` says"
+        return ValueError(f"is not {_MEANT[str(answer.gold)]} an option, as the task's `answer.gold` says")
     listed = answer.gold is None and not isinstance(answer.options, dict)
     counted = listed and _WHOLE.fullmatch(gold) and int(gold) <= len(texts)
-    hint = " or set `answer.gold` to index (counted from 0) or position (from 1)" if counted else ""
+    hint = _COUNTED if counted else ""
     also = f" nor their keys ({_listed(list(answer.options))})" if isinstance(answer.options, dict) else ""
     todo = f"correct the row or the task's `answer.options`{hint}"
-    return f"is not among the options ({_listed(texts)}){also}: {todo}"
+    return NoOptionError(f"is not among the options ({_listed(texts)}){also}: {todo}")
 
 
 def _listed(words: Sequence[str]) -> str:
-    return ", ".join(" ".join(word.split()) for word in words[:12]) + (", ..." if len(words) > 12 else "")
+    more = ", ..." if len(words) > _LISTED else ""
+    return ", ".join(" ".join(word.split()) for word in words[:_LISTED]) + more
+
+
+def explain_golds(found: Sequence[GoldError], answer: Answer, rows: int) -> str:
+    """Say in one message what is wrong with the gold answers of so many rows, and how to mend it.
+
+    ``found`` are the errors of the rows that have one, in order.
+    """
+    if len(found) == rows and all(error.gold in HIDDEN for error in found):
+        return (
+            f"{found[0].where}: gold answer {shown(found[0].gold)} is how a data set hides its answers: "
+            "evaluate on a split that has them (`data.test`)"
+        )
+    blank = [error for error in found if error.blank]
+    others = [error for error in found if not error.blank]
+    told = [_explain_others(others, answer, rows)] if others else []
+    if len(blank) == 1:
+        told.append(str(blank[0]))
+    elif blank:
+        places = _places([error.where for error in blank])
+        told.append(f"{places}: no answer in {len(blank):,} rows: fill it in, or remove these rows")
+    return "; ".join(told)
+
+
+def _explain_others(found: Sequence[GoldError], answer: Answer, rows: int) -> str:
+    if len(found) == 1:
+        return str(found[0])
+    counts = Counter(str(error.gold) for error in found)
+    values = ", ".join(f"{shorten(repr(v), _VALUE)} ({n:,})" for v, n in counts.most_common(_LISTED))
+    values += f" and {len(counts) - _LISTED:,} more" if len(counts) > _LISTED else ""
+    if not all(error.unlisted for error in found) or answer.words is None:
+        return f"{found[0]}; in all {len(found):,} of {rows:,} gold answers do not fit: {values}"
+    return (
+        f"{found[0].where}: {len(found):,} of {rows:,} gold answers are not among the options "
+        f"({_listed(answer.words)}): {values}; {_mend(answer, answer.words, counts, len(found) == rows)}"
+    )
+
+
+def _mend(answer: Answer, words: Sequence[str], values: Iterable[str], everywhere: bool) -> str:
+    """Say how to map values that are none of the options, the mapping written out where it is short."""
+    known = answer.options if isinstance(answer.options, dict) else {word: word for word in words}
+    guessed = _count_options(words, values) if list(known) == list(known.values()) else {}
+    added = {**guessed, **{value: "" for value in values if value not in guessed}}
+    whole = all(map(_WHOLE.fullmatch, added))
+    todo = "correct the rows, or map what they hold to options"
+    if len(known) + len(added) > _LISTED:
+        return f"{todo}: `answer.options` may be a mapping {{value: option}}"
+    pairs = ", ".join(f"{_yaml(v)}: {_yaml(w) if w else ''}" for v, w in (known | added).items())
+    gap = "" if all(added.values()) else ", an option behind each value"
+    if all(added.values()) and everywhere:
+        name, base = ("index", 0) if "0" in added else ("position", 1)
+        gap += f"; or set `answer.gold: {name}`, as they count the options from {base}"
+    elif gap and whole and max(map(int, added)) <= len(words):
+        gap += f",{_COUNTED}"
+    return f"{todo}: `options: {{{pairs}}}`{gap}"
+
+
+def _count_options(words: Sequence[str], values: Iterable[str]) -> Mapping[str, str]:
+    """Return the options that whole numbers stand for, if they can only be counted from 0, or from 1."""
+    numbers = sorted(int(value) for value in values if _WHOLE.fullmatch(value))
+    if not numbers or not (numbers[0] == 0) ^ (numbers[-1] == len(words)) or numbers[-1] > len(words):
+        return {}
+    return {str(number): word for number, word in enumerate(words, start=int(numbers[0] > 0))}
+
+
+def _places(places: Sequence[str]) -> str:
+    """Return places of one file with its name once: ``a.csv:5, 9 and 2 more``."""
+    head, _, _ = places[0].rpartition(":")
+    told = [places[0], *(place.removeprefix(f"{head}:") for place in places[1:_LISTED])]
+    return ", ".join(told) + (f" and {len(places) - _LISTED:,} more" if len(places) > _LISTED else "")
+
+
+def _yaml(text: str) -> str:
+    """Return a text as YAML writes it between others, in quotes where it must be."""
+    return str(yaml.safe_dump([text], default_flow_style=True, allow_unicode=True, width=10_000)).strip()[
+        1:-1
+    ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -25,16 +25,18 @@ from paft.files import fingerprint, read_yaml
 from paft.prompt import Prompt
 from paft.schema import Schema, nearest, parse
 from paft.task.answer import Answer, twins
-from paft.task.data import ABSENT, DataSource, Rows, read_rows
+from paft.task.data import ABSENT, ChosenRows, DataSource, Rows, read_rows
 from paft.task.gold import gold_texts, why_unreadable
-from paft.task.options import find_gold
+from paft.task.options import GoldError, NoOptionError, explain_golds, find_gold
+from paft.task.repeats import divide_rows
 from paft.task.replies.code_reply import CodeTests
-from paft.task.values import as_list, as_text
+from paft.task.values import as_list, as_text, is_missing
 
 Split = Literal["train", "validation", "test"]
-HIDDEN = ("", "-1")  # gold answers of test sets whose answers are kept back
 OPTIONS = "options"  # the reserved placeholder that lists an example's options
 CHECKED = 10_000  # examples that are read and checked when a split is loaded
+_EMPTY = "is empty: fill it in, or remove the row"
+_DIVIDED: dict[str, dict[str, np.ndarray]] = {}  # rows of each split of a table, by its content
 
 
 @dataclass(frozen=True)
@@ -271,10 +273,10 @@ class Task(Schema):
         """
         if split not in get_args(Split):
             raise ConfigError(f"a task has no split {split!r}{nearest(str(split), list(get_args(Split)))}")
-        rows = read_rows(self.data, split, self._folder)
+        rows = self._rows(split)
         if not len(rows):
             raise DataError(f"task {self.name!r}: split {split!r} has no examples")
-        first = [self._read(rows, i) for i in range(min(CHECKED, len(rows)))]
+        first = list(self._checked(rows, min(CHECKED, len(rows))))
         if len(rows) <= CHECKED:
             return first
         settings = {"fields": self.fields, "answer": self.answer.settings}
@@ -283,16 +285,18 @@ class Task(Schema):
 
     def place(self, split: Split, index: int) -> str:
         """Return where an example stands as errors name it, ``file:line``, by its position in the split."""
-        where, _ = read_rows(self.data, split, self._folder)[index]
+        where, _ = self._rows(split)[index]
         return str(where)
 
-    def unanswered(self, row: Mapping[str, Any], index: int = 0) -> Example:
+    def unanswered(self, row: Mapping[str, Any], index: int = 0, where: str | None = None) -> Example:
         """Make an example of a row that has no gold answer, whose cells can be predicted and not be scored.
+
+        ``index`` is its number from 0, ``where`` what errors call it.
 
         Raises:
             DataError: If a field, or the options of the row, are missing or unusable.
         """
-        where, name = f"input {index + 1}", self.answer.options_field
+        where, name = where or f"input {index + 1}", self.answer.options_field
         names = [*self.fields, *([name] if name else [])]
         values = {name: self._value(row, name, where, row) for name in names}
         fields = {name: self._text(values, name, where) for name in self.fields}
@@ -305,7 +309,39 @@ class Task(Schema):
 
     def fingerprint(self) -> str:
         """Hash of everything that defines the task, the rows themselves excluded."""
-        return fingerprint({**self.model_dump(mode="json"), "answer": self.answer.settings})
+        changed = {"answer": self.answer.settings, "data": self.data.settings}
+        return fingerprint(self.model_dump(mode="json") | changed)
+
+    def _rows(self, split: Split) -> Rows:
+        """Return the rows of a split; with ``data.test_share`` test rows are some of those of ``train``."""
+        if self.data.test_share is None or split == "validation":
+            return read_rows(self.data, split, self._folder)
+        rows = read_rows(self.data, "train", self._folder)
+        return ChosenRows(rows, self._divided(rows, self.data.test_share)[split]) if len(rows) else rows
+
+    def _divided(self, rows: Rows, share: float) -> dict[str, np.ndarray]:
+        """Return the places of training and test rows in a table, which is read once for both."""
+        seed, by_label = self.data.seed, self.answer.words is not None
+        how = [self.fields, self.answer.settings, self.data.columns, share, seed]
+        key = fingerprint([rows.digest(), *how])
+        if key not in _DIVIDED:
+            examples = self._checked(rows, len(rows))
+            _DIVIDED[key] = divide_rows(examples, len(rows), share, seed, by_label=by_label)
+        return _DIVIDED[key]
+
+    def _checked(self, rows: Rows, count: int) -> Iterator[Example]:
+        """Yield the first examples; gold answers that do not fit are told all at once."""
+        try:
+            for number in range(count):
+                yield self._read(rows, number)
+        except GoldError:
+            found: list[GoldError] = []
+            for number in range(count):
+                try:
+                    self._read(rows, number)
+                except DataError as error:  # others are told when the gold answers are mended
+                    found += [error] if isinstance(error, GoldError) else []
+            raise DataError(explain_golds(found, self.answer, count)) from None
 
     def _read(self, rows: Rows, number: int) -> Example:
         where, row = rows[number]
@@ -365,27 +401,41 @@ class Task(Schema):
         try:
             found = gold_texts(rule, row[name])
         except ValueError as error:
-            raise DataError(f"{where}: {self._named(name)} {error}: correct the row") from None
+            raise self._no_gold(row, where, f"{error}: correct the row") from None
         for gold in found:
             why = why_unreadable(rule, gold)
             if why is not None:
-                raise DataError(
-                    f"{where}: gold answer {shown(gold)} cannot be read as {rule}, so no answer could equal "
-                    f"it ({why}): correct the row or the task's `answer.rule`"
+                if not gold.strip() and rule != "json":
+                    raise self._no_gold(row, where, _EMPTY)
+                raise GoldError(
+                    f"gold answer {shown(gold)} cannot be read as {rule}, so no answer could equal it "
+                    f"({why}): correct the row or the task's `answer.rule`",
+                    where,
+                    gold,
                 )
         return found
+
+    def _no_gold(self, row: Mapping[str, Any], where: str, why: str) -> GoldError:
+        """Return the error of a row whose gold answer is empty, missing or no text."""
+        value = row[self.answer.field]
+        held = None if is_missing(value) else value if isinstance(value, str) else shown(value)
+        return GoldError(f"{self._named(self.answer.field)} {why}", where, held)
 
     def _options(self, row: Mapping[str, Any], where: str) -> _Options:
         answer = self.answer
         texts = answer.words or self._row_options(row, where)
         keys = self._keys(row, len(texts), where)
-        gold = self._text(row, answer.field, where)
+        try:
+            gold = as_text(row[answer.field])
+        except ValueError as error:
+            raise self._no_gold(row, where, f"{error}: correct the row") from None
         try:
             at = find_gold(answer, gold, texts, keys)
         except ValueError as error:
-            kept_back = "is how a data set hides its answers: evaluate on a split that has them (`data.test`)"
-            why = kept_back if gold in HIDDEN else error
-            raise DataError(f"{where}: gold answer {shown(gold)} {why}") from None
+            if not gold.strip():
+                raise self._no_gold(row, where, _EMPTY) from None
+            unlisted = isinstance(error, NoOptionError)
+            raise GoldError(f"gold answer {shown(gold)} {error}", where, gold, unlisted=unlisted) from None
         options, meanings = self._shown(texts)
         return _Options(options, meanings, options[at])
 

@@ -20,6 +20,7 @@ import numpy as np
 from xxhash import xxh3_128
 
 from paft.errors import DataError, shown
+from paft.files import to_utf8
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -31,7 +32,7 @@ _BROKEN = re.compile(r"[\t\n\r]")
 _MARK = b"\xef\xbb\xbf"  # Excel begins its files with it
 _HEAD = 1 << 16  # characters in which a delimiter is looked for
 _ROWS = 50  # rows likewise
-_CONVERT = "convert it (`iconv -f cp1252 -t utf-8`, or save it as UTF-8)"
+MARKS = ",;\t|"  # what may separate the cells of a CSV file
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +79,8 @@ class Records:
         try:
             return content.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise DataError(
-                f"{self.where(number)}: not UTF-8 (byte {start + error.start} of the file): convert it"
-            ) from None
+            place, todo = start + error.start, to_utf8(self.path)
+            raise DataError(f"{self.where(number)}: not UTF-8 (byte {place} of the file): {todo}") from None
 
 
 def find_lines(path: Path) -> Records:
@@ -125,6 +125,7 @@ def table_reader(lines: Iterator[str], delimiter: str) -> Reader:
 def find_delimiter(path: Path) -> str:
     """Return what separates the cells of a CSV file: a comma, else what its first rows agree on.
 
+    Where they agree on nothing it is what the header has most of, so that the row that differs is found.
     Excel writes semicolons where the comma is the decimal point; some programs write tabs or bars.
 
     Raises:
@@ -136,7 +137,8 @@ def find_delimiter(path: Path) -> str:
             whole = not file.read(1)
     except OSError as error:
         raise _unreadable(path, error) from None
-    return next((mark for mark in ",;\t|" if _splits(head, mark, whole)), ",")
+    header = head.partition("\n")[0]
+    return next((mark for mark in MARKS if _splits(head, mark, whole)), max(MARKS, key=header.count))
 
 
 def _splits(head: str, delimiter: str, whole: bool) -> bool:
@@ -181,9 +183,10 @@ def find_csv(path: Path, delimiter: str = ",") -> tuple[list[str], Records]:
             before, line = done, reader.line_num
             for row in reader:
                 if row and len(row) != len(names):
+                    mark = "" if delimiter == "," else f"; cells are separated by {delimiter!r}"
                     raise DataError(
                         f"{path}:{line + 1}: a row with too many or too few columns "
-                        f"({len(row)}, the header has {len(names)}): correct it"
+                        f"({len(row)}, the header has {len(names)}{mark}): correct it"
                     )
                 if delimiter == "\t" and any(_BROKEN.search(cell) for cell in row):
                     raise DataError(
@@ -202,7 +205,7 @@ def find_csv(path: Path, delimiter: str = ",") -> tuple[list[str], Records]:
             f'write a quote inside of them twice (""){hint}'
         ) from None
     except UnicodeDecodeError as error:
-        raise DataError(f"data file {path} is not UTF-8 ({error.reason}): {_CONVERT}") from None
+        raise DataError(f"data file {path} is not UTF-8 ({error.reason}): {to_utf8(path)}") from None
     except OSError as error:
         raise _unreadable(path, error) from None
     places = np.array(spans, dtype=np.int64).reshape(-1, 2)

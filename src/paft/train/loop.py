@@ -107,8 +107,7 @@ def fine_tune(
         config: Settings, schedule included.
         seed: Seed of schedule, order and adapter initialisation.
         output: Folder for the adapter (LoRA) or the whole model (full); appears when complete.
-        on_step: Called with (step, all steps, its loss, tokens so far) after every step, on accelerators
-            twice a second at most; first where a resumed run begins.
+        on_step: Called with (step, all steps, its loss, tokens so far), first where a resumed run begins.
         keep_checkpoints: Leave them to the caller, who deletes them when the record is safe too.
         validation: What ``train.validate_every`` validates on; without it nothing is validated.
         reference: The prompts whose tokens ``train.tokens: paft`` counts; by default ``prompts``.

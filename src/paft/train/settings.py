@@ -55,7 +55,7 @@ class Adapt(Schema):
 
     Attributes:
         method: ``lora`` (an adapter beside frozen weights), ``qlora`` (the same beside weights held
-            in 4 bit) or ``full`` (all weights).
+            in 4 bit) or ``full`` (all weights, as for the built-in model).
         rank: Rank r of LoRA. PAPER: 8.
         alpha: LoRA's scale is alpha / rank. PAPER: 16.
         dropout: Dropout before the adapter.
@@ -113,7 +113,7 @@ class Train(Schema):
             ``max_steps``: it ends within an epoch or goes on past T of them. The draws stay the same.
         tokens: Length of training in tokens of prompts and answers instead of ``epochs``; ``paft``:
             as many as plain PAFT would take. See :mod:`paft.train.length`.
-        batch_size: Examples per optimiser step over all devices.
+        batch_size: Examples per optimiser step over all devices; 8 for the built-in model.
         micro_batch_size: Examples (under ``grpo`` completions) per device and forward pass; all of them by
             default.
         group_by_length: Batches of similar length, for less padding. ``auto``: in schedules by example,
@@ -122,7 +122,8 @@ class Train(Schema):
         workers: Processes beside each training process that render and tokenise; none by default.
         loss: What a step averages over: answer tokens or examples; see :mod:`paft.train.loss`.
         optimizer: As the Trainer's ``optim`` names it: ``adamw_torch_fused``, ``adamw_8bit``, ``sgd`` ...
-        learning_rate: Peak rate; 1e-5 by default under ``grpo``. PAPER: 1e-4, under ``grpo`` 5e-6.
+        learning_rate: Peak rate; 0.001 for the built-in model. PAPER: 1e-4. Under ``grpo`` 1e-5, for the
+            built-in model 5e-5; PAPER: 5e-6.
         lr_scheduler: How the rate changes behind the warmup, as the Trainer's ``lr_scheduler_type``
             names it; of those that need no further arguments.
         warmup: Share of steps over which the rate rises.

@@ -67,7 +67,9 @@ def candidate(
     """Return a candidate whose provenance names file and row.
 
     ``file`` is without its folder: a bank shall not depend on a machine's paths. ``told`` is what
-    the file says about the row, for instance its ``generator``.
+    the file says about the row, for instance its ``generator``; or the file that the row came from first.
     """
-    provenance = {"source": "import", **(told or {}), "file": file, "row": row}
+    told = told or {}
+    place = {} if {"file", "row"} <= told.keys() else {"file": file, "row": row}
+    provenance = {"source": "import", **told, **place}
     return Candidate(template, provenance, where, split)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,49 @@ KEYS = ("template", "text", "prompt")
 
 
 def read_lines(path: Path, decode: bool) -> Imported:
-    """Read a template a line; blank lines are skipped."""
+    r"""Read a template a line, in which ``\n`` stands for a line break; blank lines are skipped."""
     found = []
     for number, line in enumerate(read_text(path, "bank").split("\n"), start=1):
         if line.strip():
             template = decode_escapes(line) if decode else line
             found.append(candidate(path.name, template, number, f"{path} row {number}"))
     return Imported(tuple(found))
+
+
+def broken_prompts(lines: Sequence[Candidate], fields: Sequence[str]) -> list[str]:
+    r"""Say which neighbouring lines of a text file look like a prompt that was written over several lines.
+
+    Args:
+        lines: What :func:`read_lines` gave.
+        fields: Placeholders that a prompt must have.
+
+    >>> texts = ["How urgent?", "{subject}", "{body}", "Rate {subject} {body}", "Urgency:"]
+    >>> lines = [candidate("a.txt", text, i, "") for i, text in enumerate(texts, 1)]
+    >>> for hint in broken_prompts(lines, ["subject", "body"]):
+    ...     print(hint)
+    lines 1 to 3 look like 1 prompt: a prompt takes one line, write \n where it breaks
+    line 5 has no field: if it belongs to the line before or behind it, make one line of both, with \n between
+    """
+    runs: dict[int, list[Candidate]] = {}  # of lines that lack a field, by last line
+    for each in lines:
+        if not all(f"{{{name}}}" in each.template for name in fields):
+            row = int(each.provenance["row"])
+            runs[row] = [*runs.pop(row - 1, []), each]
+    found = []
+    for last, run in runs.items():
+        text, first = "\n".join(each.template for each in run), int(run[0].provenance["row"])
+        counts = {text.count(f"{{{name}}}") for name in fields}
+        where = f"line {last}" if first == last else f"lines {first} to {last}"
+        if counts == {0}:
+            verb = "has" if first == last else "have"
+            found.append(
+                f"{where} {verb} no field: if it belongs to the line before or behind it, make one line of "
+                r"both, with \n between"
+            )
+        elif len(counts) == 1 and len(run) > (count := counts.pop()):
+            many = f"{count} prompt{'s' * (count > 1)}"
+            found.append(rf"{where} look like {many}: a prompt takes one line, write \n where it breaks")
+    return found
 
 
 def read_json_lines(path: Path, decode: bool) -> Imported:
@@ -55,7 +91,7 @@ def _records(path: Path, unit: str, rows: Iterable[tuple[int, Mapping[str, Any]]
             place = f"{path}:{number}" if unit == "row" else f"{path} {unit} {number}"
             present = ", ".join(map(str, row)) or "nothing"
             raise DataError(f"{place}: key {key!r} with text is missing, the row has: {present}")
-        told = row.get("provenance")
+        told = row.get("provenance")  # a prompt that was imported before keeps its first file and row
         found.append(
             candidate(
                 path.name,

@@ -20,12 +20,12 @@ from paft.bank.generate.local import open_client
 from paft.bank.generate.meta_prompts import meta_prompt, style_at
 from paft.bank.generate.replies import candidates
 from paft.bank.screen import screen
-from paft.bank.similarity import jaccard, letter_grams, skeleton
 from paft.errors import DataError
 from paft.experiment.baselines.attack import Attacked
 from paft.experiment.baselines.scores import Score
 from paft.files import fingerprint, read_json, write_json
 from paft.prompt import Prompt
+from paft.similarity import jaccard, letter_grams, skeleton
 from paft.task.task import Task
 
 TRIES = 2  # requests until one brings a usable rewrite

@@ -106,6 +106,16 @@ class Grpo(Schema):
         return self.scale_rewards or ("group" if self.group == "shared" else "none")
 
     @property
+    def summary(self) -> str:
+        """How answers are sampled and rewarded, in a line."""
+        group = "one prompt" if self.group == "shared" else f"{self.spanned} prompts"
+        extra = f", {len(self.rewards)} more reward functions" if self.rewards else ""
+        return (
+            f"GRPO (TRL), {self.generations} completions of an example under {group}, loss {self.loss_type}, "
+            f"beta {self.beta:g}, rewards by the task's rule{extra}"
+        )
+
+    @property
     def reward_weights(self) -> list[float]:
         """Weight of every reward, the task's own first."""
         return list(self.weights or (1.0,) * (1 + len(self.rewards)))

@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paft.bank.similarity import (
+from paft.bank.store import load_bank
+from paft.builtin import BANKS
+from paft.prompt import Prompt
+from paft.similarity import (
     NEAR_LETTERS,
     NEAR_WORDS,
     clusters,
@@ -19,9 +22,6 @@ from paft.bank.similarity import (
     skeleton,
     word_grams,
 )
-from paft.bank.store import load_bank
-from paft.builtin import BANKS
-from paft.prompt import Prompt
 
 WORDS = ["which", "team", "should", "answer", "handle", "this", "customer", "message", "please", "desk"]
 SENTENCES = st.lists(st.sampled_from(WORDS), min_size=1, max_size=8).map(
