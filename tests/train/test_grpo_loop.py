@@ -36,6 +36,7 @@ SETTINGS = {
     "adapt": {"rank": 4},
 }  # fmt: skip
 STEPS = 3  # 24 examples by 8
+slow = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +119,7 @@ def test_the_same_seed_gives_the_same_bits_whatever_the_random_state_before(trai
     assert not same(weights(folder), weights(train(seed=4)[1]))
 
 
+@slow
 def test_micro_batches_do_not_change_samples_or_result(train):
     whole, folder = train(micro_batch_size=32)
     parts, other = train(micro_batch_size=8)
@@ -148,6 +150,7 @@ def test_completions_are_used_for_several_steps(train, monkeypatch):
     assert sum(record.completions for record in trained.by_prompt.values()) == STEPS * 32
 
 
+@slow
 def test_a_step_that_is_not_full_is_filled_not_dropped(train):
     trained, _ = train(examples=20)
     assert trained.steps == 3
@@ -186,6 +189,7 @@ def test_weights_that_are_all_trained_are_saved_whole(train, model_folder):
     assert tokenizer["pad_token"] == "<pad>"
 
 
+@slow
 def test_the_divergence_from_the_start_is_held_back(train):
     free, held = (train(epochs=3, learning_rate=1e-2, grpo={"beta": beta})[1] for beta in (0.0, 5.0))
 
@@ -256,7 +260,7 @@ def test_a_training_that_diverges_ends_and_nothing_is_kept(train, tmp_path):
     assert not list(tmp_path.glob("out*/*"))
 
 
-@pytest.mark.parametrize("keep", ["best", "last"])
+@pytest.mark.parametrize("keep", ["best", pytest.param("last", marks=slow)])
 def test_validations_choose_the_weights_and_leave_the_curve_of_rewards_alone(train, task, bank, keep):
     on = Validation(task, bank.prompts("validation"), task.examples("validation"), score_cells)
     plain, _ = train(epochs=2)
@@ -267,6 +271,7 @@ def test_validations_choose_the_weights_and_leave_the_curve_of_rewards_alone(tra
     assert (folder / "adapter_model.safetensors").exists()
 
 
+@slow
 def test_patience_ends_the_training(train, task, bank, monkeypatch):
     on = Validation(task, bank.prompts("validation"), task.examples("validation"), score_cells)
     left = [0.5, 0.2, 0.1, 0.9, 0.9, 0.9]
@@ -288,7 +293,7 @@ def start(model_folder, train_examples, bank, tmp_path):
     return output
 
 
-@pytest.mark.parametrize("beta", [0.0, 0.1])
+@pytest.mark.parametrize("beta", [pytest.param(0.0, marks=slow), 0.1])
 def test_it_goes_on_from_an_adapter_of_sft(train, start, beta):
     _, folder = train(start_from=str(start), learning_rate=1e-6, grpo={"beta": beta})
     before, after = weights(start), weights(folder)
@@ -297,6 +302,7 @@ def test_it_goes_on_from_an_adapter_of_sft(train, start, beta):
     assert not (folder / "ref").exists()  # TRL's copy for the divergence
 
 
+@slow
 def test_sft_goes_on_from_an_adapter_too(model_folder, train_examples, bank, start, tmp_path):
     config = Train(epochs=1, batch_size=8, learning_rate=1e-6, adapt={"rank": 4}, start_from=str(start))
     output = tmp_path / "more"

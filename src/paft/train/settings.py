@@ -273,6 +273,12 @@ class Train(Schema):
         return self.batch_size * (self.grpo.generations if self.algorithm == "grpo" else 1)
 
     @property
+    def told(self) -> dict[str, str | None]:
+        """What a reader of a model card has to know of the algorithm and the start; None for nothing."""
+        algorithm = self.grpo.summary if self.algorithm == "grpo" else None
+        return {"Reinforcement": algorithm, "Started from": self.start_from}
+
+    @property
     def iterations(self) -> int:
         """Optimiser steps of one step of the schedule."""
         return self.grpo.iterations if self.algorithm == "grpo" else 1
