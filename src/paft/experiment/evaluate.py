@@ -95,6 +95,7 @@ def evaluate(
     expect(task, (Task, NoneType), "the task")
     expect(bank, (Bank, NoneType), "the bank")
     task = task or load_task(config.task, config.data)
+    check_opt_in(task, config.evaluate.allow_code)
     told: list[str] = []
     if config.backend != "openai":
         config, told = take_recorded(config, [str(folder) for folder in config.adapter_folders.values()])
@@ -149,7 +150,6 @@ def _write_page(output: Path, results: Mapping[str, Any], examples: Sequence[Exa
 
 def _check(config: EvaluateConfig, task: Task, bank: Bank) -> tuple[Sequence[Example], list[str]]:
     """Refuse what cannot be evaluated; return the examples to evaluate on, and warnings."""
-    check_opt_in(task, config.evaluate.allow_code)
     for prompt in bank.require(config.split):
         task.check_prompt(prompt)
     _check_model(config)

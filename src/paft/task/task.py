@@ -285,7 +285,7 @@ class Task(Schema):
 
     def place(self, split: Split, index: int) -> str:
         """Return where an example stands as errors name it, ``file:line``, by its position in the split."""
-        where, _ = read_rows(self.data, split, self._folder)[index]
+        where, _ = self._rows(split)[index]
         return str(where)
 
     def unanswered(self, row: Mapping[str, Any], index: int = 0, where: str | None = None) -> Example:
