@@ -154,6 +154,8 @@ def test_a_shell_completes_verbs_and_options():
         (["show", "schedule", "--epochs", "1"], "use --set train.epochs=1"),
         (["evaluate", "--limit", "10"], "use --examples 10"),
         (["run", "--modle", "x"], "Possible options"),
+        (["run", "--seed", "1"], "use --seeds 1"),
+        (["train", "--seeds", "1"], "use --set seeds=1 (Possible options: --seed"),
     ],
     ids=str,
 )  # fmt: skip

@@ -73,6 +73,16 @@ def test_a_validation_prompt_near_a_training_prompt_is_warned_of(train, own_desk
     assert code == 0 and told in out, err
 
 
+def test_a_bank_without_its_task_says_which_task_it_met(paft, own_desk):
+    bank = own_desk / "bank.jsonl"
+    bank.write_text(bank.read_text().replace("{message}", "{subject}"))
+    code, _, err = paft("train", "--dry-run", "--bank", bank)
+    assert code == 2 and "uses {subject}, which task 'routing' does not have" in err
+    assert err.endswith("without --task the task is 'routing': name yours\n")
+    code, _, err = paft("train", "--dry-run", "--task", own_desk / "task.yaml", "--bank", bank)
+    assert code == 2 and "uses {subject}, which task 'desk'" in err and "without --task" not in err
+
+
 def test_the_size_of_a_validation_is_told_and_a_small_one_warned_of(train):
     few = "a validation looks at 6 examples x 1 prompts, 6 cells: below 50 one answer moves it by points"
     code, out, err = train("--dry-run", "--set", "train.validate_every=2", output=None)

@@ -64,12 +64,8 @@ def test_it_has_examples_of_every_rule():
 
 def test_every_option_it_uses_exists():
     commands = typer.main.get_command(app).commands
-    known = {
-        name
-        for verb in ("evaluate", "report", "try")
-        for p in commands[verb].params
-        for name in (*p.opts, *p.secondary_opts)
-    }
+    params = [p for verb in ("evaluate", "predict", "report", "try") for p in commands[verb].params]
+    known = {name for p in params for name in [*p.opts, *p.secondary_opts]}
     assert set(re.findall(r"(--[a-z][a-z-]*)", PAGE)) <= known
 
 

@@ -57,9 +57,11 @@ def test_the_evaluation_that_is_printed_is_of_what_was_trained(paft, place, sett
     for key in ("task", "data", "bank", "chat", "evaluate"):
         assert judged_with[key] == trained_with[key], key
     results = json.loads((place / "out" / "evaluated" / "results.json").read_text("utf-8"))
-    assert [row["split"] for row in results["rows"]] == ["test", "user"]
     weights = place / "out" / ("model" if judged_with["adapter"] is None else "adapter")
     assert str(weights) in (judged_with["adapter"], judged_with["model"])
+    models = ["model"] if weights.name == "model" else ["base", "adapter"]
+    told = [(row["method"], row["split"]) for row in results["rows"]]
+    assert told == [(name, split) for name in models for split in ("test", "user")]
 
 
 def test_without_test_prompts_the_line_says_what_lacks(paft, place):

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from paft.errors import DataError
-from paft.report.data import read_report
-from paft.report.html import visible
+from paft.report import results_table
+from paft.report.data import gather, read_report
+from paft.report.html import page, visible
 from paft.report.plot import distribution_svg
 from paft.report.table import OUTSIDE
 from paft.report.text import csv_rows, json_figures, latex, markdown
@@ -51,10 +52,14 @@ def unsaved(run, *cells):
 def test_markdown_has_the_papers_table_with_intervals_and_what_was_measured(finished):
     report = read_report(finished)
     text = markdown(report)
-    assert "| Method | Mean | Std | Min | Top (> 50) | CVaR10 |" in text
+    assert "| Method | Mean | Std | Min | Top (> 50) | CVaR10 | Generated | Readable |" in text
     line = next(line for line in text.splitlines() if line.startswith("| single"))
-    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    *cells, generated, readable = [cell.strip() for cell in line.strip("|").split("|")]
     results = report.results
+    row = report.methods[0].row if report.methods[0].row.method == "single" else report.methods[1].row
+    assert (generated, readable) == (f"{100 * row.generated:.1f}", f"{100 * row.readable:.1f}")
+    assert generated == cells[1].split()[0] and float(readable) > float(generated)  # here all were generated
+    assert "60 cells whose answers were generated too" in text
     seeds = [accuracies(results, "single", seed) for seed in (0, 1)]
     wanted = [
         np.mean(seeds), np.mean([np.std(each, ddof=1) for each in seeds]), np.mean([min(e) for e in seeds]),
@@ -347,3 +352,20 @@ def test_a_pointer_on_a_dot_shows_its_prompt_and_accuracy(finished):
         if e["split"] == "test"
     ]
     assert sorted(titles) == sorted(wanted)
+
+
+def test_what_was_generated_stands_in_every_format_and_nowhere_else(finished):
+    """Without a sample, as in runs of earlier versions, no format has a place for one."""
+    report = read_report(finished)
+    row = next(row for row in report.results["rows"] if row["split"] == "test")
+    first = next(csv.DictReader(io.StringIO(csv_rows(report))))
+    assert float(first["generated_accuracy"]) == row["generated_accuracy"]
+    assert float(first["generated_parse_rate"]) == row["generated_parse_rate"]
+    shown = page(report), markdown(report), str(results_table(report.results).caption)
+    assert all("eadable" in text and "enerated" in text for text in shown)
+    assert "Readable" not in latex(report)
+    rows = [{k: v for k, v in row.items() if not k.startswith("generated")} for row in report.results["rows"]]
+    older = gather({**report.results, "rows": rows})
+    assert '<th scope="col">readable</th>' in page(report) and "readable</th>" not in page(older)
+    assert "Generated" not in markdown(older) and "generated" not in results_table(older.results).caption
+    assert next(csv.DictReader(io.StringIO(csv_rows(older))))["generated_cells"] == ""

@@ -43,6 +43,11 @@ def test_rows_are_in_the_order_of_the_table_and_errors_name_their_place_in_it(tm
     for split in ("train", "test"):
         texts = [e.fields["text"] for e in task.examples(split)]
         assert texts == [row["text"] for row in rows_of(30) if row["text"] in texts]
+        lines_of = [
+            next(n for n, line in enumerate(lines, 1) if json.loads(line)["text"] == x) for x in texts
+        ]
+        places = [task.place(split, example.index) for example in task.examples(split)]
+        assert [int(place.rpartition(":")[2]) for place in places] == lines_of
     lines[7] = json.dumps({"text": "x", "answer": "c"}) + "\n"
     (tmp_path / "a.jsonl").write_text("".join(lines))
     for split in ("train", "test"):

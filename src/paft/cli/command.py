@@ -51,7 +51,6 @@ class Command(TyperCommand):
             hint = _hint(self, getattr(error, "option_name", ""), given)
             if hint and hasattr(error, "possibilities"):
                 error.message += f": {hint}"
-                error.possibilities = None
             raise
 
 

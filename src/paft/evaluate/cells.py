@@ -226,7 +226,7 @@ def _open_cell(task: Task, prompt: Prompt, example: Example, answer: Generated) 
         score = max(scores)  # the best over references, where there are several
     return Cell(
         prompt.id, example.index, prediction, prediction is not None, score, answer.tokens, (),
-        cut=answer.cut, withheld=answer.withheld, sampled=answer.sampled,
+        cut=answer.cut, withheld=answer.withheld, sampled=answer.sampled, reply=answer.text,
     )  # fmt: skip
 
 

@@ -101,6 +101,20 @@ def split_row(
     }
 
 
+def sample_figures(sample: Matrix | None) -> dict[str, float]:
+    """Return what a row says of the cells that were generated too; nothing where none were.
+
+    ``generated_accuracy`` counts an answer that could not be read as wrong.
+    """
+    if sample is None:
+        return {}
+    return {
+        "generated_cells": len(sample.cells),
+        "generated_parse_rate": float(np.mean([cell.parsed for cell in sample.cells])),
+        "generated_accuracy": float(np.mean([cell.score for cell in sample.cells])),
+    }
+
+
 def prompt_rows(
     method: str, seed: int | None, split: str, prompts: Sequence[Prompt], matrix: Matrix, seconds: float
 ) -> list[dict[str, Any]]:

@@ -28,9 +28,10 @@ from paft.evaluate.rows import (
     guess_levels,
     prompt_rows,
     robustness_row,
+    sample_figures,
     split_row,
 )
-from paft.evaluate.runner import evaluate_split, processes
+from paft.evaluate.runner import evaluate_sample, evaluate_split, processes
 from paft.evaluate.scoring.server import ServedModel
 from paft.evaluate.scoring.vllm import VllmModel, import_vllm, load_vllm
 from paft.evaluate.settings import Evaluate
@@ -42,6 +43,7 @@ from paft.experiment.evaluated_bank import choose_evaluated
 from paft.experiment.identity import FREE, task_identity, unset_keys
 from paft.experiment.inputs import blank_options, sample
 from paft.experiment.output_folder import begin_output, working_in
+from paft.experiment.trained_card import fill_trained_card
 from paft.files import write_json, write_text
 from paft.model.adapter import check_base, check_before_loading
 from paft.model.files import hub_commit
@@ -95,6 +97,7 @@ def evaluate(
     expect(task, (Task, NoneType), "the task")
     expect(bank, (Bank, NoneType), "the bank")
     task = task or load_task(config.task, config.data)
+    check_opt_in(task, config.evaluate.allow_code)
     told: list[str] = []
     if config.backend != "openai":
         config, told = take_recorded(config, [str(folder) for folder in config.adapter_folders.values()])
@@ -131,6 +134,13 @@ def evaluate(
         if processes()[0] == 0:
             write_json(output / RESULTS, results)
             _write_page(output, results, examples)
+            for contender in config.contenders:
+                line = fill_trained_card(
+                    contender, output / TRIALS / contender.name, task, bank, results, examples,
+                    _repeats(config, task, examples),
+                )  # fmt: skip
+                if line is not None:
+                    reporter.finish(contender.name, line)
     return results
 
 
@@ -145,7 +155,6 @@ def _write_page(output: Path, results: Mapping[str, Any], examples: Sequence[Exa
 
 def _check(config: EvaluateConfig, task: Task, bank: Bank) -> tuple[Sequence[Example], list[str]]:
     """Refuse what cannot be evaluated; return the examples to evaluate on, and warnings."""
-    check_opt_in(task, config.evaluate.allow_code)
     for prompt in bank.require(config.split):
         task.check_prompt(prompt)
     _check_model(config)
@@ -271,7 +280,9 @@ def _evaluate_one(
     splits = {config.split: bank.require(config.split), "user": task.prompts[:1]}
     with ExitStack() as stack:
         loaded = cache(lambda: stack.enter_context(models.loaded(contender)))  # only where cells lack
-        matrices, seconds, measured = _score_splits(config, name, loaded, task, splits, examples, reporter)
+        matrices, seconds, measured, sample = _score_splits(
+            config, name, loaded, task, splits, examples, reporter
+        )
     matrix = matrices[config.split]
     of_base = None
     if contender.adapter is not None:
@@ -290,7 +301,7 @@ def _evaluate_one(
     rows, per_prompt = [], []
     for split, prompts in splits.items():
         row = split_row(name, None, split, matrices[split], threshold, seconds[split])
-        rows.append(row | UNTRAINED)
+        rows.append(row | (sample_figures(sample) if split == config.split else {}) | UNTRAINED)
         per_prompt += prompt_rows(name, None, split, prompts, matrices[split], seconds[split])
     summary = robustness_row(name, None, config.split, matrices, threshold)
     return {**about, "rows": rows, "per_prompt": per_prompt, "robustness": [summary]}
@@ -299,10 +310,11 @@ def _evaluate_one(
 def _score_splits(
     config: EvaluateConfig, name: str, loaded: Callable[[], LanguageModel | VllmModel | ServedModel],
     task: Task, splits: Mapping[str, Sequence[Prompt]], examples: Sequence[Example], reporter: Reporter,
-) -> tuple[dict[str, Matrix], dict[str, float], Measured | None]:  # fmt: skip
-    """Return matrices and seconds by split, and what a precision was found from.
+) -> tuple[dict[str, Matrix], dict[str, float], Measured | None, Matrix | None]:  # fmt: skip
+    """Return matrices and seconds by split, what a precision was found from, and the cells generated too.
 
-    Of a part of the cells only the split itself is scored; the user prompt is where all of it is.
+    Of a part of the cells only the split itself is scored; the user prompt, and the sample that is
+    generated, where all of it is.
     """
     chosen = config.cells(len(splits[config.split]), len(examples))
     matrices: dict[str, Matrix] = {}
@@ -315,22 +327,27 @@ def _score_splits(
 
     shared = _Shared(
         task=task, examples=examples, folder=Path(config.output) / TRIALS / name,
-        settings=config.evaluate, max_length=config.max_length, on_cells=reporter.advance,
+        settings=config.evaluate, max_length=config.max_length,
     )  # fmt: skip
     if config.precision is not None:
         matrix, measured = evaluate_parts(
             partial(load, config.split), prompts=splits[config.split], split=config.split,
-            precision=config.precision, worst=not config.mean_only, seed=config.budget_seed, **shared,
+            precision=config.precision, worst=not config.mean_only, seed=config.budget_seed,
+            on_cells=reporter.advance, **shared,
         )  # fmt: skip
         if not matrix.complete:
-            return {config.split: matrix}, {}, measured
+            return {config.split: matrix}, {}, measured, None
     for split, prompts in splits.items():
         if split == config.split or chosen is None:
             cells = len(prompts) * len(examples) if chosen is None else int(chosen.sum())
             matrices[split], seconds[split] = evaluate_split(
-                partial(load, split, cells), prompts=prompts, split=split, chosen=chosen, **shared
-            )
-    return matrices, seconds, measured
+                partial(load, split, cells), prompts=prompts, split=split, chosen=chosen,
+                on_cells=reporter.advance, **shared,
+            )  # fmt: skip
+    if chosen is not None or config.backend == "openai":
+        return matrices, seconds, measured, None
+    sample = evaluate_sample(loaded, prompts=splits[config.split], split=config.split, **shared)
+    return matrices, seconds, measured, sample
 
 
 class _Shared(TypedDict):
@@ -341,7 +358,6 @@ class _Shared(TypedDict):
     folder: Path
     settings: Evaluate
     max_length: int
-    on_cells: Callable[[int], None]
 
 
 def _estimated(scores: np.ndarray) -> dict[str, Any]:

@@ -15,8 +15,8 @@ import numpy as np
 from paft.bank import Bank, near_duplicates_across
 from paft.bank.generate.generators import Generators
 from paft.bank.store import SPLITS
-from paft.config import RunConfig
-from paft.errors import ConfigError, DataError, expect
+from paft.config import BUILTIN_TASK, RunConfig
+from paft.errors import ConfigError, DataError, PromptError, expect
 from paft.experiment.bank_choice import choose_bank, is_composed
 from paft.experiment.baselines.settings import RULES
 from paft.methods import METHODS, Method
@@ -193,9 +193,7 @@ def load_inputs(
         raise ConfigError(f"answers of task {task.name!r} are programs: train without validate_every")
     given = bank is not None or config.bank is not None
     bank = bank or choose_bank(config, task, Path(config.output))
-    for split in SPLITS:
-        for prompt in bank.prompts(split):
-            task.check_prompt(prompt)
+    _check_prompts(config, task, bank)
     bank.require("train")
     if evaluate:
         bank.require("test")
@@ -240,6 +238,18 @@ def encoder_of(config: RunConfig) -> Encoder:
     return load_encoder(
         config.pinned_model, config.train.max_length, config.chat, trust_remote_code=config.trust_remote_code
     )
+
+
+def _check_prompts(config: RunConfig, task: Task, bank: Bank) -> None:
+    """Refuse a bank whose prompts do not fit the task, which nobody may have named."""
+    try:
+        for split in SPLITS:
+            for prompt in bank.prompts(split):
+                task.check_prompt(prompt)
+    except PromptError as error:
+        if config.task != BUILTIN_TASK or config.bank is None:
+            raise
+        raise PromptError(f"{error}; without --task the task is {BUILTIN_TASK!r}: name yours") from None
 
 
 def chat_hint(encoder: Encoder, config: RunConfig) -> list[str]:

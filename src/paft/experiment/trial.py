@@ -13,16 +13,16 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from paft.config import RunConfig
 from paft.errors import DataError, DivergedError, NotFiniteError
 from paft.evaluate.matrix import Matrix
-from paft.evaluate.rows import cell_warnings, prompt_rows, robustness_row, split_row
-from paft.evaluate.runner import evaluate_split, processes
+from paft.evaluate.rows import cell_warnings, prompt_rows, robustness_row, sample_figures, split_row
+from paft.evaluate.runner import evaluate_sample, evaluate_split, processes
 from paft.experiment.baselines.choice import Seen, choose_prompt, most_cells
 from paft.experiment.inputs import Inputs
 from paft.files import write_json
@@ -30,7 +30,7 @@ from paft.methods import METHODS
 from paft.model.load import LanguageModel, load_model
 from paft.progress import Reporter
 from paft.prompt import Prompt
-from paft.report.card import CardSubject, write_card
+from paft.report.card import CardSubject, level_note, write_card
 from paft.report.run_folder import SUMMARY, TRAINED, Trial, weights_name
 from paft.shape import ADVICE, TRIAL, read_record
 from paft.shape import TRAINED as TRAINED_SHAPE
@@ -59,7 +59,7 @@ def write_trial_card(plan: Trial, config: RunConfig, inputs: Inputs, folder: Pat
         resample_every=train.resample_every if method.schedule == "block" else None,
         epochs=train.epochs if method.settings(train).tokens is train.max_steps is None else None,
         examples=len(inputs.train),
-        repeats=inputs.repeats,
+        notes=[*level_note(inputs.test), *inputs.repeats],
     )
     write_card(subject, config, folder, folder / weights_name(config))
 
@@ -116,10 +116,15 @@ def _evaluate_splits(
     warnings.extend(f"{plan.name}: {text}" for text in trained.get("damaged", ()))
     if trained.get("chosen"):
         warnings.extend(_twin_warning(plan, Prompt(trained["chosen"]), inputs))
+    weights = trial_weights(plan, config, folder)  # what is evaluated lies on disk, as it gets deployed
+    trusted = config.trust_remote_code
+    loaded = cache(lambda: load_model(*weights, chat=config.chat, trust_remote_code=trusted))
     for split, prompts in inputs.tested_prompts().items():
-        matrix, seconds = _evaluate_split(plan, config, inputs, split, prompts, folder, reporter)
+        matrix, seconds, sample = _evaluate_split(
+            plan, config, inputs, split, prompts, folder, reporter, loaded
+        )
         matrices[split] = matrix
-        row = split_row(plan.method, plan.seed, split, matrix, threshold, seconds)
+        row = split_row(plan.method, plan.seed, split, matrix, threshold, seconds) | sample_figures(sample)
         rows.append({**row, **{f"train_{key}": trained[key] for key in ("steps", "tokens", "seconds")}})
         per_prompt.extend(prompt_rows(plan.method, plan.seed, split, prompts, matrix, seconds))
         warnings.extend(cell_warnings(plan.name, split, matrix))
@@ -227,20 +232,26 @@ def _chosen(
 
 def _evaluate_split(
     plan: Trial, config: RunConfig, inputs: Inputs, split: str, prompts: Sequence[Prompt],
-    folder: Path, reporter: Reporter,
-) -> tuple[Matrix, float]:  # fmt: skip
-    """Score one split with what lies on disk, so that what is evaluated is what gets deployed."""
-    model, adapter = trial_weights(plan, config, folder)
+    folder: Path, reporter: Reporter, loaded: Callable[[], LanguageModel],
+) -> tuple[Matrix, float, Matrix | None]:  # fmt: skip
+    """Score one split; of unseen prompts some cells are generated too."""
 
     def load() -> LanguageModel:
         reporter.stage(plan.name, f"evaluate on {split} prompts", len(prompts) * len(inputs.test))
-        return load_model(model, adapter, chat=config.chat, trust_remote_code=config.trust_remote_code)
+        return loaded()
 
-    return evaluate_split(
+    settings, max_length = config.evaluate, config.train.max_length
+    matrix, seconds = evaluate_split(
         load, inputs.task, prompts, inputs.test,
-        folder=folder, split=split, settings=config.evaluate, max_length=config.train.max_length,
-        on_cells=reporter.advance,
+        folder=folder, split=split, settings=settings, max_length=max_length, on_cells=reporter.advance,
     )  # fmt: skip
+    if split != "test":
+        return matrix, seconds, None
+    sample = evaluate_sample(
+        loaded, inputs.task, prompts, inputs.test,
+        folder=folder, split=split, settings=settings, max_length=max_length,
+    )  # fmt: skip
+    return matrix, seconds, sample
 
 
 def trial_weights(plan: Trial, config: RunConfig, folder: Path) -> tuple[str, Path | None]:

@@ -29,6 +29,7 @@ from paft.report.folder import Trained, read_examples, read_matrices, read_resul
 from paft.report.method_rows import (
     MethodRow,
     compared_pair,
+    generated_cells,
     main_split,
     method_rows,
     prompts_name,
@@ -167,6 +168,12 @@ class Report:
     labels: tuple[LabelFigures, ...] = ()
     showcase: Showcase | None = None
     differences: tuple[PairDifference, ...] = ()
+
+    @property
+    def sampled(self) -> str:
+        """Which cells were generated besides the comparison of options, in words; empty where none were."""
+        count = generated_cells(self.results, self.measured.split)
+        return f"{count} cells whose answers were generated too" if count else ""
 
     @property
     def answered(self) -> bool:

@@ -27,6 +27,9 @@ class MethodRow:
         mean_range: Smallest and largest ``mean`` of any seed.
         own: Accuracy under the user prompt; None where it was not evaluated.
         steps: Optimiser steps.
+        readable: Share of readable answers where some cells were generated besides the comparison of options;
+            None where none were.
+        generated: Accuracy of those cells, what could not be read being wrong.
     """
 
     method: str
@@ -39,6 +42,8 @@ class MethodRow:
     mean_range: tuple[float, float]
     own: float | None
     steps: int
+    readable: float | None = None
+    generated: float | None = None
 
 
 def method_rows(results: Mapping[str, Any], split: str = "test") -> list[MethodRow]:
@@ -63,9 +68,21 @@ def method_rows(results: Mapping[str, Any], split: str = "test") -> list[MethodR
                 mean_range=(min(means), max(means)),
                 own=float(np.mean(owns)) if owns else None,
                 steps=mine[0]["train_steps"],
+                readable=_mean_known(mine, "generated_parse_rate"),
+                generated=_mean_known(mine, "generated_accuracy"),
             )
         )
     return table
+
+
+def _mean_known(rows: Sequence[Mapping[str, Any]], key: str) -> float | None:
+    known = [row[key] for row in rows if key in row]
+    return float(np.mean(known)) if known else None
+
+
+def generated_cells(results: Mapping[str, Any], split: str) -> int:
+    """Return how many cells of a split were generated for each model besides the comparison of options."""
+    return max((row.get("generated_cells", 0) for row in results["rows"] if row["split"] == split), default=0)
 
 
 def with_readable_threshold(results: Mapping[str, Any], split: str) -> Mapping[str, Any]:
@@ -166,6 +183,8 @@ def results_table(results: Mapping[str, Any], split: str = "test") -> RichTable:
     best = max(row.mean for row in rows)
     levels = levels_in_words(results.get("levels"))
     names = ["mean", "std", "worst", "best", f"> {100 * first['top_threshold']:g}", "user prompt"]
+    sampled = generated_cells(results, split)
+    names += ["generated", "readable"] if sampled else []
     table = Table(
         ["method" if len(rows) > 1 else "", *names],
         "l" + "r" * len(names),
@@ -174,6 +193,7 @@ def results_table(results: Mapping[str, Any], split: str = "test") -> RichTable:
                 row.method,
                 *map(percent, (row.mean, row.std, row.min, row.max, row.top)),
                 "" if row.own is None else percent(row.own),
+                *([percent(row.generated), percent(row.readable)] if sampled else []),
             ]
             for row in rows
         ],
@@ -183,6 +203,7 @@ def results_table(results: Mapping[str, Any], split: str = "test") -> RichTable:
         f"{first['n_examples']} examples" + (f", mean of {seeds} seeds" if seeds > 1 else ""),
         caption="percent; user prompt = the task's"
         + (", on which 'single' is trained" if any(row.method == "single" for row in rows) else "")
+        + (f"; generated, readable: {sampled} cells with generated answers" if sampled else "")
         + (f"\n{levels}" if levels else ""),
         bold=[number for number, row in enumerate(rows) if row.mean == best],
     )

@@ -15,7 +15,8 @@ from paft.report.table import OUTSIDE, Table, escape_markdown, percent, with_int
 from paft.report.verdict import differences_note, differences_table
 from paft.statistics.comparison import FEW_PROMPTS
 
-CSV_COLUMNS = ("method", "seed", "split", "prompt_id", "prompt", "accuracy", "parse_rate")
+SAMPLE = ("generated_cells", "generated_parse_rate", "generated_accuracy")  # of all prompts together
+CSV_COLUMNS = ("method", "seed", "split", "prompt_id", "prompt", "accuracy", "parse_rate", *SAMPLE)
 WORST = ("Worst prompts", "Method", "Accuracy", "Unreadable", "Flipped", "Most frequent wrong answer")
 
 
@@ -25,9 +26,9 @@ def markdown(report: Report) -> str:
     parts = [
         escape_markdown(report.headline),
         "\n".join(f"- {escape_markdown(finding.text)}" for finding in report.findings),
-        _table(report, escape_markdown).markdown(str),
+        _table(report, escape_markdown, generated=True).markdown(str),
         *_differences(report),
-        escape_markdown(_measured(report)),
+        escape_markdown(" ".join(filter(None, [_measured(report), _sampled(report)]))),
         worst.markdown() if worst.rows else "",
         escape_markdown(_record(report)),
     ]
@@ -60,8 +61,16 @@ def latex(report: Report, *, intervals: bool = True) -> str:
 
 
 def csv_rows(report: Report) -> str:
-    """Return one row per (method, seed, split, prompt); accuracies in [0, 1]."""
-    rows = [[row.get(name, "") for name in CSV_COLUMNS] for row in report.results["per_prompt"]]
+    """Return one row per (method, seed, split, prompt); accuracies in [0, 1].
+
+    What a sample of generated answers gave stands in every row of its method, seed and split.
+    """
+    wholes = {(row["method"], row["seed"], row["split"]): row for row in report.results["rows"]}
+    rows = []
+    for row in report.results["per_prompt"]:
+        whole = wholes.get((row["method"], row["seed"], row["split"]), {})
+        found = {**row, **{name: whole[name] for name in SAMPLE if name in whole}}
+        rows.append([found.get(name, "") for name in CSV_COLUMNS])
     return Table(CSV_COLUMNS, "l" * len(CSV_COLUMNS), rows).csv()
 
 
@@ -104,11 +113,24 @@ def _has_intervals(report: Report) -> bool:
     return any(method.estimates for method in report.methods)
 
 
-def _table(report: Report, escape: Callable[[str], str] = str, *, intervals: bool = True) -> Table:
-    """Return the paper's table; ``escape`` is done to the names of methods, the rest is safe."""
-    top = f"Top (> {100 * report.measured.threshold:g})"
+def _table(
+    report: Report,
+    escape: Callable[[str], str] = str,
+    *,
+    generated: bool = False,
+    intervals: bool = True,
+) -> Table:
+    """Return the paper's table, with the sample of generated answers if there is one and it is asked for.
+
+    ``escape`` is done to the names of methods, the rest is safe.
+    """
+    heads = ["Mean", "Std", "Min", f"Top (> {100 * report.measured.threshold:g})", "CVaR10"]
     rows = [[escape(method.row.method), *_figures(method, intervals)] for method in report.methods]
-    return Table(["Method", "Mean", "Std", "Min", top, "CVaR10"], "lrrrrr", rows)
+    if generated and report.sampled:
+        heads += ["Generated", "Readable"]
+        for row, method in zip(rows, report.methods, strict=True):
+            row += [percent(method.row.generated), percent(method.row.readable)]
+    return Table(["Method", *heads], "l" + "r" * len(heads), rows)
 
 
 def _differences(report: Report) -> list[str]:
@@ -171,6 +193,13 @@ def _measured(report: Report, intervals: bool = True) -> str:
     if report.unfinished:
         sentences.append(f"Not finished: {', '.join(report.unfinished)}.")
     return " ".join(sentences)
+
+
+def _sampled(report: Report) -> str:
+    """Say what the columns of generated answers are."""
+    if not report.sampled:
+        return ""
+    return f"Generated, readable: accuracy and share of readable answers in {report.sampled}."
 
 
 def _method(method: MethodFigures) -> dict[str, Any]:
