@@ -73,8 +73,13 @@ def check_before_loading(
     return warning
 
 
-def put_adapter(model: PreTrainedModel, folder: Path) -> Any:
+def put_adapter(model: PreTrainedModel, folder: Path, *, dropout: float | None = None) -> Any:
     """Return a model with an adapter on top.
+
+    Args:
+        model: The base.
+        folder: The adapter's.
+        dropout: Before the adapter, to train it on; None to use it as it is.
 
     Raises:
         ModelError: If the folder is none of an adapter, or not every tensor of it finds its place and
@@ -86,13 +91,25 @@ def put_adapter(model: PreTrainedModel, folder: Path) -> Any:
     check_files_finite(str(folder))
     _fit_embeddings(model, folder)
     try:
-        adapted = PeftModel.from_pretrained(model, str(folder))
+        adapted = PeftModel.from_pretrained(model, str(folder), **_to_train(folder, dropout))
     except (*UNREADABLE, RuntimeError) as error:
         if isinstance(error, KeyError) and str(error.args[0]).startswith("base_model."):
             check_whole(f"adapter {folder}", [error.args[0]], (), "")  # of a module that is saved whole
         raise ModelError(f"adapter {folder} does not fit the model: {said(error)}") from error
     _check_filled(adapted, folder)
     return adapted
+
+
+def _to_train(folder: Path, dropout: float | None) -> dict[str, Any]:
+    """Return what peft has to know to train an adapter on, nothing for one that is only used."""
+    from peft import PeftConfig
+
+    if dropout is None:
+        return {}
+    config = PeftConfig.from_pretrained(str(folder))
+    config.lora_dropout = dropout
+    config.inference_mode = False
+    return {"is_trainable": True, "config": config}
 
 
 def check_adapter(folder: Path) -> None:
