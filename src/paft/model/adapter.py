@@ -113,7 +113,7 @@ def _to_train(folder: Path, dropout: float | None) -> dict[str, Any]:
 
 
 def check_adapter(folder: Path) -> None:
-    """Refuse a folder that holds no adapter, or one whose weights are pickled or stand before a prompt.
+    """Refuse a folder without an adapter, or one of an unknown kind, pickled, or of tokens before a prompt.
 
     Raises:
         ModelError: Saying what is not there, or what cannot be evaluated.
@@ -124,7 +124,9 @@ def check_adapter(folder: Path) -> None:
     if not (folder / WEIGHTS).exists():
         raise ModelError(f"{folder} has no {WEIGHTS}; pickled weights are not read")
     kind = str(read_record(folder / CONFIG, "adapter configuration", {}).get("peft_type"))
-    if issubclass(PEFT_TYPE_TO_CONFIG_MAPPING.get(kind, object), PromptLearningConfig):
+    if kind not in PEFT_TYPE_TO_CONFIG_MAPPING:
+        raise ModelError(f"{folder / CONFIG}: peft_type is {kind!r}, which the installed peft does not know")
+    if issubclass(PEFT_TYPE_TO_CONFIG_MAPPING[kind], PromptLearningConfig):
         raise ModelError(
             f"adapter {folder} is of the kind {kind}, which puts trained tokens before every prompt: only "
             "adapters that change the model's modules, as LoRA does, are evaluated and exported"
