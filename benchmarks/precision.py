@@ -17,8 +17,8 @@ least often, of each task; of 31 with 20 orders each, one that is held in 95 % i
 ``without``: the same real matrices, mean alone, without what the looks are paid with (5 % of error at
 each), and without the one pair of cells that is taken to differ.
 
-``paired``: two models, scored until the mean of each and their difference are known, without the worst prompt.
-``held`` is how often the difference of all cells is in its interval, ``means_held`` the same of the two means,
+``paired``: two models, scored until the mean of each and their difference are known, without the worst
+prompt. ``held`` is how often the difference of all cells is in its interval, ``means_held`` of means,
 ``saving`` all cells over the cells scored. Simulated: two seeds of a setting; ``alike``: the second model is
 the first but for 2 % of its wrong cells. Real: every two methods of the same seed. ``--paired`` measures this
 part anew and leaves the rest as it is.

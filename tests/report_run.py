@@ -10,7 +10,7 @@ import numpy as np
 from paft.bank import Bank
 from paft.config import RunConfig
 from paft.evaluate.matrix import Cell, Matrix
-from paft.evaluate.rows import prompt_rows, robustness_row, split_row
+from paft.evaluate.rows import prompt_rows, robustness_row, sample_figures, split_row
 from paft.files import write_json, write_text
 from paft.prompt import Prompt
 from paft.report.run_folder import plan_trials
@@ -91,6 +91,7 @@ def _write_cell(folder, plan, task, bank):
         matrix = matrices[split] = _matrix(plan, task, prompts)
         matrix.save(folder / f"{split}.parquet")
         row = split_row(plan.method, plan.seed, split, matrix, task.thresholds[0], 1.5)
+        row |= sample_figures(matrix) if split == "test" else {}  # as if all had been generated
         done = trained if plan.seed is not None else {"steps": 0, "tokens": 0, "seconds": 0.0}
         rows.append(row | {f"train_{key}": done[key] for key in ("steps", "tokens", "seconds")})
         per_prompt += prompt_rows(plan.method, plan.seed, split, prompts, matrix, 1.5)

@@ -28,6 +28,7 @@ _HOMES = {
     "load_results": "paft.report.results",
     "load_task": "paft.task.task",
     "make_sft_trainer": "paft.train.trl",
+    "predict": "paft.experiment.predict",
     "prompt_dataset": "paft.train.dataset",
     "run": "paft.experiment.run",
     "split_prompts": "paft.bank",

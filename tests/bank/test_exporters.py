@@ -275,7 +275,9 @@ def test_the_lm_eval_data_hold_fields_options_and_answers(tmp_path):
     assert rows[1][CHOICES] == ["a.", "{{b}}"]
     assert rows[1]["options"] == "a., {{b}}"
     assert rows[0]["day"] == "2020-01-01"  # a text still, no date
-    common = yaml.safe_load((tmp_path / "group" / "_common_yaml").read_text())
+    text = (tmp_path / "group" / "_common_yaml").read_text()
+    assert text.startswith("# The harness looks for a relative path") and "data_files if you move" in text
+    common = yaml.safe_load(text)
     assert common["dataset_kwargs"]["data_files"]["test"] == str(tmp_path / "group" / "test.parquet")
 
 

@@ -72,7 +72,7 @@ def test_a_run_prints_table_and_places_and_exits_with_zero(run_desk, tmp_path):
     assert code == 0
     assert "base" in out and "paft" in out and "unseen prompts" in out
     assert str(tmp_path / "out" / "report.html") in out.replace("\n", "")
-    assert "PeftModel.from_pretrained" in out
+    assert "Nothing to deploy yet: " in out and "vllm" not in out  # three steps bring no gain
     assert json.loads((tmp_path / "out" / "results.json").read_text())["schema"] == 2
 
 

@@ -158,7 +158,11 @@ def test_the_plan_counts_what_training_then_does(train, tmp_path, method, length
     assert plan["steps"] == trained["steps"] == (length or 3)
     assert length or plan["tokens"] == trained["tokens"]  # those of a part of an epoch are estimated
     assert plan["prompts_used"] == len(trained["by_prompt"])
-    assert plan["truncated_share"] == 0 and plan["looked_at"] == 24 and plan["warnings"] == []
+    assert plan["truncated_share"] == 0 and plan["looked_at"] == 24
+    steps, *met = plan["warnings"]
+    assert steps.startswith(f"{plan['steps']} optimiser steps are few: ")
+    told = f"training meets {plan['prompts_used']} of 5 prompts"
+    assert [text.partition(" of the bank")[0] for text in met] == [told] * (2 * plan["prompts_used"] < 5)
     memory = plan["memory"]
     parts = ("weights", "gradients", "optimiser", "activations", "logits")
     assert memory["total"] == sum(memory[part] for part in parts)
@@ -178,3 +182,55 @@ def test_the_plan_warns_of_what_looks_wrong(train, own_desk, monkeypatch):
     assert "95% of the answers are 'cash'" in said
     assert "no training example has the answer 'card', 'card arrival', 'cash withdrawal'" in said
     assert "not even one example at a time" in said
+
+
+def test_the_plan_warns_of_prompts_that_training_would_not_meet(train):
+    code, out, err = train("--dry-run", "--method", "paft", "--set", "train.resample_every=2", output=None)
+    assert code == 0 and "steps     3, under 2 of 5 prompts\n" in out, err
+    told = "training meets 2 of 5 prompts of the bank"
+    assert f"warning: {told}: " in out
+    code, out, err = train(
+        "--dry-run", "--json", "--method", "paft", "--set", "train.resample_every=2", output=None
+    )
+    assert code == 0 and any(text.startswith(told) for text in json.loads(out)["warnings"]), err
+
+
+@pytest.fixture
+def plan(paft, own_desk, model_folder, tmp_path):
+    """Call `paft run --dry-run` on three methods."""
+    given = {"task": own_desk / "task.yaml", "bank": own_desk / "bank.jsonl", "model": model_folder}
+    flags = [str(part) for key, value in given.items() for part in (f"--{key}", value)]
+    small = ["--set", "train.epochs=1", "--set", "train.batch_size=8", "--set", "train.resample_every=2"]
+
+    def call(*args):
+        output = ["--output", str(tmp_path / "out")]
+        return paft("run", *flags, *small, *output, "--methods", "base,zopo,single,paft", "--dry-run", *args)
+
+    return call
+
+
+def test_a_comparison_is_planned_training_by_training(plan, tmp_path):
+    code, out, err = plan()
+    assert code == 0, err
+    assert "method single" in out and "steps     3, under 2 of 5 prompts\n" in out
+    assert "warning: training meets 2 of 5 prompts of the bank: " in out
+    assert "warning: 3 unseen prompts are too few" in out
+    code, out, err = plan("--json")
+    found = json.loads(out)
+    assert [each["method"] for each in found["trainings"]] == ["single", "paft"]  # zopo chooses first
+    assert (found["test_prompts"], found["test_examples"]) == (3, 10)
+    assert any("2 of 5 prompts" in text for text in found["trainings"][1]["warnings"])
+    assert any("3 unseen prompts are too few" in text for text in found["warnings"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_plan_checks_what_a_run_checks(plan, own_desk, tmp_path):
+    (own_desk / "test.jsonl").unlink()
+    code, _, err = plan()
+    assert code == 2 and "test.jsonl" in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_json_of_a_run_is_that_of_its_plan(paft):
+    code, _, err = paft("run", "--json")
+    assert code == 2 and "--json is for --dry-run" in err

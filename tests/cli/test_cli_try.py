@@ -10,6 +10,7 @@ import pytest
 
 from paft.evaluate.matrix import Matrix
 from paft.experiment.run import run
+from paft.experiment.train import train
 from paft.report.run_folder import matrix_file
 
 
@@ -82,6 +83,20 @@ def test_one_model_without_a_run_answers_as_in_the_run(paft, finished, desk, mod
     assert code == 0, err
     (alone,) = [v for v in json.loads(out)["answers"][0].values() if isinstance(v, dict)]
     assert alone == of_run
+
+
+def test_what_paft_train_trained_answers_like_its_adapter(paft, configure, tmp_path, desk, model_folder):
+    train(configure(tmp_path / "trained", methods=("single",)))
+    code, out, err = paft("try", tmp_path / "trained", "no light", "--json", "--prompts", "2")
+    assert code == 0, err
+    of_folder = [entry["single-0"] for entry in json.loads(out)["answers"]]
+    arguments = ["--task", desk / "task.yaml", "--bank", desk / "bank.jsonl", "--model", model_folder]
+    arguments += ["--adapter", tmp_path / "trained" / "adapter", "--prompts", "0"]
+    code, out, err = paft("try", "no light", *arguments, "--json")
+    assert code == 0, err
+    alone = json.loads(out)["answers"][0]["adapter"]
+    assert len(of_folder) == 3 and of_folder[0]["answer"] == alone["answer"]
+    assert of_folder[0]["probability"] == pytest.approx(alone["probability"], abs=1e-6)
 
 
 def test_asks_until_an_empty_line(paft, finished, monkeypatch):

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import typer
@@ -12,6 +13,7 @@ from paft.errors import ModelError
 from paft.evaluate.log import EvaluationLog
 from paft.evaluate.rows import Robustness
 from paft.model.turns import USER, closing_of
+from paft.report import findings
 from paft.task.replies.extract import cell_score, extract, extract_option
 
 PAGE = (Path(__file__).parents[2] / "docs" / "evaluate.md").read_text("utf-8")
@@ -62,9 +64,20 @@ def test_it_has_examples_of_every_rule():
 
 def test_every_option_it_uses_exists():
     commands = typer.main.get_command(app).commands
-    params = [p for verb in ("evaluate", "report", "try") for p in commands[verb].params]
+    params = [p for verb in ("evaluate", "predict", "report", "try") for p in commands[verb].params]
     known = {name for p in params for name in [*p.opts, *p.secondary_opts]}
     assert set(re.findall(r"(--[a-z][a-z-]*)", PAGE)) <= known
+
+
+def test_it_lists_every_kind_of_finding_with_its_threshold():
+    table = PAGE[PAGE.index("| kind | said when |") :].partition("\n\n")[0].splitlines()[2:]
+    said = dict(re.fullmatch(r"\| `(\w+)` \| (.*) \|", line).groups() for line in table)
+    assert tuple(said) == get_args(findings.Kind)
+    limits = {"few_steps": findings.FEW_STEPS, "few_training_prompts": findings.FEW_TRAINING_PROMPTS}
+    limits |= {"few_test_prompts": findings.FEW_PROMPTS, "few_test_examples": findings.FEW_EXAMPLES}
+    for kind, limit in limits.items():
+        assert f"fewer than {limit} " in said[kind]
+    assert f"below {100 * findings.NEAR_ZERO:g} %" in said["nothing_learnt"]
 
 
 def test_every_number_it_explains_is_in_the_results():

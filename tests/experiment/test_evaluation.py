@@ -108,6 +108,34 @@ def test_killed_behind_any_batch_the_same_files_come_out(settings, undisturbed, 
     assert not list((tmp_path / "out").rglob("*log*"))
 
 
+def test_a_sample_is_generated_too_and_the_figures_stay(settings, tmp_path):
+    """Its cells are those of a matrix that is generated as a whole, as long as answers have the same room."""
+    results, without = evaluate(settings("with")), evaluate(settings("off", evaluate={"generated_sample": 0}))
+    whole = evaluate(settings("whole", evaluate={"generate": True}))
+    row, bare = results["rows"][0], without["rows"][0]
+    assert row.keys() - bare.keys() == {"generated_cells", "generated_parse_rate", "generated_accuracy"}
+    timed = {"eval_seconds"}
+    assert {key: row[key] for key in bare.keys() - timed} == {key: bare[key] for key in bare.keys() - timed}
+    assert not any("generated_cells" in each for each in [*whole["rows"], results["rows"][1]])
+    name = row["method"]
+    sample = Matrix.load(tmp_path / "with" / "trials" / name / "test-generated.parquet").cells
+    every = Matrix.load(tmp_path / "whole" / "trials" / name / "test.parquet").cells
+    generated = {(cell.prompt_id, cell.example): cell for cell in every}
+    assert row["generated_cells"] == len(sample) == 10
+    for cell in sample:
+        same = generated[cell.prompt_id, cell.example]
+        assert same.tokens == cell.tokens or cell.cut
+        assert cell.cut or cell.prediction == same.prediction
+    assert row["generated_accuracy"] == sum(cell.score for cell in sample) / 10
+    assert row["generated_parse_rate"] == sum(cell.parsed for cell in sample) / 10
+
+
+def test_a_sample_that_changes_is_refused_like_any_setting(settings):
+    evaluate(settings())
+    with pytest.raises(ResumeError, match="generated_sample"):
+        evaluate(settings(evaluate={"batch_tokens": 200, "generated_sample": 3}))
+
+
 def test_other_inputs_in_the_same_folder_are_refused(settings, compared):
     evaluate(settings())
     with pytest.raises(ResumeError, match=r"evaluate\.choose"):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import write_desk
+from paft.config import load_config
 from paft.evaluate.scoring.vllm import LORA_RANKS
 from paft.experiment.follow_up import deploy_command, next_command
 from paft.files import read_yaml
@@ -123,10 +124,23 @@ def test_the_command_that_merges_runs_as_printed(paft, place):
     dora = ["--set", "train.adapt.dora=true", "--methods", "paft", "--output", place / "run"]
     code, out, err = paft("run", *flags, *SETTINGS, *dora)
     assert code == 0, err
-    (line,) = [line for line in out.splitlines() if line.startswith("  paft export")]
+    # Three steps teach nothing; the command is the one that a run with a gain prints.
+    assert "Nothing to deploy yet: training brought no gain" in out and "paft export" not in out
+    line = deploy_command(load_config(place / "run" / "config.yaml"))[1]
     code, _, err = paft(*shlex.split(line)[1:])
     assert code == 0, err
     assert (place / "run" / "trials" / "paft-0" / "merged" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("kind", ["nothing_learnt", "not_above_base"])
+def test_what_brought_no_gain_is_not_to_be_deployed(configure, tmp_path, kind):
+    config = configure(tmp_path / "run")
+    adapter(config)
+    small = {"kind": "few_test_examples", "text": "30 test examples are few"}
+    assert deploy_command(config, [small]) == deploy_command(config)
+    assert deploy_command(config)[0] == "Deploy the adapter:"
+    (line,) = deploy_command(config, [small, {"kind": kind, "text": "..."}])
+    assert line.startswith("Nothing to deploy yet") and "vllm" not in line
 
 
 def test_what_was_not_left_is_not_deployed(configure, tmp_path):

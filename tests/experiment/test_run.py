@@ -13,7 +13,6 @@ import paft
 from paft.errors import PaftError, PromptError, ResumeError
 from paft.evaluate.matrix import Matrix
 from paft.experiment.export import find_weights
-from paft.experiment.trial import few_prompts
 from paft.model.load import load_model
 from paft.report.data import read_report
 from paft.statistics.summary import summarize
@@ -25,13 +24,14 @@ ROW = {
     "n_examples", "train_steps", "train_tokens", "train_seconds", "eval_seconds", "parse_rate",
     "context_tokens", "tokens", "ties", "cut_answers", "withheld_answers",
 }  # fmt: skip
+SAMPLE = {"generated_cells", "generated_parse_rate", "generated_accuracy"}
 PER_PROMPT = {
     "method", "seed", "split", "prompt_id", "prompt", "accuracy", "parse_rate", "context_tokens", "tokens",
     "seconds",
 }  # fmt: skip
 RESULTS = {
     "schema", "task", "model", "bank_fingerprint", "near_duplicates", "warnings", "config", "environment",
-    "rows", "per_prompt", "robustness", "scoring",
+    "rows", "per_prompt", "robustness", "scoring", "bank_prompts", "levels", "findings",
 }  # fmt: skip
 
 
@@ -70,6 +70,8 @@ def results_of(config):
 
 def matrices(config):
     for path in sorted((Path(config.output) / "trials").glob("*/*.parquet")):
+        if path.stem.endswith("-generated"):  # a sample, of which rows say little
+            continue
         method, _, seed = path.parent.name.partition("-")
         yield method, int(seed) if seed else None, path.stem, Matrix.load(path)
 
@@ -78,7 +80,8 @@ def test_the_result_file_has_exactly_the_documented_keys(finished):
     results = results_of(finished)
     assert set(results) == RESULTS
     assert results["schema"] == 2
-    assert {frozenset(row) for row in results["rows"]} == {frozenset(ROW)}
+    for row in results["rows"]:
+        assert set(row) == (ROW | SAMPLE if row["split"] == "test" else ROW)
     assert {frozenset(row) for row in results["per_prompt"]} == {frozenset(PER_PROMPT)}
     tested = [row for row in results["rows"] if row["split"] == "test"]
     for row, more in zip(tested, results["robustness"], strict=True):
@@ -142,7 +145,8 @@ def test_the_folder_holds_the_documented_files_and_nothing_half_written(finished
     }  # fmt: skip
     cell = {path.name for path in (output / "trials" / "paft-0").iterdir()}
     assert cell == {
-        "adapter", "train.json", "test.parquet", "test.json", "user.parquet", "user.json", "trial.json"
+        "adapter", "train.json", "test.parquet", "test.json", "user.parquet", "user.json", "trial.json",
+        "test-generated.parquet", "test-generated.json",
     }  # fmt: skip
     assert not list(output.rglob("*.part")) and not list(output.rglob("*.bin"))
 
@@ -321,20 +325,12 @@ def test_cut_prompts_are_reported_for_training_and_evaluation(configure, finishe
 
 def test_a_training_that_met_few_prompts_says_so(configure, finished, tmp_path):
     """Three steps in blocks of two draw twice from five prompts; with K = 1 three times."""
-    (warning,) = (text for text in results_of(finished)["warnings"] if "of the bank" in text)
-    assert warning.startswith("paft-0: training met 2 of 5 prompts of the bank: ")
+    found = {each["kind"]: each["text"] for each in results_of(finished)["findings"]}
+    assert found["few_prompts_met"].startswith("paft-0: training meets 2 of 5 prompts of the bank: ")
     more = {"resample_every": 1, "draws": "cycle"}
     results = paft.run(configure(tmp_path / "out", methods=("paft",), train=more))
+    assert "few_prompts_met" not in {each["kind"] for each in results["findings"]}
     assert not results["warnings"]
-
-
-def test_advice_on_few_prompts_is_that_of_the_method():
-    trained = {"by_prompt": {"a": 1, "b": 1}}
-    (block,) = few_prompts("paft", trained, 5)
-    (example,) = few_prompts("per_example", trained, 5)
-    assert "train.resample_every" in block and "resample" not in example and "more examples" in example
-    assert few_prompts("paft", trained, 4) == few_prompts("single", trained, 5) == []
-    assert few_prompts("base", {}, 5) == []
 
 
 def test_full_fine_tuning_runs_through_the_grid(configure, tmp_path):

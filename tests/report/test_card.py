@@ -12,8 +12,11 @@ from huggingface_hub import ModelCard
 
 import paft
 from paft.evaluate.matrix import Matrix
+from paft.experiment.evaluate import EvaluateConfig, evaluate
+from paft.experiment.train import train
 from paft.model.load import load_model
-from paft.report.card import MARK, CardSubject, card_text
+from paft.progress import Reporter
+from paft.report.card import FILLED, MARK, CardSubject, Evaluated, card_text
 from paft.report.table import percent
 from paft.statistics.comparison import estimate
 from paft.task.task import Task
@@ -55,6 +58,13 @@ def card_of(output, cell="paft-0", weights="adapter"):
     return ModelCard.load(output / "trials" / cell / weights / "README.md")
 
 
+def evaluated(output):
+    """What the run's evaluation of `paft` says, without intervals."""
+    results = json.loads((output / "results.json").read_text("utf-8"))
+    row = next(row for row in results["rows"] if (row["method"], row["split"]) == ("paft", "test"))
+    return Evaluated(robustness(output), row, {})
+
+
 def robustness(output, method="paft"):
     found = json.loads((output / "results.json").read_text("utf-8"))["robustness"]
     return next(row for row in found if row["method"] == method)
@@ -64,9 +74,9 @@ def test_the_results_in_the_front_matter_are_those_of_the_run(finished):
     for method in ("single", "paft"):
         card, figures = card_of(finished, f"{method}-0"), robustness(finished, method)
         found = {result.metric_type: result for result in card.data.eval_results}
-        assert found["accuracy"].metric_value == figures["mean"]
+        assert found["accuracy"].metric_value == round(figures["mean"], 4)
         for name in ("std", "min", "max", "cvar_10", "top", "debiased_std", "consistency", "flip_rate"):
-            assert found[name].metric_value == figures[name]
+            assert found[name].metric_value == round(figures[name], 4)
         assert not any("adversarial" in name for name in found)  # there were no such prompts
         assert {(r.dataset_type, r.dataset_split, r.task_type) for r in found.values()} == {
             ("desk", "test", "text-classification")
@@ -85,7 +95,7 @@ def test_the_front_matter_says_what_loads_it(finished, nasty):
 
 def test_a_base_model_of_the_hub_is_named(configure, tmp_path, task, finished):
     config = configure(tmp_path, model="someone/some-model")
-    text = card_text(subject(task), config, TRAINED, robustness(finished))
+    text = card_text(subject(task), config, TRAINED, evaluated(finished))
     assert yaml.safe_load(text.split("---")[1])["base_model"] == "someone/some-model"
 
 
@@ -134,15 +144,108 @@ def test_texts_of_the_task_cannot_leave_their_place(nasty):
     assert "<script" not in outside.replace("\\<script", "")
 
 
-def test_the_snippet_runs_and_its_prompt_is_the_tasks(finished, model_folder, task):
-    code = card_of(finished).text.split("```python\n")[1].split("\n```")[0]
-    assert compile(code, "card", "exec")
-    folder = str(finished / "trials" / "paft-0" / "adapter")
-    code = code.replace("FOLDER", folder).replace(f"path/to/{model_folder.name}", str(model_folder))
+def run_snippet(text, folder, model_folder):
+    """Execute the code of a card, places filled in; return its names."""
+    code = text.split("```python\n")[1].split("\n```")[0]
+    code = code.replace("FOLDER", str(folder)).replace(f"path/to/{model_folder.name}", str(model_folder))
     found = {}
     exec(code, found)
+    return found
+
+
+def test_the_snippet_gives_what_paft_predict_gives(finished, model_folder, task, capsys):
+    folder = finished / "trials" / "paft-0" / "adapter"
+    found = run_snippet(card_of(finished).text, folder, model_folder)
     assert found["prompt"] == task.prompts[0].render({"message": "..."})
-    assert found["output"].shape[1] > found["inputs"]["input_ids"].shape[1]
+    (record,) = paft.predict([{"message": "..."}], run=finished)
+    assert capsys.readouterr().out.startswith(record["prediction"])
+    assert list(found["probabilities"]) == list(record["probabilities"])
+    for option, probability in record["probabilities"].items():
+        assert found["probabilities"][option] == pytest.approx(probability, abs=1e-5)
+
+
+def test_the_snippet_of_letters_shows_options_and_scores_them(finished, configure, tmp_path, model_folder):
+    quiz = Task(
+        name="quiz", fields={"message": "it"},
+        answer={"rule": "choice", "field": "answer", "options_field": "choices"},
+        data={"train": "a.jsonl", "test": "a.jsonl"}, prompt="{message}\n{options}\nAnswer:",
+    )  # fmt: skip
+    text = card_text(subject(quiz), configure(tmp_path), TRAINED)
+    found = run_snippet(text, finished / "trials" / "paft-0" / "adapter", model_folder)
+    assert found["prompt"] == "...\nA. ...\nB. ...\nAnswer:" and list(found["probabilities"]) == ["A", "B"]
+    assert sum(found["probabilities"].values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("generate", [True, False])
+def test_the_snippet_generates_where_answers_are_generated(
+    finished, configure, tmp_path, model_folder, task, generate
+):
+    sums = Task(
+        name="sums", fields={"message": "it"}, answer={"rule": "number", "field": "answer"},
+        data={"train": "a.jsonl", "test": "a.jsonl"}, prompt="{message} =",
+    )  # fmt: skip
+    config = configure(tmp_path, evaluate={"generate": generate})
+    text = card_text(subject(task if generate else sums), config, TRAINED)
+    found = run_snippet(text, finished / "trials" / "paft-0" / "adapter", model_folder)
+    assert found["output"].shape[1] > found["inputs"]["input_ids"].shape[1] and "OPTIONS" not in found
+
+
+def test_the_card_says_what_is_generated_guessed_and_licensed(
+    finished, model_folder, configure, tmp_path, task
+):
+    text = card_of(finished).text
+    row = evaluated(finished).row
+    assert f"Of 10 answers that were generated too, {percent(row['generated_parse_rate'])} % were" in text
+    assert "Guessing is right in 20.0 % of these examples, the most frequent answer in 20.0 %." in text
+    assert "The licence: unknown (no card" in text and card_of(finished).data.license is None
+    base = shutil.copytree(model_folder, tmp_path / "base")
+    (base / "README.md").write_text("---\nlicense: mit\n---\n# Base\n", "utf-8")
+    card = ModelCard(card_text(subject(task), configure(tmp_path, model=str(base)), TRAINED))
+    assert card.data.license == "mit" and "The licence: mit by the base model's card" in card.text
+    (base / "README.md").write_text("---\nlicense: [a\n---\n# Base\n", "utf-8")
+    card = ModelCard(card_text(subject(task), configure(tmp_path, model=str(base)), TRAINED))
+    assert card.data.license is None
+
+
+def test_paft_evaluate_fills_the_card_of_a_training(configure, tmp_path, desk, model_folder, bank):
+    """Twice: the later figures stand in it, and what a reader added stays."""
+    output = tmp_path / "trained"
+    train(configure(output, methods=("paft",)))
+    path = output / "adapter" / "README.md"
+    before = path.read_text("utf-8")
+    assert "Not evaluated yet" in before and "model-index" not in before
+    path.write_text(before + "\nMy own words.\n", "utf-8")
+    for examples in (4, 10):
+        found = evaluate(evaluation(desk, model_folder, output, tmp_path / str(examples), examples))
+        card = ModelCard.load(path)
+        assert f"with {examples} test examples under each" in card.text and "Not evaluated" not in card.text
+        assert card.text.count("## Accuracy over unseen prompts") == 1 and "My own words." in card.text
+        results = {result.metric_type: result.metric_value for result in card.data.eval_results}
+        assert results["accuracy"] == round(found["robustness"][0]["mean"], 4)
+        assert card.data.model_name == "desk-paft-0" and card.data.library_name == "peft"
+    outside = path.read_text("utf-8").split(FILLED[1])[1].removesuffix("\nMy own words.\n")
+    assert outside == before.split(FILLED[1])[1]
+
+
+def test_the_card_of_a_training_takes_no_figures_of_another_bank(configure, tmp_path, own_desk, model_folder):
+    output = tmp_path / "trained"
+    train(configure(output, methods=("paft",)))
+    before = (output / "adapter" / "README.md").read_bytes()
+    lines = (own_desk / "bank.jsonl").read_text("utf-8").splitlines(keepends=True)
+    (own_desk / "bank.jsonl").write_text("".join(lines[1:]), "utf-8")
+    heard = []
+    reporter = Reporter()
+    reporter.finish = lambda name, text: heard.append(text)
+    evaluate(evaluation(own_desk, model_folder, output, tmp_path / "out", 4), reporter)
+    assert any("stays as it is: it was trained with another bank" in text for text in heard)
+    assert (output / "adapter" / "README.md").read_bytes() == before
+
+
+def evaluation(desk, model_folder, trained, output, examples):
+    return EvaluateConfig(
+        task=str(desk / "task.yaml"), bank=str(desk / "bank.jsonl"), model=str(model_folder),
+        adapter=str(trained / "adapter"), output=str(output), evaluate={"examples": examples},
+    )  # fmt: skip
 
 
 def test_the_adapter_still_loads(finished, model_folder):
@@ -180,7 +283,7 @@ def test_answers_that_were_cut_are_said(finished, configure, tmp_path):
 
 def test_under_chat_the_card_says_so(configure, tmp_path, task, finished):
     config = configure(tmp_path, chat={"enabled": True, "system": "Be `brief`."})
-    text = card_text(subject(task), config, TRAINED, robustness(finished))
+    text = card_text(subject(task), config, TRAINED, evaluated(finished))
     assert "apply_chat_template" in text and "'Be `brief`.'" in text
     assert "user's turn of the model's own chat template" in text
     assert "plain text, without" not in text

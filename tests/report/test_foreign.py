@@ -89,13 +89,13 @@ def test_a_table_of_the_cells_of_a_run_gives_the_figures_of_the_run(
 
 
 def test_the_tables_that_paft_writes_are_read_as_they_are(tmp_path, paft):
-    run = write_run(tmp_path, prompts=4, examples=9, methods=("single", "paft"))
+    run = write_run(tmp_path, prompts=5, examples=9, methods=("single", "paft"))
     mine = read_report(run)
     assert paft("report", run, "--format", "csv", "--output", tmp_path / "prompts.csv")[0] == 0
     # Its split of the user prompt stays out; the unseen prompts are what a run reports.
     found = read_foreign_report(tmp_path / "prompts.csv")
     assert [m.row.mean for m in found.methods] == [m.row.mean for m in mine.methods]
-    assert found.measured.size == "4 unseen prompts"
+    assert found.measured.size == "5 unseen prompts"
     (method,) = read_foreign_report(run / TRIALS / "paft-0" / "test.parquet").methods
     paft_row = next(m for m in mine.methods if m.row.method == "paft")
     assert method.estimates == {**paft_row.estimates, "top": method.estimates["top"]}

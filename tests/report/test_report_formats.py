@@ -1,6 +1,8 @@
 """`paft report`: every format, from finished, unfinished and foreign folders."""
 
 import csv
+import dataclasses
+import html
 import io
 import json
 import re
@@ -10,8 +12,10 @@ import numpy as np
 import pytest
 
 from paft.errors import DataError
-from paft.report.data import read_report
-from paft.report.html import visible
+from paft.report import results_table
+from paft.report.data import gather, read_report
+from paft.report.html import page, visible
+from paft.report.plot import distribution_svg
 from paft.report.table import OUTSIDE
 from paft.report.text import csv_rows, json_figures, latex, markdown
 from paft.statistics.summary import cvar
@@ -48,10 +52,14 @@ def unsaved(run, *cells):
 def test_markdown_has_the_papers_table_with_intervals_and_what_was_measured(finished):
     report = read_report(finished)
     text = markdown(report)
-    assert "| Method | Mean | Std | Min | Top (> 50) | CVaR10 |" in text
+    assert "| Method | Mean | Std | Min | Top (> 50) | CVaR10 | Generated | Readable |" in text
     line = next(line for line in text.splitlines() if line.startswith("| single"))
-    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    *cells, generated, readable = [cell.strip() for cell in line.strip("|").split("|")]
     results = report.results
+    row = report.methods[0].row if report.methods[0].row.method == "single" else report.methods[1].row
+    assert (generated, readable) == (f"{100 * row.generated:.1f}", f"{100 * row.readable:.1f}")
+    assert generated == cells[1].split()[0] and float(readable) > float(generated)  # here all were generated
+    assert "60 cells whose answers were generated too" in text
     seeds = [accuracies(results, "single", seed) for seed in (0, 1)]
     wanted = [
         np.mean(seeds), np.mean([np.std(each, ddof=1) for each in seeds]), np.mean([min(e) for e in seeds]),
@@ -94,12 +102,32 @@ def test_markdown_takes_no_text_for_markup(finished):
 
 def test_latex_escapes_what_has_a_meaning(finished):
     report = read_report(finished)
-    changed = type(report)(**{**vars(report), "headline": r"50 % & $x$ #1 {y} \input a_b ~ ^ <"})
-    text = latex(changed)
+    measured = dataclasses.replace(report.measured, task=r"50 % & $x$ #1 {y} \input a_b ~ ^ <")
+    text = latex(dataclasses.replace(report, measured=measured))
     assert r"50 \% \& \$x\$ \#1 \{y\} \textbackslash{}input a\_b" in text
     assert r"\textasciitilde{} \textasciicircum{} \textless{}" in text
     assert text.count(r"\\") == 1 + len(report.methods) + 1 + len(report.differences)  # two tables
     assert text.count("{") == text.count("}")
+    assert r"\label{tab:50-x-1-y-input-a-b}" in text
+
+
+def test_latex_says_the_rest_in_comments_that_no_text_can_leave(finished):
+    report = read_report(finished)
+    text = latex(dataclasses.replace(report, headline="first\n\\input{x}\u2028\\input{y}\x0b\\input{z}"))
+    comments, _, table = text.partition("\\begin{table}")
+    assert all(line.startswith("% ") for line in comments.splitlines())
+    assert comments.startswith("% Needs \\usepackage{booktabs}\n% first \\input{x} \\input{y} \\input{z}\n")
+    assert "input" not in table and "caption{mail, tiny: accuracy in percent over 5 unseen prompts" in table
+
+
+def test_latex_without_intervals_has_the_figures_alone(finished):
+    texts = [latex(read_report(finished), intervals=each) for each in (False, True)]
+    narrow, wide = (text.partition("end{table}")[0] for text in texts)
+    differences = texts[0].rpartition("begin{table}")[2]
+    assert "[" not in differences and "paft - single" in differences  # the second table has none either
+    rows = [[line for line in text.splitlines() if " & " in line] for text in (narrow, wide)]
+    bare = [re.sub(rf"({re.escape(chr(92))}textdagger{{}})? \[.*?\]", "", line) for line in rows[1]]
+    assert rows[0] == bare and "[" in rows[1][1] and "interval" not in narrow.partition("begin")[2]
 
 
 def test_csv_has_a_row_for_every_method_seed_and_prompt_and_keeps_texts(finished):
@@ -248,8 +276,8 @@ def test_an_estimate_from_a_budget_is_refused(run):
 
 
 def test_an_unknown_format_is_refused(paft, finished):
-    code, _, err = paft("report", finished, "--format", "pdf")
-    assert code == 2 and "pdf" in err
+    code, _, err = paft("report", finished, "--format", "docx")
+    assert code == 2 and "docx" in err
 
 
 def test_a_folder_that_is_there_gets_the_file_of_a_run(paft, finished, tmp_path):
@@ -257,3 +285,87 @@ def test_a_folder_that_is_there_gets_the_file_of_a_run(paft, finished, tmp_path)
         code, out, _ = paft("report", finished, "--format", name, "--output", tmp_path)
         assert (code, out) == (0, f"{tmp_path / file} written\n")
     assert {path.suffix for path in tmp_path.iterdir()} == {".md", ".tex", ".html", ".svg", ".png"}
+
+
+def test_what_was_generated_stands_in_every_format_and_nowhere_else(finished):
+    """Without a sample, as in runs of earlier versions, no format has a place for one."""
+    report = read_report(finished)
+    row = next(row for row in report.results["rows"] if row["split"] == "test")
+    first = next(csv.DictReader(io.StringIO(csv_rows(report))))
+    assert float(first["generated_accuracy"]) == row["generated_accuracy"]
+    assert float(first["generated_parse_rate"]) == row["generated_parse_rate"]
+    shown = page(report), markdown(report), str(results_table(report.results).caption)
+    assert all("eadable" in text and "enerated" in text for text in shown)
+    assert "Readable" not in latex(report)
+    rows = [{k: v for k, v in row.items() if not k.startswith("generated")} for row in report.results["rows"]]
+    older = gather({**report.results, "rows": rows})
+    assert '<th scope="col">readable</th>' in page(report) and "readable</th>" not in page(older)
+    assert "Generated" not in markdown(older) and "generated" not in results_table(older.results).caption
+    assert next(csv.DictReader(io.StringIO(csv_rows(older))))["generated_cells"] == ""
+
+
+PICTURES = {"svg": b"<svg", "png": b"\x89PNG", "pdf": b"%PDF"}
+
+
+@pytest.mark.parametrize("ending", PICTURES)
+def test_the_picture_has_the_format_that_its_name_tells_and_is_the_same_each_time(
+    paft, finished, tmp_path, ending
+):
+    for file, options in (("a", []), ("b", ["--format", ending])):
+        code, out, err = paft("report", finished, "--output", tmp_path / f"{file}.{ending}", *options)
+        assert (code, out) == (0, f"{tmp_path / file}.{ending} written\n"), err
+    first, second = (tmp_path / f"{file}.{ending}" for file in "ab")
+    assert first.read_bytes() == second.read_bytes()
+    assert first.read_bytes().startswith(PICTURES[ending])
+
+
+def test_a_picture_without_a_place_lies_beside_the_page(paft, run):
+    code, out, _ = paft("report", run, "--format", "pdf")
+    assert (code, out) == (0, f"{run / 'report.pdf'} written\n")
+
+
+@pytest.mark.parametrize(
+    ("file", "holds"),
+    [("r.md", "| Method |"), ("r.TEX", r"\toprule"), ("r.json", '"headline"'), ("r.csv", '"prompt_id"')],
+)
+def test_text_has_the_format_that_its_name_tells(paft, finished, tmp_path, file, holds):
+    assert paft("report", finished, "--output", tmp_path / file)[0] == 0
+    assert holds in (tmp_path / file).read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            ["--format", "html", "--output", "plot.svg"],
+            "plot.svg ends like svg, --format says html",
+        ),
+        (["--format", "latex", "--output", "a.md"], "a.md ends like md, --format says latex: drop one"),
+        (["--output", "plot.gif"], "no format is called .gif; name the file .csv, .html,"),
+        (["--no-intervals"], "--no-intervals is for --format latex"),
+        (["--no-intervals", "--output", "a.png"], "--no-intervals is for --format latex"),
+    ],
+)
+def test_a_name_and_a_format_that_disagree_are_refused(paft, finished, tmp_path, monkeypatch, options, told):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = paft("report", finished, *options)
+    assert code == 2 and told in " ".join(err.replace("\u2502", " ").split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_pointer_on_a_dot_shows_its_prompt_and_accuracy(finished):
+    report = read_report(finished)
+    picture = distribution_svg(report.results)
+    titles = [
+        (html.unescape(prompt), accuracy)
+        for prompt, accuracy in re.findall(r"<g><title>(.*?): ([\d.]+) %</title><use", picture)
+    ]
+    wanted = [
+        (
+            " ".join(e["prompt"].split()).replace("\u202e", "\ufffd").replace("\u202c", "\ufffd"),
+            f"{100 * e['accuracy']:.1f}",
+        )
+        for e in report.results["per_prompt"]
+        if e["split"] == "test"
+    ]
+    assert sorted(titles) == sorted(wanted)

@@ -99,7 +99,7 @@ def test_numbers_are_those_of_the_results(written, saved, run_folder, method, se
     assert {key: block[key] for key in robustness if key in block} == {
         key: value for key, value in robustness.items() if key not in ("method", "seed", "split")
     }
-    assert set(block["intervals"]) == {"mean", "std", "min", "max", "cvar", "top"}
+    assert set(block["intervals"]) == {"mean", "min", "max"}  # three prompts are too few for the others
     assert block["intervals"]["mean"]["low"] < row["mean"] < block["intervals"]["mean"]["high"]
 
 

@@ -7,10 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from paft.report.cells import Cells, accuracies
+from paft.report.cells import Cells, accuracies, choose_showcase
 from paft.report.data import lists_options, read_report
 from paft.report.html import page, write_report
-from paft.report.showcase import choose_showcase
 from paft.task.task import Example
 from report_run import write_run
 

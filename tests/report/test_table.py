@@ -34,8 +34,9 @@ def test_the_terminal_has_a_table_for_each_group():
 
 def test_latex_and_csv_escape_their_own():
     table = Table(["Name", "50 %"], "lr", [["=a_b", "1"]])
-    latex = table.latex("x & y")
+    latex = table.latex("x & y", label="x & y", comments=["a\nb"])
     assert r"\begin{tabular}{lr}" in latex and r"Name & 50 \% \\" in latex and r"\caption{x \& y}" in latex
+    assert r"\label{tab:x-y}" in latex and latex.startswith("% Needs \\usepackage{booktabs}\n% a b\n")
     assert table.csv() == '"Name","50 %"\n"\'=a_b","1"\n'
 
 

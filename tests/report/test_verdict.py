@@ -56,11 +56,11 @@ BOTH = "on average and under the worst prompt"
 def test_a_claim_is_made_where_the_interval_leaves_out_0_alone(shares, claim):
     told = verdict(*made(shares))
     figures = (
-        r"mean \d+\.\d % against \d+\.\d % \([+-]\d+\.\d points, 95 % interval -?\d+\.\d to -?\d+\.\d\), "
+        r"Mean \d+\.\d % against \d+\.\d % \([+-]\d+\.\d points, 95 % interval -?\d+\.\d to -?\d+\.\d\), "
         r"worst prompt [+-]\d+\.\d points \(.* to .*\), "
         r"standard deviation over prompts [+-]\d+\.\d points \(.* to .*\)\.( The highest|$)"
     )
-    assert re.match(re.escape(f"On 12 unseen prompts, {claim}: ") + figures, told), told
+    assert re.match(re.escape(f"On 12 unseen prompts, {claim}. ") + figures, told), told
 
 
 def found_differences(low, high, names=("mean", "min", "std")):
@@ -166,9 +166,9 @@ def test_terminal_report_and_cards_print_one_sentence(paft, desk, model_folder, 
         return {path.parts[-3]: path.read_text("utf-8") for path in output.glob("trials/*/adapter/README.md")}
 
     first = printed("base", "single")
-    assert first.startswith("'") and escape_markdown(first) in cards()["single-0"]
+    assert "'" in first and escape_markdown(first) in cards()["single-0"]
     sentence = printed("base", "single", "paft")
-    assert sentence.startswith("On 3 unseen prompts, PAFT ")
+    assert "On 3 unseen prompts, PAFT " in sentence
     html = (output / "report.html").read_text("utf-8").replace("&#39;", "'")
     assert f'<p class="headline">{sentence}</p>' in html
     for name, card in cards().items():

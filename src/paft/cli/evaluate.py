@@ -115,4 +115,5 @@ def _evaluate(config: EvaluateConfig) -> None:
         pairs = read_differences(output, results)
         if len(pairs) > 1:
             console.print(differences_table(pairs).terminal("Differences in points", differences_note(pairs)))
+    warn(console, [each["text"] for each in results.get("findings", ())])
     say(console, f"\nReport: {output / 'report.html'}   figures: {output / 'results.json'}")

@@ -16,6 +16,7 @@ from paft.cli.evaluate import evaluate
 from paft.cli.export import export
 from paft.cli.grid import grid
 from paft.cli.init import init
+from paft.cli.predict import predict
 from paft.cli.report import report
 from paft.cli.run import run
 from paft.cli.show import show_app
@@ -30,7 +31,7 @@ app = App(
 )
 app.add_typer(bank_app, name="bank")
 app.add_typer(show_app, name="show")
-for verb in (init, tasks, run, train, evaluate, grid, report, export, config):
+for verb in (init, tasks, run, train, evaluate, predict, grid, report, export, config):
     app.command()(verb)
 app.command("try")(try_)
 

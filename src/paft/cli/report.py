@@ -23,10 +23,18 @@ class Format(str, Enum):
     json = "json"
     latex = "latex"
     lm_eval = "lm-eval"
+    svg = "svg"
+    png = "png"
+    pdf = "pdf"
 
 
 THRESHOLD = 0.9
 ENDINGS = {Format.latex: "tex"}
+PICTURES = (Format.svg, Format.png, Format.pdf)
+BY_ENDING = {f".{ENDINGS.get(each, each.value)}": each for each in Format} | {
+    ".htm": Format.html,
+    ".markdown": Format.md,
+}
 COMPARISON = Path("comparison.html")  # of several runs, in the working directory
 
 
@@ -66,14 +74,22 @@ def report(
         typer.Option(help="For the share of prompts above it, of a --matrix; 0.9 by default.", min=0, max=1),
     ] = None,
     format: Annotated[
-        Format, typer.Option(help="The page, or text for a paper, a table, a program.")
-    ] = Format.html,
+        Format | None,
+        typer.Option(
+            help="The page, its picture (svg, png, pdf), or text; by default what --output's name ends in, "
+            "else html.",
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
             help="File to write, or folder for it; by default RUN/report.html, RUN/lm_eval, or the terminal."
         ),
     ] = None,
+    no_intervals: Annotated[
+        bool, typer.Option("--no-intervals", help="LaTeX: no intervals in the cells, for a narrow table.")
+    ] = False,
 ) -> None:
     """Show what a run found, or several side by side: a page, figures, lm-evaluation-harness's layout.
 
@@ -87,35 +103,67 @@ def report(
         raise typer.BadParameter("--columns, --split and --threshold are for a table (--matrix)")
     if compare and matrix is None and len(folders or ()) < 2:
         raise typer.BadParameter("--compare is for several runs, or a table (--matrix)")
+    format = _choose_format(format, output)
+    if no_intervals and format is not Format.latex:
+        raise typer.BadParameter("--no-intervals is for --format latex")
     if matrix is not None:
         _report_matrix(
-            matrix, columns, split, compare, THRESHOLD if threshold is None else threshold, format, output
-        )
+            matrix, columns, split, compare, THRESHOLD if threshold is None else threshold, format, output,
+            intervals=not no_intervals,
+        )  # fmt: skip
     elif len(folders or ()) > 1:
-        _report_runs(folders or [], compare, format, output)
+        _report_runs(folders or [], compare, format, output, intervals=not no_intervals)
     elif folders and format is Format.lm_eval:
         _write_lm_eval(folders[0], output or folders[0] / "lm_eval")
     elif folders:
-        _report_run(folders[0], format, output)
+        _report_run(folders[0], format, output, intervals=not no_intervals)
 
 
-def _report_run(folder: Path, format: Format, output: Path | None) -> None:
-    from paft.report.budget import BUDGET_FORMATS, read_budget
+def _choose_format(format: Format | None, output: Path | None) -> Format:
+    """Return the format that is asked for, or that a file's name tells.
+
+    Raises:
+        ConfigError: If the two disagree, or the name's ending is of no format.
+    """
+    from paft.errors import ConfigError
+
+    # A name without an ending may be a folder; the lm-eval layout and a folder that is there are.
+    ending = "" if output is None or output.is_dir() or format is Format.lm_eval else output.suffix.lower()
+    told = BY_ENDING.get(ending)
+    if format is None and ending and told is None:
+        raise ConfigError(
+            f"--output {output}: no format is called {ending}; name the file "
+            f"{', '.join(sorted(BY_ENDING.keys() - {'.lm-eval', '.htm', '.markdown'}))}, or say --format"
+        )
+    if format is not None and told is not None and told is not format:
+        raise ConfigError(f"--output {output} ends like {told.value}, --format says {format.value}: drop one")
+    return format or told or Format.html
+
+
+def _report_run(folder: Path, format: Format, output: Path | None, *, intervals: bool) -> None:
+    from paft.errors import ConfigError
+    from paft.report.budget import BUDGET_FORMATS, budget_page, read_budget
     from paft.report.data import read_report
-    from paft.report.html import budget_page
     from paft.shape import interpreted
 
     page = folder / "report.html"
     with interpreted(folder / "results.json"):
         estimated = read_budget(folder)
         if estimated is None:
-            _write(read_report(folder), format, output, page)
+            _write(read_report(folder), format, output, page, intervals=intervals)
+        elif format in PICTURES or not intervals:
+            raise ConfigError(
+                f"{folder} holds an estimate from a part of the cells: it has no accuracy of every prompt to "
+                "draw, and its intervals are the estimate"
+            )
         else:
             text = BUDGET_FORMATS.get(format.value, budget_page)(estimated)
             _show(text, _place(format, output, page))
 
 
-def _report_runs(folders: Sequence[Path], compare: str | None, format: Format, output: Path | None) -> None:
+def _report_runs(
+    folders: Sequence[Path], compare: str | None, format: Format, output: Path | None, *, intervals: bool
+) -> None:
     from paft.errors import ConfigError
     from paft.report.combined import read_combined
 
@@ -124,7 +172,7 @@ def _report_runs(folders: Sequence[Path], compare: str | None, format: Format, o
     found = read_combined(folders, _pair(compare))
     if output is not None and not output.suffix and not output.exists():
         output = _in_folder(output, format, COMPARISON)
-    _write(found, format, output, COMPARISON)
+    _write(found, format, output, COMPARISON, intervals=intervals)
 
 
 def _pair(compare: str | None) -> tuple[str, str] | None:
@@ -141,7 +189,7 @@ def _pair(compare: str | None) -> tuple[str, str] | None:
 
 def _report_matrix(
     matrix: Path, columns: Columns | None, split: str | None, compare: str | None, threshold: float,
-    format: Format, output: Path | None,
+    format: Format, output: Path | None, *, intervals: bool,
 ) -> None:  # fmt: skip
     from paft.errors import ConfigError
     from paft.report.foreign import read_foreign_report
@@ -154,22 +202,30 @@ def _report_matrix(
     page_path = matrix.with_name(f"{matrix.stem}_report.html")
     if output is not None and not output.suffix and not output.exists():
         output = _in_folder(output, format, page_path)
-    _write(found, format, output, page_path)
+    _write(found, format, output, page_path, intervals=intervals)
 
 
-def _write(report: Report, format: Format, output: Path | None, page_path: Path) -> None:
+def _write(report: Report, format: Format, output: Path | None, page_path: Path, *, intervals: bool) -> None:
     from paft.report.html import page
-    from paft.report.plot import write_pictures
-    from paft.report.text import FORMATS
+    from paft.report.plot import write_picture, write_pictures
+    from paft.report.text import FORMATS, latex
 
     path = _place(format, output, page_path)
-    _show(FORMATS.get(format.value, page)(report), path)
+    if path is not None and format in PICTURES:
+        write_picture(report.results, path, format.value)
+        typer.echo(f"{path} written")
+    elif format is Format.latex:
+        _show(latex(report, intervals=intervals), path)
+    else:
+        _show(FORMATS.get(format.value, page)(report), path)
     if path is not None and format is Format.html:
         write_pictures(report.results, path)
 
 
 def _place(format: Format, output: Path | None, page_path: Path) -> Path | None:
-    """Return the file to write, None for the terminal: by default a page has its place, all else none."""
+    """Return the file to write, None for the terminal: a page and a picture have a place, text has none."""
+    if output is None and format in PICTURES:
+        return page_path.with_suffix(f".{format.value}")
     if output is None:
         return page_path if format is Format.html else None
     return _in_folder(output, format, page_path) if output.is_dir() else output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -43,6 +44,11 @@ def run(
     chat: options.Chat = None,
     system: options.System = None,
     allow_code: options.Code = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Only report steps, tokens, memory and what looks wrong."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; with --dry-run.")] = False,
     set_: options.Set = None,
 ) -> None:
     """Train with one prompt and with PAFT, evaluate both on unseen prompts, print who wins.
@@ -56,7 +62,10 @@ def run(
         "methods": methods and [name.strip() for name in methods.split(",")],
         "seeds": seeds and [_whole_number(seed) for seed in seeds.split(",")],
     }
-    _run(options.load_settings(config, given))
+    if as_json and not dry_run:
+        raise typer.BadParameter("--json is for --dry-run; a run writes results.json into its folder")
+    settings = options.load_settings(config, given)
+    _dry_run(settings, as_json) if dry_run else _run(settings)
 
 
 def _run(config: RunConfig) -> None:
@@ -75,16 +84,34 @@ def _run(config: RunConfig) -> None:
     with Live(console) as live:
         results = run_comparison(config, live)
     console.print(results_table(results))
-    warn(console, results["warnings"])
     output = Path(config.output)
     say(console, read_verdict(output, results), "bold")
+    warn(console, [*(each["text"] for each in results["findings"]), *results["warnings"]])
     say(console, f"\nReport: {output / 'report.html'}   figures: {output / 'results.json'}")
     if results.get("failures"):
         say(console, f"{len(results['failures'])} trials failed", "red")
         raise typer.Exit(EXIT_FAILED)
     say(console, f"Ask the models something: {shlex.join(['paft', 'try', config.output])}")
-    for line in deploy_command(config):
+    for line in deploy_command(config, results["findings"]):
         say(console, line)
+
+
+def _dry_run(config: RunConfig, as_json: bool) -> None:
+    from paft.experiment.dry_run import describe_plan, plan_run
+
+    console = open_console(quiet=as_json)
+    found = plan_run(config)
+    if as_json:
+        typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
+        return
+    for plan in found["trainings"]:
+        for line in describe_plan(plan):
+            say(console, line)
+        warn(console, plan["warnings"])
+        say(console, "")
+    tested = f"{found['test_prompts']} unseen prompts x {found['test_examples']} examples"
+    say(console, f"Then each method, the untrained ones too, answers {tested}")
+    warn(console, found["warnings"])
 
 
 def _whole_number(text: str) -> int:

@@ -69,9 +69,9 @@ def _train(config: RunConfig, as_json: bool) -> None:
     from paft.experiment.follow_up import next_command
     from paft.experiment.train import only_seed
     from paft.experiment.train import train as train_model
-    from paft.experiment.trial import few_prompts
     from paft.methods import method_to_train
     from paft.progress import Live
+    from paft.report.findings import training_findings
 
     console = open_console(quiet=as_json)
     say(
@@ -90,7 +90,11 @@ def _train(config: RunConfig, as_json: bool) -> None:
     warn(console, trained.get("damaged", ()))
     bank = load_bank(Path(config.output) / "bank.jsonl")
     drawn_from = config.train.prompts or len(bank.prompts("train"))
-    warn(console, few_prompts(method_to_train(config.methods), trained, drawn_from))
+    found = training_findings(
+        method_to_train(config.methods), steps=trained["steps"], met=len(trained["by_prompt"]),
+        prompts=drawn_from, curve=trained.get("curve", ()), rewards=trained.get("rewards", ()),
+    )  # fmt: skip
+    warn(console, [each.text for each in found])
     warn(console, near_warnings(bank, near_duplicates_across(bank)))
     for line in next_command(config):
         say(console, line)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,15 +21,22 @@ class Answer:
 
     Attributes:
         text: The option, or what was read from the generated reply; None if nothing could be read.
-        probability: Of the option among all options, in [0, 1]; None where the answer was generated.
+        probabilities: Of every option among all options, in [0, 1]; empty where the answer was generated.
         meaning: What a letter stands for.
         truncated: Whether the prompt lost its beginning to the limit of tokens.
+        reply: What was generated; None where options were compared.
     """
 
     text: str | None
-    probability: float | None = None
+    probabilities: Mapping[str, float] = field(default_factory=dict)
     meaning: str | None = None
     truncated: bool = False
+    reply: str | None = None
+
+    @property
+    def probability(self) -> float | None:
+        """Of the answer among all options; None where it was generated."""
+        return self.probabilities.get(self.text) if self.text is not None else None
 
 
 def answer_inputs(
@@ -56,8 +63,10 @@ def answer_inputs(
 def _answer(cell: Cell, example: Example) -> Answer:
     at = example.options.index(cell.prediction) if cell.prediction in example.options else None
     meaning = example.option_texts[at] if at is not None and example.option_texts else None
-    if not cell.log_probabilities or at is None:
-        return Answer(cell.prediction, None, meaning, cell.truncated)
+    if not cell.log_probabilities:
+        return Answer(cell.prediction, {}, meaning, cell.truncated, cell.reply)
     scores = np.array(cell.log_probabilities)
     shares = np.exp(scores - scores.max())
-    return Answer(cell.prediction, float(shares[at] / shares.sum()), meaning, cell.truncated)
+    shares /= shares.sum()
+    probabilities = dict(zip(example.options, map(float, shares), strict=True))
+    return Answer(cell.prediction, probabilities, meaning, cell.truncated)

@@ -15,7 +15,7 @@ tokens; ``generate`` asks for the same of a model in this process.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Cell:
-    """Outcome of one prompt on one example; fields as in the module docstring."""
+    """Outcome of one prompt on one example; fields as in the module docstring.
+
+    ``reply``, what was generated, is for whoever asks now and is not stored.
+    """
 
     prompt_id: str
     example: int
@@ -47,6 +50,7 @@ class Cell:
     cut: bool = False
     withheld: bool = False
     sampled: bool = False
+    reply: str | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, repr=False)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from paft.statistics import agreement
 from paft.statistics.agreement import accuracy_given_parsed, parse_rate
 from paft.statistics.summary import cvar, debiased_std, summarize
 from paft.task.programs.code_answer import isolation
-from paft.task.task import Task
+from paft.task.task import Example, Task
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,20 @@ def split_row(
         "n_prompts": len(matrix.prompt_ids),
         "n_examples": len(matrix.examples),
         "eval_seconds": seconds,
+    }
+
+
+def sample_figures(sample: Matrix | None) -> dict[str, float]:
+    """Return what a row says of the cells that were generated too; nothing where none were.
+
+    ``generated_accuracy`` counts an answer that could not be read as wrong.
+    """
+    if sample is None:
+        return {}
+    return {
+        "generated_cells": len(sample.cells),
+        "generated_parse_rate": float(np.mean([cell.parsed for cell in sample.cells])),
+        "generated_accuracy": float(np.mean([cell.score for cell in sample.cells])),
     }
 
 
@@ -239,6 +254,31 @@ def describe_scoring(task: Task, backend: str = "hf", generate: bool = False) ->
         "rule": task.answer.rule,
     }
     return found | ({"isolation": isolation()} if task.answer.rule == "code" else {})
+
+
+def guess_levels(examples: Iterable[Example]) -> dict[str, Any] | None:
+    """Return the accuracies that need no model; None for open rules, where a guess is as good as never right.
+
+    Returns:
+        ``chance``: of an option drawn at random; ``majority``: of the most frequent right ``answer``, given
+        always, where all examples have the same options (else both None).
+
+    >>> guess_levels([Example(0, {}, "b", ("a", "b")), Example(1, {}, "b", ("a", "b"))])
+    {'chance': 0.5, 'majority': 1.0, 'answer': 'b'}
+    """
+    counts: Counter[str] = Counter()
+    offered: Counter[tuple[str, ...]] = Counter()
+    for example in examples:
+        counts[example.gold] += 1
+        offered[example.options] += 1
+    if not counts or () in offered:
+        return None
+    chance = sum(count / len(options) for options, count in offered.items()) / counts.total()
+    if len(offered) > 1:
+        return {"chance": chance, "majority": None, "answer": None}
+    # Equal counts are told apart by the text, so that the order of the examples does not matter.
+    answer, count = min(counts.items(), key=lambda item: (-item[1], item[0]))
+    return {"chance": chance, "majority": count / counts.total(), "answer": answer}
 
 
 def answer_figures(matrix: Matrix) -> dict[str, Any]:

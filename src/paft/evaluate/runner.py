@@ -9,6 +9,7 @@ the batches; the first one writes the matrix, which is the one a single process 
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -28,6 +29,10 @@ from paft.model.load import LanguageModel
 from paft.prompt import Prompt
 from paft.shape import NUMBER, read_record
 from paft.task.task import Example, Task
+
+_SAMPLE = 0x6E4
+SAMPLE_EVERY, SAMPLE_LEAST = 40, 10  # one cell in so many is generated, but not fewer
+SAMPLE_TOKENS = 24  # of an answer, besides half the characters of the longest option
 
 
 def evaluate_split(
@@ -86,6 +91,59 @@ def evaluate_split(
         log.remove()
     log.wait()
     return matrix, seconds
+
+
+def evaluate_sample(
+    load: Callable[[], LanguageModel | VllmModel | ServedModel],
+    task: Task,
+    prompts: Sequence[Prompt],
+    examples: Sequence[Example],
+    *,
+    folder: Path,
+    split: str,
+    settings: Evaluate,
+    max_length: int,
+) -> Matrix | None:
+    """Generate the answers of some cells of a split whose options were compared.
+
+    An answer may be some words longer than the longest option, not as long as where all cells are generated:
+    a model that has not come to an option by then is not readable. Arguments are those of
+    :func:`evaluate_split`; the matrix lies beside the split's.
+
+    Returns:
+        The sample; None where answers are generated anyway, or none are to be.
+    """
+    chosen = choose_sample(len(prompts), len(examples), settings.generated_sample)
+    if not task.answer.closed or settings.generate or not chosen.any():
+        return None
+    longest = max(len(option) for example in examples for option in example.options)
+    tokens = min(task.answer.generation_limit, SAMPLE_TOKENS + longest // 2)
+    limited = task.answer.model_copy(update={"max_tokens": tokens})
+    matrix, _ = evaluate_split(
+        load, task.model_copy(update={"answer": limited}), prompts, examples,
+        folder=folder, split=f"{split}-generated", settings=settings.model_copy(update={"generate": True}),
+        max_length=max_length + tokens, chosen=chosen,  # prompts are not cut for the answer's sake
+    )  # fmt: skip
+    return matrix
+
+
+def choose_sample(prompts: int, examples: int, most: int) -> np.ndarray:
+    """Return which cells are generated, (P, N) of bool: at random, spread evenly over prompts and examples.
+
+    Generating costs many times what scoring does, so of few cells fewer are taken.
+
+    >>> choose_sample(3, 160, 100).sum(axis=1).tolist(), int(choose_sample(70, 200, 100).sum())
+    ([4, 4, 4], 100)
+    """
+    count = min(most, max(SAMPLE_LEAST, prompts * examples // SAMPLE_EVERY), prompts * examples)
+    generator = np.random.default_rng([_SAMPLE, prompts, examples])
+    rows, columns = generator.permutation(prompts), generator.permutation(examples)
+    mask = np.zeros((prompts, examples), dtype=bool)
+    numbers = np.arange(count)
+    # Along the diagonal, one further to the side whenever it comes back to where it began.
+    turns = numbers // math.lcm(prompts, examples)
+    mask[rows[numbers % prompts], columns[(numbers + turns) % examples]] = True
+    return mask
 
 
 def processes() -> tuple[int, int]:

@@ -7,7 +7,7 @@ that reports and exports read both: each model is a trial without a seed.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -25,11 +25,13 @@ from paft.evaluate.rows import (
     answer_figures,
     cell_warnings,
     describe_scoring,
+    guess_levels,
     prompt_rows,
     robustness_row,
+    sample_figures,
     split_row,
 )
-from paft.evaluate.runner import evaluate_split, processes
+from paft.evaluate.runner import evaluate_sample, evaluate_split, processes
 from paft.evaluate.scoring.server import ServedModel
 from paft.evaluate.scoring.vllm import VllmModel, import_vllm, load_vllm
 from paft.evaluate.settings import Evaluate
@@ -41,6 +43,7 @@ from paft.experiment.evaluated_bank import choose_evaluated
 from paft.experiment.identity import FREE, task_identity, unset_keys
 from paft.experiment.inputs import blank_options, sample
 from paft.experiment.output_folder import begin_output, working_in
+from paft.experiment.trained_card import fill_trained_card
 from paft.files import write_json, write_text
 from paft.model.adapter import check_base, check_before_loading
 from paft.model.files import hub_commit
@@ -49,8 +52,9 @@ from paft.model.quantised import four_bit, trained_quantised
 from paft.model.shared_base import SharedBase
 from paft.progress import Reporter, speaking
 from paft.provenance import environment
-from paft.report.budget import read_budget
-from paft.report.html import budget_page, write_report
+from paft.report.budget import budget_page, read_budget
+from paft.report.findings import read_findings
+from paft.report.html import write_report
 from paft.report.results import Results
 from paft.report.run_folder import PAGE, RESULTS, TRIALS
 from paft.statistics.budget import PartEstimate, estimate_mean, estimate_std
@@ -119,13 +123,23 @@ def evaluate(
             "config": config.model_dump(mode="json"),
             "environment": environment(),
             **({} if config.backend == "openai" else hub_commit(config.pinned_model)),
+            "levels": guess_levels(examples),
             **_evaluate_all(config, task, bank, examples, reporter),
         }
+        if content["rows"]:
+            content["findings"] = [dataclasses.asdict(each) for each in read_findings(output, content)]
         results = Results(content, output)
         results["warnings"] = [*warnings, *results["warnings"]]
         if processes()[0] == 0:
             write_json(output / RESULTS, results)
             _write_page(output, results, examples)
+            for contender in config.contenders:
+                line = fill_trained_card(
+                    contender, output / TRIALS / contender.name, task, bank, results, examples,
+                    _repeats(config, task, examples),
+                )  # fmt: skip
+                if line is not None:
+                    reporter.finish(contender.name, line)
     return results
 
 
@@ -218,9 +232,13 @@ class _Models:
     _engine: VllmModel | None = None
     _held: tuple[Contender, LanguageModel | VllmModel | ServedModel] | None = None
 
-    def hold(self, contender: Contender, split: str, cells: int) -> LanguageModel | VllmModel | ServedModel:
-        """Return a model that is to score so many cells, and let go of the one before."""
+    def start(self, contender: Contender, split: str, cells: int) -> LanguageModel | VllmModel | ServedModel:
+        """Return a model that is to score so many cells."""
         self.reporter.stage(contender.name, f"evaluate on {split} prompts", cells)
+        return self.hold(contender)
+
+    def hold(self, contender: Contender) -> LanguageModel | VllmModel | ServedModel:
+        """Return a model, and let go of the one before."""
         if self._held is None or self._held[0] != contender:
             self._held = None
             self._stack.close()
@@ -249,10 +267,7 @@ def _evaluate_all(
     config: EvaluateConfig, task: Task, bank: Bank, examples: Sequence[Example], reporter: Reporter
 ) -> dict[str, Any]:
     """Evaluate every model, one after another; return what the results hold of them."""
-    shared = _Shared(
-        task=task, examples=examples, settings=config.evaluate,
-        max_length=config.max_length, on_cells=reporter.advance,
-    )  # fmt: skip
+    shared = _Shared(task=task, examples=examples, settings=config.evaluate, max_length=config.max_length)
     base = SharedBase(config.chat, config.trust_remote_code, config.any_base)
     with ExitStack() as stack:
         models = _Models(config, reporter, base, stack)
@@ -279,10 +294,11 @@ def _measure_all(
     """Score the split until the precision is reached; None if that took every cell of every model."""
     contenders = {each.name: each for each in config.contenders}
     matrices, measured, differences = evaluate_parts(
-        lambda name, cells: models.hold(contenders[name], config.split, cells),
+        lambda name, cells: models.start(contenders[name], config.split, cells),
         prompts=bank.require(config.split), split=config.split,
         folders={name: _folder(config, name) for name in contenders},
-        precision=precision, worst=not config.mean_only, seed=config.budget_seed, **shared,
+        precision=precision, worst=not config.mean_only, seed=config.budget_seed,
+        on_cells=models.reporter.advance, **shared,
     )  # fmt: skip
     if all(matrix.complete for matrix in matrices.values()):
         return None
@@ -344,8 +360,15 @@ def _evaluate_one(
     for split, prompts in splits.items():
         cells = len(prompts) * len(shared["examples"]) if chosen is None else int(chosen.sum())
         matrices[split], seconds[split] = evaluate_split(
-            partial(models.hold, contender, split, cells),
-            prompts=prompts, split=split, folder=_folder(config, name), chosen=chosen, **shared,
+            partial(models.start, contender, split, cells),
+            prompts=prompts, split=split, folder=_folder(config, name), chosen=chosen,
+            on_cells=models.reporter.advance, **shared,
+        )  # fmt: skip
+    sample = None
+    if chosen is None and config.backend != "openai":
+        sample = evaluate_sample(
+            partial(models.hold, contender), prompts=splits[config.split], split=config.split,
+            folder=_folder(config, name), **shared,
         )  # fmt: skip
     matrix, threshold = matrices[config.split], task.thresholds[0]
     about = {
@@ -357,7 +380,7 @@ def _evaluate_one(
     rows, per_prompt = [], []
     for split, prompts in splits.items():
         row = split_row(name, None, split, matrices[split], threshold, seconds[split])
-        rows.append(row | UNTRAINED)
+        rows.append(row | (sample_figures(sample) if split == config.split else {}) | UNTRAINED)
         per_prompt += prompt_rows(name, None, split, prompts, matrices[split], seconds[split])
     summary = robustness_row(name, None, config.split, matrices, threshold)
     return {**about, "rows": rows, "per_prompt": per_prompt, "robustness": [summary]}
@@ -388,7 +411,6 @@ class _Shared(TypedDict):
     examples: Sequence[Example]
     settings: Evaluate
     max_length: int
-    on_cells: Callable[[int], None]
 
 
 def _estimated(scores: np.ndarray) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from paft.experiment.evaluate_config import EvaluateConfig
 from paft.methods import METHODS, main_method
 from paft.model.gguf import find_gguf
 from paft.model.load import resolve_model
+from paft.report.findings import NO_GAIN
 from paft.report.run_folder import BANK, TRIALS, weights_name
 
 _APART = ("model", "revision", "chat")  # put in a way of their own
@@ -80,12 +82,19 @@ def _set(name: str, value: Any) -> list[str]:
     return ["--set", f"{name}={json.dumps(value)}"]
 
 
-def deploy_command(config: RunConfig) -> list[str]:
-    """Return the lines that show how to use what a run's best-known method trained, if any did."""
+def deploy_command(config: RunConfig, findings: Sequence[Mapping[str, Any]] = ()) -> list[str]:
+    """Return the lines that show how to use what a run's best-known method trained, if any did.
+
+    Args:
+        config: Of the run.
+        findings: Of its ``results.json``; where they say that training brought nothing, so do the lines.
+    """
     found = _best_known(config)
     if found is None:
         return []
     method, weights = found
+    if any(each["kind"] in NO_GAIN for each in findings):
+        return ["Nothing to deploy yet: training brought no gain, see the warnings above for what to try"]
     trusted = config.trust_remote_code
     code = ["--trust-remote-code"] if trusted else []
     python = "AutoModelForCausalLM.from_pretrained({!r}{}" + (", trust_remote_code=True)" if trusted else ")")

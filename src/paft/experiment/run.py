@@ -17,8 +17,8 @@ from typing import Any
 from paft.bank import Bank, near_duplicates_across, near_warnings
 from paft.config import RunConfig
 from paft.errors import DivergedError, expect
-from paft.evaluate.rows import describe_scoring
-from paft.experiment.answer_tokens import check_lengths, check_options
+from paft.evaluate.rows import describe_scoring, guess_levels
+from paft.experiment.answer_tokens import check_completions, check_lengths, check_options
 from paft.experiment.bank_choice import tell_composed
 from paft.experiment.baselines.choice import check_chooser
 from paft.experiment.identity import run_identity
@@ -40,6 +40,7 @@ from paft.progress import Reporter, speaking
 from paft.provenance import environment
 from paft.report import read_verdict, write_report
 from paft.report.card import tell_verdict
+from paft.report.findings import read_findings
 from paft.report.results import Results
 from paft.report.run_folder import PAGE, RESULTS, Trial, plan_trials, weights_name
 from paft.task.task import Task
@@ -109,6 +110,7 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
     encoder = encoder_of(config)
     check_options(encoder, inputs.task, inputs.train, inputs.test)
     warnings = few_validation_cells(inputs) + blank_options(inputs.task, inputs.test)
+    warnings += check_completions(encoder, config, inputs.task, inputs.train)
     if not inputs.task.answer.closed or config.evaluate.generate:
         warnings += check_lengths(encoder, inputs.task, inputs.test)
     return dataclasses.replace(inputs, warnings=warnings, hints=chat_hint(encoder, config))
@@ -152,6 +154,7 @@ def gather_run(
         "task": inputs.task.name,
         "model": config.model,
         "bank_fingerprint": inputs.bank.fingerprint,
+        "bank_prompts": {split: len(prompts) for split, prompts in inputs.bank.splits.items()},
         "near_duplicates": [
             {"seen": seen.id, "unseen": unseen.id, "similarity": round(similarity, 3)}
             for seen, unseen, similarity in near
@@ -168,8 +171,10 @@ def gather_run(
         "environment": environment(),
         **hub_commit(config.pinned_model),
         **({"failures": failed} if failed else {}),
+        "levels": guess_levels(inputs.test),
         **gathered,
     }
+    content["findings"] = [dataclasses.asdict(each) for each in read_findings(output, content)]
     results = Results(content, output)
     write_json(output / RESULTS, results)
     write_report(results, output / PAGE, folder=output, examples=inputs.test)

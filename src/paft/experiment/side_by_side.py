@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from paft.bank import load_bank
+from paft.bank import Bank, load_bank
 from paft.bank.compose.composed_bank import compose_bank
-from paft.config import load_config
+from paft.config import RunConfig, load_config
 from paft.errors import ConfigError, DataError
 from paft.evaluate.answers import Answer, answer_inputs
 from paft.evaluate.settings import Evaluate
@@ -26,13 +26,22 @@ from paft.experiment.identity import task_identity
 from paft.experiment.inputs import some
 from paft.experiment.trial import trial_weights
 from paft.files import read_yaml
-from paft.methods import METHODS
+from paft.methods import METHODS, method_to_train
 from paft.model.adapter import check_adapter
 from paft.model.shared_base import SharedBase
 from paft.names import folder_name
 from paft.prompt import Prompt
 from paft.report.folder import read_results
-from paft.report.run_folder import BANK, CONFIG, IDENTITY, SUMMARY, plan_trials, refuse_former, weights_name
+from paft.report.run_folder import (
+    BANK,
+    CONFIG,
+    IDENTITY,
+    SUMMARY,
+    Trial,
+    plan_trials,
+    refuse_former,
+    weights_name,
+)
 from paft.shape import read_record
 from paft.task.task import Task, load_task
 
@@ -57,6 +66,7 @@ class SideBySide:
         evaluate: Settings of stage 3.
         max_length: Tokens of prompt and answer at most.
         unfinished: Trials of the run that are not finished, if all of their method are not.
+        bank: The run's, or the one that goes with the task; prompts are named by their id there.
     """
 
     task: Task
@@ -66,6 +76,7 @@ class SideBySide:
     evaluate: Evaluate
     max_length: int
     unfinished: tuple[str, ...] = ()
+    bank: Bank | None = None
 
     def answer(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, list[Answer]]]:
         """Return for each input the answers of every model, in the order of the prompts.
@@ -87,13 +98,14 @@ class SideBySide:
         return found
 
 
-def try_run(folder: Path, unseen: int, templates: Sequence[str] = ()) -> SideBySide:
-    """Return the methods of a run side by side, each with its first finished seed.
+def try_run(folder: Path, unseen: int, templates: Sequence[str] = (), trial: str | None = None) -> SideBySide:
+    """Return the methods of a run side by side, each with its first finished seed, or what was trained.
 
     Args:
-        folder: The run's folder.
+        folder: The folder of `paft run` or `paft train`.
         unseen: Number of its test prompts, from the one with the lowest accuracy in the run to the highest.
         templates: Prompts that the user typed.
+        trial: The only trial wanted, by its name.
 
     Raises:
         PaftError: If the folder is no run with a finished trial, weights of one are gone, its task has
@@ -111,41 +123,76 @@ def try_run(folder: Path, unseen: int, templates: Sequence[str] = ()) -> SideByS
             f"{folder} is of `paft evaluate`, which keeps no weights: try them by --model or --adapter"
         )
     config = load_config(folder / CONFIG)
-    trained = folder / weights_name(config)
-    if trained.is_dir():
-        option = "--model" if config.train.adapt.method == "full" else f"--model {config.model} --adapter"
-        raise ConfigError(f"{folder} is of `paft train`: try what it trained by {option} {trained}")
-    results, unfinished = read_results(folder)  # refuses a run without a finished trial
     task = load_task(config.task, config.data)
     _check_same_task(folder, task)
-    contenders = []
-    for method in config.methods:
-        plans = [plan for plan in plan_trials(config) if plan.method == method]
-        finished = [plan for plan in plans if (plan.folder(folder) / SUMMARY).exists()]
-        if finished:
-            model, adapter = trial_weights(finished[0], config, finished[0].folder(folder))
-            if METHODS[method].schedule is not None and not Path(adapter or model).is_dir():
-                raise DataError(
-                    f"trial {finished[0].name} is finished, but its weights are gone: no {adapter or model}"
-                )
-            if adapter is not None:
-                check_adapter(adapter)
-            contenders.append(Contender(finished[0].name, model, adapter))
-    known = {contender.name.partition("-")[0] for contender in contenders}
-    lacking = tuple(name for name in unfinished if name.partition("-")[0] not in known)
-    test = load_bank(folder / BANK).require("test")
-    prompts = _prompts(task, _spread(test, results["per_prompt"], unseen), templates)
+    bank = load_bank(folder / BANK)
+    contenders, per_prompt = _trained_alone(folder, config), list[Any]()
+    lacking: tuple[str, ...] = ()
+    if not contenders:
+        results, unfinished = read_results(folder)  # refuses a run without a finished trial
+        contenders, per_prompt = _of_run(folder, config, trial), results["per_prompt"]
+        known = {contender.name.partition("-")[0] for contender in contenders}
+        lacking = tuple(name for name in unfinished if name.partition("-")[0] not in known)
+    elif trial is not None and trial != contenders[0].name:
+        raise ConfigError(f"{folder} is of `paft train` and has the trial {contenders[0].name} alone")
+    prompts = _prompts(task, _spread(bank.prompts("test"), per_prompt, unseen), templates)
     models = SharedBase(config.chat, config.trust_remote_code)
-    return SideBySide(task, contenders, prompts, models, config.evaluate, config.train.max_length, lacking)
+    return SideBySide(
+        task, contenders, prompts, models, config.evaluate, config.train.max_length, lacking, bank
+    )
 
 
-def try_model(config: AdapterOnTask, unseen: int, templates: Sequence[str] = ()) -> SideBySide:
+def _trained_alone(folder: Path, config: RunConfig) -> list[Contender]:
+    """Return what `paft train` trained; nothing for the folder of a run of several trials."""
+    weights = folder / weights_name(config)
+    if not weights.is_dir():
+        return []
+    name = Trial(method_to_train(config.methods), config.seeds[0]).name
+    if config.train.adapt.method == "full":
+        return [Contender(name, str(weights))]
+    check_adapter(weights)
+    return [Contender(name, config.pinned_model, weights)]
+
+
+def _of_run(folder: Path, config: RunConfig, trial: str | None) -> list[Contender]:
+    """Return the finished trials of a run, the first of each method, or the one that is named."""
+    plans = [plan for plan in plan_trials(config) if (plan.folder(folder) / SUMMARY).exists()]
+    if trial is None:
+        plans = list({plan.method: plan for plan in reversed(plans)}.values())
+        plans.sort(key=lambda plan: config.methods.index(plan.method))
+    elif trial not in {plan.name for plan in plans}:
+        names = ", ".join(plan.name for plan in plans)
+        raise ConfigError(f"the run in {folder} has no finished trial {trial!r}: choose one of {names}")
+    else:
+        plans = [plan for plan in plans if plan.name == trial]
+    contenders = []
+    for plan in plans:
+        model, adapter = trial_weights(plan, config, plan.folder(folder))
+        if METHODS[plan.method].schedule is not None and not Path(adapter or model).is_dir():
+            raise DataError(f"trial {plan.name} is finished, but its weights are gone: no {adapter or model}")
+        if adapter is not None:
+            check_adapter(adapter)
+        contenders.append(Contender(plan.name, model, adapter))
+    return contenders
+
+
+def try_model(
+    config: AdapterOnTask, unseen: int, templates: Sequence[str] = (), *,
+    task: Task | None = None, evaluate: Evaluate | None = None,
+) -> SideBySide:  # fmt: skip
     """Return one model, with or without an adapter, under the prompts of a task.
+
+    Args:
+        config: The model.
+        unseen: Number of test prompts of its bank.
+        templates: Prompts that the user typed.
+        task: A task made in Python, instead of the one the configuration names.
+        evaluate: Settings of stage 3.
 
     Raises:
         PaftError: If something cannot be read, or a prompt does not fit.
     """
-    task = load_task(config.task, config.data)
+    task = task or load_task(config.task, config.data)
     config, _ = take_recorded(config, [] if config.adapter is None else [config.adapter])
     adapter = None if config.adapter is None else Path(config.adapter)
     if adapter is not None:
@@ -157,8 +204,9 @@ def try_model(config: AdapterOnTask, unseen: int, templates: Sequence[str] = ())
     contender = Contender(folder_name(config.adapter or config.model, "model"), config.pinned_model, adapter)
     models = SharedBase(config.chat, config.trust_remote_code, config.any_base)
     return SideBySide(
-        task, [contender], _prompts(task, chosen, templates), models, Evaluate(), config.max_length
-    )
+        task, [contender], _prompts(task, chosen, templates), models, evaluate or Evaluate(),
+        config.max_length, bank=bank,
+    )  # fmt: skip
 
 
 def _check_same_task(folder: Path, task: Task) -> None:

@@ -13,7 +13,7 @@ from paft.bank import Bank
 from paft.config import RunConfig
 from paft.errors import ConfigError, expect
 from paft.evaluate.runner import processes
-from paft.experiment.answer_tokens import check_options
+from paft.experiment.answer_tokens import check_completions, check_options
 from paft.experiment.bank_choice import tell_composed
 from paft.experiment.identity import training_identity
 from paft.experiment.inputs import (
@@ -25,7 +25,7 @@ from paft.experiment.inputs import (
     load_inputs,
 )  # fmt: skip
 from paft.experiment.output_folder import begin_output, working_in
-from paft.experiment.trial import train_trial, write_trial_card
+from paft.experiment.trial import prompts_met, train_trial, write_trial_card
 from paft.files import disk_error
 from paft.methods import method_to_train
 from paft.progress import Reporter, speaking
@@ -64,13 +64,18 @@ def train(
     check_trained(config)
     encoder = encoder_of(config)
     check_options(encoder, inputs.task, inputs.train)
+    warnings = check_completions(encoder, config, inputs.task, inputs.train)
     output = Path(config.output)
     with working_in(output):
         identity = training_identity(config, inputs, method, seed)
         begin_output(output, identity, config, inputs.bank)
         if inputs.composed:
             reporter.finish(inputs.task.name, tell_composed(inputs.bank, output))
-        warnings = [*few_validation_cells(inputs), *inputs.repeats, *blank_options(inputs.task, inputs.train)]
+        warnings += [
+            *few_validation_cells(inputs),
+            *inputs.repeats,
+            *blank_options(inputs.task, inputs.train),
+        ]
         for line in (*chat_hint(encoder, config), *map("warning: {}".format, warnings)):
             reporter.finish(inputs.task.name, line)
         try:
@@ -79,7 +84,7 @@ def train(
             raise disk_error(output, error) from error
         if processes()[0] == 0:
             write_trial_card(plan, config, inputs, output)
-    reporter.finish(inputs.task.name, _outcome(trained))
+    reporter.finish(inputs.task.name, _outcome(trained, prompts_met(method, config, inputs, trained)))
     return trained
 
 
@@ -94,8 +99,12 @@ def only_seed(config: RunConfig) -> int:
     return config.seeds[0]
 
 
-def _outcome(trained: dict[str, Any]) -> str:
-    told = f"{trained['steps']} steps in {trained['seconds']:.0f} s, mean loss {trained['loss']:.3f}"
+def _outcome(trained: dict[str, Any], met: str) -> str:
+    measure = f"mean loss {trained['loss']:.3f}"
+    if trained.get("rewards"):
+        first, last = trained["rewards"][0][1], trained["rewards"][-1][1]
+        measure = f"mean reward {first:.3f} at first, {last:.3f} at last"
+    told = f"{trained['steps']} steps in {trained['seconds']:.0f} s{met}, {measure}"
     if not trained["validations"]:
         return told
     best = [point for point in trained["validations"] if point[0] <= trained["kept"]][-1]

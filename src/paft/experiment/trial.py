@@ -13,16 +13,16 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paft.config import RunConfig
 from paft.errors import DataError, DivergedError, NotFiniteError
 from paft.evaluate.matrix import Matrix
-from paft.evaluate.rows import cell_warnings, prompt_rows, robustness_row, split_row
-from paft.evaluate.runner import evaluate_split, processes
+from paft.evaluate.rows import cell_warnings, prompt_rows, robustness_row, sample_figures, split_row
+from paft.evaluate.runner import evaluate_sample, evaluate_split, processes
 from paft.experiment.baselines.choice import Seen, choose_prompt, most_cells
 from paft.experiment.inputs import Inputs
 from paft.files import write_json
@@ -30,15 +30,18 @@ from paft.methods import METHODS
 from paft.model.load import LanguageModel, load_model
 from paft.progress import Reporter
 from paft.prompt import Prompt
-from paft.report.card import CardSubject, write_card
+from paft.report.card import CardSubject, level_note, write_card
 from paft.report.run_folder import SUMMARY, TRAINED, Trial, weights_name
 from paft.shape import ADVICE, TRIAL, read_record
 from paft.shape import TRAINED as TRAINED_SHAPE
 from paft.similarity import near_pairs
 from paft.train.checkpoint import remove_checkpoints
 from paft.train.schedule import make_schedule
-from paft.train.settings import BY_EXAMPLE
+from paft.train.settings import Train
 from paft.train.step_time import Pace
+
+if TYPE_CHECKING:
+    from paft.train.loop import Trained
 
 FAILED = "failed.json"
 SPLITS = ("test", "adversarial", "user")
@@ -60,7 +63,7 @@ def write_trial_card(plan: Trial, config: RunConfig, inputs: Inputs, folder: Pat
         resample_every=train.resample_every if method.schedule == "block" else None,
         epochs=train.epochs if method.settings(train).tokens is train.max_steps is None else None,
         examples=len(inputs.train),
-        repeats=inputs.repeats,
+        notes=[*level_note(inputs.test), *inputs.repeats],
     )
     write_card(subject, config, folder, folder / weights_name(config))
 
@@ -100,28 +103,8 @@ def run_trial(
         raise failure from error
     write_json(done, result)
     write_trial_card(plan, config, inputs, folder)
-    reporter.finish(plan.name, _outcome(result["rows"][0], trained))
+    reporter.finish(plan.name, _outcome(result["rows"][0], prompts_met(plan.method, config, inputs, trained)))
     return result
-
-
-def few_prompts(method: str, trained: Mapping[str, Any], prompts: int) -> list[str]:
-    """Warn of a training over the bank that met less than half of the prompts it drew from.
-
-    Args:
-        method: Its method.
-        trained: Its record, see :class:`paft.train.loop.Trained`.
-        prompts: How many it drew from.
-    """
-    met = len(trained["by_prompt"]) if METHODS[method].trains_on_bank else prompts
-    if 2 * met >= prompts:
-        return []
-    told = f"training met {met} of {prompts} prompts of the bank"
-    if METHODS[method].schedule in BY_EXAMPLE:
-        return [f"{told}: take more examples, or train longer (train.epochs)"]
-    return [
-        f"{told}: per_example meets most in as many steps; or resample more often (train.resample_every), "
-        "draw in cycles (train.draws=cycle), train longer (train.epochs)"
-    ]
 
 
 def _evaluate_splits(
@@ -135,14 +118,17 @@ def _evaluate_splits(
         cut = f"{trained['truncated']} training prompts were cut to max_length"
         warnings.append(f"{plan.name}: of {trained['looked_at']} looked at, {cut}")
     warnings.extend(f"{plan.name}: {text}" for text in trained.get("damaged", ()))
-    drawn_from = config.train.prompts or len(inputs.bank.prompts("train"))
-    warnings.extend(f"{plan.name}: {text}" for text in few_prompts(plan.method, trained, drawn_from))
     if trained.get("chosen"):
         warnings.extend(_twin_warning(plan, Prompt(trained["chosen"]), inputs))
+    weights = trial_weights(plan, config, folder)  # what is evaluated lies on disk, as it gets deployed
+    trusted = config.trust_remote_code
+    loaded = cache(lambda: load_model(*weights, chat=config.chat, trust_remote_code=trusted))
     for split, prompts in inputs.tested_prompts().items():
-        matrix, seconds = _evaluate_split(plan, config, inputs, split, prompts, folder, reporter)
+        matrix, seconds, sample = _evaluate_split(
+            plan, config, inputs, split, prompts, folder, reporter, loaded
+        )
         matrices[split] = matrix
-        row = split_row(plan.method, plan.seed, split, matrix, threshold, seconds)
+        row = split_row(plan.method, plan.seed, split, matrix, threshold, seconds) | sample_figures(sample)
         rows.append({**row, **{f"train_{key}": trained[key] for key in ("steps", "tokens", "seconds")}})
         per_prompt.extend(prompt_rows(plan.method, plan.seed, split, prompts, matrix, seconds))
         warnings.extend(cell_warnings(plan.name, split, matrix))
@@ -159,12 +145,18 @@ def _twin_warning(plan: Trial, chosen: Prompt, inputs: Inputs) -> list[str]:
     )
 
 
-def _outcome(row: dict[str, Any], trained: Mapping[str, Any] | None = None) -> str:
+def prompts_met(method: str, config: RunConfig, inputs: Inputs, trained: Mapping[str, Any]) -> str:
+    """Say how many prompts of the bank a training met; nothing for a method that has one prompt or none."""
+    if not METHODS[method].trains_on_bank:
+        return ""
+    drawn_from = config.train.prompts or len(inputs.bank.prompts("train"))
+    own = config.train.user_prompt_share > 0
+    return f" under {len(trained['by_prompt'])} of {drawn_from + own} prompts"
+
+
+def _outcome(row: dict[str, Any], met: str = "") -> str:
     spread = "" if row["std"] is None else f" (std {100 * row['std']:.1f})"
-    told = f"{row['train_steps']} steps in {row['train_seconds']:.0f} s" if row["train_steps"] else ""
-    if told and trained is not None and "by_prompt" in trained:
-        met = len(trained["by_prompt"])
-        told += f" under {met} prompt{'s' * (met != 1)}"
+    told = f"{row['train_steps']} steps in {row['train_seconds']:.0f} s{met}" if row["train_steps"] else ""
     return (
         f"{told}{', ' * bool(told)}mean {100 * row['mean']:.1f}{spread}, worst {100 * row['min']:.1f} on "
         f"{row['n_prompts']} unseen prompts"
@@ -192,15 +184,14 @@ def train_trial(
         remove_checkpoints(output)  # a kill may have come between the record and this
         return read_record(record, "training record", TRAINED_SHAPE)
     check_not_failed(folder)
-    from paft.train.loop import fine_tune
 
     settings = method.settings(config.train)
     chosen = _chosen(plan, config, inputs, folder, reporter)
     prompts = inputs.training_prompts(method, settings, chosen, seed=plan.seed)
-    per_epoch = -(-len(inputs.train) // config.train.batch_size)
-    reporter.stage(plan.name, "train", config.train.length(per_epoch))
+    per_epoch = -(-len(inputs.train) // settings.batch_size) * settings.iterations
+    reporter.stage(plan.name, "train", settings.length(per_epoch))
     schedule = make_schedule(settings, len(prompts), seed=plan.seed, examples=len(inputs.train))
-    pace = Pace(reporter, schedule, prompts, per_epoch)
+    pace = Pace(reporter, schedule, prompts, per_epoch, settings)
     adapt = config.train.adapt
     full_precision = adapt.method == "full" or config.train.precision == "float32"
     language_model = load_model(
@@ -209,23 +200,40 @@ def train_trial(
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        trained = fine_tune(
-            language_model, inputs.train, prompts, settings,
-            seed=plan.seed, output=output, on_step=pace, keep_checkpoints=True,
-            validation=pace.listen(inputs.validated()), reference=inputs.bank.require("train"),
-            on_steps=partial(reporter.stage, plan.name, "train"),
-        )  # fmt: skip
+        trained = _train(language_model, inputs, prompts, settings, plan, output, pace, reporter)
     except DivergedError as error:
         if processes()[0] == 0:
             give_up(folder, output, error)
         raise
     reporter.advance(trained.steps - pace.step)
     told = dataclasses.asdict(trained) | ({} if chosen is None else {"chosen": chosen.template})
-    if not trained.damaged:
-        del told["damaged"]
+    for key in ("damaged", "rewards"):
+        if not told[key]:
+            del told[key]
     write_json(record, told)
     remove_checkpoints(output)
     return told
+
+
+def _train(
+    language_model: LanguageModel, inputs: Inputs, prompts: Sequence[Prompt], settings: Train, plan: Trial,
+    output: Path, pace: Pace, reporter: Reporter,
+) -> Trained:  # fmt: skip
+    """Train by the algorithm of the settings."""
+    common: dict[str, Any] = {
+        "seed": plan.seed, "output": output, "on_step": pace, "keep_checkpoints": True,
+        "validation": pace.listen(inputs.validated()),
+    }  # fmt: skip
+    if settings.algorithm == "grpo":
+        from paft.train.grpo.loop import reinforce
+
+        return reinforce(language_model, inputs.task, inputs.train, prompts, settings, **common)
+    from paft.train.loop import fine_tune
+
+    return fine_tune(
+        language_model, inputs.train, prompts, settings, **common, reference=inputs.bank.require("train"),
+        on_steps=partial(reporter.stage, plan.name, "train"),
+    )  # fmt: skip
 
 
 def _chosen(
@@ -244,26 +252,33 @@ def _chosen(
 
 def _evaluate_split(
     plan: Trial, config: RunConfig, inputs: Inputs, split: str, prompts: Sequence[Prompt],
-    folder: Path, reporter: Reporter,
-) -> tuple[Matrix, float]:  # fmt: skip
-    """Score one split with what lies on disk, so that what is evaluated is what gets deployed."""
-    model, adapter = trial_weights(plan, config, folder)
+    folder: Path, reporter: Reporter, loaded: Callable[[], LanguageModel],
+) -> tuple[Matrix, float, Matrix | None]:  # fmt: skip
+    """Score one split; of unseen prompts some cells are generated too."""
 
     def load() -> LanguageModel:
         reporter.stage(plan.name, f"evaluate on {split} prompts", len(prompts) * len(inputs.test))
-        return load_model(model, adapter, chat=config.chat, trust_remote_code=config.trust_remote_code)
+        return loaded()
 
-    return evaluate_split(
+    settings, max_length = config.evaluate, config.train.max_length
+    matrix, seconds = evaluate_split(
         load, inputs.task, prompts, inputs.test,
-        folder=folder, split=split, settings=config.evaluate, max_length=config.train.max_length,
-        on_cells=reporter.advance,
+        folder=folder, split=split, settings=settings, max_length=max_length, on_cells=reporter.advance,
     )  # fmt: skip
+    if split != "test":
+        return matrix, seconds, None
+    sample = evaluate_sample(
+        loaded, inputs.task, prompts, inputs.test,
+        folder=folder, split=split, settings=settings, max_length=max_length,
+    )  # fmt: skip
+    return matrix, seconds, sample
 
 
 def trial_weights(plan: Trial, config: RunConfig, folder: Path) -> tuple[str, Path | None]:
     """Return a trial's model and the adapter on top of it, as ``load_model`` takes them."""
     if METHODS[plan.method].schedule is None:
-        return config.pinned_model, None
+        start = config.train.start_from  # as trained methods begin
+        return config.pinned_model, None if start is None else Path(start)
     weights = folder / weights_name(config)
     if config.train.adapt.method == "full":
         return str(weights), None

@@ -90,7 +90,7 @@ def _read(run: RunPlan, results: Mapping[str, Any]) -> tuple[dict[str, dict[str,
     """Return the table's figures and what rows are compared by, by method, from one look at the trials."""
     folder = Path(run.config.output)
     matrices = read_matrices(folder, results)
-    report = gather_report(results, matrices)
+    report = gather_report(results, matrices, keep_threshold=True)
     tell_cards(run.config, report.headline)  # a kill may have come between the results and this
     data = read_record(folder / "run.json", "run identity", {"test examples": str})["test examples"]
     figures = {each.row.method: _figures(each, report.measured.threshold) for each in report.methods}

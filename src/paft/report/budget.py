@@ -13,6 +13,7 @@ from paft.bank import load_bank
 from paft.errors import DataError
 from paft.prompt import Prompt
 from paft.report.folder import KEYS
+from paft.report.html import config_text, facts_of, rendered, safe_json
 from paft.report.method_rows import prompts_name
 from paft.report.run_folder import BANK, RESULTS
 from paft.report.table import Table, escape_markdown, percent, signed_points, with_interval
@@ -220,8 +221,9 @@ def markdown(report: BudgetReport) -> str:
 
 
 def latex(report: BudgetReport) -> str:
-    """Return the estimates as a LaTeX table; the caption says what they are and are not."""
-    return report.figures.latex(" ".join([report.headline, report.source, *report.refusals]))
+    """Return the estimates as a LaTeX table; comments above it say what they are and are not."""
+    comments = [report.source, *report.refusals]
+    return report.figures.latex(report.headline, label=report.results["task"], comments=comments)
 
 
 def csv_rows(report: BudgetReport) -> str:
@@ -240,6 +242,21 @@ def json_figures(report: BudgetReport) -> str:
         "prompts": [dataclasses.asdict(prompt) for prompt in report.prompts],
     }
     return json.dumps(figures, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def budget_page(report: BudgetReport) -> str:
+    """Return the report of a budget of cells as one HTML page."""
+    from markupsafe import Markup
+
+    return rendered(
+        "budget.html",
+        report=report,
+        results=report.results,
+        refusals=report.refusals,
+        facts=facts_of(report.results),
+        config=config_text(report.results),
+        data=Markup(safe_json({})),
+    )
 
 
 BUDGET_FORMATS: dict[str, Callable[[BudgetReport], str]] = {

@@ -8,15 +8,19 @@ that peft writes. A card of ours is left alone, since its reader may have added 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from yaml import YAMLError
+
 from paft.config import RunConfig
+from paft.errors import PaftError
 from paft.evaluate.rows import ends_in_words
 from paft.files import read_text, write_text
-from paft.model.files import hub_revision, resolve_model
+from paft.model.files import hub_revision, model_folder, resolve_model
 from paft.model.gguf import find_gguf
 from paft.provenance import PACKAGES, environment
 from paft.report.data import INTERVALS
@@ -25,17 +29,21 @@ from paft.report.table import escape_markdown, marked, percent
 from paft.shape import TRAINED as TRAINED_SHAPE
 from paft.shape import interpreted, read_record
 from paft.statistics.comparison import Estimate, estimable, estimate
+from paft.task.task import OPTIONS
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
+    from jinja2 import Environment
 
-    from paft.task.task import Task
+    from paft.task.task import Example, Task
 
 MARK = "<!-- Written by PAFT from the record of the run. -->"
 COMPARED = (
     "<!-- What the run shows. -->",
     "<!-- /What the run shows. -->",
 )  # filled in at the end
+FILLED = "<!-- Figures. -->", "<!-- /Figures. -->"  # between them stands what an evaluation says
+DIGITS = 4  # of a share in the front matter
 FIGURES = {
     "mean": "mean over prompts",
     "std": "standard deviation over prompts",
@@ -79,7 +87,7 @@ class CardSubject:
         resample_every: K, if its schedule has one.
         epochs: Passes over the examples; None where a number of tokens ends the training.
         examples: Number of training examples.
-        repeats: Warnings of test examples that are training examples.
+        notes: What else is to be said of the test examples, in sentences.
     """
 
     name: str
@@ -93,7 +101,24 @@ class CardSubject:
     resample_every: int | None
     epochs: float | None
     examples: int
-    repeats: Sequence[str] = ()
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What an evaluation on unseen prompts says of a trial.
+
+    Attributes:
+        figures: Its row of robustness.
+        row: Its row of results.
+        estimates: By statistic, with intervals, as far as there are any.
+        notes: What else is to be said of the test examples, in sentences.
+    """
+
+    figures: Mapping[str, Any]
+    row: Mapping[str, Any]
+    estimates: Mapping[str, Estimate]
+    notes: Sequence[str] = ()
 
 
 def write_card(subject: CardSubject, config: RunConfig, folder: Path, weights: Path) -> None:
@@ -114,28 +139,52 @@ def write_card(subject: CardSubject, config: RunConfig, folder: Path, weights: P
         return
     from huggingface_hub import ModelCard
 
-    figures, ends = None, list[str]()
-    estimates: Mapping[str, Estimate] = {}
     done = folder / SUMMARY
+    found = None
     if done.exists():
         trial = read_record(done, "trial", {"robustness": [{"split": str}], "rows": [{"split": str}]})
         with interpreted(done):
             [figures] = [row for row in trial["robustness"] if row["split"] == "test"]
             [row] = [row for row in trial["rows"] if row["split"] == "test"]
-            ends = ends_in_words(row)
-        estimates = _estimates(folder, figures)
+        found = Evaluated(figures, row, card_estimates(folder, figures), subject.notes)
     trained = read_record(folder / TRAINED, "training record", TRAINED_SHAPE)
     # Refuses front matter that is no valid YAML.
-    write_text(path, str(ModelCard(card_text(subject, config, trained, figures, estimates, ends))))
+    write_text(path, str(ModelCard(card_text(subject, config, trained, found))))
+
+
+def fill_card(weights: Path, name: str, task: Task, found: Evaluated) -> bool:
+    """Put what an evaluation says into the card beside trained weights, in place of what stands there.
+
+    Args:
+        weights: The folder with adapter or model.
+        name: The trial's name.
+        task: The task.
+        found: What the evaluation says.
+
+    Returns:
+        Whether there is a card of ours with a place for it; what its reader added elsewhere stays.
+
+    Raises:
+        DataError: If the card cannot be read.
+    """
+    from huggingface_hub import ModelCard
+
+    path = weights / "README.md"
+    text = read_text(path, "model card") if path.exists() else ""
+    if MARK not in text or not all(mark in text for mark in FILLED):
+        return False
+    card: Any = ModelCard(text)
+    card.data.model_name = f"{task.name}-{name}"
+    card.data.eval_results = _eval_results(task, found.figures)
+    before, _, rest = card.text.partition(FILLED[0])
+    section = _templates().get_template("card_figures.md.jinja").render(_section(found)).rstrip("\n")
+    card.text = before + section + rest.partition(FILLED[1])[2]
+    write_text(path, str(card))
+    return True
 
 
 def card_text(
-    subject: CardSubject,
-    config: RunConfig,
-    trained: Mapping[str, Any],
-    figures: Mapping[str, Any] | None = None,
-    estimates: Mapping[str, Estimate] | None = None,
-    ends: Sequence[str] = (),
+    subject: CardSubject, config: RunConfig, trained: Mapping[str, Any], found: Evaluated | None = None
 ) -> str:
     """Return the text of a card.
 
@@ -143,10 +192,42 @@ def card_text(
         subject: What was trained.
         config: The run's configuration.
         trained: The content of ``train.json``.
-        figures: The trial's row of robustness on unseen prompts; None before it is evaluated.
-        estimates: By statistic, with intervals, as far as there are any.
-        ends: Which answers had no end of their own, in words.
+        found: What its evaluation says; None before there is one.
     """
+    task, licence = subject.task, _licence(config)
+    prompt = task.prompts[0]
+    letters = task.answer.rule == "choice" and task.answer.options_field is not None
+    words = task.answer.words or (("A", "B") if letters else ("...", "..."))
+    shown = "A. ...\nB. ..." if letters else ", ".join(words)
+    return (
+        _templates()
+        .get_template("card.md.jinja")
+        .render(
+            subject=subject,
+            task=task,
+            metadata=_metadata(subject, config, None if found is None else found.figures, licence),
+            mark=MARK,
+            training=_training(subject, config, trained),
+            loading=_loading(config),
+            likelihood=task.answer.closed and not config.evaluate.generate,
+            choose=config.evaluate.choose,
+            options=words,
+            letters=letters,
+            fillers={OPTIONS: repr(shown)},
+            prompt=prompt,
+            names=list(dict.fromkeys(prompt.placeholders)),
+            chat=config.chat,
+            licence=(
+                f"{licence['license']} by the base model's card; that of the data is not recorded."
+                if licence
+                else "unknown (no card of the base model here says it); see base model and data."
+            ),
+            **_section(found),
+        )
+    )
+
+
+def _templates() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     templates = Environment(
@@ -156,23 +237,63 @@ def card_text(
         keep_trailing_newline=True,
     )
     templates.filters |= {"md": escape_markdown, "fenced": _fenced, "repr": repr}
-    prompt = subject.task.prompts[0]
-    return templates.get_template("card.md.jinja").render(
-        subject=subject,
-        task=subject.task,
-        metadata=_metadata(subject, config, figures),
-        mark=MARK,
-        compared=COMPARED,
-        training=_training(subject, config, trained),
-        figures=figures,
-        figure_rows=[] if figures is None else figure_rows(figures, estimates or {}),
-        intervals=f"{INTERVALS[0].lower()}{INTERVALS[1:]}" if estimates else "",
-        ends=ends,
-        loading=_loading(config),
-        prompt=prompt,
-        names=list(dict.fromkeys(prompt.placeholders)),
-        chat=config.chat,
-    )
+    return templates
+
+
+def _section(found: Evaluated | None) -> dict[str, Any]:
+    """Return what the section of figures is made of."""
+    estimates = {} if found is None else found.estimates
+    return {
+        "filled": FILLED,
+        "compared": COMPARED,
+        "figures": None if found is None else found.figures,
+        "figure_rows": [] if found is None else figure_rows(found.figures, estimates),
+        "intervals": f"{INTERVALS[0].lower()}{INTERVALS[1:]}" if estimates else "",
+        "ends": [] if found is None else ends_in_words(found.row),
+        "notes": [] if found is None else [*_generated_note(found.row), *found.notes],
+    }
+
+
+def _generated_note(row: Mapping[str, Any]) -> list[str]:
+    if "generated_cells" not in row:
+        return []
+    return [
+        "These figures compare the log-probabilities of the options. Of "
+        f"{row['generated_cells']} answers that were generated too, {percent(row['generated_parse_rate'])} % "
+        f"were readable and {percent(row['generated_accuracy'])} % right."
+    ]
+
+
+def level_note(examples: Sequence[Example]) -> list[str]:
+    """Say how accurate guessing is, and always giving the most frequent answer; nothing for open rules.
+
+    Args:
+        examples: The test examples.
+    """
+    if not examples or not examples[0].options:
+        return []
+    chance = sum(1 / len(example.options) for example in examples) / len(examples)
+    (_, most), *_ = Counter(example.gold for example in examples).most_common(1)
+    return [
+        f"Guessing is right in {percent(chance)} % of these examples, the most frequent answer in "
+        f"{percent(most / len(examples))} %."
+    ]
+
+
+def _licence(config: RunConfig) -> dict[str, str]:
+    """Return what the base model's own card says of its licence, as far as it lies on this machine."""
+    from huggingface_hub import ModelCard
+
+    folder = None if find_gguf(config.model) else model_folder(config.pinned_model)
+    path = None if folder is None else folder / "README.md"
+    if path is None or not path.is_file():
+        return {}
+    try:
+        data = vars(ModelCard(read_text(path, "model card")).data)
+    except (ValueError, PaftError, YAMLError):  # somebody else's file: it says nothing
+        return {}
+    found = {key: data.get(key) for key in ("license", "license_name", "license_link")}
+    return {key: value for key, value in found.items() if isinstance(value, str)} if found["license"] else {}
 
 
 def tell_verdict(weights: Path, verdict: str) -> None:
@@ -199,16 +320,20 @@ def tell_verdict(weights: Path, verdict: str) -> None:
         write_text(path, changed)
 
 
-def _metadata(subject: CardSubject, config: RunConfig, figures: Mapping[str, Any] | None) -> str:
+def _metadata(
+    subject: CardSubject, config: RunConfig, figures: Mapping[str, Any] | None, licence: Mapping[str, str]
+) -> str:
     from huggingface_hub import ModelCardData
 
     lora = config.train.adapt.method != "full"
+    of_base: dict[str, Any] = dict(licence)
     data = ModelCardData(
         # A folder's or built-in model's name would point to somebody else's model on the Hub.
         base_model=config.model if _on_hub(config.model) else None,
         library_name="peft" if lora else "transformers",
         pipeline_tag="text-generation",
         tags=["paft", "lora"] if lora else ["paft"],
+        **of_base,
         model_name=f"{subject.task.name}-{subject.name}",
         eval_results=None if figures is None else _eval_results(subject.task, figures),
     )
@@ -228,7 +353,7 @@ def _eval_results(task: Task, figures: Mapping[str, Any]) -> list[EvalResult]:
             metric_type=score if name == "mean" else name,
             metric_name=_figure_name(name, figures)
             + ("" if name in ELSEWHERE else f" ({figures['prompts']} unseen prompts)"),
-            metric_value=figures[name],
+            metric_value=round(figures[name], DIGITS) + 0.0,  # no -0.0
         )
         for name in _known(figures)
     ]
@@ -251,6 +376,7 @@ def _training(subject: CardSubject, config: RunConfig, trained: Mapping[str, Any
         "Examples": subject.examples,
         "Epochs": subject.epochs,
         "Examples in a step": config.train.batch_size,
+        **config.train.told,
         "Tokens": trained["tokens"],
         "Peak learning rate": config.train.learning_rate,
         "Seed": subject.seed,
@@ -334,7 +460,7 @@ def _loading_whole() -> list[str]:
     return [WHOLE_IMPORT, "", TOKENIZER, 'model = AutoModelForCausalLM.from_pretrained("FOLDER")']
 
 
-def _estimates(folder: Path, figures: Mapping[str, Any]) -> Mapping[str, Estimate]:
+def card_estimates(folder: Path, figures: Mapping[str, Any]) -> Mapping[str, Estimate]:
     """Return the estimates with intervals that the cells are enough for, by statistic."""
     from paft.evaluate.matrix import Matrix
 

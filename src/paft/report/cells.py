@@ -1,4 +1,4 @@
-"""The cells of one method, all seeds together, and what they say about each prompt."""
+"""The cells of a method, all seeds together: what they say about prompts and labels, and some to show."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from paft.statistics.summary import Name
 
 if TYPE_CHECKING:
     from paft.evaluate.matrix import Matrix
+    from paft.task.task import Example
 
+PLACES = (1 / 6, 1 / 2, 5 / 6)  # of the order of the inputs that a showcase has
 SHOWN = 3  # worst examples of a prompt under one method
 
 
@@ -91,6 +93,67 @@ def gather_cells(
     users = [matrices[method, seed, "user"] for seed in seeds if (method, seed, "user") in matrices]
     own = _stack(users, users[0].prompt_ids, examples)[2][:, 0] if len(users) == len(seeds) else None
     return Cells(prompts, examples, scores, parsed, answers, own)
+
+
+@dataclass(frozen=True)
+class LabelFigures:
+    """The examples of one right answer.
+
+    Attributes:
+        label: The answer.
+        examples: How many there are.
+        accuracy: Mean score over them by method, over seeds and prompts, in [0, 1].
+        taken_for: By method the most frequent wrong answer and its share of the answers to these
+            examples; None where there is no wrong readable answer.
+    """
+
+    label: str
+    examples: int
+    accuracy: Mapping[str, float]
+    taken_for: Mapping[str, tuple[str, float] | None]
+
+
+def figures_by_label(
+    cells: Mapping[str, Cells | None], examples: Mapping[int, Example]
+) -> tuple[LabelFigures, ...]:
+    """Return figures for each right answer of a closed rule whose options are those of every example.
+
+    Nothing where options differ, the texts of examples are out of reach, or cells lack.
+    """
+    there = {method: each for method, each in cells.items() if each is not None}
+    options = {example.options for example in examples.values()}
+    known = all(set(each.examples) <= examples.keys() for each in there.values())
+    if not there or not known or len(options) != 1:
+        return ()
+    found = []
+    for label in options.pop():
+        chosen = {index for index, example in examples.items() if example.gold == label}
+        parts = {method: _on_examples(each, chosen) for method, each in there.items()}
+        if not all(scores.size and not np.isnan(scores).any() for scores, _ in parts.values()):
+            continue
+        found.append(
+            LabelFigures(
+                label=label,
+                examples=next(iter(parts.values()))[0].shape[-1],
+                accuracy={method: float(scores.mean()) for method, (scores, _) in parts.items()},
+                taken_for={method: _taken_for(*part) for method, part in parts.items()},
+            )
+        )
+    return tuple(found)
+
+
+def _on_examples(cells: Cells, chosen: set[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores and answers, each (S, P, chosen examples)."""
+    columns = [place for place, index in enumerate(cells.examples) if index in chosen]
+    return cells.scores[..., columns], cells.answers[..., columns]
+
+
+def _taken_for(scores: np.ndarray, answers: np.ndarray) -> tuple[str, float] | None:
+    counts = Counter(answer for answer in answers[scores < 1] if answer is not None)
+    if not counts:
+        return None
+    answer, count = min(counts.items(), key=lambda item: (-item[1], item[0]))
+    return answer, count / answers.size
 
 
 def estimable(cells: Cells | None) -> list[Name]:
@@ -185,3 +248,71 @@ def _stack(
         parsed[number][at] = [cell.parsed for cell in kept]
         answers[number][at] = [cell.prediction for cell in kept]
     return scores, parsed, answers
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a method answered; ``text`` is None where no answer could be read."""
+
+    text: str | None
+    right: bool
+
+
+@dataclass(frozen=True)
+class Showcase:
+    """Real inputs under a few prompts, answered by two methods.
+
+    Attributes:
+        methods: Names of the two; the answers are those of each one's first seed.
+        prompts: Ids of the prompts, the second method's worst first.
+        examples: The inputs, the hardest first.
+        answers: By prompt, by input, by method.
+    """
+
+    methods: tuple[str, str]
+    prompts: tuple[str, ...]
+    examples: tuple[Example, ...]
+    answers: tuple[tuple[tuple[Answer, Answer], ...], ...]
+
+
+def choose_showcase(
+    methods: tuple[str, str], cells: tuple[Cells, Cells], examples: Mapping[int, Example]
+) -> Showcase | None:
+    """Choose prompts and inputs to show; None where cells or the texts of the inputs lack.
+
+    Nothing is picked by hand, or by how well a method does on it: the prompts are those under which the
+    second method is at its worst, in the middle and at its best, the inputs stand at a sixth, a half and five
+    sixths of the order from hardest to easiest over all cells of both.
+
+    Args:
+        methods: Names of the two methods.
+        cells: Of each, on the same prompts and examples.
+        examples: The texts, by index.
+    """
+    first, second = cells
+    if (first.prompt_ids, first.examples) != (second.prompt_ids, second.examples):
+        return None
+    known = [place for place, index in enumerate(first.examples) if index in examples]
+    if len(known) < len(PLACES) or any(np.isnan(each.scores[0]).any() for each in cells):
+        return None
+    by_accuracy = np.argsort(accuracies(second), kind="stable")
+    rows = _distinct(by_accuracy[[0, len(by_accuracy) // 2, -1]])
+    hard = np.argsort((easiness(first) + easiness(second))[known], kind="stable")
+    columns = [known[hard[int(share * len(known))]] for share in PLACES]
+    return Showcase(
+        methods=methods,
+        prompts=tuple(first.prompt_ids[row] for row in rows),
+        examples=tuple(examples[first.examples[column]] for column in columns),
+        answers=tuple(
+            tuple((_answer(first, row, column), _answer(second, row, column)) for column in columns)
+            for row in rows
+        ),
+    )
+
+
+def _distinct(places: np.ndarray) -> Sequence[int]:
+    return list(dict.fromkeys(map(int, places)))
+
+
+def _answer(cells: Cells, row: int, column: int) -> Answer:
+    return Answer(cells.answers[0, row, column], bool(cells.scores[0, row, column] == 1))

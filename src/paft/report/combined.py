@@ -22,7 +22,7 @@ from paft.files import fingerprint
 from paft.methods import main_method
 from paft.prompt import Prompt
 from paft.report.data import Matrices, Report, gather
-from paft.report.folder import read_curves, read_examples, read_matrices, read_results
+from paft.report.folder import read_examples, read_matrices, read_results, read_trained
 from paft.report.method_rows import main_split
 from paft.report.run_folder import IDENTITY
 from paft.shape import read_record
@@ -134,13 +134,13 @@ def read_combined(folders: Sequence[Path], compare: tuple[str, str] | None = Non
         results["warnings"] += _drop_same_base(results, matrices, source)
     _check_compared(results)
     texts = [first.texts[index] for index in places[0].values() if index in first.texts]
-    curves = {
-        f"{source.label}/{method}": curve
+    trained = {
+        (f"{source.label}/{method}", seed): record
         for source in sources
-        for method, curve in read_curves(source.folder, source.results).items()
+        for (method, seed), record in read_trained(source.folder, source.results).items()
     }
     unfinished = tuple(f"{source.label}/{name}" for source in sources for name in source.unfinished)
-    return gather(results, matrices, texts, unfinished, curves)
+    return gather(results, matrices, texts, unfinished, trained)
 
 
 def _labels(folders: Sequence[Path]) -> list[str]:

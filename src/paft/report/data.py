@@ -10,18 +10,31 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from paft.evaluate.rows import guess_levels
 from paft.report.cells import (
     Cells,
     Diagnosis,
     Failure,
+    LabelFigures,
+    Showcase,
+    choose_showcase,
     diagnose,
     estimable,
+    figures_by_label,
     gather_cells,
     worst_examples,
 )
-from paft.report.folder import read_curves, read_examples, read_matrices, read_results
-from paft.report.method_rows import MethodRow, compared_pair, main_split, method_rows, prompts_name
-from paft.report.showcase import Showcase, choose_showcase
+from paft.report.findings import Finding, list_findings
+from paft.report.folder import Trained, read_examples, read_matrices, read_results, read_trained
+from paft.report.method_rows import (
+    MethodRow,
+    compared_pair,
+    generated_cells,
+    main_split,
+    method_rows,
+    prompts_name,
+    with_readable_threshold,
+)
 from paft.report.table import OUTSIDE
 from paft.report.verdict import PairDifference, pair_differences, verdict
 from paft.statistics.comparison import Estimate, estimate
@@ -137,6 +150,8 @@ class Report:
         examples: By index; empty where the task's data is out of reach.
         unfinished: Names of cells that are planned and not finished.
         curves: (Optimiser step, loss) over training by method, a list a seed; empty where not recorded.
+        findings: What stands against the figures, the gravest first.
+        labels: The examples of each right answer apart; empty where options differ or texts are out of reach.
         showcase: Real inputs under a few prompts; None where they cannot be shown.
         differences: Every two methods, one minus the other; empty where the cells are not there or too few.
     """
@@ -149,8 +164,16 @@ class Report:
     examples: Mapping[int, Example]
     unfinished: tuple[str, ...] = ()
     curves: Curves = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    labels: tuple[LabelFigures, ...] = ()
     showcase: Showcase | None = None
     differences: tuple[PairDifference, ...] = ()
+
+    @property
+    def sampled(self) -> str:
+        """Which cells were generated besides the comparison of options, in words; empty where none were."""
+        count = generated_cells(self.results, self.measured.split)
+        return f"{count} cells whose answers were generated too" if count else ""
 
     @property
     def answered(self) -> bool:
@@ -167,8 +190,8 @@ def read_report(folder: Path) -> Report:
     results, unfinished = read_results(folder)
     matrices = read_matrices(folder, results)
     shown = {index for key, matrix in matrices.items() if key[2] != "user" for index in matrix.examples}
-    curves = read_curves(folder, results)
-    return gather(results, matrices, read_examples(folder, sorted(shown)), unfinished, curves)
+    examples = read_examples(folder, sorted(shown))
+    return gather(results, matrices, examples, unfinished, read_trained(folder, results))
 
 
 def gather(
@@ -176,7 +199,8 @@ def gather(
     matrices: Matrices | None = None,
     examples: Sequence[Example] = (),
     unfinished: tuple[str, ...] = (),
-    curves: Curves | None = None,
+    trained: Trained | None = None,
+    keep_threshold: bool = False,
 ) -> Report:
     """Gather a report.
 
@@ -185,22 +209,29 @@ def gather(
         matrices: By (method, seed, split), as far as there are any.
         examples: The examples behind the cells, if they can be had.
         unfinished: Names of cells that are planned and not finished.
-        curves: (Optimiser step, loss) over training by method, a list a seed.
+        trained: What the trainings recorded, by (method, seed), as far as they did.
+        keep_threshold: Show Top@t at the task's t even where no prompt is above it.
     """
     split = main_split(results)
-    methods = tuple(_method(results, row, split, matrices or {}) for row in method_rows(results, split))
+    if results.get("levels") is None:  # of a run of an earlier version, or of an unfinished one
+        levels = guess_levels(examples)
+        results = results if levels is None else {**results, "levels": levels}
+    scaled = results if keep_threshold else with_readable_threshold(results, split)
+    methods = tuple(_method(scaled, row, split, matrices or {}) for row in method_rows(scaled, split))
     texts = {example.index: example for example in examples}
     options = examples[0].options if len(examples) else ()
     cells = {method.row.method: method.cells for method in methods}
     return Report(
         results=results,
-        measured=_measured(results, split),
+        measured=_measured(scaled, split),
         headline=verdict(results, cells),
         methods=methods,
         prompts=tuple(_prompts(results, split, methods, options)),
         examples=texts,
         unfinished=unfinished,
-        curves=curves or {},
+        curves=_curves(trained or {}),
+        findings=tuple(list_findings(results, cells, trained or {})),
+        labels=figures_by_label(cells, texts),
         showcase=_showcase(methods, texts, results.get("compared")) if texts else None,
         differences=pair_differences(cells),
     )
@@ -267,6 +298,15 @@ def _estimates(cells: Cells | None, threshold: float) -> Mapping[str, Estimate]:
         return {}
     found = estimate(cells.scores, names, threshold=threshold)
     return {str(name): each for name, each in found.items()}
+
+
+def _curves(trained: Trained) -> Curves:
+    """Return (step, loss) over training by method, a list a seed."""
+    found: dict[str, list[Sequence[tuple[int, float]]]] = {}
+    for (method, _), record in trained.items():
+        if record["curve"]:
+            found.setdefault(method, []).append(record["curve"])
+    return found
 
 
 def _showcase(

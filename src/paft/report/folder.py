@@ -33,6 +33,8 @@ from paft.task.task import Example, Task, data_fingerprint, load_task
 if TYPE_CHECKING:
     from paft.evaluate.matrix import Matrix
 
+Trained = Mapping[tuple[str, int | None], Mapping[str, Any]]
+
 KEYS = {"task", "model", "bank_fingerprint", "warnings", "rows", "per_prompt"}
 
 
@@ -105,20 +107,20 @@ def read_matrices(folder: Path, results: Mapping[str, Any]) -> dict[tuple[str, i
     return found
 
 
-def read_curves(folder: Path, results: Mapping[str, Any]) -> dict[str, list[list[tuple[int, float]]]]:
-    """Return (step, loss) over training by method, a list a seed; methods without a record are left out.
+def read_trained(folder: Path, results: Mapping[str, Any]) -> Trained:
+    """Return what the trainings recorded, by (method, seed); those without a record are left out.
 
     Raises:
         DataError: If a record is there and cannot be read.
     """
-    found: dict[str, list[list[tuple[int, float]]]] = {}
+    found: dict[tuple[str, int | None], dict[str, Any]] = {}
     for method, seed in dict.fromkeys((row["method"], row["seed"]) for row in results["rows"]):
         path = Trial(method, seed).folder(folder) / TRAINED
-        curve = read_record(path, "training record", {}).get("curve", []) if path.exists() else []
-        if curve:
+        if path.exists():
+            record = read_record(path, "training record", {"steps": int})
             with interpreted(path):
-                points = [(int(step), float(loss)) for step, loss in curve]
-            found.setdefault(method, []).append(points)
+                record["curve"] = [(int(step), float(loss)) for step, loss in record.get("curve", [])]
+            found[method, seed] = record
     return found
 
 
@@ -194,6 +196,7 @@ def _started(folder: Path) -> dict[str, Any]:
         "task": _task_name(config),
         "model": config["model"],
         "bank_fingerprint": bank.fingerprint,
+        "bank_prompts": {split: len(prompts) for split, prompts in bank.splits.items()},
         "near_duplicates": [
             {"seen": seen.id, "unseen": unseen.id, "similarity": round(similarity, 3)}
             for seen, unseen, similarity in near_duplicates_across(bank)

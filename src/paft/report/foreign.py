@@ -81,7 +81,7 @@ def read_foreign_report(
         _add_side(results, split, prompts, side, matrix, threshold)
         if matrix is not None:
             matrices[side.method, side.seed, split] = matrix
-    return gather(results, matrices)
+    return gather(results, matrices, keep_threshold=True)
 
 
 def _choose_split(path: Path, table: ScoreTable, asked: str | None) -> tuple[str, list[Score]]:

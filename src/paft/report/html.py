@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paft.files import write_text
-from paft.report.budget import BudgetReport
 from paft.report.cells import accuracies, easiness
 from paft.report.data import INTERVALS, MethodFigures, Report, gather, worst_prompts
-from paft.report.folder import read_curves, read_matrices
+from paft.report.folder import read_matrices, read_trained
+from paft.report.method_rows import compared_pair, level_in_words
 from paft.report.plot import colour, curves_svg, distribution_svg, heatmap, write_pictures
 from paft.report.table import marked, percent
 from paft.report.verdict import differences_note, differences_table
+from paft.statistics.comparison import FEW_PROMPTS, OF_SPREAD
 from paft.task.task import Example
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ def write_report(
         examples: The test examples, for their texts.
     """
     matrices = read_matrices(folder, results) if folder is not None else None
-    curves = read_curves(folder, results) if folder is not None else None
-    write_text(path, page(gather(results, matrices, examples, curves=curves)))
+    trained = read_trained(folder, results) if folder is not None else None
+    write_text(path, page(gather(results, matrices, examples, trained=trained)))
     write_pictures(results, path)
 
 
@@ -83,6 +84,11 @@ def page(report: Report) -> str:
         results=report.results,
         measured=report.measured,
         names=names,
+        subject=_subject(report),
+        levels=_levels(report.results),
+        dashed=level_in_words(report.results["levels"]) if report.results.get("levels") else "",
+        too_few=OF_SPREAD if report.measured.prompts < FEW_PROMPTS else (),
+        lowered=_lowered(report),
         texts={prompt.id: prompt.text for prompt in report.prompts},
         intervals=INTERVALS if any(method.estimates for method in report.methods) else "",
         picture=_embeddable(distribution_svg(report.results, width=WIDTH, label=AXIS)),
@@ -94,23 +100,31 @@ def page(report: Report) -> str:
         further=[*_further(report.methods), *_by_options(report)],
         failures=any(prompt.failures for prompt in report.prompts),
         record=_record(report),
-        data=Markup(_safe_json(_worst_examples(report))),
+        data=Markup(safe_json(_worst_examples(report))),
     )
 
 
-def budget_page(report: BudgetReport) -> str:
-    """Return the report of a budget of cells as one HTML page."""
-    from markupsafe import Markup
+def _subject(report: Report) -> str:
+    """Return the method that the comparison is about, else the last one."""
+    pair = compared_pair([method.row for method in report.methods], report.results.get("compared"))
+    return report.methods[-1].row.method if pair is None else pair[0].method
 
-    return rendered(
-        "budget.html",
-        report=report,
-        results=report.results,
-        refusals=report.refusals,
-        facts=_facts(report.results),
-        config=_config(report.results),
-        data=Markup(_safe_json({})),
+
+def _levels(results: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """Return name and accuracy of what needs no model; nothing for open rules."""
+    levels = results.get("levels")
+    if levels is None:
+        return []
+    always = [] if levels["majority"] is None else [(f"always {levels['answer']!r}", levels["majority"])]
+    return [("chance", levels["chance"]), *always]
+
+
+def _lowered(report: Report) -> float | None:
+    """Return the task's threshold where no prompt is above it and a lower one is shown."""
+    own = float(
+        next(r["top_threshold"] for r in report.results["rows"] if r["split"] == report.measured.split)
     )
+    return None if own == report.measured.threshold else own
 
 
 def rendered(template: str, **values: Any) -> str:
@@ -194,13 +208,14 @@ def _record(report: Report) -> dict[str, Any]:
     """Return what says where the figures come from, in lines of text."""
     seeds = ", ".join(map(str, report.measured.seeds))
     return {
-        "facts": _facts(report.results) | ({"seeds": seeds} if seeds else {}),
+        "facts": facts_of(report.results) | ({"seeds": seeds} if seeds else {}),
         "cells": [row for row in report.results["rows"] if row["split"] == report.measured.split],
-        "config": _config(report.results),
+        "config": config_text(report.results),
     }
 
 
-def _facts(results: Mapping[str, Any]) -> dict[str, str]:
+def facts_of(results: Mapping[str, Any]) -> dict[str, str]:
+    """Return what figures were made of and with, by name."""
     names = {"task": "task", "model": "table" if "table" in results else "model", "bank_fingerprint": "bank"}
     facts = {name: results[key] for key, name in names.items()}
     scoring = results.get("scoring")
@@ -214,7 +229,8 @@ def _facts(results: Mapping[str, Any]) -> dict[str, str]:
     return {key: str(value) for key, value in facts.items() if value is not None}
 
 
-def _config(results: Mapping[str, Any]) -> str:
+def config_text(results: Mapping[str, Any]) -> str:
+    """Return a run's settings as JSON; an empty text where they are not recorded."""
     return json.dumps(results["config"], indent=2, ensure_ascii=False) if "config" in results else ""
 
 
@@ -238,7 +254,7 @@ def _worst_examples(report: Report) -> dict[str, Any]:
     return {"examples": examples, "failures": failures, "names": names, "answered": report.answered}
 
 
-def _safe_json(data: Any) -> str:
+def safe_json(data: Any) -> str:
     """Return JSON that no text in it can end or escape when it stands in a script element."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False)
     for letter in "<>&\u2028\u2029":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,9 @@ class MethodRow:
         mean_range: Smallest and largest ``mean`` of any seed.
         own: Accuracy under the user prompt; None where it was not evaluated.
         steps: Optimiser steps.
+        readable: Share of readable answers where some cells were generated besides the comparison of options;
+            None where none were.
+        generated: Accuracy of those cells, what could not be read being wrong.
     """
 
     method: str
@@ -38,6 +42,8 @@ class MethodRow:
     mean_range: tuple[float, float]
     own: float | None
     steps: int
+    readable: float | None = None
+    generated: float | None = None
 
 
 def method_rows(results: Mapping[str, Any], split: str = "test") -> list[MethodRow]:
@@ -62,9 +68,45 @@ def method_rows(results: Mapping[str, Any], split: str = "test") -> list[MethodR
                 mean_range=(min(means), max(means)),
                 own=float(np.mean(owns)) if owns else None,
                 steps=mine[0]["train_steps"],
+                readable=_mean_known(mine, "generated_parse_rate"),
+                generated=_mean_known(mine, "generated_accuracy"),
             )
         )
     return table
+
+
+def _mean_known(rows: Sequence[Mapping[str, Any]], key: str) -> float | None:
+    known = [row[key] for row in rows if key in row]
+    return float(np.mean(known)) if known else None
+
+
+def generated_cells(results: Mapping[str, Any], split: str) -> int:
+    """Return how many cells of a split were generated for each model besides the comparison of options."""
+    return max((row.get("generated_cells", 0) for row in results["rows"] if row["split"] == split), default=0)
+
+
+def with_readable_threshold(results: Mapping[str, Any], split: str) -> Mapping[str, Any]:
+    """Return results whose threshold of Top@t some prompt is above, if any prompt is above a tenth.
+
+    The task's own stays wherever it tells anything; below 90 % it would give 0 for every method, and the
+    highest multiple of 10 % that the best prompt is above takes its place.
+    """
+    best = max(entry["accuracy"] for entry in results["per_prompt"] if entry["split"] == split)
+    lower = (math.ceil(round(10 * best, 6)) - 1) / 10
+    mine = [row for row in results["rows"] if row["split"] == split]
+    if lower <= 0 or any(row["top"] for row in mine) or lower >= mine[0]["top_threshold"]:
+        return results
+    rows = []
+    for row in results["rows"]:
+        own = [entry["accuracy"] for entry in results["per_prompt"] if same_trial(entry, row)]
+        above = sum(accuracy > lower for accuracy in own) / len(own)
+        rows.append({**row, "top": above, "top_threshold": lower} if row["split"] == split else row)
+    return {**results, "rows": rows}
+
+
+def same_trial(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two rows are of one method, seed and split."""
+    return all(one[key] == other[key] for key in ("method", "seed", "split"))
 
 
 def compared_pair(
@@ -87,6 +129,35 @@ def compared_pair(
     return subject, single[0] if single else max(others, key=lambda row: row.mean)
 
 
+def best_guess(levels: Mapping[str, Any]) -> float:
+    """Return the best accuracy that needs no model (:func:`paft.evaluate.rows.guess_levels`)."""
+    return float(max(levels["chance"], levels["majority"] or 0))
+
+
+def level_in_words(levels: Mapping[str, Any]) -> str:
+    """Name the best accuracy that needs no model.
+
+    >>> level_in_words({"chance": 0.25, "majority": 0.4, "answer": "low"})
+    "always answering 'low' (40.0 %)"
+    """
+    if levels["chance"] == best_guess(levels):
+        return f"chance ({percent(levels['chance'])} %)"
+    return f"always answering {levels['answer']!r} ({percent(levels['majority'])} %)"
+
+
+def levels_in_words(levels: Mapping[str, Any] | None) -> str:
+    """Say what accuracy needs no model, for the words beside a table; nothing for open rules.
+
+    >>> levels_in_words({"chance": 0.25, "majority": 0.4, "answer": "low"})
+    "chance 25.0, always 'low' 40.0"
+    """
+    if levels is None:
+        return ""
+    always = levels["majority"] is not None
+    more = f", always {levels['answer']!r} {percent(levels['majority'])}" if always else ""
+    return f"chance {percent(levels['chance'])}{more}"
+
+
 def main_split(results: Mapping[str, Any]) -> str:
     """Return the split a report is about: the unseen prompts, or what `paft evaluate` scored instead."""
     splits = [str(row["split"]) for row in results["rows"]]
@@ -105,11 +176,15 @@ def prompts_name(split: str, count: int) -> str:
 
 def results_table(results: Mapping[str, Any], split: str = "test") -> RichTable:
     """Return the table for the terminal; accuracies in percent."""
+    results = with_readable_threshold(results, split)
     rows = method_rows(results, split)
     first = next(row for row in results["rows"] if row["split"] == split)
     seeds = max(row.seeds for row in rows)
     best = max(row.mean for row in rows)
+    levels = levels_in_words(results.get("levels"))
     names = ["mean", "std", "worst", "best", f"> {100 * first['top_threshold']:g}", "user prompt"]
+    sampled = generated_cells(results, split)
+    names += ["generated", "readable"] if sampled else []
     table = Table(
         ["method" if len(rows) > 1 else "", *names],
         "l" + "r" * len(names),
@@ -118,6 +193,7 @@ def results_table(results: Mapping[str, Any], split: str = "test") -> RichTable:
                 row.method,
                 *map(percent, (row.mean, row.std, row.min, row.max, row.top)),
                 "" if row.own is None else percent(row.own),
+                *([percent(row.generated), percent(row.readable)] if sampled else []),
             ]
             for row in rows
         ],
@@ -126,6 +202,8 @@ def results_table(results: Mapping[str, Any], split: str = "test") -> RichTable:
         title=f"{results['task']}: accuracy on {prompts_name(split, first['n_prompts'])} x "
         f"{first['n_examples']} examples" + (f", mean of {seeds} seeds" if seeds > 1 else ""),
         caption="percent; user prompt = the task's"
-        + (", on which 'single' is trained" if any(row.method == "single" for row in rows) else ""),
+        + (", on which 'single' is trained" if any(row.method == "single" for row in rows) else "")
+        + (f"; generated, readable: {sampled} cells with generated answers" if sampled else "")
+        + (f"\n{levels}" if levels else ""),
         bold=[number for number, row in enumerate(rows) if row.mean == best],
     )

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
 
 import numpy as np
 
 from paft.files import write_atomically, write_text
-from paft.report.method_rows import main_split, prompts_name
+from paft.report.method_rows import best_guess, level_in_words, main_split, prompts_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,6 +35,9 @@ WRONG = "#ece8e1"
 UNPARSED = "#2b2d33"
 LEGEND = "accuracy on one prompt, percent (bar: mean; diamond: the user prompt)"
 LARGEST = 1000  # pixels a side of a map; beyond that neighbours are averaged
+QUOTES = {'"': "&#34;", "'": "&#39;"}  # no text, even where it does no harm, reads like an attribute
+NAME = 300  # characters of a prompt beside the pointer
+PICTURES = ("svg", "png", "pdf")
 POINTS = 200  # of a training curve, likewise
 
 
@@ -49,11 +54,13 @@ class Dots:
         name: What stands before it.
         values: Accuracies in [0, 1], a dot each; the bar is their mean.
         own: Accuracies under the user prompt, a diamond each.
+        names: What each dot is, shown by a pointer on it; nothing is without them.
     """
 
     name: str
     values: Sequence[float]
     own: Sequence[float] = ()
+    names: Sequence[str] = ()
 
 
 def distribution_svg(results: Mapping[str, Any], *, width: float = 8, label: str = LEGEND) -> str:
@@ -64,22 +71,57 @@ def distribution_svg(results: Mapping[str, Any], *, width: float = 8, label: str
         width: In inches; text keeps its size, so a small picture has relatively larger text.
         label: Below the axis.
     """
-    return dots_svg(distribution(results), width=width, label=label)
+    lines = distribution(results)
+    return _named(svg(_distribution_figure(results, lines, width, label)), lines)
 
 
 def write_pictures(results: Mapping[str, Any], page: Path) -> None:
     """Write the dots of every method with a title, as SVG and PNG beside a report's page."""
+    for ending in ("svg", "png"):
+        write_picture(results, page.with_suffix(f".{ending}"), ending)
+
+
+def write_picture(results: Mapping[str, Any], path: Path, format: str) -> None:
+    """Write the dots of every method with a title.
+
+    Args:
+        results: The content of ``results.json``.
+        path: The file.
+        format: One of ``PICTURES``.
+    """
+    import matplotlib
+
     split = main_split(results)
     row = next(row for row in results["rows"] if row["split"] == split)
-    figure = _dots_figure(distribution(results), 8, LEGEND)
+    lines = distribution(results)
+    level = results.get("levels")
+    legend = LEGEND if level is None else f"{LEGEND}\ndashed: {plain(level_in_words(level))}"
+    figure = _distribution_figure(results, lines, 8, legend)
     each = f", {row['n_examples']} examples each" if row["n_examples"] else ""
     title = f"{results['task']}: {prompts_name(split, row['n_prompts'])}{each}"
     figure.axes[0].set_title(plain(title), loc="left")
-    write_text(page.with_suffix(".svg"), svg(figure))
-    write_atomically(
-        page.with_suffix(".png"),
-        lambda part: figure.savefig(part, format="png", dpi=150, metadata={"Software": "PAFT"}),
-    )
+    if format == "svg":
+        write_text(path, _named(svg(figure), lines))
+        return
+    # Neither a date nor a version, so that the same results give the same file.
+    metadata = {"Software": "PAFT"} if format == "png" else {"Creator": "PAFT", "CreationDate": None}
+
+    def save(part: Path) -> None:
+        with matplotlib.rc_context({"pdf.fonttype": 42}):
+            figure.savefig(part, format=format, dpi=150, metadata=metadata)
+
+    write_atomically(path, save)
+
+
+def _distribution_figure(
+    results: Mapping[str, Any], lines: Sequence[Dots], width: float, label: str
+) -> Figure:
+    """Draw the dots of every method, with a line at what needs no model."""
+    figure = _dots_figure(lines, width, label)
+    if results.get("levels") is not None:
+        level = 100 * best_guess(results["levels"])
+        figure.axes[0].axvline(level, color="#8a8f98", linestyle=(0, (4, 3)), linewidth=1, zorder=0.5)
+    return figure
 
 
 def distribution(results: Mapping[str, Any]) -> list[Dots]:
@@ -91,6 +133,7 @@ def distribution(results: Mapping[str, Any]) -> list[Dots]:
             method,
             [e["accuracy"] for e in entries if (e["method"], e["split"]) == (method, split)],
             [e["accuracy"] for e in entries if (e["method"], e["split"]) == (method, "user")],
+            [e["prompt"] for e in entries if (e["method"], e["split"]) == (method, split)],
         )
         for method in dict.fromkeys(e["method"] for e in entries if e["split"] == split)
     ]
@@ -115,7 +158,8 @@ def draw_dots(axes: Axes, lines: Sequence[Dots], label: str) -> None:
         values = 100 * np.sort(line.values)
         shade = colour(line.name)
         offsets = 0.28 * np.sin(np.arange(len(values)) * 2.4)
-        axes.scatter(values, position + offsets, s=16, color=shade, alpha=0.55, linewidths=0)
+        dots = axes.scatter(values, position + offsets, s=16, color=shade, alpha=0.55, linewidths=0)
+        dots.set_gid(f"dots-{position}" if line.names else None)
         axes.plot([values.mean()] * 2, [position - 0.38, position + 0.38], color=shade, linewidth=2.5)
         own = [100 * value for value in line.own]
         axes.scatter(own, [position] * len(own), marker="D", s=34, facecolor="white", edgecolor=shade)
@@ -126,6 +170,36 @@ def draw_dots(axes: Axes, lines: Sequence[Dots], label: str) -> None:
     axes.grid(axis="x", color="#e3e5e8")
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
+
+
+def _named(picture: str, lines: Sequence[Dots]) -> str:
+    """Give each dot of lines with names a title, which browsers show beside the pointer.
+
+    The last line comes first: no title, whatever its text, stands before a line still to be found.
+    """
+    for position, line in reversed(list(enumerate(lines))):
+        head, found, rest = picture.partition(f'<g id="dots-{position}"')
+        dots, behind, tail = rest.partition('<g id="')
+        order = np.argsort(line.values, kind="stable")
+        titles = [f"{_glance(line.names[place])}: {100 * line.values[place]:.1f} %" for place in order]
+        picture = head + found + _titled(dots, titles) + behind + tail
+    return picture
+
+
+def _titled(dots: str, titles: Sequence[str]) -> str:
+    """Give each of a group of dots its title; none where they are not as many, as in other versions."""
+    parts = re.split(r"(<use [^>]*/>)", dots)
+    if len(parts) != 2 * len(titles) + 1:
+        return dots
+    for place, title in enumerate(titles):
+        parts[2 * place + 1] = f"<g><title>{escape(title, QUOTES)}</title>{parts[2 * place + 1]}</g>"
+    return "".join(parts)
+
+
+def _glance(prompt: str) -> str:
+    """Return a prompt on one line without invisible controls, cut to what fits beside a pointer."""
+    line = "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(prompt.split()))
+    return line if len(line) <= NAME else f"{line[:NAME]} \u2026"
 
 
 def curves_svg(curves: Mapping[str, Sequence[Sequence[tuple[int, float]]]], *, width: float) -> str:

@@ -91,11 +91,19 @@ class Table:
         rule = "".join("---:|" if side == "r" else "---|" for side in self.align)
         return "\n".join([lines[0], f"|{rule}", *lines[1:]])
 
-    def latex(self, caption: str) -> str:
-        """Return LaTeX (booktabs) with a caption."""
+    def latex(self, caption: str, *, label: str, comments: Sequence[str] = ()) -> str:
+        r"""Return LaTeX (booktabs).
+
+        Args:
+            caption: Under the table.
+            label: ``tab:`` and this, in letters that a label may have, is what ``\ref`` takes.
+            comments: Said above the table, for who edits it.
+        """
+        said = [" ".join(comment.split()) for comment in (r"Needs \usepackage{booktabs}", *comments)]
         head, *rows = (" & ".join(map(escape_latex, line)) + r" \\" for line in (self.head, *self.rows))
         return "\n".join(
             [
+                *(f"% {comment}" for comment in said),
                 r"\begin{table}",
                 r"\centering",
                 rf"\begin{{tabular}}{{{self.align}}}",
@@ -106,6 +114,7 @@ class Table:
                 r"\bottomrule",
                 r"\end{tabular}",
                 rf"\caption{{{escape_latex(caption)}}}",
+                rf"\label{{tab:{re.sub('[^A-Za-z0-9]+', '-', label).strip('-') or 'paft'}}}",
                 r"\end{table}",
                 "",
             ]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from paft.report.cells import Cells, estimable, gather_cells
+from paft.report.findings import guessed
 from paft.report.folder import read_matrices
 from paft.report.method_rows import MethodRow, compared_pair, main_split, method_rows, prompts_name
 from paft.report.table import Table, difference_text, percent, with_interval
@@ -59,10 +60,12 @@ def pair_differences(cells: Mapping[str, Cells | None]) -> tuple[PairDifference,
     return tuple(pair for pair in pairs if pair.figures)
 
 
-def differences_table(pairs: Sequence[PairDifference], escape: Callable[[str], str] = str) -> Table:
+def differences_table(
+    pairs: Sequence[PairDifference], escape: Callable[[str], str] = str, *, intervals: bool = True
+) -> Table:
     """Return the table of :func:`pair_differences`; ``escape`` is done to the names of models."""
     rows = [
-        [f"{escape(pair.first)} - {escape(pair.second)}", *(_points(pair, name) for name in HEADS)]
+        [f"{escape(pair.first)} - {escape(pair.second)}", *(_points(pair, name, intervals) for name in HEADS)]
         for pair in pairs
     ]
     return Table(["Difference", *HEADS.values()], "l" + "r" * len(HEADS), rows)
@@ -73,11 +76,12 @@ def differences_note(pairs: Sequence[PairDifference]) -> str:
     return PAIRED.format(count=sum(len(pair.figures) for pair in pairs))
 
 
-def _points(pair: PairDifference, name: Name) -> str:
+def _points(pair: PairDifference, name: Name, intervals: bool) -> str:
     found = pair.figures.get(name)
     if found is None:
         return difference_text(None)
-    return difference_text({"value": found.value, "interval": (found.interval.low, found.interval.high)})
+    told = difference_text({"value": found.value, "interval": (found.interval.low, found.interval.high)})
+    return told if intervals else told.partition(" [")[0]
 
 
 def read_verdict(folder: Path, results: Mapping[str, Any]) -> str:
@@ -105,9 +109,10 @@ def _read_cells(folder: Path, results: Mapping[str, Any]) -> dict[str, Cells | N
 
 
 def verdict(results: Mapping[str, Any], cells: Mapping[str, Cells | None]) -> str:
-    """Say who wins, in one sentence (:func:`paft.report.method_rows.compared_pair`).
+    """Say who wins in plain words, then in figures (:func:`paft.report.method_rows.compared_pair`).
 
-    Where no two methods are compared, it says how the one with the best mean does.
+    Where no method is better than a guess, that comes first. Where no two methods are compared, it says how
+    the one with the best mean does.
 
     Args:
         results: The content of ``results.json``.
@@ -118,15 +123,17 @@ def verdict(results: Mapping[str, Any], cells: Mapping[str, Cells | None]) -> st
     pair = compared_pair(rows, results.get("compared"))
     count = next(row["n_prompts"] for row in results["rows"] if row["split"] == split)
     place = prompts_name(split, count)
+    level = guessed(results, rows, cells)
+    first = "" if level is None or len(rows) < 2 else f"No method is significantly better than {level}. "
     if pair is None or (split != "test" and "table" not in results and not results.get("compared")):
-        return _alone(rows, cells, place)
+        return first + _alone(rows, cells, place)
     found = _differences(*(cells.get(row.method) for row in pair))
     if not found:
-        return _observed(*pair, place)
+        return first + _observed(*pair, place)
     best = _best(rows)
     named = " and ".join(repr(row.method) for row in best)
     other = "" if pair[0] in best else f" The highest mean observed is that of {named}."
-    return f"On {place}, {_claim(found, *pair)}: {_figures(found, *pair)}.{other}"
+    return f"{first}On {place}, {_claim(found, *pair)}. {_figures(found, *pair)}.{other}"
 
 
 def _best(rows: Sequence[MethodRow]) -> list[MethodRow]:
@@ -168,7 +175,7 @@ def _figures(found: Mapping[Name, Difference], first: MethodRow, second: MethodR
         value = f"{100 * each.value:+.1f} points"
         if name == "mean":
             ends = f"95 % interval {100 * low:.1f} to {100 * high:.1f}"
-            parts.append(f"mean {percent(first.mean)} % against {percent(second.mean)} % ({value}, {ends})")
+            parts.append(f"Mean {percent(first.mean)} % against {percent(second.mean)} % ({value}, {ends})")
         else:
             parts.append(f"{NAMES[name]} {value} ({100 * low:.1f} to {100 * high:.1f})")
     return ", ".join(parts)
@@ -182,8 +189,8 @@ def _observed(first: MethodRow, second: MethodRow, place: str) -> str:
     figures = {"mean": (first.mean, second.mean), "worst prompt": (first.min, second.min)}
     named = [f"{name} {percent(a)} % and {percent(b)} %" for name, (a, b) in figures.items()]
     return (
-        f"On {place}, {_spoken(first)} and {_spoken(second)} as observed: {', '.join(named)}; who is better "
-        "cannot be said without the cells of two examples or more."
+        f"On {place}, who is better cannot be said without the cells of two examples or more. "
+        f"{_spoken(first)} and {_spoken(second)} as observed: {', '.join(named)}."
     )
 
 

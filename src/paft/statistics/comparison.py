@@ -46,6 +46,9 @@ from paft.statistics.intervals import (
 )
 from paft.statistics.summary import STATISTICS, Floats, Name, statistic
 
+FEW_PROMPTS = 5
+OF_SPREAD: tuple[Name, ...] = ("std", "cvar", "top")
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -74,10 +77,15 @@ class Difference(Estimate):
 
 
 def estimable(prompts: int, examples: int) -> list[Name]:
-    """Return the statistics that a matrix of this size is enough for."""
+    """Return the statistics that a matrix of this size is enough for.
+
+    Of few prompts the spread is open: intervals of ``std``, ``cvar`` and ``top`` would reach from 0 to 50
+    points and say nothing.
+    """
     if prompts < 1 or examples < 2:
         return []
-    return [name for name in STATISTICS if name != "std" or min(prompts, examples) >= 3]
+    left_out = OF_SPREAD if prompts < FEW_PROMPTS else ("std",) if examples < 3 else ()
+    return [name for name in STATISTICS if name not in left_out]
 
 
 def estimate(

@@ -288,13 +288,15 @@ class Task(Schema):
         where, _ = self._rows(split)[index]
         return str(where)
 
-    def unanswered(self, row: Mapping[str, Any], index: int = 0) -> Example:
+    def unanswered(self, row: Mapping[str, Any], index: int = 0, where: str | None = None) -> Example:
         """Make an example of a row that has no gold answer, whose cells can be predicted and not be scored.
+
+        ``index`` is its number from 0, ``where`` what errors call it.
 
         Raises:
             DataError: If a field, or the options of the row, are missing or unusable.
         """
-        where, name = f"input {index + 1}", self.answer.options_field
+        where, name = where or f"input {index + 1}", self.answer.options_field
         names = [*self.fields, *([name] if name else [])]
         values = {name: self._value(row, name, where, row) for name in names}
         fields = {name: self._text(values, name, where) for name in self.fields}

@@ -30,6 +30,10 @@ from paft.task.task import Example, Task
 # Hyphens keep these columns apart from every field, whose names are identifiers.
 ANSWER, CHOICES = "paft-answer", "paft-choices"
 COMMON = "_common_yaml"  # without .yaml, so that the harness takes it for no task
+MOVED = (
+    "# The harness looks for a relative path in the folder it is started in, so this one is whole: correct\n"
+    "# data_files if you move this folder.\n"
+)
 FILTER = "paft"
 # The plain numbers of paft.task.replies.number_reply without trailing zeros, then what else spells them.
 NUMBER = r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*[1-9])?|[-+]?\.\d*[1-9]"
@@ -57,7 +61,7 @@ def write_lm_eval(bank: Bank, output: Path, task: Task, split: str) -> None:
     names = [f"{group}_{prompt.id}" for prompt in prompts]
     with new_folder(output) as folder:
         write_parquet(folder / "test.parquet", [_row(task, example) for example in examples])
-        write_text(folder / COMMON, yaml_text(_common(task, output.absolute() / "test.parquet")))
+        write_text(folder / COMMON, MOVED + yaml_text(_common(task, output.absolute() / "test.parquet")))
         for name, prompt in zip(names, prompts, strict=True):
             text = yaml_text(_prompt_task(name, prompt, bank.fingerprint, split))
             write_text(folder / f"{prompt.id}.yaml", text)

@@ -1,0 +1,246 @@
+"""``paft predict``: what one model answers to new rows, which need no gold answer, under one prompt.
+
+One model and one prompt of what ``paft try`` sets side by side (:mod:`paft.experiment.side_by_side`). Rows
+that can be read twice are all checked before the model is loaded; then they go through it in parts, so that
+memory does not grow with their number. Programs are written and never run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from paft.errors import ConfigError, DataError, shown
+from paft.evaluate.answers import Answer, answer_inputs
+from paft.evaluate.settings import Evaluate
+from paft.experiment.contenders import AdapterOnTask, Contender
+from paft.experiment.export import main_trial
+from paft.experiment.side_by_side import SideBySide, try_model, try_run
+from paft.prompt import Prompt
+from paft.schema import parse
+from paft.task.data import file_rows
+from paft.task.task import Example, Task
+
+PART = 1024  # rows in memory at once: enough for batches of like lengths
+TOLD = 3  # rows that an error names
+LIKELIHOOD = ("prediction", "probability", "probabilities")
+GENERATED = ("prediction", "reply")
+MEANING = "prediction_text"
+
+Row = Mapping[str, Any]
+Located = tuple[str, Row]  # a row and what errors call it
+
+
+class PredictConfig(AdapterOnTask):
+    """One model that predicts without a run.
+
+    Attributes:
+        evaluate: Settings of stage 3.
+    """
+
+    evaluate: Evaluate = Evaluate()
+
+
+@dataclass
+class Predictor:
+    """One model under one prompt.
+
+    Attributes:
+        side: Holds task, settings and the model.
+        contender: The model.
+        prompt: The prompt.
+        truncated: Rows so far whose prompt lost its beginning to the limit of tokens.
+    """
+
+    side: SideBySide
+    contender: Contender
+    prompt: Prompt
+    truncated: int = 0
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """What records have besides the columns of their rows."""
+        answer = self.side.task.answer
+        if not answer.closed or self.side.evaluate.generate:
+            return GENERATED
+        letters = answer.options_field is not None and answer.rule == "choice"
+        return (*LIKELIHOOD, MEANING) if letters else LIKELIHOOD
+
+    def check(self, rows: Iterable[Located]) -> tuple[int, list[str]]:
+        """Return how many rows there are, and their columns in order of appearance.
+
+        Raises:
+            DataError: If there is none, or rows cannot be predicted; the first of them are named.
+        """
+        columns: dict[str, None] = {}
+        wrong: list[str] = []
+        count = failed = 0
+        for count, (where, row) in enumerate(rows, start=1):
+            columns.update(dict.fromkeys(row))
+            try:
+                self._example(count - 1, where, row)
+            except DataError as error:
+                failed += 1
+                wrong += [str(error)] if failed <= TOLD else []
+        if not count:
+            raise DataError("there are no rows to predict (the first line of a CSV names the columns)")
+        if failed:
+            more = f"; and {failed - TOLD} more" if failed > TOLD else ""
+            raise DataError(f"{failed} of {count} rows cannot be predicted: {'; '.join(wrong)}{more}")
+        return count, list(columns)
+
+    def records(
+        self, rows: Iterable[Located], on_rows: Callable[[int], None] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield every row with what is predicted of it, in order.
+
+        Args:
+            rows: The rows.
+            on_rows: Called with the number of rows just finished.
+
+        Raises:
+            PaftError: If a row, or the model, cannot be used.
+        """
+        numbered = enumerate(rows)
+        with self.side.models.loaded(self.contender.model, self.contender.adapter) as model:
+            while part := list(islice(numbered, PART)):
+                examples = [self._example(number, where, row) for number, (where, row) in part]
+                answers = answer_inputs(
+                    model, self.side.task, [self.prompt], examples, self.side.evaluate, self.side.max_length
+                )
+                for (_, (_, row)), (answer,) in zip(part, answers, strict=True):
+                    self.truncated += answer.truncated
+                    yield {**row, **self._told(answer)}
+                if on_rows is not None:
+                    on_rows(len(part))
+
+    def _example(self, number: int, where: str, row: Row) -> Example:
+        name = f"row {number + 1}" + (f" ({where})" if where else "")
+        taken = next((column for column in self.added if column in row), None)
+        if taken is not None:
+            raise DataError(f"{name}: it has a column {taken!r} already, which predictions get: rename it")
+        return self.side.task.unanswered(row, number, name)
+
+    def _told(self, answer: Answer) -> dict[str, Any]:
+        values = {
+            "prediction": answer.text,
+            "probability": answer.probability,
+            "probabilities": dict(answer.probabilities),
+            MEANING: answer.meaning,
+            "reply": answer.reply,
+        }
+        return {name: values[name] for name in self.added}
+
+
+def predict(
+    rows: str | Path | Iterable[Row],
+    *,
+    run: str | Path | None = None,
+    trial: str | None = None,
+    prompt: str | None = None,
+    prompt_id: str | None = None,
+    task: str | Path | Task | None = None,
+    **settings: Any,
+) -> Iterator[dict[str, Any]]:
+    """Predict new rows with one model under one prompt.
+
+    Args:
+        rows: A file (CSV, TSV, JSON Lines, JSON, Parquet, Excel) or rows by column; they need no gold answer.
+        run: Folder of `paft run` or `paft train`, which says itself what else is needed.
+        trial: Which trial of the run, say ``paft-1`` or ``base``; its main one by default.
+        prompt: The prompt, with ``{field}``; the task's user prompt by default.
+        prompt_id: The same by its id in the bank.
+        task: Without a run: task file, name of a built-in task, or a task made in Python.
+        settings: Without a run: those of :class:`PredictConfig`, ``model`` say.
+
+    Returns:
+        An iterator over a record for each row, in order: its columns, ``prediction`` (None where nothing
+        could be read) and, under closed rules, ``probability`` of that option and ``probabilities`` of all,
+        else the generated ``reply``. Letters have ``prediction_text`` too.
+
+    Raises:
+        PaftError: If something is unusable; of rows that can be read twice, before a model is loaded.
+    """
+    given = task if isinstance(task, Task) else None
+    named = {"task": str(task)} if task is not None and given is None else {}
+    predictor = open_predictor(
+        None if run is None else Path(run), {**named, **settings},
+        trial=trial, prompt=prompt, prompt_id=prompt_id, task=given,
+    )  # fmt: skip
+    located: Iterable[Located]
+    if isinstance(rows, (str, Path)):
+        located = file_rows(Path(rows))
+    elif isinstance(rows, Sequence):
+        located = list(_placed(rows))
+    else:
+        return predictor.records(_placed(rows))
+    predictor.check(located)
+    return predictor.records(located)
+
+
+def _placed(rows: Iterable[Any]) -> Iterator[Located]:
+    return (("", row) for row in rows)
+
+
+def open_predictor(
+    run: Path | None,
+    settings: Mapping[str, Any],
+    *,
+    trial: str | None = None,
+    prompt: str | None = None,
+    prompt_id: str | None = None,
+    task: Task | None = None,
+) -> Predictor:
+    """Find model, settings and prompt, and check them; no weights are loaded.
+
+    Args:
+        run: Folder of `paft run` or `paft train`.
+        settings: Without a run: those of :class:`PredictConfig`.
+        trial: Which trial of the run.
+        prompt: The prompt; the user prompt by default.
+        prompt_id: The same by its id in the bank.
+        task: A task made in Python, without a run.
+
+    Raises:
+        PaftError: If something is missing, contradicts itself or does not fit.
+    """
+    if prompt is not None and prompt_id is not None:
+        raise ConfigError("the prompt is given twice, as text and by its id: give one of them")
+    if run is not None and (settings or task is not None):
+        named = sorted(settings)[0] if settings else "task"
+        raise ConfigError(f"the run says itself what its {named} is: leave that out")
+    if run is None and trial is not None:
+        raise ConfigError("a trial is one of a run: give the run's folder too")
+    if run is None and not settings.keys() & {"model", "adapter"}:
+        raise ConfigError("which model is to predict? Give the folder of a run, a model or an adapter")
+    if run is None and task is None and "task" not in settings:
+        raise ConfigError("which task is it? Give the task file, or the folder of a run")
+    typed = [] if prompt is None else [prompt]
+    if run is not None:
+        side = try_run(run, 0, typed, trial)
+    else:
+        config = parse(PredictConfig, settings, "predict")
+        side = try_model(config, 0, typed, task=task, evaluate=config.evaluate)
+    by_name = {contender.name: contender for contender in side.contenders}
+    name = next(iter(by_name)) if len(by_name) == 1 else main_trial(by_name)
+    if name is None:
+        raise ConfigError(f"the run has several methods: choose a trial ({', '.join(by_name)})")
+    return Predictor(side, by_name[name], _chosen(side, prompt, prompt_id))
+
+
+def _chosen(side: SideBySide, prompt: str | None, prompt_id: str | None) -> Prompt:
+    """Return the prompt that was typed, or named, or the user prompt."""
+    if prompt_id is None:
+        return side.prompts[0 if prompt is None else -1].prompt
+    splits = {} if side.bank is None else side.bank.splits
+    known = {each.id: each for prompts in splits.values() for each in prompts}
+    known |= {each.id: each for each in side.task.prompts}
+    if prompt_id not in known:
+        raise ConfigError(
+            f"no prompt of the bank has the id {shown(prompt_id)}; it has {len(known)} prompts, the first is "
+            f"{next(iter(known))}: `paft report` and the bank's file name them"
+        )
+    return known[prompt_id]
