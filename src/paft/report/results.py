@@ -99,7 +99,9 @@ class Results(dict[str, Any]):
     def __repr__(self) -> str:
         if not self["rows"]:
             made = self["budget"]
-            found, prompts = f"mean {percent(made['mean']['value'])}, estimated", made["prompts"]
+            models = made.get("models", [{"name": "mean", **made}])
+            means = (f"{each['name']} {percent(each['mean']['value'])}" for each in models)
+            found, prompts = f"{', '.join(means)}, estimated", made["prompts"]
         else:
             rows = method_rows(self, self.split)
             found = ", ".join(f"{row.method} {percent(row.mean)}" for row in rows)
