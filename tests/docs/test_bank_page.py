@@ -95,3 +95,20 @@ def test_the_figures_of_composed_prompts_are_those_of_the_result_file():
         cells += [f"{each['value']:+.1f} ({each['low']:.1f} to {each['high']:.1f})" for each in found]
         assert f"| {record['task']} | `{record['method']}` | {' | '.join(cells)} |" in PAGE
         assert record["seeds"] == [0] and "percent, one seed" in PAGE
+
+
+def test_the_figures_of_few_prompts_are_those_of_the_result_files():
+    found = json.loads((ROOT / "results" / "few_prompts" / "narrow.json").read_text("utf-8"))
+    assert found["seeds"] == [0, 1, 2]
+    section = PAGE.split("## How many prompts")[1].split("\n## ")[0]
+    methods = re.findall(r"`(\w+)` \|", next(line for line in section.splitlines() if "under |" in line))
+    for kind, start in (("alike", "| three more"), ("unlike", "| eight")):
+        means = {row["method"]: row["mean"] for row in found["records"] if row["prompts"] == kind}
+        (line,) = (line for line in section.splitlines() if line.startswith(start))
+        assert [float(cell) for cell in line.split("|")[2:-1]] == [means[method] for method in methods]
+    intervals = [row["difference"] for row in found["records"] if "difference" in row]
+    assert len(intervals) == 6 and all(i["low"] < 0 < i["high"] for i in intervals), "none is significant"
+    figures = json.loads((ROOT / "results" / "prompts" / "prompts.json").read_text("utf-8"))["figures"]
+    worst = {row["n"]: round(100 * row["min"]["value"]) for row in figures}
+    assert f"{worst[16]} % with 16" in section and f"{worst[77]} % with 77" in section
+    assert f"{worst[8]} % with 8" in section
