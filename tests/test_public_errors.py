@@ -130,7 +130,7 @@ def test_examples_and_prompts_of_other_types_are_refused(
     calls = {
         "the prompts .* must be a list of Prompt, not Bank: Bank": (bank, test_examples, {}),
         "the prompts .* must be a list of Prompt, not Prompt": (bank["test"][0], test_examples, {}),
-        "the examples must be a list of Example, not list": (bank["test"], ROWS, {}),
+        "the examples must be a list of Example, not of dict": (bank["test"], ROWS, {}),
         "choose cannot be 'max'": (bank["test"], test_examples, {"choose": "max"}),
     }
     for said, (prompts, examples, more) in calls.items():
