@@ -30,7 +30,7 @@ BUILTIN_MODEL = "tiny"
 # What the built-in model needs where nothing is given: it has six million parameters and has read
 # little, so an adapter on frozen weights learns a task slowly and all weights cost no more.
 BUILTIN_TRAIN: dict[str, Any] = {"learning_rate": 1e-3, "batch_size": 8, "adapt": {"method": "full"}}
-BUILTIN_GRPO: dict[str, Any] = {**BUILTIN_TRAIN, "learning_rate": 5e-5}
+BUILTIN_GRPO: dict[str, Any] = {**BUILTIN_TRAIN, "learning_rate": 1e-4}
 
 
 class ModelOnTask(Schema):

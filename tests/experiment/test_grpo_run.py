@@ -13,8 +13,10 @@ from paft.config import load_config
 from paft.experiment.dry_run import describe_plan, dry_run
 from paft.experiment.trial import trial_weights
 from paft.grid.file import GridFile
+from paft.report.results import TrainRecord
 from paft.report.run_folder import Trial
 from paft.schema import parse
+from paft.train.grpo.rewards import RewardRecord
 from paft.train.settings import Train
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +67,9 @@ def test_train_leaves_an_adapter_with_a_card_and_a_record_of_rewards(command, tm
     assert record["steps"] == 3 and [step for step, _ in record["rewards"]] == [3]
     assert all(len(row) == 8 for row in record["by_prompt"].values())
     assert "mean reward" in out
+    told = TrainRecord(record)
+    assert list(told.frame().columns) == ["prompt_id", *RewardRecord._fields]
+    assert told.plot().get_ylabel() == "reward" and "reward" in repr(told)
     card = (tmp_path / "out" / "adapter" / "README.md").read_text()
     assert "Reinforcement: GRPO" in card and "2 completions of an example under one prompt" in card
     # The same command leaves it alone; another reward function is another training.
@@ -91,6 +96,8 @@ def test_a_run_compares_base_single_and_paft_and_starts_from_an_adapter(command,
         for method in ("single-0", "paft-0")
     }
     assert met["single-0"] == 1 < met["paft-0"]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Mean reward of the sampled answers" in page and "Loss on the answer" not in page
     config = load_config(tmp_path / "out" / "config.yaml")
     assert trial_weights(Trial("base", None), config, trials / "base") == (config.pinned_model, start)
 

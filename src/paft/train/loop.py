@@ -59,7 +59,7 @@ class Trained:
         curve: (step, mean loss of the steps since the former entry), every few steps
             and at every checkpoint.
         by_prompt: How training went under each prompt, by its id; under ``grpo`` of
-            :class:`paft.train.grpo.sums.RewardRecord`.
+            :class:`paft.train.grpo.rewards.RewardRecord`.
         validations: (step, mean, min) of every validation; see :mod:`paft.train.validation`.
         kept: The step whose weights were kept; with ``train.average`` the last of those averaged.
         damaged: Checkpoints that were passed over when it was resumed, and what is wrong with each.

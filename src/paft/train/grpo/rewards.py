@@ -164,3 +164,27 @@ def load_reward(spec: str) -> Reward:
 def reward_digests(rewards: Sequence[str]) -> dict[str, str]:
     """Return the hash of every file with reward functions."""
     return {path: file_digest(Path(path)) for path in sorted({spec.rpartition(":")[0] for spec in rewards})}
+
+
+class RewardRecord(NamedTuple):
+    """How reinforcement fine-tuning went under one prompt.
+
+    Attributes:
+        completions: Sampled under it.
+        reward: Their mean reward, all rewards with their weights.
+        score: Mean score by the task's rule.
+        readable: Share that an answer could be read from.
+        ended: Share that ended by itself.
+        useful: Share whose advantage was not zero: the others teach nothing.
+        length: Mean tokens.
+        entropy: Mean entropy of a token, nats, as the weights stood at that step.
+    """
+
+    completions: int
+    reward: float
+    score: float
+    readable: float
+    ended: float
+    useful: float
+    length: float
+    entropy: float

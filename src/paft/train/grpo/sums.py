@@ -3,39 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 
 from paft.prompt import Prompt
-from paft.train.grpo.rewards import Reading
+from paft.train.grpo.rewards import Reading, RewardRecord
 from paft.train.loss import PromptSums, Reduce
 
 _ZERO = 1e-6  # advantages below differ from zero by rounding alone
-
-
-class RewardRecord(NamedTuple):
-    """How reinforcement fine-tuning went under one prompt.
-
-    Attributes:
-        completions: Sampled under it.
-        reward: Their mean reward, all rewards with their weights.
-        score: Mean score by the task's rule.
-        readable: Share that an answer could be read from.
-        ended: Share that ended by itself.
-        useful: Share whose advantage was not zero: the others teach nothing.
-        length: Mean tokens.
-        entropy: Mean entropy of a token, nats, as the weights stood at that step.
-    """
-
-    completions: int
-    reward: float
-    score: float
-    readable: float
-    ended: float
-    useful: float
-    length: float
-    entropy: float
 
 
 class RewardSums(PromptSums):
