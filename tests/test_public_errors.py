@@ -87,6 +87,10 @@ CASES = {
         (lambda: paft.load_task("routng"), "no task 'routng'.*; did you mean 'routing'"),
     ],
     "make_sft_trainer": [],  # tests/train/test_sft_trainer.py
+    "predict": [
+        (lambda: paft.predict(["a"], task="routing", model="tiny"), "row 1 must be a dict by column"),
+        (lambda: paft.predict({"message": "a"}, task="routing", model="tiny"), "one row alone is given"),
+    ],
     "prompt_dataset": [
         (lambda: rows(task="routing"), "the task must be of type Task, not str"),
         (lambda: rows(), "the tokenizer must be of type PreTrainedTokenizerBase, not NoneType"),

@@ -18,6 +18,16 @@ if TYPE_CHECKING:
 
 SHOWN = 8  # predictions that are counted by name
 
+# Without the defaults that they have elsewhere: which model predicts on which task has to be said.
+Task = Annotated[
+    str | None,
+    typer.Option(help="Task file or name, needed without --run; `paft tasks` lists names.", metavar="TASK"),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(help="Model folder, Hub id, or 'tiny'; of an adapter by default its base.", metavar="MODEL"),
+]
+
 
 def predict(
     rows: Annotated[
@@ -37,20 +47,10 @@ def predict(
             help="Which trial of a run, say paft-1, or single if of one seed; by default its main one."
         ),
     ] = None,
-    task: Annotated[
-        str | None,
-        typer.Option(
-            help="Task file or name, needed without --run; `paft tasks` lists names.", metavar="TASK"
-        ),
-    ] = None,
+    task: Task = None,
     data: options.Data = None,
     bank: options.Bank = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="Model folder, Hub id, or 'tiny'; of an adapter by default its base.", metavar="MODEL"
-        ),
-    ] = None,
+    model: Model = None,
     revision: options.Revision = None,
     trust_remote_code: options.Trust = None,
     adapter: Annotated[str | None, typer.Option(help="Folder of a PEFT adapter on top of it.")] = None,
