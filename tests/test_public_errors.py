@@ -87,6 +87,10 @@ CASES = {
         (lambda: paft.load_task("routng"), "no task 'routng'.*; did you mean 'routing'"),
     ],
     "make_sft_trainer": [],  # tests/train/test_sft_trainer.py
+    "predict": [
+        (lambda: paft.predict(["a"], task="routing", model="tiny"), "row 1 must be a dict by column"),
+        (lambda: paft.predict({"message": "a"}, task="routing", model="tiny"), "one row alone is given"),
+    ],
     "prompt_dataset": [
         (lambda: rows(task="routing"), "the task must be of type Task, not str"),
         (lambda: rows(), "the tokenizer must be of type PreTrainedTokenizerBase, not NoneType"),
@@ -130,7 +134,7 @@ def test_examples_and_prompts_of_other_types_are_refused(
     calls = {
         "the prompts .* must be a list of Prompt, not Bank: Bank": (bank, test_examples, {}),
         "the prompts .* must be a list of Prompt, not Prompt": (bank["test"][0], test_examples, {}),
-        "the examples must be a list of Example, not list": (bank["test"], ROWS, {}),
+        "the examples must be a list of Example, not of dict": (bank["test"], ROWS, {}),
         "choose cannot be 'max'": (bank["test"], test_examples, {"choose": "max"}),
     }
     for said, (prompts, examples, more) in calls.items():

@@ -79,13 +79,14 @@ def expect_items(values: object, kind: type, what: str) -> None:
 
     >>> expect_items(["{text}"], int, "the prompts")
     Traceback (most recent call last):
-    paft.errors.ConfigError: the prompts must be a list of int, not list: ['{text}']
+    paft.errors.ConfigError: the prompts must be a list of int, not of str: ['{text}']
     """
     listed = isinstance(values, Sequence) and not isinstance(values, str)
     items = (values if isinstance(values, (list, tuple)) else values[:1]) if listed else ()  # type: ignore[index]
     if not listed or not all(isinstance(item, kind) for item in items):
-        found = f"{type(values).__name__}: {shown(values)}"
-        raise ConfigError(f"{what} must be a list of {kind.__name__}, not {found}")
+        wrong = [type(item).__name__ for item in items if not isinstance(item, kind)]
+        found = f"of {wrong[0]}" if wrong else type(values).__name__
+        raise ConfigError(f"{what} must be a list of {kind.__name__}, not {found}: {shown(values)}")
 
 
 def shorten(text: str, limit: int) -> str:

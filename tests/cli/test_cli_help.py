@@ -17,6 +17,7 @@ from paft.cli.options import SETTINGS
 from paft.config import RunConfig, load_config
 from paft.config_reference import list_settings
 from paft.experiment.evaluate_config import EvaluateConfig
+from paft.experiment.predict import PredictConfig
 
 DOCS = Path(__file__).parents[2] / "docs"
 VERBS = ["init", "tasks", "bank", "run", "train", "evaluate", "try", "report", "export", "grid"]
@@ -196,3 +197,11 @@ def test_common_settings_are_options(paft):
 def test_options_that_contradict_or_do_nothing_are_refused(paft, options, why):
     code, _, err = paft("train", *SMALL, *options)
     assert code == 2 and why in err
+
+
+@pytest.mark.parametrize("verb", ["run", "train", "evaluate", "predict"])
+def test_the_example_of_set_is_a_setting_of_the_command(verb):
+    models = {"evaluate": EvaluateConfig, "predict": PredictConfig}
+    found = next(param for param in COMMANDS[(verb,)].params if param.name == "set_")
+    key = re.search(r": ([a-z._]+)=", found.help).group(1)
+    assert key in {setting.key for setting in list_settings(models.get(verb, RunConfig))}

@@ -22,7 +22,7 @@ def test_examples_run_and_give_what_their_comments_say(
     monkeypatch.setenv("MPLBACKEND", "Agg")
     names: dict[str, Any] = {}
     blocks = re.findall(r"```python( trl)?\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 7
+    assert len(blocks) == 8
     for needs_trl, block in blocks:
         if needs_trl and find_spec("trl") is None:
             continue

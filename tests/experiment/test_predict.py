@@ -10,6 +10,7 @@ import math
 import pytest
 
 import paft
+from paft.bank import Bank
 from paft.errors import ConfigError, DataError
 from paft.evaluate.cells import evaluate_matrix
 from paft.evaluate.matrix import Matrix
@@ -171,6 +172,54 @@ def test_rows_that_cannot_be_predicted_are_named_before_a_model_is_loaded(traine
     monkeypatch.setattr("paft.model.shared_base.load_model", refuse)
     with pytest.raises(DataError, match=words):
         paft.predict(rows, run=trained)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_dataframe_is_predicted_as_its_rows(trained, library):
+    frames = pytest.importorskip(library)
+    rows = [{"ticket": 1, "message": "I was charged twice"}, {"ticket": 2, "message": "where is it"}]
+    found = list(paft.predict(frames.DataFrame(rows), run=trained))
+    assert found == list(paft.predict(rows, run=trained))
+    assert [record["ticket"] for record in found] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (["a", "b"], "row 1 must be a dict by column, not str: 'a'"),
+        ({"message": "a"}, "one row alone is given: put it into a list"),
+    ],
+)
+def test_what_is_no_row_is_refused(trained, rows, words):
+    with pytest.raises(DataError, match=words):
+        paft.predict(rows, run=trained)
+
+
+def test_a_run_on_a_task_made_in_python_predicts_with_that_task(configure, tmp_path):
+    rows = [{"text": text, "team": team} for text in ("a b", "c d") for team in ("x", "y")]
+    keys = {
+        "name": "mine",
+        "fields": {"text": "words"},
+        "answer": {"rule": "label", "field": "team", "options": ["x", "y"]},
+        "data": {"train": rows, "test": rows},
+    }
+    task = Task(**keys, prompt="{text}\nTeam:")
+    config = configure(tmp_path / "run", methods=("single",), train={"max_steps": 1})
+    bank = Bank({"train": (Prompt("Sort: {text}"),), "test": (Prompt("{text} is for"),)})
+    train(config, task=task, bank=bank)
+    with pytest.raises(ConfigError, match=r"task\.fields.*paft\.predict\(\.\.\., task=TASK\)"):
+        paft.predict([{"text": "a"}], run=tmp_path / "run")
+    assert one(paft.predict([{"text": "a"}], run=tmp_path / "run", task=task))["prediction"] in ("x", "y")
+    other = Task(**keys, prompt="{text}: ")
+    with pytest.raises(ConfigError, match=r"has changed since the run .*task\.prompt"):
+        paft.predict([{"text": "a"}], run=tmp_path / "run", task=other)
+
+
+def test_a_method_with_one_seed_is_a_trial_by_its_name(trained, finished):
+    rows = [{"message": "x"}]
+    assert list(paft.predict(rows, run=trained, trial="paft")) == list(paft.predict(rows, run=trained))
+    with pytest.raises(ConfigError, match="no finished trial 'paft': choose one of base, paft-0, paft-1"):
+        paft.predict(rows, run=finished, trial="paft")  # of two seeds
 
 
 @pytest.mark.parametrize(

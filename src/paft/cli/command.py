@@ -14,10 +14,10 @@ from typer.core import TyperCommand, TyperGroup
 # The groups of options, in the order of the help, by the names of parameters; all others come last.
 _GROUPS = {
     "Data": "task data bank split train test validation columns field label matrix examples",
-    "Model": "model revision trust_remote_code adapter base any_base dtype chat system "
+    "Model": "run trial model revision trust_remote_code adapter base any_base dtype chat system "
     "backend base_url api_key_env completions embeddings",
     "Training": "method methods seed seeds epochs lr batch_size resample_every max_steps lora_rank",
-    "Evaluation": "test_examples budget budget_evals precision mean_only allow_code prompt prompts",
+    "Evaluation": "test_examples budget budget_evals precision mean_only allow_code prompt prompt_id prompts",
     "Output": "output format json_ as_json",
 }
 _GROUP_OF = {name: group for group, names in _GROUPS.items() for name in names.split()}

@@ -67,7 +67,7 @@ def evaluate(
     chat: options.Chat = None,
     system: options.System = None,
     allow_code: options.Code = None,
-    set_: options.Set = None,
+    set_: options.SetOfEvaluation = None,
 ) -> None:
     """Evaluate a model, or adapters and their base, on every prompt of a split.
 

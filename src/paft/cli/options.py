@@ -82,6 +82,14 @@ Set = Annotated[
         metavar="KEY=VALUE",
     ),
 ]
+SetOfEvaluation = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="Any other setting: evaluate.choose=mean (repeatable); `paft config` lists them.",
+        metavar="KEY=VALUE",
+    ),
+]
 
 NAMED_ALIKE = (
     "task", "data", "bank", "model", "revision", "trust_remote_code", "methods", "seeds", "output",

@@ -18,6 +18,16 @@ if TYPE_CHECKING:
 
 SHOWN = 8  # predictions that are counted by name
 
+# Without the defaults that they have elsewhere: which model predicts on which task has to be said.
+Task = Annotated[
+    str | None,
+    typer.Option(help="Task file or name, needed without --run; `paft tasks` lists names.", metavar="TASK"),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(help="Model folder, Hub id, or 'tiny'; of an adapter by default its base.", metavar="MODEL"),
+]
+
 
 def predict(
     rows: Annotated[
@@ -32,12 +42,15 @@ def predict(
         Path | None, typer.Option(help="Folder of `paft run` or `paft train`; else --adapter or --model.")
     ] = None,
     trial: Annotated[
-        str | None, typer.Option(help="Which trial of a run, say paft-1 or base; by default its main one.")
+        str | None,
+        typer.Option(
+            help="Which trial of a run, say paft-1, or single if of one seed; by default its main one."
+        ),
     ] = None,
-    task: options.Task = None,
+    task: Task = None,
     data: options.Data = None,
     bank: options.Bank = None,
-    model: options.Model = None,
+    model: Model = None,
     revision: options.Revision = None,
     trust_remote_code: options.Trust = None,
     adapter: Annotated[str | None, typer.Option(help="Folder of a PEFT adapter on top of it.")] = None,
@@ -47,7 +60,9 @@ def predict(
     prompt: Annotated[
         str | None, typer.Option(help="The prompt, with {field}; by default the task's user prompt.")
     ] = None,
-    prompt_id: Annotated[str | None, typer.Option(help="The same by its id in the bank.")] = None,
+    prompt_id: Annotated[
+        str | None, typer.Option(help="Id of a prompt of the bank, in place of --prompt.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="File to write (.csv or .jsonl); by default standard output.")
     ] = None,
@@ -57,7 +72,7 @@ def predict(
     ] = None,
     chat: options.Chat = None,
     system: options.System = None,
-    set_: options.Set = None,
+    set_: options.SetOfEvaluation = None,
 ) -> None:
     """Predict new rows: the answer and the probability of every option, or what a model writes.
 

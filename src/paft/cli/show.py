@@ -99,7 +99,7 @@ def show_tokens(
     examples: Annotated[int, typer.Option(help="Training examples to show.", min=1)] = 3,
     prompt: Annotated[
         str | None,
-        typer.Option(help="Id of the prompt; by default the user's own, then those of the bank in turn."),
+        typer.Option(help="Id of the prompt; by default the user prompt, then those of the bank in turn."),
     ] = None,
     set_: options.Set = None,
 ) -> None:

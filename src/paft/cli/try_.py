@@ -58,7 +58,7 @@ def try_(
 
     Example: paft try runs/routing "My card has not come"
 
-    Docs: docs/start.md
+    Docs: docs/evaluate.md
     """
     given = {**locals(), "set_": None}
     from paft.errors import ConfigError

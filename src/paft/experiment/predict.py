@@ -21,6 +21,7 @@ from paft.experiment.export import main_trial
 from paft.experiment.side_by_side import SideBySide, try_model, try_run
 from paft.prompt import Prompt
 from paft.schema import parse
+from paft.spreadsheet import frame_rows
 from paft.task.data import file_rows
 from paft.task.task import Example, Task
 
@@ -148,12 +149,14 @@ def predict(
     """Predict new rows with one model under one prompt.
 
     Args:
-        rows: A file (CSV, TSV, JSON Lines, JSON, Parquet, Excel) or rows by column; they need no gold answer.
-        run: Folder of `paft run` or `paft train`, which says itself what else is needed.
-        trial: Which trial of the run, say ``paft-1`` or ``base``; its main one by default.
+        rows: A file (CSV, TSV, JSON Lines, JSON, Parquet, Excel), a DataFrame (pandas, polars) or rows by
+            column; they need no gold answer.
+        run: Folder of `paft run` or `paft train`, which says itself what else is needed but a task made in
+            Python.
+        trial: Which trial of the run, say ``paft-1``, or ``paft`` if of one seed; its main one by default.
         prompt: The prompt, with ``{field}``; the task's user prompt by default.
         prompt_id: The same by its id in the bank.
-        task: Without a run: task file, name of a built-in task, or a task made in Python.
+        task: A task made in Python, that of the run too; without a run also a task file or built-in name.
         settings: Without a run: those of :class:`PredictConfig`, ``model`` say.
 
     Returns:
@@ -164,6 +167,12 @@ def predict(
     Raises:
         PaftError: If something is unusable; of rows that can be read twice, before a model is loaded.
     """
+    try:
+        rows = frame_rows(rows)
+    except ValueError as error:
+        raise DataError(str(error)) from None
+    if isinstance(rows, Mapping):
+        raise DataError("one row alone is given: put it into a list")
     given = task if isinstance(task, Task) else None
     named = {"task": str(task)} if task is not None and given is None else {}
     predictor = open_predictor(
@@ -182,7 +191,10 @@ def predict(
 
 
 def _placed(rows: Iterable[Any]) -> Iterator[Located]:
-    return (("", row) for row in rows)
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, Mapping):
+            raise DataError(f"row {number} must be a dict by column, not {type(row).__name__}: {shown(row)}")
+        yield "", row
 
 
 def open_predictor(
@@ -202,16 +214,15 @@ def open_predictor(
         trial: Which trial of the run.
         prompt: The prompt; the user prompt by default.
         prompt_id: The same by its id in the bank.
-        task: A task made in Python, without a run.
+        task: A task made in Python; of a run the one that it was given.
 
     Raises:
         PaftError: If something is missing, contradicts itself or does not fit.
     """
     if prompt is not None and prompt_id is not None:
         raise ConfigError("the prompt is given twice, as text and by its id: give one of them")
-    if run is not None and (settings or task is not None):
-        named = sorted(settings)[0] if settings else "task"
-        raise ConfigError(f"the run says itself what its {named} is: leave that out")
+    if run is not None and settings:
+        raise ConfigError(f"the run says itself what its {sorted(settings)[0]} is: leave that out")
     if run is None and trial is not None:
         raise ConfigError("a trial is one of a run: give the run's folder too")
     if run is None and not settings.keys() & {"model", "adapter"}:
@@ -220,7 +231,7 @@ def open_predictor(
         raise ConfigError("which task is it? Give the task file, or the folder of a run")
     typed = [] if prompt is None else [prompt]
     if run is not None:
-        side = try_run(run, 0, typed, trial)
+        side = try_run(run, 0, typed, trial, task=task)
     else:
         config = parse(PredictConfig, settings, "predict")
         side = try_model(config, 0, typed, task=task, evaluate=config.evaluate)

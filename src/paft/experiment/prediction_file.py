@@ -65,8 +65,8 @@ def choose_format(source: str, output: Path | None, given: Format | None) -> For
     if output is not None and source != STDIN and output.resolve() == Path(source).resolve():
         raise ConfigError(f"{output} holds the rows: give predictions another name")
     if named is not None and (named not in ("csv", "jsonl") or given not in (None, named)):
-        asked = f"--format {given}" if given else "predictions"
-        raise ConfigError(f"--output {output}: {asked} needs a name that ends in .{given or 'csv or .jsonl'}")
+        asked = f"--format {given} needs" if given else "predictions need"
+        raise ConfigError(f"--output {output}: {asked} a name that ends in .{given or 'csv or .jsonl'}")
     if given is not None or named is not None:
         return given or ("jsonl" if named == "jsonl" else "csv")
     return "jsonl" if Path(source).suffix.lower() in (".jsonl", ".json", ".parquet") else "csv"

@@ -98,14 +98,18 @@ class SideBySide:
         return found
 
 
-def try_run(folder: Path, unseen: int, templates: Sequence[str] = (), trial: str | None = None) -> SideBySide:
+def try_run(
+    folder: Path, unseen: int, templates: Sequence[str] = (), trial: str | None = None, *,
+    task: Task | None = None,
+) -> SideBySide:  # fmt: skip
     """Return the methods of a run side by side, each with its first finished seed, or what was trained.
 
     Args:
         folder: The folder of `paft run` or `paft train`.
         unseen: Number of its test prompts, from the one with the lowest accuracy in the run to the highest.
         templates: Prompts that the user typed.
-        trial: The only trial wanted, by its name.
+        trial: The only trial wanted, by its name, or by its method if that has one seed.
+        task: The task that the run was given, if it was made in Python.
 
     Raises:
         PaftError: If the folder is no run with a finished trial, weights of one are gone, its task has
@@ -123,7 +127,7 @@ def try_run(folder: Path, unseen: int, templates: Sequence[str] = (), trial: str
             f"{folder} is of `paft evaluate`, which keeps no weights: try them by --model or --adapter"
         )
     config = load_config(folder / CONFIG)
-    task = load_task(config.task, config.data)
+    task = task or load_task(config.task, config.data)
     _check_same_task(folder, task)
     bank = load_bank(folder / BANK)
     contenders, per_prompt = _trained_alone(folder, config), list[Any]()
@@ -133,7 +137,7 @@ def try_run(folder: Path, unseen: int, templates: Sequence[str] = (), trial: str
         contenders, per_prompt = _of_run(folder, config, trial), results["per_prompt"]
         known = {contender.name.partition("-")[0] for contender in contenders}
         lacking = tuple(name for name in unfinished if name.partition("-")[0] not in known)
-    elif trial is not None and trial != contenders[0].name:
+    elif trial not in (None, contenders[0].name, contenders[0].name.rpartition("-")[0]):
         raise ConfigError(f"{folder} is of `paft train` and has the trial {contenders[0].name} alone")
     prompts = _prompts(task, _spread(bank.prompts("test"), per_prompt, unseen), templates)
     models = SharedBase(config.chat, config.trust_remote_code)
@@ -157,6 +161,8 @@ def _trained_alone(folder: Path, config: RunConfig) -> list[Contender]:
 def _of_run(folder: Path, config: RunConfig, trial: str | None) -> list[Contender]:
     """Return the finished trials of a run, the first of each method, or the one that is named."""
     plans = [plan for plan in plan_trials(config) if (plan.folder(folder) / SUMMARY).exists()]
+    of_method = [plan.name for plan in plans if plan.method == trial]
+    trial = of_method[0] if len(of_method) == 1 else trial  # a method with one seed needs no number
     if trial is None:
         plans = list({plan.method: plan for plan in reversed(plans)}.values())
         plans.sort(key=lambda plan: config.methods.index(plan.method))
@@ -215,7 +221,10 @@ def _check_same_task(folder: Path, task: Task) -> None:
     now = json.loads(json.dumps(task_identity(task)))
     other = [key for key, value in now.items() if key in then and then[key] != value]
     if other:
-        raise ConfigError(f"the task has changed since the run in {folder} ({', '.join(other)}): run it anew")
+        raise ConfigError(
+            f"the task has changed since the run in {folder} ({', '.join(other)}): run it anew; if the run "
+            "was given a task made in Python, only paft.predict(..., task=TASK) can predict with it"
+        )
 
 
 def _spread(test: Sequence[Prompt], per_prompt: Sequence[Mapping[str, Any]], count: int) -> list[Prompt]:

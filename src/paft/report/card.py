@@ -8,7 +8,6 @@ that peft writes. A card of ours is left alone, since its reader may have added 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +17,13 @@ from yaml import YAMLError
 
 from paft.config import RunConfig
 from paft.errors import PaftError
-from paft.evaluate.rows import ends_in_words
+from paft.evaluate.rows import ends_in_words, guess_levels
 from paft.files import read_text, write_text
 from paft.model.files import hub_revision, model_folder, resolve_model
 from paft.model.gguf import find_gguf
 from paft.provenance import PACKAGES, environment
 from paft.report.data import INTERVALS
+from paft.report.method_rows import levels_in_words
 from paft.report.run_folder import SUMMARY, TRAINED, matrix_file
 from paft.report.table import escape_markdown, marked, percent
 from paft.shape import TRAINED as TRAINED_SHAPE
@@ -211,6 +211,7 @@ def card_text(
             loading=_loading(config),
             likelihood=task.answer.closed and not config.evaluate.generate,
             choose=config.evaluate.choose,
+            whole=config.train.adapt.method == "full",
             options=words,
             letters=letters,
             fillers={OPTIONS: repr(shown)},
@@ -265,19 +266,13 @@ def _generated_note(row: Mapping[str, Any]) -> list[str]:
 
 
 def level_note(examples: Sequence[Example]) -> list[str]:
-    """Say how accurate guessing is, and always giving the most frequent answer; nothing for open rules.
+    """Say what accuracy needs no model, as the report does; nothing for open rules.
 
     Args:
         examples: The test examples.
     """
-    if not examples or not examples[0].options:
-        return []
-    chance = sum(1 / len(example.options) for example in examples) / len(examples)
-    (_, most), *_ = Counter(example.gold for example in examples).most_common(1)
-    return [
-        f"Guessing is right in {percent(chance)} % of these examples, the most frequent answer in "
-        f"{percent(most / len(examples))} %."
-    ]
+    levels = escape_markdown(levels_in_words(guess_levels(examples)))
+    return [f"Without a model, in percent: {levels}."] if levels else []
 
 
 def _licence(config: RunConfig) -> dict[str, str]:
@@ -453,6 +448,7 @@ def merged_card(text: str) -> str | None:
     whole = "\n".join(_loading_whole()) + "\n"
     card.text = re.sub(loading, lambda _: whole, card.text, count=1, flags=re.DOTALL)
     card.text = card.text.replace("- Weights: ", "- Weights: merged into the base: ", 1)
+    card.text = card.text.replace("--task TASK --adapter FOLDER`", "--task TASK --model FOLDER`", 1)
     return str(card)
 
 

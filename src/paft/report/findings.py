@@ -122,7 +122,9 @@ def training_findings(
             found.append(Finding("loss_did_not_fall", f"{told}: {TRAIN_MORE}"))
     if steps < FEW_STEPS:
         told = f"{steps} optimiser step{'s are' if steps != 1 else ' is'} few"
-        found.append(Finding("few_steps", f"{told}: more epochs (train.epochs), more examples"))
+        found.append(
+            Finding("few_steps", f"{told}: train longer (train.epochs, train.max_steps), or on more examples")
+        )
     of_bank = method in METHODS and METHODS[method].trains_on_bank
     if of_bank and prompts is not None and 2 * met < prompts:
         found.append(Finding("few_prompts_met", _few_met(method, steps, met, prompts)))

@@ -134,7 +134,8 @@ class Table:
 
         table = RichTable(title=title, caption=caption)
         for name, side in zip(self.head, self.align, strict=True):
-            table.add_column(name, justify="right" if side == "r" else "left")
+            # In a narrow terminal heads break and the last names of methods too: nothing is cut away.
+            table.add_column(name, justify="right" if side == "r" else "left", overflow="fold")
         for number, row in enumerate(self.rows):
             table.add_row(*row, style="bold" if number in bold else None)
         return table

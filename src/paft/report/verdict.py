@@ -28,7 +28,8 @@ NAMES: dict[Name, str] = {
 HEADS: dict[Name, str] = {"mean": "Mean", "min": "Worst prompt", "std": "Std"}
 PAIRED = (
     "In points, paired over the same prompts and examples; 95 % intervals; * = the interval leaves out 0. Of "
-    "{count} intervals about 5 % would by chance alone."
+    "{count} intervals about 5 % would by chance alone. Worst prompt and std are estimates on unlimited "
+    "examples, so they may differ from what the table's figures differ by."
 )
 
 
