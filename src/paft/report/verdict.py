@@ -27,8 +27,9 @@ NAMES: dict[Name, str] = {
 }  # fmt: skip
 HEADS: dict[Name, str] = {"mean": "Mean", "min": "Worst prompt", "std": "Std"}
 PAIRED = (
-    "In points, paired over the same prompts and examples; 95 % intervals; * = the interval leaves out 0. Of "
-    "{count} intervals about 5 % would by chance alone."
+    "In points, paired over the same prompts and examples; 95 % intervals; * = the interval leaves out 0, as "
+    "about 5 % of {count} intervals would by chance alone. Worst prompt and std are freed of the luck of few "
+    "examples, so they may differ from the differences of what was observed."
 )
 
 
