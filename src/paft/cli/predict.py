@@ -47,7 +47,9 @@ def predict(
     prompt: Annotated[
         str | None, typer.Option(help="The prompt, with {field}; by default the task's user prompt.")
     ] = None,
-    prompt_id: Annotated[str | None, typer.Option(help="The same by its id in the bank.")] = None,
+    prompt_id: Annotated[
+        str | None, typer.Option(help="In place of --prompt: the id of one in the bank.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="File to write (.csv or .jsonl); by default standard output.")
     ] = None,
