@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from paft.errors import DataError
-from paft.evaluate.cells import generation_limit
 from paft.methods import METHODS
 from paft.task.task import load_task
 from paper.case import Case, by_task, over
@@ -179,4 +178,4 @@ def _cells(case: Case) -> float:
 
 
 def _cap(case: Case) -> str:
-    return str(generation_limit(load_task(case.run.config.task, case.run.config.data)))
+    return str(load_task(case.run.config.task, case.run.config.data).answer.generation_limit)

@@ -224,6 +224,29 @@ def model_folder(tmp_path_factory, tokenizer) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def adapter_pair(tmp_path_factory, model_folder) -> dict[str, str]:
+    """Folders of two adapters of the model, by name, whose weights are random. Never written to."""
+    import torch
+    from peft import get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    from paft.train.adapt import lora_config
+    from paft.train.settings import Adapt
+
+    folders = {}
+    for seed, name in enumerate(("old", "new")):
+        model = get_peft_model(AutoModelForCausalLM.from_pretrained(model_folder), lora_config(Adapt()))
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for weight in model.parameters():
+                if weight.requires_grad:
+                    weight.add_(0.1 * torch.randn(weight.shape, generator=generator))
+        folders[name] = str(tmp_path_factory.mktemp("adapters") / name)
+        model.save_pretrained(folders[name])
+    return folders
+
+
 @pytest.fixture
 def fresh_model(model_folder):
     """A newly loaded model that a test may train."""

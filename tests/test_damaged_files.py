@@ -21,7 +21,7 @@ REPLACED = [b"", b"[]", b"{}", b"null", b"1", b'"x"', b"\0\0", b'{"rows": ']
 def report_text(folder, format):
     """Return what `paft report` writes of a run."""
     written = folder.parent / f"{folder.name}.report"
-    _report_run(folder, format, written)
+    _report_run(folder, format, written, intervals=True)
     return written.read_text("utf-8")
 
 

@@ -30,6 +30,7 @@ BUILTIN_MODEL = "tiny"
 # What the built-in model needs where nothing is given: it has six million parameters and has read
 # little, so an adapter on frozen weights learns a task slowly and all weights cost no more.
 BUILTIN_TRAIN: dict[str, Any] = {"learning_rate": 1e-3, "batch_size": 8, "adapt": {"method": "full"}}
+BUILTIN_GRPO: dict[str, Any] = {**BUILTIN_TRAIN, "learning_rate": 1e-4}
 
 
 class ModelOnTask(Schema):
@@ -88,7 +89,8 @@ class RunConfig(ModelOnTask):
         train = data.get("train", {})
         given = train.model_dump(exclude_unset=True) if isinstance(train, Train) else train
         if data.get("model", BUILTIN_MODEL) == BUILTIN_MODEL and isinstance(given, dict):
-            data["train"] = merged(BUILTIN_TRAIN, given)
+            grpo = given.get("algorithm") == "grpo"
+            data["train"] = merged(BUILTIN_GRPO if grpo else BUILTIN_TRAIN, given)
         return data
 
     @field_validator("methods")

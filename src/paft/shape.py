@@ -36,6 +36,11 @@ ESTIMATE = {"value": NUMBER, "standard_error": NUMBER, "low": NUMBER, "high": NU
 BUDGET = {"prompts": int, "examples": int, "cells": int, "mean": ESTIMATE, "std": ESTIMATE}
 WORST = {"value": NUMBER, "low": NUMBER, "high": NUMBER, "prompt": str}
 PRECISION = {"precision": NUMBER, "looks": [int], "worst": WORST}  # what a budget may have besides
+COMPARED = {  # a budget of several models, each of which may have a worst prompt
+    "prompts": int, "examples": int, "cells": int, "precision": NUMBER, "looks": [int], "compared": [str],
+    "models": [{"name": str, "cells": int, "mean": ESTIMATE, "std": ESTIMATE}],
+    "differences": [{"first": str, "second": str, **ESTIMATE}],
+}  # fmt: skip
 TRAINED = {
     "steps": int,
     "tokens": int,

@@ -60,7 +60,7 @@ def gradients(model):
 def ours(language_model, dataset, tmp_path, monkeypatch):
     import paft.train.numerics as numerics
 
-    monkeypatch.setattr(numerics, "adapted", lambda model, adapt: copied(language_model))
+    monkeypatch.setattr(numerics, "adapted", lambda *_: copied(language_model))
     args = training_arguments(CONFIG, 1, tmp_path)
     trainer = make_trainer(language_model, dataset, SCHEDULE, CONFIG, args, Checkpoints(tmp_path, {}))
     return first_step(trainer)

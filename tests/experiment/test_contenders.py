@@ -161,7 +161,7 @@ def test_names_of_adapters(tmp_path):
         ({"adapter": "x", "adapters": {"a": "y"}}, "give one of them"),
         ({"adapters": {"base": "x"}}, "an adapter called 'base' stands beside the base itself"),
         ({"adapters": {"a/b": "x"}}, "no name of a folder"),
-        ({"adapters": {"a": "x", "b": "y"}, "budget": 0.5}, "a part of the cells is scored of one model"),
+        ({"adapters": {"a": "x", "b": "y"}, "budget": 0.5}, "a budget of cells is for one model"),
         ({"adapters": {"a": "x"}, "backend": "openai", "model": "m"}, "a server loads its adapters itself"),
     ],
 )
@@ -175,7 +175,8 @@ def test_the_base_stands_first_unless_it_is_left_out():
         return [each.name for each in EvaluateConfig(output="out", **given).contenders]
 
     assert names() == ["tiny"] and names(adapter="x/mine") == ["base", "mine"]
-    assert names(adapter="x/mine", base=False) == names(adapter="x/mine", precision=0.1) == ["mine"]
+    assert names(adapter="x/mine", base=False) == names(adapter="x/mine", budget=0.1) == ["mine"]
+    assert names(adapter="x/mine", precision=0.1) == ["base", "mine"]
     assert names(adapters={"b": "x", "a": "y"}) == ["base", "b", "a"]
     assert EvaluateConfig(output="out", adapters={"a": "y"}).contenders[0] == Contender("base", "tiny")
 

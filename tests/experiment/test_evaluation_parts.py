@@ -15,6 +15,7 @@ import pytest
 
 from paft.bank import Bank
 from paft.errors import ConfigError, DataError, ResumeError
+from paft.evaluate import parts as evaluated_parts
 from paft.evaluate.log import EvaluationLog
 from paft.evaluate.matrix import Matrix
 from paft.experiment.evaluate import EvaluateConfig, evaluate
@@ -124,7 +125,7 @@ def test_killed_behind_any_batch_the_same_files_come_out(settings, monkeypatch, 
 def test_killed_before_the_parts_are_one_they_are_not_scored_again(settings, monkeypatch):
     evaluate(settings("undisturbed"))
     with monkeypatch.context() as patch:
-        patch.setattr("paft.evaluate.parts._keep", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("paft.evaluate.parts._Parts.keep", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             evaluate(settings())
     monkeypatch.setattr("paft.model.shared_base.load_model", None)
@@ -205,6 +206,138 @@ def test_the_command_line_says_what_was_found_and_why_it_stopped(paft, settings)
     said = " ".join(out.split())
     assert f"estimated from {made['cells']} of 60 cells" in said
     assert f"known to 30 points at 95 %, from {made['looks'][-1]} cells" in said and "worst" in said
+
+
+@pytest.fixture
+def several(settings, adapter_pair):
+    """Return a function that makes a configuration of a base and two adapters."""
+    return lambda name="out", **changes: settings(name, **{"adapters": adapter_pair, **changes})
+
+
+def matrices_of(config):
+    paths = Path(config.output).glob("trials/*/test.parquet")
+    return {path.parent.name: Matrix.load(path) for path in paths}
+
+
+@pytest.mark.parametrize("mean_only", [True, False])
+def test_several_models_are_scored_until_their_differences_are_known(several, mean_only):
+    config = several(mean_only=mean_only)
+    made = evaluate(config)["budget"]
+    evaluate(several("whole", precision=None))
+    names = ["base", "old", "new"]
+    whole = [matrices_of(several("whole"))[name] for name in names]
+    models, differences = precision.measure_models(
+        [lambda mask, own=own: np.where(mask, own.scores, np.nan) for own in whole],
+        6, 10, precision=0.3, seed=0, worst=not mean_only,
+    )  # fmt: skip
+    assert [each["name"] for each in made["models"]] == names
+    assert [(each["first"], each["second"]) for each in made["differences"]] == [
+        ("old", "base"), ("new", "base"), ("new", "old")
+    ]  # fmt: skip
+    assert made["compared"] == ["new", "old"] and made["looks"] == list(models[0].looks)
+    for each, own, matrix in zip(made["models"], models, whole, strict=True):
+        assert each["mean"]["value"] == own.mean.value
+        assert ("worst" in each) != mean_only
+        known = {(cell.prompt_id, cell.example): cell.score for cell in matrix.cells}
+        cells = matrices_of(config)[each["name"]].cells
+        assert len(cells) == each["cells"] == (~np.isnan(own.scores)).sum()
+        assert all(cell.score == known[cell.prompt_id, cell.example] for cell in cells)
+    for each, found in zip(made["differences"], differences.values(), strict=True):
+        assert (each["value"], each["low"], each["high"]) == (found.value, found.low, found.high)
+    assert made["cells"] == sum(each["cells"] for each in made["models"]) < 3 * 60
+
+
+def test_several_models_killed_behind_any_batch_the_same_files_come_out(several, monkeypatch, tmp_path):
+    class Killed(BaseException):
+        pass
+
+    undisturbed = evaluate(several("undisturbed"))
+    append, deaths = EvaluationLog.append, 0
+
+    def dying(self, number, results):
+        nonlocal deaths
+        append(self, number, results)
+        deaths += 1
+        raise Killed
+
+    monkeypatch.setattr(EvaluationLog, "append", dying)
+    while True:
+        try:
+            found = evaluate(several())
+        except Killed:
+            continue
+        break
+    assert deaths > 9
+    assert found["budget"] == undisturbed["budget"]
+    assert matrices_of(several()) == matrices_of(several("undisturbed"))
+    assert not list((tmp_path / "out").rglob("*log*")) and not list((tmp_path / "out").rglob("parts"))
+
+
+def test_several_models_killed_between_their_wholes_are_not_scored_again(several, monkeypatch):
+    first = evaluate(several("undisturbed"))
+    keep = evaluated_parts._Parts.keep
+
+    def dying(self, measured):
+        if self.folder.name == "old":
+            raise KeyboardInterrupt
+        keep(self, measured)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluated_parts._Parts, "keep", dying)
+        with pytest.raises(KeyboardInterrupt):
+            evaluate(several())
+    assert list(matrices_of(several())) == ["base"]
+    monkeypatch.setattr("paft.model.shared_base.load_model", None)
+    assert evaluate(several())["budget"] == first["budget"]
+
+
+def test_one_adapter_has_its_base_beside_it_and_is_alone_without(settings, adapter_pair):
+    adapter = adapter_pair["new"]
+    made = evaluate(settings(adapter=adapter))["budget"]
+    assert [each["name"] for each in made["models"]] == ["base", "new"]
+    assert made["compared"] == ["new", "base"] and len(made["differences"]) == 1
+    alone = evaluate(settings("alone", adapter=adapter, base=False))["budget"]
+    assert "models" not in alone and alone["cells"] <= made["models"][1]["cells"]
+
+
+def test_other_models_in_the_same_folder_are_refused(settings, several, adapter_pair):
+    evaluate(several())
+    with pytest.raises(ResumeError, match="base"):
+        evaluate(several(base=False))
+    with pytest.raises(ResumeError, match="adapter"):
+        evaluate(several(adapters={"old": adapter_pair["old"]}))
+
+
+def test_where_several_models_need_every_cell_the_results_are_the_ordinary_ones(several):
+    every, whole = evaluate(several(precision=0.001)), evaluate(several("whole", precision=None))
+    assert "budget" not in every and every["compared"] == whole["compared"] == ["new", "old"]
+    for name in ("base", "old", "new"):
+        assert f"{name}: precision 0.001 took all 60 test cells" in every["warnings"]
+    for one, other in zip(every["rows"], whole["rows"], strict=True):
+        assert {**one, "eval_seconds": 0} == pytest.approx({**other, "eval_seconds": 0})
+
+
+def test_the_command_line_says_by_how_much_two_models_differ(paft, settings, adapter_pair):
+    config = settings()
+    code, out, err = paft(
+        "evaluate", "--task", config.task, "--bank", config.bank, "--model", config.model, "--mean-only",
+        "--adapter", f"[new]={adapter_pair['new']}", "--precision", 0.3, "--output", config.output,
+    )  # fmt: skip
+    assert code == 0, err
+    made = json.loads((Path(config.output) / "results.json").read_text())["budget"]
+    (found,) = made["differences"]
+    said = " ".join(out.split())
+    assert f"[new] minus base: {100 * found['value']:+.1f} points" in said
+    assert "within 30 points of what all cells of these prompts and examples would give (95 %)" in said
+    assert f"estimated from {made['cells']} of 120 cells" in said
+    assert "[new] - base: mean" in said and "base: mean" in said and "base: worst" not in said
+
+
+def test_a_budget_is_still_for_one_model(paft, tmp_path, adapter_pair):
+    adapters = [part for name in adapter_pair for part in ("--adapter", f"{name}={adapter_pair[name]}")]
+    code, _, err = paft("evaluate", "--output", tmp_path / "out", *adapters, "--budget", 0.5)
+    assert code == 2 and "a budget of cells is for one model" in err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.fixture

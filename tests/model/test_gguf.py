@@ -11,7 +11,9 @@ import torch
 pytest.importorskip("gguf", reason="needs the package gguf: pip install 'paft[gguf]'")
 
 from gguf_file import TEMPLATE, make_model, write_gguf
+from paft.config import load_config
 from paft.errors import ModelError
+from paft.experiment.follow_up import deploy_command
 from paft.model.files import model_fingerprint, weights_digest
 from paft.model.gguf import GgufFile, find_gguf
 from paft.model.load import check_model, load_encoder, load_model
@@ -156,12 +158,13 @@ def test_four_bits_of_quantised_weights_are_refused(packed_file, monkeypatch):
 
 
 def test_card_and_follow_up_speak_of_the_file(paft, packed_file, desk, tmp_path):
-    code, out, err = paft(
+    code, _, err = paft(
         "run", "--task", desk / "task.yaml", "--bank", desk / "bank.jsonl", "--model", packed_file,
         "--output", tmp_path / "run", "--set", "methods=[paft]", "--set", "train.epochs=1",
     )  # fmt: skip
     assert code == 0, err
-    assert "paft export" in out and "--merge" in out  # vLLM is given a plain folder
+    told = "\n".join(deploy_command(load_config(tmp_path / "run/config.yaml")))
+    assert "paft export" in told and "--merge" in told  # vLLM is given a plain folder
     card = (tmp_path / "run/trials/paft-0/adapter/README.md").read_text("utf-8")
     assert "packed.gguf, a GGUF file: its quantised weights" in card
     assert "gguf_file='packed.gguf', quantization_config=GgufConfig(dequantize=True)" in card

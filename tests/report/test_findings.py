@@ -103,6 +103,11 @@ def test_each_thing_that_stands_against_a_training_is_found_alone():
     usual = {"steps": 100, "met": 50, "prompts": 60, "curve": FALLING}
     assert training_findings("paft", **usual) == []
     assert kinds(training_findings("paft", **usual | {"curve": RISING})) == ["loss_did_not_fall"]
+    # The loss of reinforcement fine-tuning says little, and its reward is to rise.
+    rewarded = usual | {"curve": RISING, "rewards": RISING}
+    assert kinds(training_findings("paft", **rewarded)) == []
+    fell = [(step, -reward) for step, reward in RISING]
+    assert kinds(training_findings("paft", **rewarded | {"rewards": fell})) == ["reward_did_not_rise"]
     assert kinds(training_findings("paft", **usual | {"curve": RISING[:1]})) == []
     assert kinds(training_findings("paft", **usual | {"steps": 8})) == ["few_steps"]
     assert kinds(training_findings("paft", **usual | {"met": 29})) == ["few_prompts_met"]

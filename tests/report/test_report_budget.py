@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shutil
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,11 @@ from paft.evaluate.matrix import Matrix
 from paft.experiment.evaluate import EvaluateConfig, evaluate
 from paft.prompt import Prompt
 from paft.report.budget import REFUSALS, read_budget
-from paft.report.table import percent
+from paft.report.results import Results
+from paft.report.table import percent, signed_points
 from paft.statistics import precision
 
+HARMFUL = "<b>[old]"
 HOSTILE = "<script>alert(1)</script> | $x$ \\input {message}"
 PROMPTS = ["Message: {message}\nTopic:", "{message}\n", HOSTILE, "About? {message}", "Sort {message} here:"]
 
@@ -156,6 +159,89 @@ def test_a_precision_with_damaged_figures_is_refused(paft, precise, tmp_path, da
     (folder / "results.json").write_text(json.dumps(results), "utf-8")
     code, _, err = paft("report", folder)
     assert code == 2 and "damaged" in err and "Traceback" not in err
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory, desk, model_folder, adapter_pair):
+    """A folder of `paft evaluate --precision` of two adapters and their base. Never written to."""
+    bank = Bank({"train": (Prompt("Seen {message}"),), "test": tuple(map(Prompt, PROMPTS))})
+    output = tmp_path_factory.mktemp("several") / "out"
+    adapters = {HARMFUL: adapter_pair["old"], "new": adapter_pair["new"]}
+    config = EvaluateConfig(
+        task=str(desk / "task.yaml"), model=str(model_folder), adapters=adapters, output=str(output),
+        precision=0.3,
+    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(precision, "FIRST", 10)
+        patch.setattr(precision, "FIRST_PER_PROMPT", 2)
+        evaluate(config, bank=bank)
+    return output
+
+
+@pytest.mark.parametrize("name", ["md", "json", "latex", "html"])
+def test_several_models_and_their_differences_stand_in_one_table(paft, several, tmp_path, name):
+    made = read_budget(several).budget
+    assert paft("report", several, "--format", name, "--output", tmp_path / "out")[0] == 0
+    text = unescape((tmp_path / "out").read_text("utf-8")).replace("\\", "").replace("\n", " ")
+    if name == "latex":
+        text = text.replace("textgreater{}", ">").replace("textless{}", "<")
+    assert len(made["differences"]) == 3
+    compared = next(each for each in made["differences"] if each["second"] == HARMFUL)
+    assert f"new minus {HARMFUL}: {signed_points(compared['value'])} points of mean accuracy" in text
+    assert "within 30 points of what all cells of these prompts and examples would give (95 %)" in text
+    assert f"known to 30 points at 95 %, from {made['looks'][-1]} cells of each" in text
+    assert REFUSALS[1] in text and REFUSALS[0] not in text
+    for each in made["differences"] if name != "json" else ():
+        figures = [signed_points(each[key]) for key in ("value", "low", "high")]
+        between = {"md": " | ", "latex": " & ", "html": "</td><td>"}[name]
+        assert between.join(figures) in text
+        assert f"{each['first']} - {each['second']}: mean" in text
+    if name == "html":
+        assert text.count('class="bar"') == 3 * len(PROMPTS)
+
+
+def test_each_model_has_its_own_rows_in_csv(paft, several):
+    rows = list(csv.DictReader(io.StringIO(paft("report", several, "--format", "csv")[1], newline="")))
+    assert [row["model"] for row in rows].count("base") == len(PROMPTS) and len(rows) == 3 * len(PROMPTS)
+    assert sum(int(row["cells"]) for row in rows) == read_budget(several).budget["cells"]
+
+
+def test_the_page_escapes_the_names_of_models(several):
+    page = (several / "report.html").read_text("utf-8")
+    assert HARMFUL not in page and "&lt;b&gt;[old]" in page
+    assert page.count("<script") == page.count("</script") == 2
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        ({"differences": []}, "compared is no pair"),
+        ({"compared": ["new", "new"]}, "compared is no pair"),
+        ({"models": [{"name": "new"}]}, r"models\[0\].cells is missing"),
+        ({"looks": None}, "looks is a NoneType"),
+        ({"models": []}, "budget.models is empty"),
+    ],
+)
+def test_several_models_with_damaged_figures_are_refused(paft, several, tmp_path, damage, told):
+    folder = shutil.copytree(several, tmp_path / "run")
+    results = json.loads((folder / "results.json").read_text("utf-8"))
+    results["budget"] |= damage
+    (folder / "results.json").write_text(json.dumps(results), "utf-8")
+    with pytest.raises(DataError, match=told):
+        read_budget(folder)
+    code, _, err = paft("report", folder)
+    assert code == 2 and "Traceback" not in err
+
+
+def test_python_prints_the_mean_of_each_model(several):
+    found = load_saved(several)
+    means = [f"{each['name']} {percent(each['mean']['value'])}" for each in found["budget"]["models"]]
+    assert f"{', '.join(means)}, estimated on 5 unseen prompts" in repr(found)
+    assert "estimated from" in str(found)
+
+
+def load_saved(folder):
+    return Results(json.loads((folder / "results.json").read_text("utf-8")), folder)
 
 
 def test_another_folder_is_no_budget(tmp_path):

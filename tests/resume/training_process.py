@@ -53,13 +53,13 @@ def train(job: Job, die, **keywords) -> None:
     from paft.bank import load_bank
     from paft.model.load import load_model
     from paft.task.task import Task
-    from paft.train.loop import fine_tune
     from paft.train.settings import Train
-    from paft.train.trainer import PromptTrainer
 
     ended: dict[str, Any] = {}
+    owner, name = trainer_of(job)
+    original = getattr(owner, name)
 
-    class Doomed(PromptTrainer):
+    class Doomed(original):
         def training_step(self, *args, **kwargs):
             loss = super().training_step(*args, **kwargs)  # gradients are there, the step is not done
             if self.state.global_step == job.kill_at:
@@ -68,27 +68,43 @@ def train(job: Job, die, **keywords) -> None:
 
         def run(self):
             super().run()
-            history = [{k: v for k, v in log.items() if "per_second" not in k and "runtime" not in k}
+            timed = ("per_second", "runtime", "step_time", "profiling")
+            history = [{k: v for k, v in log.items() if not any(name in k for name in timed)}
                        for log in self.state.log_history if "loss" in log]  # fmt: skip
             ended.update(optimizer=self.optimizer.state_dict(), history=history)
 
     settings = {"epochs": 3, "batch_size": 8, "learning_rate": 1e-2, "resample_every": 2, "save_every": 2}
-    examples = Task.from_yaml(job.desk / "task.yaml").examples("train")[:SIZE]
-    import paft.train.loop as sft
-
-    sft.PromptTrainer, original = Doomed, sft.PromptTrainer
+    task, model = Task.from_yaml(job.desk / "task.yaml"), load_model(str(job.model))
+    given = task.examples("train")[:SIZE], load_bank(job.desk / "bank.jsonl").prompts("train")
+    config = Train(**{**settings, "adapt": {"rank": 4, "dropout": 0.1}, **job.settings})
+    keywords = {"seed": 3, "output": job.output, **keywords}
+    setattr(owner, name, Doomed)
     try:
-        trained = fine_tune(
-            load_model(str(job.model)), examples, load_bank(job.desk / "bank.jsonl").prompts("train"),
-            Train(**{**settings, "adapt": {"rank": 4, "dropout": 0.1}, **job.settings}),
-            seed=3, output=job.output, **keywords,
-        )  # fmt: skip
+        if config.algorithm == "grpo":
+            from paft.train.grpo.loop import reinforce
+
+            trained = reinforce(model, task, *given, config, **keywords)
+        else:
+            from paft.train.loop import fine_tune
+
+            trained = fine_tune(model, *given, config, **keywords)
     finally:
-        sft.PromptTrainer = original
+        setattr(owner, name, original)
     record = json.loads(json.dumps(asdict(trained)))
     ended |= {key: record.pop(key) for key in ("seconds", "damaged")}
     if os.environ.get("RANK", "0") == "0":
         torch.save({**ended, "record": record}, job.output.with_name(FINAL))
+
+
+def trainer_of(job: Job) -> tuple[Any, str]:
+    """Return where the trainer of a job is looked up, and by which name."""
+    if job.settings.get("algorithm") == "grpo":
+        import paft.train.grpo.trainer as grpo
+
+        return grpo, "GroupTrainer"
+    import paft.train.loop as sft
+
+    return sft, "PromptTrainer"
 
 
 def _child(job: Job, rank: int, port: int) -> None:

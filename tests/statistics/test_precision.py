@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paft.statistics import precision
-from paft.statistics.precision import measure_matrix, order_cells
+from paft.statistics.precision import measure_matrix, measure_models, order_cells
 
 
 def matrix(seed, prompts=25, examples=200, width=0.5):
@@ -24,6 +24,18 @@ def measure(scores, wanted=0.05, *, seed=0, worst=True, asked=None):
         return np.where(mask, scores, np.nan)
 
     return measure_matrix(score, *scores.shape, precision=wanted, seed=seed, worst=worst)
+
+
+def pair(seed, prompts=25, examples=200):
+    """Two models that find much the same examples hard, the second a little better."""
+    first, fresh = matrix(seed, prompts, examples), matrix(1000 + seed, prompts, examples)
+    chance = np.random.default_rng(seed).random(first.shape)
+    return [first, np.where(chance < 0.2, np.maximum(first, fresh), first)]
+
+
+def measure_several(several, wanted=0.05, *, seed=0, worst=False):
+    scorers = [lambda mask, scores=scores: np.where(mask, scores, np.nan) for scores in several]
+    return measure_models(scorers, *several[0].shape, precision=wanted, seed=seed, worst=worst)
 
 
 @settings(max_examples=60, deadline=None)
@@ -132,3 +144,99 @@ def test_one_prompt_that_fails_where_the_others_do_not_is_found():
 def test_what_is_out_of_range_is_refused(shape, wanted):
     with pytest.raises(ValueError, match="out of range"):
         measure(np.ones(shape), wanted)
+
+
+# What one model gave before several could be measured: seed, looks, cells, mean, worst prompt, its bound.
+ALONE = [
+    (0, (200, 600), 800, 0.635, 12, 0.28),
+    (1, (200, 575), 752, 0.6347826086956521, 24, 0.2),
+    (2, (200, 575), 752, 0.6521739130434783, 3, 0.2500364837733114),
+    (3, (200, 550), 750, 0.6436363636363636, 1, 0.3015731938952647),
+]
+
+
+@pytest.mark.parametrize(("seed", "looks", "cells", "mean", "prompt", "low"), ALONE)
+def test_one_model_gives_what_it_always_gave(seed, looks, cells, mean, prompt, low):
+    found = measure(matrix(seed), 0.04, seed=seed)
+    assert (found.looks, int((~np.isnan(found.scores)).sum())) == (looks, cells)
+    assert (found.mean.value, found.worst.prompt, found.worst.low) == (mean, prompt, low)
+    (alone,), differences = measure_several([matrix(seed)], 0.04, seed=seed, worst=True)
+    assert differences == {}
+    assert (alone.mean, alone.std, alone.looks, alone.worst) == (
+        found.mean, found.std, found.looks, found.worst
+    )  # fmt: skip
+
+
+def test_differences_of_two_models_are_within_the_precision_and_take_a_part_of_the_cells():
+    near, means, shares = [], [], []
+    for seed in range(60):
+        several = pair(seed)
+        models, differences = measure_several(several, 0.04, seed=seed)
+        (found,) = differences.values()
+        assert found.value == pytest.approx(models[1].mean.value - models[0].mean.value)
+        assert found.high - found.low == pytest.approx(0.08)
+        near.append(found.low <= (several[1] - several[0]).mean() <= found.high)
+        means += [
+            abs(own.mean.value - scores.mean()) <= 0.04 for own, scores in zip(models, several, strict=True)
+        ]
+        shares.append(models[0].looks[-1] / several[0].size)
+    assert np.mean(near) > 0.93 and np.mean(means) > 0.93 and np.mean(shares) < 0.2
+
+
+@pytest.mark.parametrize("cells", [12, 18])
+def test_the_variance_is_that_of_differences_too(cells):
+    first, second = pair(3, 6, 8)
+    scores = second - first
+    assert scores.any()
+    within, among = scores.var(axis=1, ddof=1).mean(), np.cov(scores)[~np.eye(6, dtype=bool)].mean()
+    spread = precision._Spread((6, 8), within - among, among, 1)
+    means = [scores[order_cells(6, 8, seed) < cells].mean() for seed in range(20000)]
+    assert np.var(means) == pytest.approx(spread.variance(cells), rel=0.04)
+
+
+def test_several_models_are_scored_on_the_same_cells_as_long_as_any_figure_needs_it():
+    several = [*pair(0), matrix(77, width=0.1)]
+    models, differences = measure_several(several)
+    assert sorted(differences) == [(0, 1), (0, 2), (1, 2)]
+    scored = [~np.isnan(own.scores) for own in models]
+    assert all((mask == scored[0]).all() for mask in scored)
+    # Two models that have nothing to do with each other differ by more than either varies.
+    assert models[0].looks[-1] > max(measure(scores, worst=False).looks[-1] for scores in several)
+    for (first, second), found in differences.items():
+        assert found.value == pytest.approx(np.nanmean(models[second].scores - models[first].scores))
+
+
+def test_the_worst_prompt_of_each_model_is_looked_for_on_its_own():
+    several = pair(1)
+    models, _ = measure_several(several, worst=True)
+    plain, _ = measure_several(several)
+    for own, alone, scores in zip(models, plain, several, strict=True):
+        assert (own.mean, own.looks) == (alone.mean, alone.looks) and alone.worst is None
+        assert own.worst.low - 1e-9 <= scores.mean(axis=1).min() <= own.worst.high + 1e-9
+
+
+def test_a_difference_lies_from_minus_one_to_one():
+    ones, zeros = np.ones((25, 400)), np.zeros((25, 400))
+    up, down = (next(iter(measure_several(both)[1].values())) for both in ([zeros, ones], [ones, zeros]))
+    assert (up.value, up.low, up.high) == pytest.approx((1, 0.95, 1))
+    assert (down.value, down.low, down.high) == pytest.approx((-1, -1, -0.95))
+
+
+def test_two_models_that_are_alike_are_not_taken_to_be_so_for_sure():
+    scores = matrix(2)
+    (found,) = measure_several([scores, scores], 0.03)[1].values()
+    assert (found.value, found.low, found.high) == pytest.approx((0, -0.03, 0.03))
+    assert found.standard_error > 0
+
+
+def test_every_cell_gives_the_difference_itself():
+    several = pair(0, 6, 30)
+    models, differences = measure_several(several, 0.01)
+    (found,) = differences.values()
+    assert models[0].looks[-1] == several[0].size
+    assert (found.low, found.high) == pytest.approx(((several[1] - several[0]).mean(),) * 2)
+
+
+def test_no_model_is_refused():
+    with pytest.raises(ValueError, match="0 models"):
+        measure_models([], 9, 9, precision=0.1, seed=0, worst=False)

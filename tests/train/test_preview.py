@@ -9,6 +9,7 @@ from paft.train import step_time as pacing
 from paft.train.batches import PlanSampler, RenderedExamples
 from paft.train.length import preview
 from paft.train.schedule import Schedule
+from paft.train.settings import Train
 from paft.train.step_time import Pace
 from paft.train.validation import Point, Validation
 
@@ -44,7 +45,7 @@ def test_the_bar_tells_loss_prompt_and_pace(bank, monkeypatch):
             told.append((count, note))
 
     prompts = bank.prompts("train")
-    pace = Pace(Reporter(), SCHEDULE, prompts, steps=3)
+    pace = Pace(Reporter(), SCHEDULE, prompts, steps=3, settings=Train())
     for step, tokens in ((2, 100), (3, 1100), (6, 4100)):
         pace(step, 6, 0.5, tokens)
     ids = [prompts[SCHEDULE.prompt(epoch=e, step=s, example=0)].id for e, s in ((0, 1), (0, 2), (1, 2))]
@@ -66,7 +67,7 @@ def test_every_validation_is_a_line_with_its_size_and_the_best_so_far(bank):
         def tell(self, text):
             told.append(text)
 
-    pace = Pace(Reporter(), SCHEDULE, bank.prompts("train"), steps=3)
+    pace = Pace(Reporter(), SCHEDULE, bank.prompts("train"), steps=3, settings=Train())
     assert pace.listen(None) is None
     validation = pace.listen(Validation(None, bank.prompts("test"), range(6), None))
     validation.hear(None, False)

@@ -16,11 +16,11 @@ from paft.model.load import load_model
 from paft.schema import parse
 from paft.train.arguments import training_arguments
 from paft.train.loop import fine_tune
-from paft.train.trainer import SUPPORTED, check_hooks
+from paft.train.trainer import HOOKS, SUPPORTED, check_hooks
 
 
 def test_the_installed_trainer_has_all_methods_that_ours_overrides():
-    check_hooks()
+    check_hooks(Trainer, HOOKS, SUPPORTED)
 
 
 @pytest.mark.parametrize("change", ["gone", "changed"])
@@ -31,7 +31,7 @@ def test_a_trainer_without_such_a_method_is_refused_with_its_version(monkeypatch
     else:
         monkeypatch.setattr(Trainer, "_save_checkpoint", lambda self, model: None)
     with pytest.raises(PaftError, match=r"transformers 9\.9\.9: .* _save_checkpoint\(model, trial\).*pip"):
-        check_hooks()
+        check_hooks(Trainer, HOOKS, SUPPORTED)
 
 
 def test_the_version_that_errors_name_is_that_of_the_package():

@@ -58,7 +58,8 @@ def evaluate(
     ] = None,
     budget_evals: Annotated[int | None, typer.Option(help="The same as a number of cells.")] = None,
     precision: Annotated[
-        float | None, typer.Option(help="Score cells until mean and worst prompt are known so far, say 0.02.")
+        float | None,
+        typer.Option(help="Score cells until mean, worst prompt and differences are known so far, say 0.02."),
     ] = None,
     mean_only: Annotated[
         bool | None, typer.Option("--mean-only", help="Precision of the mean alone: fewer cells.")
@@ -94,7 +95,7 @@ def _evaluate(config: EvaluateConfig) -> None:
     from paft.experiment.evaluate import evaluate as evaluate_models
     from paft.progress import Live
     from paft.report import read_verdict, results_table
-    from paft.report.budget import budget_table
+    from paft.report.budget import budget_table, difference_sentence
     from paft.report.verdict import differences_note, differences_table, read_differences
 
     console = open_console()
@@ -107,6 +108,8 @@ def _evaluate(config: EvaluateConfig) -> None:
     warn(console, results["warnings"])
     for line in scoring_lines(results):
         say(console, line)
+    if "differences" in results.get("budget", ()):
+        say(console, difference_sentence(results["budget"]), "bold")
     if "compared" in results:
         say(console, read_verdict(output, results), "bold")
         pairs = read_differences(output, results)

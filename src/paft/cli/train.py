@@ -99,7 +99,7 @@ def _train(config: RunConfig, as_json: bool) -> None:
     drawn_from = config.train.prompts or len(bank.prompts("train"))
     found = training_findings(
         method_to_train(config.methods), steps=trained["steps"], met=len(trained["by_prompt"]),
-        prompts=drawn_from, curve=trained.get("curve", ()),
+        prompts=drawn_from, curve=trained.get("curve", ()), rewards=trained.get("rewards", ()),
     )  # fmt: skip
     warn(console, [each.text for each in found])
     warn(console, near_warnings(bank, near_duplicates_across(bank)))

@@ -12,21 +12,21 @@ from paft.errors import ConfigError, expect, expect_items
 from paft.evaluate.log import EvaluationLog
 from paft.evaluate.matrix import Cell, Matrix
 from paft.evaluate.scoring.batch_plan import Request, share_beginnings
-from paft.evaluate.scoring.generation import Generated, generate_answers
+from paft.evaluate.scoring.generation import generate_answers
 from paft.evaluate.scoring.option_tree import close_options
 from paft.evaluate.scoring.score import rounding, score_options
 from paft.evaluate.scoring.server import ServedModel, as_generated
 from paft.evaluate.scoring.vllm import VllmModel
 from paft.model.encode import Encoder
 from paft.model.load import LanguageModel
+from paft.model.reply import Generated, read_answer, score_answer
 from paft.prompt import Prompt
 from paft.schema import nearest
-from paft.task.programs.code_answer import check_opt_in, code_score
-from paft.task.replies.extract import cell_score, extract, extract_option
+from paft.task.programs.code_answer import check_opt_in
+from paft.task.replies.extract import cell_score
 from paft.task.task import Example, Task
 
 CHOICES = ("sum", "mean")  # of log-probabilities, which decides between options
-CLOSED_TOKENS = 64  # for an option in a sentence, where the task sets no limit
 
 
 def evaluate_matrix(
@@ -99,12 +99,6 @@ def score_cells(
     return evaluate_matrix(language_model, task, prompts, examples, max_length=max_length).scores
 
 
-def generation_limit(task: Task) -> int:
-    """Return how many tokens an answer that is generated may have, whatever its rule."""
-    closed = task.answer.closed and task.answer.max_tokens is None
-    return CLOSED_TOKENS if closed else task.answer.token_limit
-
-
 @dataclass(frozen=True)
 class _Work:
     """Cells to fill, and the three ways to fill them; fields as in :func:`evaluate_matrix`."""
@@ -123,7 +117,7 @@ class _Work:
     @property
     def limit(self) -> int:
         """Tokens of a generated answer at most."""
-        return generation_limit(self.task)
+        return self.task.answer.generation_limit
 
     def ask(self, served: ServedModel) -> list[Cell]:
         """Let a server answer; rules of every kind are read from the reply."""
@@ -218,19 +212,9 @@ def _closed_cell(
 
 
 def _open_cell(task: Task, prompt: Prompt, example: Example, answer: Generated) -> Cell:
-    prediction = None if answer.withheld else _read(task, example, answer)
-    if task.answer.rule == "code":
-        score = code_score(prediction, example.tests)
-    else:
-        scores = [cell_score(task.metric, task.answer.rule, prediction, gold) for gold in example.golds]
-        score = max(scores)  # the best over references, where there are several
+    prediction = read_answer(task, example, answer)
     return Cell(
-        prompt.id, example.index, prediction, prediction is not None, score, answer.tokens, (),
+        prompt.id, example.index, prediction, prediction is not None,
+        score_answer(task, example, prediction), answer.tokens, (),
         cut=answer.cut, withheld=answer.withheld, sampled=answer.sampled, reply=answer.text,
     )  # fmt: skip
-
-
-def _read(task: Task, example: Example, answer: Generated) -> str | None:
-    if task.answer.closed:
-        return extract_option(answer.text, example.options, cut=answer.cut)
-    return extract(task.answer.rule, answer.text, cut=answer.cut, tests=example.tests)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from paft.evaluate.cells import evaluate_matrix, generation_limit
+from paft.evaluate.cells import evaluate_matrix
 from paft.evaluate.log import EvaluationLog
 from paft.evaluate.matrix import Matrix, require_cells
 from paft.evaluate.scoring.server import ServedModel
@@ -117,7 +117,7 @@ def evaluate_sample(
     if not task.answer.closed or settings.generate or not chosen.any():
         return None
     longest = max(len(option) for example in examples for option in example.options)
-    tokens = min(generation_limit(task), SAMPLE_TOKENS + longest // 2)
+    tokens = min(task.answer.generation_limit, SAMPLE_TOKENS + longest // 2)
     limited = task.answer.model_copy(update={"max_tokens": tokens})
     matrix, _ = evaluate_split(
         load, task.model_copy(update={"answer": limited}), prompts, examples,

@@ -11,8 +11,8 @@ from itertools import product
 
 import numpy as np
 
+from paft.config import RunConfig
 from paft.errors import ConfigError, shown
-from paft.evaluate.cells import generation_limit
 from paft.experiment.inputs import take
 from paft.model.encode import Encoder
 from paft.task.replies.extract import extract
@@ -47,10 +47,13 @@ def check_options(encoder: Encoder, task: Task, *splits: Sequence[Example]) -> N
                 )
 
 
-def check_lengths(encoder: Encoder, task: Task, examples: Sequence[Example]) -> list[str]:
+def check_lengths(
+    encoder: Encoder, task: Task, examples: Sequence[Example], given: int | None = None
+) -> list[str]:
     """Compare gold answers that have to be generated with the tokens that may be.
 
-    Of many examples, ``CHECKED`` that lie evenly are looked at.
+    Of many examples, ``CHECKED`` that lie evenly are looked at. ``given`` stands in for the task's
+    limit (``train.grpo.max_tokens``).
 
     Returns:
         A warning if a gold answer does not fit, where shorter ones may be right as well or only few
@@ -59,19 +62,29 @@ def check_lengths(encoder: Encoder, task: Task, examples: Sequence[Example]) -> 
     Raises:
         ConfigError: If more than ``FEW`` of the right answers do not fit.
     """
-    limit, looked = generation_limit(task), spread(examples)
+    limit, looked = given or task.answer.generation_limit, spread(examples)
+    setting = "answer.max_tokens" if given is None else "train.grpo.max_tokens"
     lengths = [_shortest(encoder, task, example) for example in looked]
     long = [length for length in lengths if length > limit]
     if not long:
         return []
     told = (
         f"{len(long):,} of {len(lengths):,} gold answers of task {task.name!r} have more tokens (up to "
-        f"{max(long):,}, the end counted) than answer.max_tokens {limit:,}"
+        f"{max(long):,}, the end counted) than {setting} {limit:,}"
     )
     few = len(long) <= FEW * len(lengths)
     if few or task.answer.rule in _FREE or task.metric == "token_f1":
-        return [f"{told}: an answer as long as these would be cut; raise answer.max_tokens"]
-    raise ConfigError(f"{told}, so even a perfect model could not give them: raise answer.max_tokens")
+        return [f"{told}: an answer as long as these would be cut; raise {setting}"]
+    raise ConfigError(f"{told}, so even a perfect model could not give them: raise {setting}")
+
+
+def check_completions(
+    encoder: Encoder, config: RunConfig, task: Task, examples: Sequence[Example]
+) -> list[str]:
+    """Compare gold answers of training with the tokens that may be sampled, as :func:`check_lengths`."""
+    if config.train.algorithm == "sft" or not config.train.grpo.reward_weights[0]:
+        return []
+    return check_lengths(encoder, task, examples, config.train.grpo.max_tokens)
 
 
 def spread(examples: Sequence[Example]) -> Sequence[Example]:

@@ -13,7 +13,14 @@ from paft.bank import Bank, near_duplicates_across, near_warnings
 from paft.config import RunConfig
 from paft.errors import DataError
 from paft.experiment.answer_tokens import spread
-from paft.experiment.inputs import Inputs, blank_options, encoder_of, few_validation_cells, load_inputs
+from paft.experiment.inputs import (
+    Inputs,
+    blank_options,
+    check_algorithm,
+    encoder_of,
+    few_validation_cells,
+    load_inputs,
+)
 from paft.experiment.run import checked_inputs
 from paft.experiment.train import only_seed
 from paft.methods import METHODS, method_to_train
@@ -21,11 +28,13 @@ from paft.model.encode import Encoder
 from paft.model.load import check_model
 from paft.report.findings import planned_prompts_findings, tested_findings, training_findings
 from paft.task.task import Task
-from paft.train.schedule import make_schedule
+from paft.train.schedule import Schedule, make_schedule
+from paft.train.settings import Train
 from paft.train.show import outline
 
 if TYPE_CHECKING:
-    from paft.train.batches import PlanSampler
+    from paft.train.batches import PlanSampler, RenderedExamples
+    from paft.train.length import Preview
 
 MAJORITY = 0.8  # share of one answer above which guessing it is worth a warning
 _GIB = 2**30
@@ -41,26 +50,22 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
     Raises:
         PaftError: If an input is unusable, an answer that does not fit among them.
     """
-    from paft.train.batches import RenderedExamples, make_sampler
-    from paft.train.length import preview, training_steps
+    from paft.train.batches import RenderedExamples
     from paft.train.variation import variation
 
     inputs = load_inputs(config, task, bank, evaluate=False, methods=[method_to_train(config.methods)])
     inputs = inputs.for_seed(only_seed(config))
     check_model(config.pinned_model, config.chat, trust_remote_code=config.trust_remote_code)
+    check_algorithm(config)
     method = METHODS[method_to_train(config.methods)]
     settings = method.settings(config.train)
     prompts = inputs.training_prompts(method, settings, seed=only_seed(config))
-    size, steps = len(inputs.train), -(-len(inputs.train) // settings.batch_size)
+    size = len(inputs.train)
     schedule = make_schedule(settings, len(prompts), seed=only_seed(config), examples=size)
     encoder = encoder_of(config)
     varied = variation(settings, prompts, only_seed(config))
     dataset = RenderedExamples(inputs.train, prompts, encoder, varied)
-    sampler = make_sampler(settings, dataset, schedule)
-    looked = preview(dataset, sampler)
-    total = training_steps(settings, dataset, schedule, inputs.bank.require("train"))
-    answers = answer_shares(inputs)
-    memory = _memory(config, longest=int(looked.lengths.max()), answer=int(looked.answers.max()))
+    planned = _plan_sampled if settings.algorithm == "grpo" else _plan_supervised
     found: dict[str, Any] = {
         "task": inputs.task.name,
         "model": config.model,
@@ -69,21 +74,16 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
         "examples": size,
         "validation_examples": len(inputs.validation),
         "validation_prompts": len(inputs.bank.prompts("validation")) if inputs.validation else 0,
-        "epochs": total // steps if total % steps == 0 else round(total / steps, 2),
-        "steps": total,
-        "tokens": round(float(looked.lengths.mean()) * size * total / steps),
-        "longest": int(looked.lengths.max()),
         "composed": inputs.composed,
         "prompts": len(prompts),
-        "prompts_used": len(prompts_met(sampler, total)),
-        "looked_at": len(looked.rows),
-        "truncated_share": looked.truncated / len(looked.rows),
-        "answers": answers,
-        "memory": memory,
+        "answers": answer_shares(inputs),
+        **planned(config, settings, inputs, dataset, schedule),
     }
     leaks = near_warnings(inputs.bank, near_duplicates_across(inputs.bank)) + few_validation_cells(inputs)
     data = [*inputs.repeats, *blank_options(inputs.task, inputs.train)]
-    few = training_findings(found["method"], steps=total, met=found["prompts_used"], prompts=len(prompts))
+    few = training_findings(
+        found["method"], steps=found["steps"], met=found["prompts_used"], prompts=len(prompts)
+    )
     few += planned_prompts_findings(found["method"], len(prompts))
     wrong = _warnings(found, unreachable(inputs, encoder), encoder.max_length)
     return {**found, "warnings": leaks + data + [each.text for each in few] + wrong}
@@ -110,6 +110,60 @@ def plan_run(config: RunConfig) -> dict[str, Any]:
         "test_prompts": len(inputs.bank.require("test")),
         "test_examples": len(inputs.test),
         "warnings": [*inputs.warnings, *inputs.repeats, *(each.text for each in tested)],
+    }
+
+
+def _plan_supervised(
+    config: RunConfig, settings: Train, inputs: Inputs, dataset: RenderedExamples, schedule: Schedule
+) -> dict[str, Any]:
+    """Return the steps, tokens and memory of supervised fine-tuning."""
+    from paft.train.batches import make_sampler
+    from paft.train.length import preview, training_steps
+
+    sampler = make_sampler(settings, dataset, schedule)
+    looked = preview(dataset, sampler)
+    total = training_steps(settings, dataset, schedule, inputs.bank.require("train"))
+    return {
+        **_lengths(looked, sampler.steps, total),
+        "tokens": round(float(looked.lengths.mean()) * len(dataset) * total / sampler.steps),
+        "longest": int(looked.lengths.max()),
+        "prompts_used": len(prompts_met(sampler, total)),
+        "memory": _memory(config, longest=int(looked.lengths.max()), answer=int(looked.answers.max())),
+    }
+
+
+def _plan_sampled(
+    config: RunConfig, settings: Train, inputs: Inputs, dataset: RenderedExamples, schedule: Schedule
+) -> dict[str, Any]:
+    """Return the steps, tokens and memory of reinforcement fine-tuning with the longest completions."""
+    from paft.train.grpo.rows import completion_limit, make_group_sampler, preview_prompts, unroll_rows
+
+    sampler, limit = (
+        make_group_sampler(settings, schedule, len(dataset)),
+        completion_limit(settings, inputs.task),
+    )
+    looked = preview_prompts(dataset, sampler, dataset.encoder, limit)
+    per_epoch = sampler.steps * settings.iterations
+    total = settings.length(per_epoch)
+    rounds = -(-total // settings.iterations)
+    completions, longest = rounds * settings.rows_per_step, int(looked.lengths.max()) + limit
+    return {
+        **_lengths(looked, per_epoch, total),
+        "completions": completions,
+        "tokens": round((float(looked.lengths.mean()) + limit) * completions),
+        "longest": longest,
+        "prompts_used": len(np.unique(unroll_rows(sampler, settings, rounds)["prompt_number"])),
+        "memory": _memory(config, longest=longest, answer=limit),
+    }
+
+
+def _lengths(looked: Preview, per_epoch: int, total: int) -> dict[str, Any]:
+    """Return the length of a training, and what was found where some of its sequences were looked at."""
+    return {
+        "epochs": total // per_epoch if total % per_epoch == 0 else round(total / per_epoch, 2),
+        "steps": total,
+        "looked_at": looked.size,
+        "truncated_share": looked.truncated / looked.size,
     }
 
 
@@ -159,12 +213,14 @@ def _memory(config: RunConfig, *, longest: int, answer: int) -> dict[str, Any]:
     train, accelerated = config.train, torch.accelerator.is_available()
     shape = shape_of(config.pinned_model, train.adapt, trust_remote_code=config.trust_remote_code)
     devices = max(1, torch.accelerator.device_count()) if accelerated else 1
-    batch = max(1, train.batch_size // devices)
+    batch = max(1, train.rows_per_step // devices)
+    sampled = batch if train.algorithm == "grpo" else 0
 
     def of(size: int) -> Any:
         return estimate_memory(
-            shape, train, micro_batch_size=size, length=longest, answer=answer, accelerated=accelerated
-        )
+            shape, train, micro_batch_size=size, length=longest, answer=answer, accelerated=accelerated,
+            sampled=sampled,
+        )  # fmt: skip
 
     used, free = of(train.micro_batch_size or batch), free_memory()
     return {
@@ -214,14 +270,16 @@ def describe_plan(found: dict[str, Any]) -> list[str]:
     prompts = f"{found['prompts']} {'composed ' if found['composed'] else ''}prompts"
     size = f"{found['validation_examples']} examples x {found['validation_prompts']} prompts"
     validated = f"; validates on {size}" if found["validation_examples"] else ""
+    sampled = f", {found['completions']:,} completions" if "completions" in found else ""
+    unit, about = ("completions", "at most") if sampled else ("examples", "about")
     return [
         f"{found['task']} on {found['model']}, method {found['method']}, seed {found['seed']}: nothing is "
         "trained or written",
         f"examples  {found['examples']:,} x {found['epochs']:g} epochs{validated}",
-        f"steps     {found['steps']:,}, under {found['prompts_used']} of {prompts}",
-        f"tokens    about {found['tokens']:,}; the longest of {found['looked_at']} sequences looked at has "
+        f"steps     {found['steps']:,}{sampled}, under {found['prompts_used']} of {prompts}",
+        f"tokens    {about} {found['tokens']:,}; the longest of {found['looked_at']} sequences looked at has "
         f"{found['longest']}, {found['truncated_share']:.1%} are cut",
-        f"memory    about {memory['total'] / _GIB:.2f} GiB with {memory['micro_batch_size']} examples at a "
+        f"memory    about {memory['total'] / _GIB:.2f} GiB with {memory['micro_batch_size']} {unit} at a "
         f"time ({', '.join(f'{part} {memory[part] / _GIB:.2f}' for part in parts)}); "
         f"{memory['free'] / _GIB:.2f} GiB free, enough for {memory['micro_batch_size_that_fits'] or 'none'}",
     ]

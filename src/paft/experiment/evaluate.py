@@ -7,10 +7,10 @@ that reports and exports read both: each model is a trial without a seed.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from types import NoneType
 from typing import Any, TypedDict
@@ -51,14 +51,13 @@ from paft.model.load import LanguageModel, check_model, load_encoder, model_fing
 from paft.model.quantised import four_bit, trained_quantised
 from paft.model.shared_base import SharedBase
 from paft.progress import Reporter, speaking
-from paft.prompt import Prompt
 from paft.provenance import environment
 from paft.report.budget import budget_page, read_budget
 from paft.report.findings import read_findings
 from paft.report.html import write_report
 from paft.report.results import Results
 from paft.report.run_folder import PAGE, RESULTS, TRIALS
-from paft.statistics.budget import estimate_mean, estimate_std
+from paft.statistics.budget import PartEstimate, estimate_mean, estimate_std
 from paft.statistics.precision import Measured, WorstPrompt
 from paft.task.programs.code_answer import check_opt_in
 from paft.task.repeats import count_repeats, repeats_warning
@@ -109,8 +108,8 @@ def evaluate(
     warnings = [*told, *warnings]
     for warning in warnings:
         reporter.finish(task.name, f"warning: {warning}")
-    if config.base and config.partial and config.adapter_folders:
-        reporter.finish(task.name, "the base is left out: a part of the cells is scored of one model")
+    if config.base and config.budgeted and config.adapter_folders:
+        reporter.finish(task.name, "the base is left out: a budget of cells is for one model")
     output = Path(config.output)
     with working_in(output):
         begin_output(output, _identity(config, task, bank, data_fingerprint(examples)), config, bank)
@@ -227,11 +226,27 @@ class _Models:
     """What loads the models of an evaluation, one base or one engine for all of them."""
 
     config: EvaluateConfig
+    reporter: Reporter
     _base: SharedBase
+    _stack: ExitStack
     _engine: VllmModel | None = None
+    _held: tuple[Contender, LanguageModel | VllmModel | ServedModel] | None = None
+
+    def start(self, contender: Contender, split: str, cells: int) -> LanguageModel | VllmModel | ServedModel:
+        """Return a model that is to score so many cells."""
+        self.reporter.stage(contender.name, f"evaluate on {split} prompts", cells)
+        return self.hold(contender)
+
+    def hold(self, contender: Contender) -> LanguageModel | VllmModel | ServedModel:
+        """Return a model, and let go of the one before."""
+        if self._held is None or self._held[0] != contender:
+            self._held = None
+            self._stack.close()
+            self._held = contender, self._stack.enter_context(self._loaded(contender))
+        return self._held[1]
 
     @contextmanager
-    def loaded(self, contender: Contender) -> Iterator[LanguageModel | VllmModel | ServedModel]:
+    def _loaded(self, contender: Contender) -> Iterator[LanguageModel | VllmModel | ServedModel]:
         """Give a model for a while."""
         config = self.config
         if config.backend == "openai":
@@ -252,52 +267,116 @@ def _evaluate_all(
     config: EvaluateConfig, task: Task, bank: Bank, examples: Sequence[Example], reporter: Reporter
 ) -> dict[str, Any]:
     """Evaluate every model, one after another; return what the results hold of them."""
-    models = _Models(config, SharedBase(config.chat, config.trust_remote_code, config.any_base))
-    contenders = config.contenders
-    found = [_evaluate_one(config, each, models, task, bank, examples, reporter) for each in contenders]
-    if len(found) == 1:
-        return found[0]
-    first, *others = [each.name for each in contenders]
+    shared = _Shared(task=task, examples=examples, settings=config.evaluate, max_length=config.max_length)
+    base = SharedBase(config.chat, config.trust_remote_code, config.any_base)
+    with ExitStack() as stack:
+        models = _Models(config, reporter, base, stack)
+        if config.precision is not None:
+            found = _measure_all(config, config.precision, models, bank, shared)
+            if found is not None:
+                return found
+        each = [_evaluate_one(config, contender, models, bank, shared) for contender in config.contenders]
+    if len(each) == 1:
+        return each[0]
     return {
         "scoring": describe_scoring(task, config.backend, config.evaluate.generate),
-        # Two adapters, the second against the first, or the only one against its base.
-        "compared": list(reversed((others if config.with_base else [first, *others])[:2]))
-        if len(config.adapter_folders) > 1
-        else [others[0], first],
+        "compared": config.compared,
         **{
-            key: [item for each in found for item in each[key]]
+            key: [item for one in each for item in one[key]]
             for key in ("warnings", "rows", "per_prompt", "robustness")
         },
     }
 
 
+def _measure_all(
+    config: EvaluateConfig, precision: float, models: _Models, bank: Bank, shared: _Shared
+) -> dict[str, Any] | None:
+    """Score the split until the precision is reached; None if that took every cell of every model."""
+    contenders = {each.name: each for each in config.contenders}
+    matrices, measured, differences = evaluate_parts(
+        lambda name, cells: models.start(contenders[name], config.split, cells),
+        prompts=bank.require(config.split), split=config.split,
+        folders={name: _folder(config, name) for name in contenders},
+        precision=precision, worst=not config.mean_only, seed=config.budget_seed,
+        on_cells=models.reporter.advance, **shared,
+    )  # fmt: skip
+    if all(matrix.complete for matrix in matrices.values()):
+        return None
+    warnings = [
+        text
+        for name, each in contenders.items()
+        for text in _warnings(config, each, {config.split: matrices[name]})
+    ]
+    about = describe_scoring(shared["task"], config.backend, config.evaluate.generate)
+    if len(contenders) == 1:
+        about |= answer_figures(next(iter(matrices.values())))
+    found = {name: _measured(matrices[name], measured[name]) for name in contenders}
+    return {
+        "warnings": warnings,
+        "scoring": about,
+        "rows": [],
+        "per_prompt": [],
+        "budget": _measured_budget(config, found, differences),
+    }
+
+
+def _measured_budget(
+    config: EvaluateConfig,
+    models: Mapping[str, dict[str, Any]],
+    differences: Mapping[tuple[str, str], PartEstimate],
+) -> dict[str, Any]:
+    """Return what was found to a precision: of one model itself, of several by name, and differences."""
+    first = next(iter(models.values()))
+    if len(models) == 1:
+        return first | {"precision": config.precision}
+    shared = "prompts", "examples", "looks"
+    return {
+        **{key: first[key] for key in shared},
+        "cells": sum(made["cells"] for made in models.values()),
+        "precision": config.precision,
+        "compared": config.compared,
+        "models": [
+            {"name": name, **{key: made[key] for key in made if key not in shared}}
+            for name, made in models.items()
+        ],
+        "differences": [
+            {"first": first, "second": second, **dataclasses.asdict(found)}
+            for (first, second), found in differences.items()
+        ],
+    }
+
+
 def _evaluate_one(
-    config: EvaluateConfig, contender: Contender, models: _Models, task: Task, bank: Bank,
-    examples: Sequence[Example], reporter: Reporter,
-) -> dict[str, Any]:  # fmt: skip
+    config: EvaluateConfig, contender: Contender, models: _Models, bank: Bank, shared: _Shared
+) -> dict[str, Any]:
     """Evaluate the split and the user's own prompt, or estimate the split from some of its cells."""
-    name, threshold = contender.name, task.thresholds[0]
+    name, task = contender.name, shared["task"]
     splits = {config.split: bank.require(config.split), "user": task.prompts[:1]}
-    with ExitStack() as stack:
-        loaded = cache(lambda: stack.enter_context(models.loaded(contender)))  # only where cells lack
-        matrices, seconds, measured, sample = _score_splits(
-            config, name, loaded, task, splits, examples, reporter
-        )
-    matrix = matrices[config.split]
-    of_base = None
-    if contender.adapter is not None:
-        of_base = check_base(contender.adapter, config.pinned_model, any_base=config.any_base)
-    every = None
-    if measured is not None and matrix.complete:
-        every = f"{name}: precision {config.precision:g} took all {len(matrix.cells)} {config.split} cells"
+    chosen = config.cells(len(splits[config.split]), len(shared["examples"]))
+    if chosen is not None:  # the user prompt is where all of the split is
+        del splits["user"]
+    matrices: dict[str, Matrix] = {}
+    seconds: dict[str, float] = {}
+    for split, prompts in splits.items():
+        cells = len(prompts) * len(shared["examples"]) if chosen is None else int(chosen.sum())
+        matrices[split], seconds[split] = evaluate_split(
+            partial(models.start, contender, split, cells),
+            prompts=prompts, split=split, folder=_folder(config, name), chosen=chosen,
+            on_cells=models.reporter.advance, **shared,
+        )  # fmt: skip
+    sample = None
+    if chosen is None and config.backend != "openai":
+        sample = evaluate_sample(
+            partial(models.hold, contender), prompts=splits[config.split], split=config.split,
+            folder=_folder(config, name), **shared,
+        )  # fmt: skip
+    matrix, threshold = matrices[config.split], task.thresholds[0]
     about = {
-        "warnings": [*filter(None, [of_base, every])]
-        + [text for split in matrices for text in cell_warnings(name, split, matrices[split])],
+        "warnings": _warnings(config, contender, matrices),
         "scoring": describe_scoring(task, config.backend, config.evaluate.generate) | answer_figures(matrix),
     }
-    if "user" not in matrices:
-        found = _estimated(matrix.scores) if measured is None else _measured(config, matrix, measured)
-        return {**about, "rows": [], "per_prompt": [], "budget": found}
+    if chosen is not None:
+        return {**about, "rows": [], "per_prompt": [], "budget": _estimated(matrix.scores)}
     rows, per_prompt = [], []
     for split, prompts in splits.items():
         row = split_row(name, None, split, matrices[split], threshold, seconds[split])
@@ -307,47 +386,22 @@ def _evaluate_one(
     return {**about, "rows": rows, "per_prompt": per_prompt, "robustness": [summary]}
 
 
-def _score_splits(
-    config: EvaluateConfig, name: str, loaded: Callable[[], LanguageModel | VllmModel | ServedModel],
-    task: Task, splits: Mapping[str, Sequence[Prompt]], examples: Sequence[Example], reporter: Reporter,
-) -> tuple[dict[str, Matrix], dict[str, float], Measured | None, Matrix | None]:  # fmt: skip
-    """Return matrices and seconds by split, what a precision was found from, and the cells generated too.
+def _warnings(config: EvaluateConfig, contender: Contender, matrices: Mapping[str, Matrix]) -> list[str]:
+    """Warn of an adapter on another base, of a precision that took every cell, and of what cells say."""
+    name, matrix = contender.name, matrices[config.split]
+    found = []
+    if contender.adapter is not None:
+        found.append(check_base(contender.adapter, config.pinned_model, any_base=config.any_base))
+    if config.precision is not None and matrix.complete:
+        cells = len(matrix.cells)
+        found.append(f"{name}: precision {config.precision:g} took all {cells} {config.split} cells")
+    return [*filter(None, found)] + [
+        text for split in matrices for text in cell_warnings(name, split, matrices[split])
+    ]
 
-    Of a part of the cells only the split itself is scored; the user prompt, and the sample that is
-    generated, where all of it is.
-    """
-    chosen = config.cells(len(splits[config.split]), len(examples))
-    matrices: dict[str, Matrix] = {}
-    seconds: dict[str, float] = {}
-    measured = None
 
-    def load(split: str, cells: int) -> LanguageModel | VllmModel | ServedModel:
-        reporter.stage(name, f"evaluate on {split} prompts", cells)
-        return loaded()
-
-    shared = _Shared(
-        task=task, examples=examples, folder=Path(config.output) / TRIALS / name,
-        settings=config.evaluate, max_length=config.max_length,
-    )  # fmt: skip
-    if config.precision is not None:
-        matrix, measured = evaluate_parts(
-            partial(load, config.split), prompts=splits[config.split], split=config.split,
-            precision=config.precision, worst=not config.mean_only, seed=config.budget_seed,
-            on_cells=reporter.advance, **shared,
-        )  # fmt: skip
-        if not matrix.complete:
-            return {config.split: matrix}, {}, measured, None
-    for split, prompts in splits.items():
-        if split == config.split or chosen is None:
-            cells = len(prompts) * len(examples) if chosen is None else int(chosen.sum())
-            matrices[split], seconds[split] = evaluate_split(
-                partial(load, split, cells), prompts=prompts, split=split, chosen=chosen,
-                on_cells=reporter.advance, **shared,
-            )  # fmt: skip
-    if chosen is not None or config.backend == "openai":
-        return matrices, seconds, measured, None
-    sample = evaluate_sample(loaded, prompts=splits[config.split], split=config.split, **shared)
-    return matrices, seconds, measured, sample
+def _folder(config: EvaluateConfig, name: str) -> Path:
+    return Path(config.output) / TRIALS / name
 
 
 class _Shared(TypedDict):
@@ -355,7 +409,6 @@ class _Shared(TypedDict):
 
     task: Task
     examples: Sequence[Example]
-    folder: Path
     settings: Evaluate
     max_length: int
 
@@ -371,8 +424,8 @@ def _estimated(scores: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _measured(config: EvaluateConfig, matrix: Matrix, measured: Measured) -> dict[str, Any]:
-    """Return what was found to a precision, as :func:`_estimated` does."""
+def _measured(matrix: Matrix, measured: Measured) -> dict[str, Any]:
+    """Return what was found of one model to a precision, as :func:`_estimated` does."""
     worst = measured.worst
     return {
         "prompts": len(matrix.prompt_ids),
@@ -380,7 +433,6 @@ def _measured(config: EvaluateConfig, matrix: Matrix, measured: Measured) -> dic
         "cells": len(matrix.cells),
         "mean": dataclasses.asdict(measured.mean),
         "std": dataclasses.asdict(measured.std),
-        "precision": config.precision,
         "looks": list(measured.looks),
         **({} if worst is None else {"worst": _named(matrix, worst)}),
     }
@@ -395,6 +447,8 @@ def _identity(config: EvaluateConfig, task: Task, bank: Bank, examples: str) -> 
     others = {"output", "task", "data", "bank", "evaluate", "server", "any_base", "base", "adapters"}
     others |= unset_keys(config.trust_remote_code, config.revision)
     others |= {"mean_only"} if not config.mean_only else set()
+    if config.precision is not None and config.with_base:  # which cells are scored depends on every model
+        others -= {"base"}
     settings = config.model_dump(mode="json", exclude=others)
     adapter = None if config.adapter is None else model_fingerprint(config.adapter)
     adapters = {name: model_fingerprint(folder) for name, folder in config.adapters.items()}

@@ -23,7 +23,7 @@ class EvaluateConfig(AdapterOnTask):
     Attributes:
         split: Prompts to evaluate on.
         adapters: Folders of several PEFT adapters by the name that tells them apart, instead of ``adapter``.
-        base: Evaluate the model under the adapters too; not where a part of the cells is scored.
+        base: Evaluate the model under the adapters too; not within a budget of cells.
         backend: What runs the model: ``hf`` (Transformers in this process), ``vllm``
             (:mod:`paft.evaluate.scoring.vllm`) or ``openai``, any OpenAI-compatible server, whose models are
             scored by what they write (:mod:`paft.evaluate.scoring.server`).
@@ -34,7 +34,8 @@ class EvaluateConfig(AdapterOnTask):
         budget_evals: The same as a number of cells.
         budget_seed: Seed of the choice of cells, for ``precision`` too.
         precision: Score cells until the mean over all cells is known to so much on either side, in (0, 1),
-            and the worst prompt to as much (:mod:`paft.statistics.precision`).
+            and the worst prompt to as much (:mod:`paft.statistics.precision`); of several models also the
+            difference of every two means.
         mean_only: Do not look for the worst prompt, which takes more cells than the mean.
         evaluate: Settings of stage 3.
     """
@@ -56,10 +57,10 @@ class EvaluateConfig(AdapterOnTask):
     def _check_adapters(self) -> EvaluateConfig:
         if self.adapter is not None and self.adapters:
             raise ValueError("adapter and adapters say the same in two ways: give one of them")
-        if len(self.adapters) > 1 and self.partial:
+        if len(self.adapters) > 1 and self.budgeted:
             raise ValueError(
-                "a part of the cells is scored of one model: leave budget and precision out, or evaluate "
-                "each adapter into a folder of its own"
+                "a budget of cells is for one model: leave it out, give precision, which compares several, "
+                "or evaluate each adapter into a folder of its own"
             )
         for name in self.adapters:
             check_name(name)
@@ -71,7 +72,7 @@ class EvaluateConfig(AdapterOnTask):
     def _check_budget(self) -> EvaluateConfig:
         if self.budget is not None and self.budget_evals is not None:
             raise ValueError("budget and budget_evals say the same in two ways: give one of them")
-        if self.precision is not None and (self.budget is not None or self.budget_evals is not None):
+        if self.precision is not None and self.budgeted:
             raise ValueError("a budget sets the number of cells, and so does precision: give one of them")
         if self.mean_only and self.precision is None:
             raise ValueError("mean_only says what precision is wanted of: give precision too")
@@ -116,14 +117,14 @@ class EvaluateConfig(AdapterOnTask):
             raise ConfigError(f"budget: {error}") from error
 
     @property
-    def partial(self) -> bool:
-        """Whether a part of the cells is scored."""
-        return (self.budget, self.budget_evals, self.precision) != (None, None, None)
+    def budgeted(self) -> bool:
+        """Whether a given number of the cells is scored."""
+        return (self.budget, self.budget_evals) != (None, None)
 
     @property
     def with_base(self) -> bool:
         """Whether the model under adapters is evaluated too."""
-        return self.base and bool(self.adapter_folders) and not self.partial
+        return self.base and bool(self.adapter_folders) and not self.budgeted
 
     @property
     def adapter_folders(self) -> dict[str, Path]:
@@ -139,6 +140,13 @@ class EvaluateConfig(AdapterOnTask):
         if adapters:
             return [Contender(BASE, self.pinned_model)] * self.with_base + adapters
         return [Contender(self.name, self.pinned_model)]
+
+    @property
+    def compared(self) -> list[str]:
+        """Names of the pair in the headline: the second adapter and the first, or one and its base."""
+        names = [each.name for each in self.contenders]
+        adapters = names[self.with_base :] if len(self.adapter_folders) > 1 else names
+        return adapters[1::-1]
 
     @property
     def name(self) -> str:

@@ -20,6 +20,7 @@ from paft.methods import METHODS
 from paft.model.load import model_fingerprint
 from paft.task.answer import Answer
 from paft.task.task import Task, data_fingerprint
+from paft.train.grpo.rewards import reward_digests
 from paft.train.settings import RENAMED, Train
 
 # Settings that change no figure: who does the work, what is kept of it, where it is reported.
@@ -28,7 +29,12 @@ FREE = (
     "task", "choose.writer file",  # hashes of more than counts, which earlier versions kept too
 )  # fmt: skip
 # Names of weights, and their hash: with the same hash they may lie elsewhere.
-FILES = {"model": "model files", "revision": "model files", "adapter": "adapter files"}
+FILES = {
+    "model": "model files",
+    "revision": "model files",
+    "adapter": "adapter files",
+    "train.start_from": "start files",
+}
 KEPT = 20  # characters that are shown before the first that differs
 
 
@@ -44,12 +50,23 @@ def run_identity(config: RunConfig, inputs: Inputs, methods: tuple[str, ...] | N
         "chat": config.chat.identity(),
         **choice_identity(config.choose, methods or config.methods, inputs),
         "model files": model_fingerprint(config.pinned_model),
+        **_training_files(config.train),
         **task_identity(inputs.task),
         "bank": inputs.bank.fingerprint,
         "training examples": data_fingerprint(inputs.pool or inputs.train),
         "validation examples": data_fingerprint(inputs.validation) if inputs.validation else None,
         "test examples": data_fingerprint(inputs.test),
     }
+
+
+def _training_files(train: Train) -> dict[str, Any]:
+    """Return the hashes of files that training settings name, where they name any."""
+    found: dict[str, Any] = {}
+    if train.start_from is not None:
+        found["start files"] = model_fingerprint(train.start_from)
+    if train.grpo.rewards:
+        found["reward files"] = list(reward_digests(train.grpo.rewards).values())
+    return found
 
 
 def unset_keys(trust_remote_code: bool, revision: str | None) -> set[str]:

@@ -29,8 +29,10 @@ from paft.similarity import skeleton
 from paft.task.programs.code_answer import check_opt_in
 from paft.task.repeats import count_repeats, repeats_warning
 from paft.task.task import Example, Examples, Task, load_task
-from paft.train.adapt import check_adapt
+from paft.train.adapt import check_adapt, check_start
 from paft.train.arguments import check_optimizer, report_to
+from paft.train.grpo.rewards import load_reward
+from paft.train.grpo.settings import check_extras
 from paft.train.schedule import make_schedule
 from paft.train.settings import Train
 
@@ -187,7 +189,7 @@ def load_inputs(
     expect(task, (Task, NoneType), "the task")
     expect(bank, (Bank, NoneType), "the bank")
     task = task or load_task(config.task, config.data)
-    if evaluate:
+    if evaluate or config.train.algorithm == "grpo":  # whose rewards are scores
         check_opt_in(task, config.evaluate.allow_code)
     if task.answer.rule == "code" and config.train.validate_every is not None:
         raise ConfigError(f"answers of task {task.name!r} are programs: train without validate_every")
@@ -228,9 +230,26 @@ def check_trained(config: RunConfig) -> None:
         PaftError: Saying why.
     """
     check_model(config.pinned_model, config.chat, trust_remote_code=config.trust_remote_code)
-    if config.train.adapt.quantised:
+    train, trusted = config.train, config.trust_remote_code
+    if train.adapt.quantised:
         four_bit()
-    check_adapt(config.pinned_model, config.train.adapt, trust_remote_code=config.trust_remote_code)
+    check_adapt(config.pinned_model, train.adapt, trust_remote_code=trusted)
+    check_algorithm(config)
+
+
+def check_algorithm(config: RunConfig) -> None:
+    """Refuse an adapter to start from, an extra or a reward function that cannot be had.
+
+    Raises:
+        PaftError: Saying why.
+    """
+    train, trusted = config.train, config.trust_remote_code
+    if train.start_from is not None:
+        check_start(config.pinned_model, train.start_from, train.adapt, trust_remote_code=trusted)
+    if train.algorithm == "grpo":
+        check_extras(train.grpo)
+        for spec in train.grpo.rewards:
+            load_reward(spec)
 
 
 def encoder_of(config: RunConfig) -> Encoder:
@@ -307,9 +326,10 @@ def check_method(name: str, config: RunConfig, inputs: Inputs) -> None:
 
 def _check_micro_batches(settings: Train) -> None:
     """Refuse micro-batches that no number of devices makes a step of; the trainer counts the devices."""
-    if settings.micro_batch_size is not None and settings.batch_size % settings.micro_batch_size:
+    if settings.micro_batch_size is not None and settings.rows_per_step % settings.micro_batch_size:
+        each = f" x {settings.grpo.generations} generations" if settings.algorithm == "grpo" else ""
         raise ConfigError(
-            f"train.batch_size {settings.batch_size} is not a multiple of micro_batch_size "
+            f"train.batch_size {settings.batch_size}{each} is not a multiple of micro_batch_size "
             f"{settings.micro_batch_size}: change one of them"
         )
 

@@ -18,7 +18,7 @@ from paft.bank import Bank, near_duplicates_across, near_warnings
 from paft.config import RunConfig
 from paft.errors import DivergedError, expect
 from paft.evaluate.rows import describe_scoring, guess_levels
-from paft.experiment.answer_tokens import check_lengths, check_options
+from paft.experiment.answer_tokens import check_completions, check_lengths, check_options
 from paft.experiment.bank_choice import tell_composed
 from paft.experiment.baselines.choice import check_chooser
 from paft.experiment.identity import run_identity
@@ -110,6 +110,7 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
     encoder = encoder_of(config)
     check_options(encoder, inputs.task, inputs.train, inputs.test)
     warnings = few_validation_cells(inputs) + blank_options(inputs.task, inputs.test)
+    warnings += check_completions(encoder, config, inputs.task, inputs.train)
     if not inputs.task.answer.closed or config.evaluate.generate:
         warnings += check_lengths(encoder, inputs.task, inputs.test)
     return dataclasses.replace(inputs, warnings=warnings, hints=chat_hint(encoder, config))

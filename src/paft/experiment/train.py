@@ -13,7 +13,7 @@ from paft.bank import Bank
 from paft.config import RunConfig
 from paft.errors import ConfigError, expect
 from paft.evaluate.runner import processes
-from paft.experiment.answer_tokens import check_options
+from paft.experiment.answer_tokens import check_completions, check_options
 from paft.experiment.bank_choice import tell_composed
 from paft.experiment.identity import training_identity
 from paft.experiment.inputs import (
@@ -64,13 +64,18 @@ def train(
     check_trained(config)
     encoder = encoder_of(config)
     check_options(encoder, inputs.task, inputs.train)
+    warnings = check_completions(encoder, config, inputs.task, inputs.train)
     output = Path(config.output)
     with working_in(output):
         identity = training_identity(config, inputs, method, seed)
         begin_output(output, identity, config, inputs.bank)
         if inputs.composed:
             reporter.finish(inputs.task.name, tell_composed(inputs.bank, output))
-        warnings = [*few_validation_cells(inputs), *inputs.repeats, *blank_options(inputs.task, inputs.train)]
+        warnings += [
+            *few_validation_cells(inputs),
+            *inputs.repeats,
+            *blank_options(inputs.task, inputs.train),
+        ]
         for line in (*chat_hint(encoder, config), *map("warning: {}".format, warnings)):
             reporter.finish(inputs.task.name, line)
         try:
@@ -95,7 +100,11 @@ def only_seed(config: RunConfig) -> int:
 
 
 def _outcome(trained: dict[str, Any], met: str) -> str:
-    told = f"{trained['steps']} steps in {trained['seconds']:.0f} s{met}, mean loss {trained['loss']:.3f}"
+    measure = f"mean loss {trained['loss']:.3f}"
+    if trained.get("rewards"):
+        first, last = trained["rewards"][0][1], trained["rewards"][-1][1]
+        measure = f"mean reward {first:.3f} at first, {last:.3f} at last"
+    told = f"{trained['steps']} steps in {trained['seconds']:.0f} s{met}, {measure}"
     if not trained["validations"]:
         return told
     best = [point for point in trained["validations"] if point[0] <= trained["kept"]][-1]

@@ -16,7 +16,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paft.config import RunConfig
 from paft.errors import DataError, DivergedError, NotFiniteError
@@ -37,7 +37,11 @@ from paft.shape import TRAINED as TRAINED_SHAPE
 from paft.similarity import near_pairs
 from paft.train.checkpoint import remove_checkpoints
 from paft.train.schedule import make_schedule
+from paft.train.settings import Train
 from paft.train.step_time import Pace
+
+if TYPE_CHECKING:
+    from paft.train.loop import Trained
 
 FAILED = "failed.json"
 SPLITS = ("test", "adversarial", "user")
@@ -180,15 +184,14 @@ def train_trial(
         remove_checkpoints(output)  # a kill may have come between the record and this
         return read_record(record, "training record", TRAINED_SHAPE)
     check_not_failed(folder)
-    from paft.train.loop import fine_tune
 
     settings = method.settings(config.train)
     chosen = _chosen(plan, config, inputs, folder, reporter)
     prompts = inputs.training_prompts(method, settings, chosen, seed=plan.seed)
-    per_epoch = -(-len(inputs.train) // config.train.batch_size)
-    reporter.stage(plan.name, "train", config.train.length(per_epoch))
+    per_epoch = -(-len(inputs.train) // settings.batch_size) * settings.iterations
+    reporter.stage(plan.name, "train", settings.length(per_epoch))
     schedule = make_schedule(settings, len(prompts), seed=plan.seed, examples=len(inputs.train))
-    pace = Pace(reporter, schedule, prompts, per_epoch)
+    pace = Pace(reporter, schedule, prompts, per_epoch, settings)
     adapt = config.train.adapt
     full_precision = adapt.method == "full" or config.train.precision == "float32"
     language_model = load_model(
@@ -197,23 +200,40 @@ def train_trial(
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        trained = fine_tune(
-            language_model, inputs.train, prompts, settings,
-            seed=plan.seed, output=output, on_step=pace, keep_checkpoints=True,
-            validation=pace.listen(inputs.validated()), reference=inputs.bank.require("train"),
-            on_steps=partial(reporter.stage, plan.name, "train"),
-        )  # fmt: skip
+        trained = _train(language_model, inputs, prompts, settings, plan, output, pace, reporter)
     except DivergedError as error:
         if processes()[0] == 0:
             give_up(folder, output, error)
         raise
     reporter.advance(trained.steps - pace.step)
     told = dataclasses.asdict(trained) | ({} if chosen is None else {"chosen": chosen.template})
-    if not trained.damaged:
-        del told["damaged"]
+    for key in ("damaged", "rewards"):
+        if not told[key]:
+            del told[key]
     write_json(record, told)
     remove_checkpoints(output)
     return told
+
+
+def _train(
+    language_model: LanguageModel, inputs: Inputs, prompts: Sequence[Prompt], settings: Train, plan: Trial,
+    output: Path, pace: Pace, reporter: Reporter,
+) -> Trained:  # fmt: skip
+    """Train by the algorithm of the settings."""
+    common: dict[str, Any] = {
+        "seed": plan.seed, "output": output, "on_step": pace, "keep_checkpoints": True,
+        "validation": pace.listen(inputs.validated()),
+    }  # fmt: skip
+    if settings.algorithm == "grpo":
+        from paft.train.grpo.loop import reinforce
+
+        return reinforce(language_model, inputs.task, inputs.train, prompts, settings, **common)
+    from paft.train.loop import fine_tune
+
+    return fine_tune(
+        language_model, inputs.train, prompts, settings, **common, reference=inputs.bank.require("train"),
+        on_steps=partial(reporter.stage, plan.name, "train"),
+    )  # fmt: skip
 
 
 def _chosen(
@@ -257,7 +277,8 @@ def _evaluate_split(
 def trial_weights(plan: Trial, config: RunConfig, folder: Path) -> tuple[str, Path | None]:
     """Return a trial's model and the adapter on top of it, as ``load_model`` takes them."""
     if METHODS[plan.method].schedule is None:
-        return config.pinned_model, None
+        start = config.train.start_from  # as trained methods begin
+        return config.pinned_model, None if start is None else Path(start)
     weights = folder / weights_name(config)
     if config.train.adapt.method == "full":
         return str(weights), None

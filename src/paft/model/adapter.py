@@ -73,8 +73,13 @@ def check_before_loading(
     return warning
 
 
-def put_adapter(model: PreTrainedModel, folder: Path) -> Any:
+def put_adapter(model: PreTrainedModel, folder: Path, *, dropout: float | None = None) -> Any:
     """Return a model with an adapter on top.
+
+    Args:
+        model: The base.
+        folder: The adapter's.
+        dropout: Before the adapter, to train it on; None to use it as it is.
 
     Raises:
         ModelError: If the folder is none of an adapter, or not every tensor of it finds its place and
@@ -86,7 +91,7 @@ def put_adapter(model: PreTrainedModel, folder: Path) -> Any:
     check_files_finite(str(folder))
     _fit_embeddings(model, folder)
     try:
-        adapted = PeftModel.from_pretrained(model, str(folder))
+        adapted = PeftModel.from_pretrained(model, str(folder), **_to_train(folder, dropout))
     except (*UNREADABLE, RuntimeError) as error:
         if isinstance(error, KeyError) and str(error.args[0]).startswith("base_model."):
             check_whole(f"adapter {folder}", [error.args[0]], (), "")  # of a module that is saved whole
@@ -95,8 +100,20 @@ def put_adapter(model: PreTrainedModel, folder: Path) -> Any:
     return adapted
 
 
+def _to_train(folder: Path, dropout: float | None) -> dict[str, Any]:
+    """Return what peft has to know to train an adapter on, nothing for one that is only used."""
+    from peft import PeftConfig
+
+    if dropout is None:
+        return {}
+    config = PeftConfig.from_pretrained(str(folder))
+    config.lora_dropout = dropout
+    config.inference_mode = False
+    return {"is_trainable": True, "config": config}
+
+
 def check_adapter(folder: Path) -> None:
-    """Refuse a folder that holds no adapter, or one whose weights are pickled or stand before a prompt.
+    """Refuse a folder without an adapter, or one of an unknown kind, pickled, or of tokens before a prompt.
 
     Raises:
         ModelError: Saying what is not there, or what cannot be evaluated.
@@ -107,7 +124,9 @@ def check_adapter(folder: Path) -> None:
     if not (folder / WEIGHTS).exists():
         raise ModelError(f"{folder} has no {WEIGHTS}; pickled weights are not read")
     kind = str(read_record(folder / CONFIG, "adapter configuration", {}).get("peft_type"))
-    if issubclass(PEFT_TYPE_TO_CONFIG_MAPPING.get(kind, object), PromptLearningConfig):
+    if kind not in PEFT_TYPE_TO_CONFIG_MAPPING:
+        raise ModelError(f"{folder / CONFIG}: peft_type is {kind!r}, which the installed peft does not know")
+    if issubclass(PEFT_TYPE_TO_CONFIG_MAPPING[kind], PromptLearningConfig):
         raise ModelError(
             f"adapter {folder} is of the kind {kind}, which puts trained tokens before every prompt: only "
             "adapters that change the model's modules, as LoRA does, are evaluated and exported"

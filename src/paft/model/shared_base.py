@@ -100,8 +100,11 @@ def wear_adapter(
     check_adapter(adapter)
     check_base(adapter, base.name, any_base=any_base)
     check_tokenizer(adapter, base.tokenizer, base.name, trust_remote_code=trust_remote_code)
+    trainable = [weight for weight in base.model.parameters() if weight.requires_grad]
     adapted = put_adapter(base.model, adapter)
     try:
         yield replace(base, model=adapted.to(base.device).eval())
     finally:
         adapted.unload()
+        for weight in trainable:  # frozen ones take other kernels, whose last digits differ
+            weight.requires_grad_(True)

@@ -376,6 +376,7 @@ def _training(subject: CardSubject, config: RunConfig, trained: Mapping[str, Any
         "Examples": subject.examples,
         "Epochs": subject.epochs,
         "Examples in a step": config.train.batch_size,
+        **config.train.told,
         "Tokens": trained["tokens"],
         "Peak learning rate": config.train.learning_rate,
         "Seed": subject.seed,

@@ -149,7 +149,9 @@ class Report:
         prompts: Hardest first for the method PAFT is compared with.
         examples: By index; empty where the task's data is out of reach.
         unfinished: Names of cells that are planned and not finished.
-        curves: (Optimiser step, loss) over training by method, a list a seed; empty where not recorded.
+        curves: (Optimiser step, loss) over training by method, a list a seed; empty where not recorded. Of
+            reinforcement fine-tuning (step, mean reward).
+        measure: What the curves are of: ``loss`` or ``reward``.
         findings: What stands against the figures, the gravest first.
         labels: The examples of each right answer apart; empty where options differ or texts are out of reach.
         showcase: Real inputs under a few prompts; None where they cannot be shown.
@@ -164,6 +166,7 @@ class Report:
     examples: Mapping[int, Example]
     unfinished: tuple[str, ...] = ()
     curves: Curves = field(default_factory=dict)
+    measure: str = "loss"
     findings: tuple[Finding, ...] = ()
     labels: tuple[LabelFigures, ...] = ()
     showcase: Showcase | None = None
@@ -230,6 +233,7 @@ def gather(
         examples=texts,
         unfinished=unfinished,
         curves=_curves(trained or {}),
+        measure="reward" if any(record.get("rewards") for record in (trained or {}).values()) else "loss",
         findings=tuple(list_findings(results, cells, trained or {})),
         labels=figures_by_label(cells, texts),
         showcase=_showcase(methods, texts, results.get("compared")) if texts else None,
@@ -301,11 +305,12 @@ def _estimates(cells: Cells | None, threshold: float) -> Mapping[str, Estimate]:
 
 
 def _curves(trained: Trained) -> Curves:
-    """Return (step, loss) over training by method, a list a seed."""
+    """Return (step, loss or reward) over training by method, a list a seed."""
     found: dict[str, list[Sequence[tuple[int, float]]]] = {}
     for (method, _), record in trained.items():
-        if record["curve"]:
-            found.setdefault(method, []).append(record["curve"])
+        curve = record.get("rewards") or record["curve"]
+        if curve:
+            found.setdefault(method, []).append(curve)
     return found
 
 

@@ -39,6 +39,7 @@ Kind = Literal[
     "nothing_learnt",
     "not_above_base",
     "loss_did_not_fall",
+    "reward_did_not_rise",
     "few_steps",
     "few_prompts_met",
     "few_training_prompts",
@@ -97,8 +98,9 @@ def list_findings(
 
 
 def training_findings(
-    method: str, *, steps: int, met: int, prompts: int | None, curve: Sequence[Sequence[float]] = ()
-) -> list[Finding]:
+    method: str, *, steps: int, met: int, prompts: int | None, curve: Sequence[Sequence[float]] = (),
+    rewards: Sequence[Sequence[float]] = (),
+) -> list[Finding]:  # fmt: skip
     """Return what stands against one training, done or planned.
 
     Args:
@@ -107,11 +109,16 @@ def training_findings(
         met: How many prompts it met.
         prompts: How many of the bank it draws from; None where that is not known.
         curve: (Step, loss) over the training; empty before it.
+        rewards: (Step, reward) likewise, of reinforcement fine-tuning, whose loss says little.
     """
     found = []
-    if len(curve) > 1:
-        part = max(1, len(curve) // 5)
-        first, last = (float(np.mean([loss for _, loss in ends])) for ends in (curve[:part], curve[-part:]))
+    if len(rewards) > 1:
+        first, last = _ends(rewards)
+        if last <= first:
+            told = f"the reward did not rise ({first:.2f} at the beginning, {last:.2f} at the end)"
+            found.append(Finding("reward_did_not_rise", f"{told}: {TRAIN_MORE}"))
+    elif len(curve) > 1:
+        first, last = _ends(curve)
         if last >= first:
             told = f"the loss did not fall ({first:.2f} at the beginning, {last:.2f} at the end)"
             found.append(Finding("loss_did_not_fall", f"{told}: {TRAIN_MORE}"))
@@ -124,6 +131,13 @@ def training_findings(
     if of_bank and prompts is not None and 2 * met < prompts:
         found.append(Finding("few_prompts_met", _few_met(method, steps, met, prompts)))
     return found
+
+
+def _ends(curve: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """Return the means of the first and the last fifth of a curve."""
+    part = max(1, len(curve) // 5)
+    first, last = (float(np.mean([value for _, value in ends])) for ends in (curve[:part], curve[-part:]))
+    return first, last
 
 
 def guessed(
@@ -187,6 +201,7 @@ def _of_trainings(results: Mapping[str, Any], trained: Trained) -> list[Finding]
             met=len(record.get("by_prompt", ())),
             prompts=_training_prompts(results) if "by_prompt" in record else None,
             curve=record.get("curve", ()),
+            rewards=record.get("rewards", ()),
         )
         for each in found:
             names.setdefault(each, []).append(Trial(method, seed).name)

@@ -119,7 +119,8 @@ def read_trained(folder: Path, results: Mapping[str, Any]) -> Trained:
         if path.exists():
             record = read_record(path, "training record", {"steps": int})
             with interpreted(path):
-                record["curve"] = [(int(step), float(loss)) for step, loss in record.get("curve", [])]
+                for name in ("curve", "rewards"):
+                    record[name] = [(int(step), float(value)) for step, value in record.get(name, [])]
             found[method, seed] = record
     return found
 

@@ -92,7 +92,10 @@ def page(report: Report) -> str:
         texts={prompt.id: prompt.text for prompt in report.prompts},
         intervals=INTERVALS if any(method.estimates for method in report.methods) else "",
         picture=_embeddable(distribution_svg(report.results, width=WIDTH, label=AXIS)),
-        training=_embeddable(curves_svg(report.curves, width=WIDTH)) if report.curves else "",
+        training=_embeddable(curves_svg(report.curves, width=WIDTH, measure=report.measure))
+        if report.curves
+        else "",
+        measure=report.measure,
         maps=_maps(report),
         worst=worst_prompts(report),
         differences=differences_table(report.differences),

@@ -202,12 +202,15 @@ def _glance(prompt: str) -> str:
     return line if len(line) <= NAME else f"{line[:NAME]} \u2026"
 
 
-def curves_svg(curves: Mapping[str, Sequence[Sequence[tuple[int, float]]]], *, width: float) -> str:
+def curves_svg(
+    curves: Mapping[str, Sequence[Sequence[tuple[int, float]]]], *, width: float, measure: str = "loss"
+) -> str:
     """Draw the loss of every training run over its steps, as SVG.
 
     Args:
         curves: By method, one list of (optimiser step, loss) a seed.
         width: In inches.
+        measure: What stands in the place of the loss.
     """
     from matplotlib.figure import Figure
 
@@ -227,9 +230,10 @@ def curves_svg(curves: Mapping[str, Sequence[Sequence[tuple[int, float]]]], *, w
                 markersize=2,
                 label=plain(method) if place == 0 else None,
             )
-    axes.set_ylim(bottom=0)
+    if measure == "loss":
+        axes.set_ylim(bottom=0)
     axes.set_xlabel("optimiser step")
-    axes.set_ylabel("loss")
+    axes.set_ylabel(measure)
     axes.grid(axis="y", color="#e3e5e8")
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

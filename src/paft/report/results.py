@@ -20,12 +20,14 @@ from paft.report.table import percent
 from paft.report.verdict import read_verdict
 from paft.schema import nearest
 from paft.spreadsheet import make_frame
+from paft.train.grpo.rewards import RewardRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas import DataFrame
 
 BY_PROMPT = ("prompt_id", "examples", "loss", "accuracy")  # see paft.train.loss.PromptRecord
+REWARDED = ("prompt_id", *RewardRecord._fields)  # the same of reinforcement fine-tuning
 TABLES = ("per_prompt", "rows", "robustness")
 WIDTH = 110  # characters of a printed line
 
@@ -97,7 +99,9 @@ class Results(dict[str, Any]):
     def __repr__(self) -> str:
         if not self["rows"]:
             made = self["budget"]
-            found, prompts = f"mean {percent(made['mean']['value'])}, estimated", made["prompts"]
+            models = made.get("models", [{"name": "mean", **made}])
+            means = (f"{each['name']} {percent(each['mean']['value'])}" for each in models)
+            found, prompts = f"{', '.join(means)}, estimated", made["prompts"]
         else:
             rows = method_rows(self, self.split)
             found = ", ".join(f"{row.method} {percent(row.mean)}" for row in rows)
@@ -118,29 +122,28 @@ class TrainRecord(dict[str, Any]):
     """The content of ``train.json``: what a training did, see :class:`paft.train.loop.Trained`."""
 
     def frame(self) -> DataFrame:
-        """Return a row for each prompt: examples, loss and accuracy in training.
+        """Return a row for each prompt: examples, loss and accuracy in training, or completions and rewards.
 
         Raises:
             DataError: If pandas is not installed.
         """
         records = self["by_prompt"].items()
-        return make_frame(
-            [dict(zip(BY_PROMPT, (prompt, *record), strict=True)) for prompt, record in records]
-        )
+        names = REWARDED if self.get("rewards") else BY_PROMPT
+        return make_frame([dict(zip(names, (prompt, *record), strict=True)) for prompt, record in records])
 
     def plot(self, axes: Axes | None = None) -> Axes:
-        """Plot the loss over the optimiser steps; arguments and result as of :meth:`Results.plot`."""
+        """Plot the loss or reward over the optimiser steps; arguments and result as :meth:`Results.plot`."""
         axes = _axes(axes, (8, 2.6))
-        axes.plot(*zip(*self["curve"], strict=True), color=colour("paft"), marker="o", markersize=2)
+        curve = self.get("rewards") or self["curve"]
+        axes.plot(*zip(*curve, strict=True), color=colour("paft"), marker="o", markersize=2)
         axes.set_xlabel("optimiser step")
-        axes.set_ylabel("loss")
+        axes.set_ylabel("reward" if self.get("rewards") else "loss")
         return axes
 
     def __repr__(self) -> str:
-        return (
-            f"TrainRecord({self['steps']} steps, mean loss {self['loss']:.3f}, "
-            f"{len(self['by_prompt'])} prompts met)"
-        )
+        rewards = self.get("rewards")
+        told = f"reward {rewards[-1][1]:.3f}" if rewards else f"mean loss {self['loss']:.3f}"
+        return f"TrainRecord({self['steps']} steps, {told}, {len(self['by_prompt'])} prompts met)"
 
 
 def load_results(folder: str | Path) -> Results:

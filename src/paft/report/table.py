@@ -204,6 +204,15 @@ def difference_text(figure: Mapping[str, Any] | None) -> str:
     return f"{_end(figure['value'], star, '+')}{star} [{_end(low, star)}, {_end(high, star)}]"
 
 
+def signed_points(share: float) -> str:
+    """Format a difference in points.
+
+    >>> signed_points(0.0312), signed_points(-0.0001)
+    ('+3.1', '+0.0')
+    """
+    return f"{_points(share):+.1f}"
+
+
 def _end(share: float, star: str, sign: str = "-") -> str:
     """Return points; where a star says that they are not 0, with a digit that shows it.
 

@@ -28,6 +28,13 @@ for clinical trials, by Bonferroni's inequality, which holds however looks depen
 goes to the second look, where most evaluations end. Whole matrices cost nothing: they have no error. The
 interval is the mean -+ precision, of fixed width: one from few cells may seem narrower by chance.
 
+Several models. All are scored on the same cells, until a look finds the mean of each *and* the difference
+of every two precise enough. V assumes nothing of scores, so it is that of the matrix of differences, too,
+whose cells are -1, 0 or 1; the pair of cells that is taken to differ is then one where the models agree
+and one where they do not. The largest forecast counts. A figure that misses does so at the look that ends
+the scoring, where its own half-width is within the precision: so each is paid for as if it were alone. Each
+interval holds at 95 %, not all of them at once.
+
 Worst prompt. The lowest prompt is scored on every example; its accuracy U is known and the minimum
 is no higher. Prompts whose lower bound is below ``U - 2 precision`` get twice the cells, until there is
 none: then the minimum lies in [lowest bound, U], an interval of half-width ``precision`` at most.
@@ -45,8 +52,9 @@ is Student's with n - 1 degrees of freedom.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,33 +152,61 @@ class _Spread:
 def measure_matrix(
     score: Score, prompts: int, examples: int, *, precision: float, seed: int, worst: bool
 ) -> Measured:
-    """Have cells scored until mean, and worst prompt, are known to a precision.
+    """Have cells of one model scored until mean, and worst prompt, are known (:func:`measure_models`)."""
+    models = measure_models([score], prompts, examples, precision=precision, seed=seed, worst=worst)[0]
+    return models[0]
+
+
+def measure_models(
+    scorers: Sequence[Score], prompts: int, examples: int, *, precision: float, seed: int, worst: bool
+) -> tuple[list[Measured], dict[tuple[int, int], PartEstimate]]:
+    """Have cells scored until means, their differences, and worst prompts, are known to a precision.
 
     Args:
-        score: Returns the scores of the cells that are asked for. Each call asks for all of the last one
-            and more. Which, follows from ``seed`` and from the scores.
+        scorers: One for each model: returns its scores of the cells that are asked for. Each call asks for
+            all of the last one and more. Which, follows from ``seed`` and from the scores of all models.
         prompts: P, at least 2.
         examples: N, at least 2.
         precision: Half-width of a 95 % interval that is wanted, in (0, 1).
         seed: Of the order of the cells.
-        worst: Whether the worst prompt is looked for.
+        worst: Whether the worst prompt of each model is looked for.
+
+    Returns:
+        What was found of each model, and the mean of a later one less that of an earlier one by their
+        places, the earlier first.
 
     Raises:
         ValueError: If a number is out of range.
     """
-    if min(prompts, examples) < 2 or not 0 < precision < 1:
-        raise ValueError(f"{prompts} prompts, {examples} examples, precision {precision}: out of range")
+    if not scorers or min(prompts, examples) < 2 or not 0 < precision < 1:
+        raise ValueError(
+            f"{len(scorers)} models, {prompts} prompts, {examples} examples, precision {precision}: "
+            "out of range"
+        )
     order = order_cells(prompts, examples, seed)
-    looks, scores, spread = _look_at_mean(score, order, precision)
-    value = float(np.nanmean(scores, axis=1).mean())
-    error = spread.variance(looks[-1]) ** 0.5
+    looks, scores, spreads = _look_at_means(scorers, order, precision)
     half = precision if looks[-1] < order.size else 0.0
-    mean = PartEstimate(value, error, max(0.0, value - half), min(1.0, value + half))
-    measured = Measured(scores, mean, estimate_std(scores), looks, None)
-    if not worst:
-        return measured
-    scores, found = _look_for_worst(score, order, scores, spread, precision)
-    return replace(measured, scores=scores, worst=found)
+    models = []
+    for score, own, spread in zip(scorers, scores, spreads[: len(scorers)], strict=True):
+        mean = _interval(own, spread, looks[-1], half, lowest=0.0)
+        found = Measured(own, mean, estimate_std(own), looks, None)
+        if worst:
+            every, lowest = _look_for_worst(score, order, own, spread, precision)
+            found = replace(found, scores=every, worst=lowest)
+        models.append(found)
+    pairs = combinations(range(len(scorers)), 2)
+    differences = {
+        (first, second): _interval(scores[second] - scores[first], spread, looks[-1], half, lowest=-1.0)
+        for (first, second), spread in zip(pairs, spreads[len(scorers) :], strict=True)
+    }
+    return models, differences
+
+
+def _interval(scores: Floats, spread: _Spread, cells: int, half: float, *, lowest: float) -> PartEstimate:
+    """Return the mean of balanced cells, which lies between ``lowest`` and 1, -+ half a width."""
+    value = float(np.nanmean(scores, axis=1).mean())
+    error = spread.variance(cells) ** 0.5
+    return PartEstimate(value, error, max(lowest, value - half), min(1.0, value + half))
 
 
 def order_cells(prompts: int, examples: int, seed: int) -> NDArray[np.int64]:
@@ -188,10 +224,10 @@ def order_cells(prompts: int, examples: int, seed: int) -> NDArray[np.int64]:
     return order
 
 
-def _look_at_mean(
-    score: Score, order: NDArray[np.int64], precision: float
-) -> tuple[tuple[int, ...], Floats, _Spread]:
-    """Return the cells after each look, the scores at the last, and their spread."""
+def _look_at_means(
+    scorers: Sequence[Score], order: NDArray[np.int64], precision: float
+) -> tuple[tuple[int, ...], list[Floats], list[_Spread]]:
+    """Return the cells after each look, the scores at the last, and the spreads of models and differences."""
     prompts = len(order)
     cells = prompts * max(FIRST_PER_PROMPT, math.ceil(FIRST / prompts))
     looks: list[int] = []
@@ -199,14 +235,21 @@ def _look_at_mean(
         if cells >= order.size:
             break
         looks.append(cells)
-        scores = score(order < cells)
-        spread = _estimate_spread(scores)
-        if spread.half_width(cells, error) <= precision:
-            return tuple(looks), scores, spread
+        scores, spreads = _look(scorers, order < cells)
+        if all(spread.half_width(cells, error) <= precision for spread in spreads):
+            return tuple(looks), scores, spreads
         if look + 1 < len(SPENT):
-            cells = _forecast(spread, cells, SPENT[look + 1], precision / RESERVE)
-    scores = score(order < order.size)
-    return (*looks, order.size), scores, _estimate_spread(scores)
+            aim, following = precision / RESERVE, SPENT[look + 1]
+            cells = max(_forecast(spread, cells, following, aim) for spread in spreads)
+    scores, spreads = _look(scorers, order < order.size)
+    return (*looks, order.size), scores, spreads
+
+
+def _look(scorers: Sequence[Score], mask: Mask) -> tuple[list[Floats], list[_Spread]]:
+    """Return each model's scores of these cells, and the spreads of models and of differences."""
+    scores = [score(mask) for score in scorers]
+    differences = [second - first for first, second in combinations(scores, 2)]
+    return scores, [_estimate_spread(each) for each in (*scores, *differences)]
 
 
 def _forecast(spread: _Spread, cells: int, error: float, precision: float) -> int:

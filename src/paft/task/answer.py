@@ -30,6 +30,7 @@ Rule = Literal["choice", "label", "number", "final_number", "text", "json", "cod
 Gold = Literal["text", "letter", "key", "index", "position"]
 CLOSED_RULES = ("choice", "label")
 _NEW = ("gold",)
+CLOSED_TOKENS = 64  # for an option in a sentence, where the task sets no limit
 DEFAULT_MAX_TOKENS = {
     "choice": 1,
     "label": 1,
@@ -158,6 +159,11 @@ class Answer(Schema):
     def token_limit(self) -> int:
         """Tokens generated at most."""
         return self.max_tokens or DEFAULT_MAX_TOKENS[self.rule]
+
+    @property
+    def generation_limit(self) -> int:
+        """Tokens of an answer that is generated whatever the rule; an option may stand in a sentence."""
+        return CLOSED_TOKENS if self.closed and self.max_tokens is None else self.token_limit
 
 
 @lru_cache(maxsize=4096)

@@ -1,7 +1,7 @@
 """Stage 2: supervised fine-tuning while the prompt is resampled every K optimiser steps.
 
-``fine_tune`` is PAFT's own loop; ``prompt_dataset`` brings its rows to the trainers of others. Both
-load torch, so they are imported on first use.
+``fine_tune`` is PAFT's own loop, ``reinforce`` reinforcement fine-tuning by TRL; ``prompt_dataset`` brings
+the rows to the trainers of others. All load torch, so they are imported on first use.
 """
 
 from importlib import import_module
@@ -15,6 +15,7 @@ _HOMES = {
     "answer_loss": "paft.train.loss",
     "fine_tune": "paft.train.loop",
     "prompt_dataset": "paft.train.dataset",
+    "reinforce": "paft.train.grpo.loop",
 }
 
 __all__ = ["Schedule", *_HOMES]

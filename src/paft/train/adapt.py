@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
-from paft.errors import ConfigError
+from paft.errors import ConfigError, ModelError
+from paft.model.adapter import check_before_loading, put_adapter
 from paft.model.quantised import is_quantised
 from paft.model.weights import empty_model
 from paft.schema import nearest
@@ -15,12 +17,17 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def adapted(model: PreTrainedModel, adapt: Adapt) -> PreTrainedModel:
+# Settings of an adapter as peft names them, with ours.
+_SAME = {"r": "rank", "lora_alpha": "alpha", "use_rslora": "rslora", "use_dora": "dora"}
+
+
+def adapted(model: PreTrainedModel, adapt: Adapt, start_from: str | None = None) -> PreTrainedModel:
     """Return the model ready to train.
 
     Args:
         model: Freshly loaded weights; LoRA layers are put into it.
         adapt: What to train.
+        start_from: Folder of an adapter that is trained on (:func:`check_start`); a new one by default.
 
     Raises:
         ConfigError: If ``adapt.targets`` or ``adapt.modules_to_save`` names no module of the model,
@@ -40,6 +47,8 @@ def adapted(model: PreTrainedModel, adapt: Adapt) -> PreTrainedModel:
     if adapt.quantised:
         # Layers that stay whole, such as norms, get float32; checkpointing is the trainer's matter.
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    if start_from is not None:
+        return cast("PreTrainedModel", put_adapter(model, Path(start_from), dropout=adapt.dropout))
     config = lora_config(adapt)
     try:
         return cast("PreTrainedModel", get_peft_model(model, config))
@@ -66,6 +75,50 @@ def check_names(model: PreTrainedModel, adapt: Adapt) -> None:
             raise ConfigError(
                 f"train.adapt.{key}: the model has no module named {name!r}{nearest(name, known)}"
             )
+
+
+def check_start(name: str, start_from: str, adapt: Adapt, *, trust_remote_code: bool = False) -> None:
+    """Refuse to go on from an adapter that does not fit, before any weights are loaded.
+
+    Args:
+        name: Folder, Hub id or built-in name of the model.
+        start_from: Folder of the adapter.
+        adapt: What is to be trained; it must say what the adapter has.
+        trust_remote_code: Whether code in the model's folder may be run.
+
+    Raises:
+        ModelError: If it is no LoRA adapter or not one of this model.
+        ConfigError: If ``adapt`` says something else.
+    """
+    from peft import PeftConfig
+
+    folder = Path(start_from)
+    check_before_loading(folder, name, trust_remote_code=trust_remote_code)
+    found: Any = PeftConfig.from_pretrained(start_from)
+    if str(found.peft_type.value) != "LORA":
+        raise ModelError(
+            f"train.start_from {start_from} is an adapter of the kind {found.peft_type.value}, not LoRA"
+        )
+    model: Any = adapted(empty_model(name, trust_remote_code=trust_remote_code), unquantised(adapt))
+    wanted = model.peft_config["default"]
+    for theirs, ours in _SAME.items():
+        there, here = getattr(found, theirs), getattr(wanted, theirs)
+        if there != here:
+            raise ConfigError(
+                f"train.adapt.{ours} is {here!r}, but the adapter {start_from} has {there!r}: set it to that"
+            )
+    for theirs, ours in {"target_modules": "targets", "modules_to_save": "modules_to_save"}.items():
+        there, here = (set(getattr(each, theirs) or ()) for each in (found, wanted))
+        if there != here:
+            raise ConfigError(
+                f"train.adapt.{ours} gives {sorted(here)}, but the adapter {start_from} has {sorted(there)}: "
+                "set it to that"
+            )
+
+
+def unquantised(adapt: Adapt) -> Adapt:
+    """Return LoRA in the place of QLoRA, for models without weights."""
+    return adapt.model_copy(update={"method": "lora"}) if adapt.quantised else adapt
 
 
 def check_adapt(name: str, adapt: Adapt, *, trust_remote_code: bool = False) -> None:

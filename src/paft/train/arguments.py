@@ -30,13 +30,36 @@ def training_arguments(config: Train, seed: int, folder: Path, logs: Path | None
         ConfigError: If ``batch_size`` is not micro-batch size x devices x a whole number, or the optimizer
             cannot be used.
     """
-    import torch
     from transformers import Trainer, TrainingArguments
-    from transformers.trainer_utils import SaveStrategy
 
     check_optimizer(config.optimizer)
+    args = TrainingArguments(**argument_values(config, seed, folder, logs))
+    try:
+        Trainer.get_optimizer_cls_and_kwargs(args)
+    except (ImportError, ValueError, AttributeError) as error:
+        said = str(error).splitlines()[0]
+        raise ConfigError(f"train.optimizer {config.optimizer!r} cannot be used here: {said}") from error
+    # Only the trainer's own count of devices decides how many examples a step really takes.
+    devices, rows = args.world_size * max(1, args.n_gpu), config.rows_per_step
+    micro = config.micro_batch_size or max(1, rows // devices)
+    if rows % (micro * devices):
+        each = f" x {config.grpo.generations} generations" if config.algorithm == "grpo" else ""
+        raise ConfigError(
+            f"train.batch_size {config.batch_size}{each} is not a multiple of micro_batch_size {micro} x "
+            f"{devices} devices: change one of them"
+        )
+    args.per_device_train_batch_size = micro
+    args.gradient_accumulation_steps = rows // (micro * devices)
+    return args
+
+
+def argument_values(config: Train, seed: int, folder: Path, logs: Path | None = None) -> dict[str, Any]:
+    """Return our settings as keywords of the trainer's arguments; see :func:`training_arguments`."""
+    import torch
+    from transformers.trainer_utils import SaveStrategy
+
     accelerated = torch.accelerator.is_available()
-    args = TrainingArguments(
+    return dict(
         output_dir=str(folder),
         num_train_epochs=config.epochs,
         learning_rate=config.learning_rate,
@@ -62,22 +85,6 @@ def training_arguments(config: Train, seed: int, folder: Path, logs: Path | None
         neftune_noise_alpha=config.neftune,
         **trainer_settings(config),
     )
-    try:
-        Trainer.get_optimizer_cls_and_kwargs(args)
-    except (ImportError, ValueError, AttributeError) as error:
-        said = str(error).splitlines()[0]
-        raise ConfigError(f"train.optimizer {config.optimizer!r} cannot be used here: {said}") from error
-    # Only the trainer's own count of devices decides how many examples a step really takes.
-    devices = args.world_size * max(1, args.n_gpu)
-    micro = config.micro_batch_size or max(1, config.batch_size // devices)
-    if config.batch_size % (micro * devices):
-        raise ConfigError(
-            f"train.batch_size {config.batch_size} is not a multiple of micro_batch_size {micro} x "
-            f"{devices} devices: change one of them"
-        )
-    args.per_device_train_batch_size = micro
-    args.gradient_accumulation_steps = config.batch_size // (micro * devices)
-    return args
 
 
 def trainer_settings(config: Train) -> dict[str, Any]:

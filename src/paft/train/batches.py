@@ -193,14 +193,16 @@ class RenderedExamples(Dataset[Planned]):
         return len(self.examples)
 
     def __getitem__(self, plan: Plan) -> Planned:
-        example = self.examples[plan.example]
-        encoded = self.encoder.encode(self._prompt(plan).render(example.values), example.gold)
+        encoded = self.encoder.encode(self.text(plan), self.examples[plan.example].gold)
         return Planned(encoded.input_ids, encoded.answer_start, encoded.truncated, plan.prompt)
+
+    def text(self, plan: Plan) -> str:
+        """Return the rendered prompt of a plan."""
+        return self._prompt(plan).render(self.examples[plan.example].values)
 
     def characters(self, plan: Plan) -> int:
         """Return the characters of a planned sequence; nothing is tokenised."""
-        example = self.examples[plan.example]
-        return len(self._prompt(plan).render(example.values)) + len(example.gold)
+        return len(self.text(plan)) + len(self.examples[plan.example].gold)
 
     def tokens(self, plan: Plan) -> float:
         """Return nearly the tokens of a planned sequence, up to a constant.

@@ -121,6 +121,11 @@ class Preview:
     rows: tuple[Planned, ...]
 
     @property
+    def size(self) -> int:
+        """How many sequences were looked at."""
+        return len(self.rows)
+
+    @property
     def truncated(self) -> int:
         """How many lost the beginning of their prompt to ``max_length``."""
         return sum(row.truncated for row in self.rows)
@@ -146,12 +151,17 @@ def preview(dataset: RenderedExamples, sampler: PlanSampler) -> Preview:
     Raises:
         DataError: If a row cannot be used or an answer does not fit.
     """
-    order, count = sampler.order(0), min(sampler.size, LOOKED_AT)
     rows: list[Planned] = []
-    for at in np.linspace(0, sampler.size - 1, count).round().astype(int).tolist():
-        plan = sampler.plan(0, at // sampler.batch, int(order[at]))
+    for plan in spread_plans(sampler):
         try:
             rows.append(dataset[plan])
         except DataError as error:
             raise DataError(f"training examples: {error}") from None
     return Preview(tuple(rows))
+
+
+def spread_plans(sampler: PlanSampler) -> Iterator[Plan]:
+    """Yield up to ``LOOKED_AT`` plans that lie evenly over the first epoch."""
+    order, count = sampler.order(0), min(sampler.size, LOOKED_AT)
+    for at in np.linspace(0, sampler.size - 1, count).round().astype(int).tolist():
+        yield sampler.plan(0, at // sampler.batch, int(order[at]))

@@ -32,11 +32,11 @@ from paft.train.batches import Collator, RenderedExamples, make_sampler
 from paft.train.checkpoint import Checkpoints, checkpoint_folder, remove_checkpoints, training_inputs
 from paft.train.failures import check_vocabulary, clear_errors, write_failure
 from paft.train.length import Preview, preview, training_steps
-from paft.train.loss import PromptRecord, StepCollator, StepLoss, Tally
+from paft.train.loss import PromptSums, StepCollator, StepLoss, Tally
 from paft.train.numerics import trainable
 from paft.train.schedule import Schedule, make_schedule
 from paft.train.settings import Train
-from paft.train.trainer import OnStep, PromptTrainer
+from paft.train.trainer import OnStep, PromptTrainer, ResumableTrainer
 from paft.train.validation import Point, Validation, Validator, best_point, validation_points
 from paft.train.variation import variation
 
@@ -58,10 +58,12 @@ class Trained:
         looked_at: Sequences looked at, spread over the first epoch; see :mod:`paft.train.length`.
         curve: (step, mean loss of the steps since the former entry), every few steps
             and at every checkpoint.
-        by_prompt: How training went under each prompt, by its id.
+        by_prompt: How training went under each prompt, by its id; under ``grpo`` of
+            :class:`paft.train.grpo.rewards.RewardRecord`.
         validations: (step, mean, min) of every validation; see :mod:`paft.train.validation`.
         kept: The step whose weights were kept; with ``train.average`` the last of those averaged.
         damaged: Checkpoints that were passed over when it was resumed, and what is wrong with each.
+        rewards: (step, mean reward of the completions since the former entry), under ``grpo``.
     """
 
     steps: int
@@ -71,10 +73,11 @@ class Trained:
     truncated: int
     looked_at: int
     curve: tuple[tuple[int, float], ...]
-    by_prompt: dict[str, PromptRecord]
+    by_prompt: dict[str, Any]
     validations: tuple[Point, ...] = ()
     kept: int | None = None
     damaged: tuple[str, ...] = ()
+    rewards: tuple[tuple[int, float], ...] = ()
 
     def __repr__(self) -> str:
         met = f"{len(self.by_prompt)} prompts met"
@@ -118,7 +121,7 @@ def fine_tune(
         DivergedError: If losses or weights are not finite; nothing of it is kept.
         PaftError: If a checkpoint or the result cannot be written.
     """
-    _check_arguments(language_model, examples, prompts, config, output)
+    check_arguments(language_model, examples, prompts, config, output, "sft")
     set_seed(seed)
     part = output.with_name(f".{output.name}.part")
     args = training_arguments(config, seed, part, logs=output.with_name("logs"))
@@ -146,13 +149,39 @@ def fine_tune(
 
     # What is trained, with which loss.
     trainer = make_trainer(language_model, dataset, schedule, config, args, checkpoints, on_step)
+    return complete_training(
+        trainer, language_model, config, validation, part, output,
+        steps=steps, keep_checkpoints=keep_checkpoints,
+        summarise=lambda: summarise(trainer, config, looked, trainer.step_loss.tally, dataset.prompts),
+    )  # fmt: skip
+
+
+def complete_training(
+    trainer: ResumableTrainer, language_model: LanguageModel, config: Train, validation: Validation | None,
+    part: Path, output: Path, *, steps: int, keep_checkpoints: bool, summarise: Callable[[], Trained],
+) -> Trained:  # fmt: skip
+    """Train to the last step with all that stands beside the steps, and save the weights that stay.
+
+    Args:
+        trainer: Ready to run.
+        language_model: What it trains.
+        config: Settings.
+        validation: What ``train.validate_every`` validates on, if anything.
+        part: Folder to write to first.
+        output: Where the result goes.
+        steps: Optimiser steps.
+        keep_checkpoints: Leave them to the caller.
+        summarise: Says what the training did, before the weights are saved.
+    """
     _average_weights(trainer, config, steps)
     validator = _validator(trainer, language_model, validation, config)
-    with clear_errors(config, args.per_device_train_batch_size), _dropping_diverged(trainer, part, output):
+    with (
+        clear_errors(config, trainer.args.per_device_train_batch_size),
+        _dropping_diverged(trainer, part, output),
+    ):
         trainer.run()
-
-    # Saved how: the weights that stay, then the record; checkpoints go last.
-    trained = _summary(trainer, config, dataset.prompts, looked)
+    # The weights that stay, then the record; checkpoints go last.
+    trained = summarise()
     _save_result(trainer, language_model, validator, config, part, output)
     if trainer.is_world_process_zero() and not keep_checkpoints:
         remove_checkpoints(output)
@@ -160,7 +189,7 @@ def fine_tune(
     return trained
 
 
-def _average_weights(trainer: PromptTrainer, config: Train, steps: int) -> None:
+def _average_weights(trainer: ResumableTrainer, config: Train, steps: int) -> None:
     if config.average is None:
         return
     if trainer.sharded:
@@ -171,7 +200,7 @@ def _average_weights(trainer: PromptTrainer, config: Train, steps: int) -> None:
 
 
 @contextmanager
-def _dropping_diverged(trainer: PromptTrainer, part: Path, output: Path) -> Iterator[None]:
+def _dropping_diverged(trainer: ResumableTrainer, part: Path, output: Path) -> Iterator[None]:
     """Remove what a training has written if it diverges."""
     try:
         yield
@@ -182,10 +211,15 @@ def _dropping_diverged(trainer: PromptTrainer, part: Path, output: Path) -> Iter
         raise
 
 
-def _check_arguments(
+def check_arguments(
     language_model: LanguageModel, examples: Sequence[Example], prompts: Sequence[Prompt], config: Train,
-    output: Path,
+    output: Path, algorithm: str,
 ) -> None:  # fmt: skip
+    """Refuse arguments of other types than a training takes, and settings of another algorithm.
+
+    Raises:
+        ConfigError: Naming the first.
+    """
     expect(language_model, LanguageModel, "the model (as load_model returns it)")
     expect_items(examples, Example, "the training examples")
     expect_items(prompts, Prompt, "the training prompts")
@@ -193,10 +227,14 @@ def _check_arguments(
     expect(output, Path, "the folder for the result")
     if not len(examples) or not len(prompts):
         raise ConfigError("training needs one example and one prompt at least")
+    if config.algorithm != algorithm:
+        raise ConfigError(
+            f"train.algorithm is {config.algorithm!r}: `fine_tune` trains by 'sft', `reinforce` by 'grpo'"
+        )
 
 
 def _save_result(
-    trainer: PromptTrainer, language_model: LanguageModel, validator: Validator | None, config: Train,
+    trainer: ResumableTrainer, language_model: LanguageModel, validator: Validator | None, config: Train,
     part: Path, output: Path,
 ) -> None:  # fmt: skip
     """Write the weights that stay; all processes call it together."""
@@ -238,28 +276,32 @@ def make_trainer(
     return trainer
 
 
-def _summary(trainer: PromptTrainer, config: Train, prompts: Sequence[Prompt], looked: Preview) -> Trained:
-    tally, reduce = trainer.step_loss.tally, trainer.accelerator.reduce
+def summarise(
+    trainer: ResumableTrainer, config: Train, looked: Preview, sums: PromptSums, prompts: Sequence[Prompt]
+) -> Trained:
+    """Return what a training did; all processes call it together."""
+    reduce = trainer.accelerator.reduce
     points = validation_points(trainer.state.log_history)
     best = best_point(points, config.validate_by).step if points and config.keep == "best" else None
     steps = trainer.state.global_step
     return Trained(
         steps=steps,
-        tokens=tally.tokens(reduce),
+        tokens=sums.tokens(reduce),
         seconds=round(trainer.seconds, 2),
-        loss=mean_loss(trainer.curve),
+        loss=mean_loss(trainer.curve("loss")),
         truncated=looked.truncated,
-        looked_at=len(looked.rows),
-        curve=tuple(trainer.curve),
-        by_prompt=tally.records(prompts, reduce),
+        looked_at=looked.size,
+        curve=tuple(trainer.curve("loss")),
+        by_prompt=sums.records(prompts, reduce),
         validations=tuple(points),
         kept=steps if best is None else best,
         damaged=trainer.checkpoints.damaged,
+        rewards=tuple(trainer.curve("reward")),
     )
 
 
 def _validator(
-    trainer: PromptTrainer, language_model: LanguageModel, validation: Validation | None, config: Train
+    trainer: ResumableTrainer, language_model: LanguageModel, validation: Validation | None, config: Train
 ) -> Validator | None:
     if validation is None:
         return None
@@ -305,7 +347,9 @@ def save(
     """
     with _appearing(part, output):
         part.mkdir(parents=True, exist_ok=True)
-        model.save_pretrained(part, state_dict=None if weights is None else dict(weights))
+        # Beside what is trained TRL may hold a copy of an adapter, its reference.
+        only: dict[str, Any] = {"selected_adapters": ["default"]} if hasattr(model, "peft_config") else {}
+        model.save_pretrained(part, state_dict=None if weights is None else dict(weights), **only)
         source.tokenizer.save_pretrained(part)
         base = base_record(source.name) if (part / ADAPTER_CONFIG).exists() else None
         quantised = is_quantised(source.model)

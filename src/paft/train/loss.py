@@ -10,6 +10,7 @@ example  all examples: sum over examples of the mean over their tokens / number 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -147,8 +148,51 @@ class PromptRecord(NamedTuple):
     accuracy: float
 
 
-class Tally:
+class PromptSums(ABC):
     """Sums by prompt; they stay on the device, so that nothing waits for them until they are asked for.
+
+    Attributes:
+        sums: (M, number of columns); of every algorithm the first two are examples (or completions), and
+            tokens of prompts and answers.
+    """
+
+    def __init__(self, prompts: int, columns: int) -> None:
+        self.sums = torch.zeros(prompts, columns, dtype=torch.float64)
+
+    def place(self, device: torch.device) -> None:
+        """Move the sums to a device."""
+        if self.sums.device != device:
+            self.sums = self.sums.to(device, torch.float32 if device.type == "mps" else torch.float64)
+
+    def add_rows(self, prompts: torch.Tensor, rows: torch.Tensor) -> None:
+        """Add rows (B, number of columns) to the sums of their prompts (B,)."""
+        self.place(rows.device)
+        self.sums.index_add_(0, prompts, rows.to(self.sums))
+
+    def tokens(self, reduce: Reduce) -> int:
+        """Return the tokens of prompts and answers that went through the model, padding not counted."""
+        return int(sum(row[1] for row in self.total(reduce)))
+
+    @abstractmethod
+    def records(self, prompts: Sequence[Prompt], reduce: Reduce) -> dict[str, Any]:
+        """Return the record of every prompt that was used, by its id.
+
+        Args:
+            prompts: The prompts, M of them.
+            reduce: Adds up a tensor over all processes.
+        """
+
+    def total(self, reduce: Reduce) -> list[list[float]]:
+        """Return the sums over all processes."""
+        return list(reduce(self.sums).tolist())
+
+    def restore(self, total: Sequence[Sequence[float]]) -> None:
+        """Go on from :meth:`total`; one process of all must."""
+        self.sums = torch.tensor(total, dtype=torch.float64)
+
+
+class Tally(PromptSums):
+    """Sums of supervised fine-tuning by prompt.
 
     Attributes:
         sums: (M, 5) examples, tokens of prompts and answers, answer tokens, loss of all answer
@@ -156,7 +200,7 @@ class Tally:
     """
 
     def __init__(self, prompts: int) -> None:
-        self.sums = torch.zeros(prompts, 5, dtype=torch.float64)
+        super().__init__(prompts, 5)
 
     def add(self, answers: Mapping[str, torch.Tensor], losses: torch.Tensor, right: torch.Tensor) -> None:
         """Count a micro-batch.
@@ -166,15 +210,13 @@ class Tally:
             losses: (N,) loss of every answer token.
             right: (N,) whether it was the likeliest.
         """
-        if self.sums.device != losses.device:
-            kind = torch.float32 if losses.device.type == "mps" else torch.float64  # all it has
-            self.sums = self.sums.to(losses.device, kind)
+        self.place(losses.device)
         tokens = torch.stack([torch.ones_like(losses), losses.detach(), (~right).to(losses)], dim=1)
         rows = self.sums.new_zeros(len(answers["prompts"]), 3)
         rows = rows.index_add(0, answers["owners"], tokens.to(rows))
         seen = torch.stack([torch.ones_like(rows[:, 0]), answers["lengths"].to(rows)], dim=1)
         columns = torch.cat([seen, rows[:, :2], (rows[:, 2:] == 0).to(rows)], dim=1)
-        self.sums.index_add_(0, answers["prompts"], columns)
+        self.add_rows(answers["prompts"], columns)
 
     def records(self, prompts: Sequence[Prompt], reduce: Reduce) -> dict[str, PromptRecord]:
         """Return the record of every prompt that was used, by its id.
@@ -188,18 +230,6 @@ class Tally:
             for prompt, (examples, _, tokens, loss, right) in zip(prompts, self.total(reduce), strict=True)
             if examples
         }
-
-    def tokens(self, reduce: Reduce) -> int:
-        """Return the tokens of prompts and answers that went through the model, padding not counted."""
-        return int(sum(row[1] for row in self.total(reduce)))
-
-    def total(self, reduce: Reduce) -> list[list[float]]:
-        """Return the sums over all processes."""
-        return list(reduce(self.sums).tolist())
-
-    def restore(self, total: Sequence[Sequence[float]]) -> None:
-        """Go on from :meth:`total`; one process of all must."""
-        self.sums = torch.tensor(total, dtype=torch.float64)
 
 
 def answer_loss(

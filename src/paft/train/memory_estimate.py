@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from paft.model.weights import empty_model
-from paft.train.adapt import adapted
+from paft.train.adapt import adapted, unquantised
 from paft.train.arguments import trainer_settings
 from paft.train.settings import Adapt, Train
 
@@ -78,7 +78,7 @@ def shape_of(name: str, adapt: Adapt, *, trust_remote_code: bool = False) -> Sha
     """
     bare = empty_model(name, trust_remote_code=trust_remote_code)
     with torch.device("meta"):
-        model = adapted(bare, adapt.model_copy(update={"method": "lora"}) if adapt.quantised else adapt)
+        model = adapted(bare, unquantised(adapt))
     linear = _linear_weights(model)
     counts = {True: 0, False: 0}
     for weight in model.parameters():
@@ -110,8 +110,9 @@ def _linear_weights(model: Any) -> int:
 
 
 def estimate_memory(
-    shape: Shape, config: Train, *, micro_batch_size: int, length: int, answer: int, accelerated: bool
-) -> Memory:
+    shape: Shape, config: Train, *, micro_batch_size: int, length: int, answer: int, accelerated: bool,
+    sampled: int = 0,
+) -> Memory:  # fmt: skip
     """Estimate the memory of a training process.
 
     With b sequences of s tokens (padding counted) in a micro-batch, a answer tokens in each, and e
@@ -136,6 +137,8 @@ def estimate_memory(
         length: s.
         answer: a.
         accelerated: Whether it trains on an accelerator, where frozen weights are in bfloat16.
+        sampled: Completions that are sampled at once (reinforcement fine-tuning): while that goes on their
+            keys and values, 2 e sampled s layers k, stand in the place of the activations.
     """
     adapt, mixed = config.adapt, trainer_settings(config)["bf16"]
     number = 2 if mixed else 4
@@ -154,7 +157,7 @@ def estimate_memory(
         weights=(6 if mixed else 4) * shape.trained + frozen,
         gradients=4 * shape.trained,
         optimiser=8 * shape.trained,
-        activations=micro_batch_size * length * kept,
+        activations=max(micro_batch_size * kept, 2 * number * sampled * shape.layers * shape.keys) * length,
         logits=micro_batch_size * answer * shape.vocabulary * (number + 8),
     )
 

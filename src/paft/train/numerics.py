@@ -45,7 +45,7 @@ def trainable(
         ConfigError: If the model or this machine does not support a setting.
     """
     prepare(language_model.model, config)
-    model = adapted(language_model.model, config.adapt)
+    model = adapted(language_model.model, config.adapt, config.start_from)
     model.train()
     if config.padding_free and copies > 1:
         raise ConfigError(

@@ -33,7 +33,7 @@ from paft.train.settings import BY_EXAMPLE, Draws, Mode, Train
 # First numbers of the keys of random draws; a step is a block of one.
 _STREAM = 0x5EED
 _MODES = {"static": 1, "example": 2, "step": 3, "block": 3}
-_CYCLE, _PLACES, _OFFSET = 4, 5, 6
+_CYCLE, _PLACES, _OFFSET, _SPAN = 4, 5, 6, 7
 _STRETCH = 20  # draws in a row of which the user prompt has its share, to one draw
 
 
@@ -109,6 +109,18 @@ class Schedule:
             return self._first + int(_generator(self.seed, *key).integers(self._drawn))
         cycle, place = divmod(number - user_draws, self._drawn)
         return self._first + int(_permutation(self._drawn, self.seed, _CYCLE, cycle)[place])
+
+    def span(self, count: int, *, epoch: int, step: int, example: int) -> list[int]:
+        """Return the indices of several prompts for one example at a step, all of them different.
+
+        The first is that of :meth:`prompt`, the others are drawn from the rest; they change when it does.
+        Mode ``single`` has one.
+        """
+        first = self.prompt(epoch=epoch, step=step, example=example)
+        if self.mode == "single" or count == 1:
+            return [first]
+        others = _generator(self.seed, _SPAN, *self._key(epoch, step, example)).permutation(self.bank_size)
+        return [first, *(int(other) for other in others if other != first)][:count]
 
     @property
     def by_example(self) -> bool:
@@ -192,6 +204,11 @@ def make_schedule(config: Train, prompts: int, *, seed: int, examples: int) -> S
         raise ConfigError(
             f"train.user_prompt_share {config.user_prompt_share}: the bank has no training prompt besides "
             "the user's own: add some, or train with method single"
+        )
+    if config.algorithm == "grpo" and prompts < config.grpo.spanned:
+        raise ConfigError(
+            f"train.grpo: a spanning group has {config.grpo.spanned} prompts, but training has {prompts}: "
+            "lower train.grpo.prompts_per_group, or set train.grpo.group to shared"
         )
     return Schedule(
         config.schedule, prompts, config.resample_every, seed, config.draws, config.user_prompt_share,

@@ -7,10 +7,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from paft.schema import Schema
+from paft.train.grpo.settings import Grpo
 
 Mode = Literal["single", "static", "example", "step", "block"]  # see paft.train.schedule
 BY_EXAMPLE = ("static", "example")  # those in which examples of a step have prompts of their own
 Draws = Literal["replacement", "cycle"]
+GRPO_RATE = 1e-5  # peak rate of reinforcement fine-tuning where none is given
 LrScheduler = Literal[
     "linear",
     "cosine",
@@ -36,6 +38,15 @@ _APART: dict[str, list[tuple[str, Any, str]]] = {
         ("keep", "last", "the best weights are those of one step"),
         ("patience", None, "the last share of the steps must be known"),
     ],
+}
+# What reinforcement fine-tuning cannot do, by key: what it must be left at, and why.
+_NOT_IN_GRPO: dict[str, tuple[Any, str]] = {
+    "tokens": (None, "how long sampled completions are is not known beforehand"),
+    "loss": ("token", "its own loss is train.grpo.loss_type"),
+    "padding_free": (False, "its batches are padded"),
+    "group_by_length": ("auto", "its batches are those that the schedule draws"),
+    "neftune": (None, "noise would be in what is sampled"),
+    "compile": (False, "sampling changes shapes at every token"),
 }
 
 
@@ -80,6 +91,8 @@ class Train(Schema):
     """Stage 2.
 
     Attributes:
+        algorithm: ``sft``: supervised fine-tuning on the gold answers; ``grpo``: reinforcement fine-tuning
+            on sampled answers and their rewards, section ``grpo``; needs the extra ``rl``.
         schedule: When the prompt changes; methods set it.
         resample_every: K, optimiser steps that share one prompt (schedule ``block``).
         draws: ``replacement`` (PAPER), or ``cycle``: every prompt comes once before one comes again.
@@ -101,14 +114,16 @@ class Train(Schema):
         tokens: Length of training in tokens of prompts and answers instead of ``epochs``; ``paft``:
             as many as plain PAFT would take. See :mod:`paft.train.length`.
         batch_size: Examples per optimiser step over all devices; 8 for the built-in model.
-        micro_batch_size: Examples per device and forward pass; all of them by default.
+        micro_batch_size: Examples (under ``grpo`` completions) per device and forward pass; all of them by
+            default.
         group_by_length: Batches of similar length, for less padding. ``auto``: in schedules by example,
             whose prompts differ in length within a batch, unless there is no padding. Off is PAPER.
         padding_free: No padding at all: the examples of a batch share one row.
         workers: Processes beside each training process that render and tokenise; none by default.
         loss: What a step averages over: answer tokens or examples; see :mod:`paft.train.loss`.
         optimizer: As the Trainer's ``optim`` names it: ``adamw_torch_fused``, ``adamw_8bit``, ``sgd`` ...
-        learning_rate: Peak rate; 0.001 for the built-in model. PAPER: 1e-4.
+        learning_rate: Peak rate; 0.001 for the built-in model. PAPER: 1e-4. Under ``grpo`` 1e-5, for the
+            built-in model 1e-4; PAPER: 5e-6.
         lr_scheduler: How the rate changes after the warmup, as the Trainer's ``lr_scheduler_type``
             names it; of those that need no further arguments.
         warmup: Share of steps over which the rate rises.
@@ -133,8 +148,12 @@ class Train(Schema):
             validation prompts.
         keep: Weights that stay: those of the ``best`` validation or the ``last``.
         patience: Validations in a row without a better one after which training stops.
+        start_from: Folder of a LoRA adapter to go on from, of SFT say; by default a new one is trained.
         adapt: What is trained.
+        grpo: Settings of ``algorithm: grpo``.
     """
+
+    algorithm: Literal["sft", "grpo"] = "sft"
 
     # The prompt schedule
     schedule: Mode = "block"
@@ -187,7 +206,10 @@ class Train(Schema):
     patience: int | None = Field(default=None, ge=1)
 
     # What is trained
+    start_from: str | None = Field(default=None, min_length=1)
     adapt: Adapt = Adapt()
+
+    grpo: Grpo = Grpo()
 
     @model_validator(mode="before")
     @classmethod
@@ -204,6 +226,8 @@ class Train(Schema):
         for old, new in RENAMED.items():
             if old in data and new in data:
                 raise ValueError(f"{old} is the former name of {new}, which is there too: leave {old} out")
+        if data.get("algorithm") == "grpo":
+            data = {"learning_rate": GRPO_RATE, **data}
         return {RENAMED.get(key, key): value for key, value in data.items() if key not in _REMOVED}
 
     @model_validator(mode="after")
@@ -240,8 +264,64 @@ class Train(Schema):
     def groups_by_length(self) -> bool:
         """Whether batches are of similar length."""
         if self.group_by_length == "auto":
-            return self.schedule in BY_EXAMPLE and not self.padding_free
+            return self.schedule in BY_EXAMPLE and not self.padding_free and self.algorithm == "sft"
         return self.group_by_length
+
+    @property
+    def rows_per_step(self) -> int:
+        """Sequences of a step over all devices: examples, under ``grpo`` completions."""
+        return self.batch_size * (self.grpo.generations if self.algorithm == "grpo" else 1)
+
+    @property
+    def told(self) -> dict[str, str | None]:
+        """What a reader of a model card has to know of the algorithm and the start; None for nothing."""
+        algorithm = self.grpo.summary if self.algorithm == "grpo" else None
+        return {"Reinforcement": algorithm, "Started from": self.start_from}
+
+    @property
+    def iterations(self) -> int:
+        """Optimiser steps of one step of the schedule."""
+        return self.grpo.iterations if self.algorithm == "grpo" else 1
+
+    @model_validator(mode="after")
+    def _check_algorithm(self) -> Train:
+        """Refuse settings that the algorithm would pass over."""
+        if self.algorithm == "sft":
+            changed = [key for key in Grpo.model_fields if getattr(self.grpo, key) != getattr(Grpo(), key)]
+            if changed:
+                raise ValueError(f"grpo.{changed[0]} goes with algorithm 'grpo': set it, or leave grpo out")
+            return self
+        for name, (off, why) in _NOT_IN_GRPO.items():
+            if getattr(self, name) != off:
+                raise ValueError(f"algorithm 'grpo' does not go with {name} {getattr(self, name)!r}: {why}")
+        if self.adapt.dropout:
+            raise ValueError(
+                "algorithm 'grpo' does not go with adapt.dropout: it would be in what is sampled"
+            )
+        if self.adapt.modules_to_save or "lm_head" in self.adapt.targets:
+            raise ValueError(
+                "algorithm 'grpo' does not go with adapt.modules_to_save or an adapter on lm_head: TRL reads "
+                "probabilities from the output's own weights"
+            )
+        if self.save_every and self.save_every % self.iterations:
+            raise ValueError(
+                f"save_every {self.save_every} is not a multiple of grpo.iterations {self.iterations}: "
+                "between steps on the same completions nothing is saved"
+            )
+        if self.grpo.spanned > 1 and (self.draws == "cycle" or self.user_prompt_share):
+            raise ValueError(
+                "grpo.group 'spanning' draws several prompts at once: leave draws at replacement and "
+                "user_prompt_share at 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_start(self) -> Train:
+        if self.start_from is not None and self.adapt.method == "full":
+            raise ValueError(
+                "start_from is an adapter: to go on with all weights, name their folder as model"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_switches(self) -> Train:

@@ -27,7 +27,7 @@ from paft.task.task import Example, Task, data_fingerprint
 from paft.train.settings import Train
 
 if TYPE_CHECKING:
-    from paft.train.trainer import PromptTrainer
+    from paft.train.trainer import ResumableTrainer
 
 # (model, task, P prompts, N examples, tokens at most) -> scores in [0, 1], (P, N)
 Scorer = Callable[[LanguageModel, Task, Sequence[Prompt], Sequence[Example], int], np.ndarray]
@@ -107,7 +107,7 @@ class Validator(TrainerCallback):
     """
 
     def __init__(
-        self, trainer: PromptTrainer, language_model: LanguageModel, validation: Validation, config: Train,
+        self, trainer: ResumableTrainer, language_model: LanguageModel, validation: Validation, config: Train,
         save: Callable[[Path], None],
     ) -> None:  # fmt: skip
         self.trainer = trainer

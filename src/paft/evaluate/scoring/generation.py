@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,36 +18,12 @@ from paft.evaluate.log import EvaluationLog, run_batches
 from paft.files import fingerprint
 from paft.model.encode import Encoder, left_pad
 from paft.model.finite import FiniteLogits
-from paft.task.replies.thoughts import is_mark, marked_pieces
+from paft.model.reply import Generated, ends, read_generated
 
 if TYPE_CHECKING:
-    from transformers import GenerationConfig, PreTrainedModel
+    from transformers import PreTrainedModel
 
 Tokens = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Generated:
-    """What followed a context.
-
-    Attributes:
-        text: Decoded text, special tokens left out but for those that mark thoughts.
-        tokens: Tokens generated, the end of turn or sequence included.
-        cut: Whether it ended at the limit of tokens, not by itself.
-        withheld: Whether a server's filter or the model's refusal stands in the answer's place.
-        sampled: Whether it could not be had greedily, from a server's model that takes no temperature.
-    """
-
-    text: str
-    tokens: int
-    cut: bool = False
-    withheld: bool = False
-    sampled: bool = False
-
-    @property
-    def row(self) -> list[Any]:
-        """What a log keeps; ``Generated(*row)`` is the same again."""
-        return [self.text, self.tokens, self.cut]
 
 
 @torch.inference_mode()
@@ -104,20 +79,6 @@ def generate_answers(
     return results
 
 
-def ends(encoder: Encoder, settings: GenerationConfig | None) -> list[int]:
-    """Return the tokens that end an answer.
-
-    Args:
-        encoder: Knows those of end of turn and of sequence.
-        settings: The checkpoint's, which may name more, if it has any.
-    """
-    # Settings that Transformers made up from config.json hold defaults that nobody chose.
-    given = settings is not None and not getattr(settings, "_from_model_config", False)
-    named = settings.eos_token_id if given and settings is not None else None
-    more = [] if named is None else [named] if isinstance(named, int) else named
-    return list(dict.fromkeys([*encoder.stops, *map(int, more)]))
-
-
 def _generate(
     model: PreTrainedModel,
     contexts: Sequence[Tokens],
@@ -158,29 +119,3 @@ def _plainly(model: PreTrainedModel) -> Iterator[Any]:
         yield lent
     finally:
         owner.generation_config = kept
-
-
-def read_generated(row: list[int], encoder: Encoder, stops: Sequence[int]) -> Generated:
-    """Decode generated tokens up to the first that ends an answer; what follows is padding.
-
-    Args:
-        row: The tokens.
-        encoder: Decodes.
-        stops: Tokens that end an answer; where none is there, it was cut.
-    """
-    stop = next((at for at, token in enumerate(row) if token in stops), None)
-    # Not every tokenizer calls its end of turn special, so it is left out here. Marks of thoughts may
-    # be special: without them nobody could tell a thought from the answer.
-    marks = {token: name for token, name in _special(encoder).items() if is_mark(name)}
-    # Cleaning up would make "== ' '" of a program "=='", and "a , b" of a string "a, b".
-    plain = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
-    text = "".join(
-        piece if isinstance(piece, str) else str(encoder.tokenizer.decode(piece, **plain))
-        for piece in marked_pieces(row[:stop], marks)
-    )
-    return Generated(text, len(row) if stop is None else stop + 1, cut=stop is None)
-
-
-def _special(encoder: Encoder) -> dict[int, str]:
-    tokenizer = encoder.tokenizer
-    return dict(zip(tokenizer.all_special_ids, tokenizer.all_special_tokens, strict=True))

@@ -27,7 +27,6 @@ from pydantic import Field, model_validator
 
 from paft.errors import DataError, ModelError
 from paft.evaluate.log import EvaluationLog, Results
-from paft.evaluate.scoring.generation import Generated
 from paft.files import fingerprint
 from paft.model.completion import End
 from paft.model.endpoint import (
@@ -40,6 +39,7 @@ from paft.model.endpoint import (
     WithheldError,
     check_address,
 )
+from paft.model.reply import Generated
 
 
 class Server(Patience):

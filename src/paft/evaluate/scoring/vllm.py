@@ -24,7 +24,6 @@ import numpy as np
 from paft.errors import ModelError
 from paft.evaluate.log import EvaluationLog, Results, run_batches
 from paft.evaluate.scoring.batch_plan import Request
-from paft.evaluate.scoring.generation import Generated, ends, read_generated
 from paft.evaluate.scoring.option_tree import Tokens
 from paft.files import fingerprint
 from paft.model.adapter import check_base, check_before_loading
@@ -33,6 +32,7 @@ from paft.model.encode import Encoder
 from paft.model.files import pretrained, read_config, read_tokenizer
 from paft.model.finite import check_scores
 from paft.model.load import PLAIN
+from paft.model.reply import Generated, ends, read_generated
 from paft.model.settings import Chat
 from paft.model.weights import check_files_finite
 from paft.shape import read_record
