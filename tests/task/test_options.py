@@ -228,7 +228,8 @@ def test_all_values_that_are_no_options_are_told_with_counts_and_a_mapping_to_fi
     assert said == (
         "test row 1: 4 of 6 gold answers are not among the options (low, high): 'urgent' (2), 'asap' (1), "
         "\"no: 'idea'\" (1); correct the rows, or map what they hold to options: "
-        "`options: {low: low, high: high, urgent: , asap: , 'no: ''idea''': }`, with an option after each value"
+        "`options: {low: low, high: high, urgent: , asap: , 'no: ''idea''': }`, with an option "
+        "after each value"
     )
     mapping = (
         said.partition("`options: ")[2].partition("`,")[0].replace(": ,", ": high,").replace(": }", ": low}")

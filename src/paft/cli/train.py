@@ -26,7 +26,7 @@ def train(
     output: Annotated[
         str | None,
         typer.Option(
-            help="Folder for what is trained, where a rerun resumes; --dry-run needs none.",
+            help="Folder for what is trained, where a rerun resumes; no default, and not for --dry-run.",
             metavar="FOLDER",
         ),
     ] = None,
