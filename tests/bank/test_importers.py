@@ -417,6 +417,7 @@ def test_a_template_that_is_a_formula_is_refused_and_text_that_looks_like_one_is
         (["{a}", "", "{b}"], []),  # a blank line between: two prompts that each lack a field
         (["{a} {b}", "Answer:", "{a} {b}"], ["line 2 has no field"]),
         (["{a}", "{a}", "{b}"], []),
+        (["{a} {b}", "Classify {text}"], []),  # a field that there is not: no part of another prompt
     ],
 )
 def test_lines_that_look_like_one_prompt_are_found(tmp_path, texts, said):

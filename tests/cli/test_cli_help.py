@@ -132,6 +132,15 @@ def test_options_are_grouped(paft):
     assert "K of method paft" in training
 
 
+def test_options_that_belong_together_are_one_group(paft):
+    _, out, _ = paft("predict", "--help")
+    group = {
+        name: out.partition(f"\n{name}:")[2].partition("\n\n")[0] for name in ("Data", "Model", "Evaluation")
+    }
+    assert "--run " in group["Data"] and "--trial " in group["Model"]
+    assert "--prompt " in group["Evaluation"] and "--prompt-id " in group["Evaluation"]
+
+
 def test_a_shell_completes_verbs_and_options():
     environment = {**os.environ, "_PAFT_COMPLETE": "complete_bash", "COMP_CWORD": "2"}
     code = "import sys; sys.argv[0] = 'paft'; from paft.cli.main import main; main()"
@@ -157,6 +166,7 @@ def test_a_shell_completes_verbs_and_options():
         (["run", "--modle", "x"], "Possible options"),
         (["run", "--seed", "1"], "use --seeds 1"),
         (["train", "--seeds", "1"], "use --set seeds=1 (Possible options: --seed"),
+        (["run", "--examples", "6"], "or --set evaluate.examples=6 or --set choose.examples=6\n"),
     ],
     ids=str,
 )  # fmt: skip

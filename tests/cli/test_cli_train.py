@@ -141,7 +141,9 @@ def test_what_names_no_method_to_train_is_refused(train, tmp_path, args, told):
 
 def test_a_place_for_the_result_is_asked_for(train):
     code, _, err = train(output=None)
-    assert code == 2 and "--output FOLDER" in err
+    assert code == 2 and "--output FOLDER (or" in err
+    code, _, err = train("runs.yaml", output=None)
+    assert code == 2 and "FOLDER, as `output` in a YAML file is the comparison's of `paft run` (or" in err
 
 
 @pytest.mark.parametrize("length", [None, 2, 5])
@@ -159,7 +161,8 @@ def test_the_plan_counts_what_training_then_does(train, tmp_path, method, length
     assert length or plan["tokens"] == trained["tokens"]  # those of a part of an epoch are estimated
     assert plan["prompts_used"] == len(trained["by_prompt"])
     assert plan["truncated_share"] == 0 and plan["looked_at"] == 24
-    steps, *met = plan["warnings"]
+    steps, *met, few = plan["warnings"]
+    assert few.startswith("5 training prompts are few, and 'single' may do better: take more (")
     assert steps.startswith(f"{plan['steps']} optimiser steps are few: ")
     told = f"training meets {plan['prompts_used']} of 5 prompts"
     assert [text.partition(" of the bank")[0] for text in met] == [told] * (2 * plan["prompts_used"] < 5)
@@ -189,6 +192,7 @@ def test_the_plan_warns_of_prompts_that_training_would_not_meet(train):
     assert code == 0 and "steps     3, under 2 of 5 prompts\n" in out, err
     told = "training meets 2 of 5 prompts of the bank"
     assert f"warning: {told}: " in out
+    assert "warning: 5 training prompts are few, and 'single' may do better: take more (" in out
     code, out, err = train(
         "--dry-run", "--json", "--method", "paft", "--set", "train.resample_every=2", output=None
     )

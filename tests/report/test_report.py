@@ -96,6 +96,23 @@ def test_another_split_can_be_asked_for():
     assert (row.mean, row.std) == (0.3, None)
 
 
+@pytest.mark.parametrize("name", ["per_example", "an_adapter_of_a_name_that_is_rather_long"])
+def test_the_table_of_a_run_fits_a_terminal_of_80_columns(name):
+    """With names of methods and heads whole, the sample of generated answers included."""
+    found = results({("base", None): [0.1] * 3, ("single", 0): [1.0] * 3, (name, 0): [1.0] * 3})
+    rows = [
+        {**row, "generated_cells": 10, "generated_accuracy": 1.0, "generated_parse_rate": 1.0}
+        for row in found["rows"]
+    ]
+    console = Console(width=80)
+    with console.capture() as shown:
+        console.print(results_table({**found, "rows": rows}))
+    text = shown.get()
+    assert "\u2026" not in text and text.count("100.0") == 2 + 2 * 6 and "gener-" in text
+    first = "".join(line[2:].partition("│")[0].strip() for line in text.splitlines() if line.startswith("│"))
+    assert first == f"basesingle{name}"
+
+
 def test_the_table_shows_every_method_in_percent():
     console = Console(width=120)
     with console.capture() as shown:

@@ -192,6 +192,25 @@ def test_worked_solutions_and_json_have_their_rules():
     assert draft_of(("question", "answer"), objects).rule == "json"
 
 
+def test_a_few_answers_that_are_no_plain_numbers_among_numbers_are_told():
+    rows = [(text(i), f"{i * 7} EUR" if i % 6 == 0 else str(i * 7)) for i in range(60)]
+    draft = draft_of(("question", "answer"), rows)
+    assert draft.rule == "text" and draft.warnings == [
+        "answer: 10 of 60 answers are not one number and nothing else ('0 EUR', '42 EUR', '84 EUR' ...), so "
+        "the rule is text; make numbers of them and start anew, and it is number"
+    ]
+    plain = [(text(i), str(i * 7)) for i in range(60)]
+    assert (number := draft_of(("question", "answer"), plain)).rule == "number" and not number.warnings
+
+
+def test_a_label_that_says_that_there_is_none_is_told():
+    rows = [(text(i), "N/A" if i < 3 else ("bug", "praise")[i % 2]) for i in range(60)]
+    draft = draft_of(("mail", "topic"), rows)
+    assert sorted(draft.words) == ["N/A", "bug", "praise"]
+    (told,) = [each for each in draft.warnings if "N/A" in each]
+    assert told.startswith("topic: 'N/A' (3) taken for a label; if that says that there is none, empty these")
+
+
 def test_texts_have_a_metric_and_tokens_by_their_length():
     short = draft_of(("question", "answer"), [(text(i), f"word{i} here") for i in range(60)])
     assert (short.rule, short.metric, short.max_tokens) == ("text", "exact_match", None)

@@ -228,7 +228,8 @@ def test_all_values_that_are_no_options_are_told_with_counts_and_a_mapping_to_fi
     assert said == (
         "test row 1: 4 of 6 gold answers are not among the options (low, high): 'urgent' (2), 'asap' (1), "
         "\"no: 'idea'\" (1); correct the rows, or map what they hold to options: "
-        "`options: {low: low, high: high, urgent: , asap: , 'no: ''idea''': }`, an option behind each value"
+        "`options: {low: low, high: high, urgent: , asap: , 'no: ''idea''': }`, with an option "
+        "after each value"
     )
     mapping = (
         said.partition("`options: ")[2].partition("`,")[0].replace(": ,", ": high,").replace(": }", ": low}")
@@ -252,7 +253,7 @@ def test_numbers_that_can_only_count_the_options_are_mapped():
     )
     assert "'0': A, '1': B, '2': C}`; or set `answer.gold: index`" in refusal(choice, "0", "1")
     assert refusal(choice, "1", "2").endswith(
-        "'1': , '2': }`, an option behind each value, or set `answer.gold` to index (counted from 0) or "
+        "'1': , '2': }`, with an option after each value, or set `answer.gold` to index (counted from 0) or "
         "position (from 1)"
     )
 

@@ -6,6 +6,7 @@ Beside that they say of an option that they do not have which setting it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from typing import Any
 
 import typer
@@ -23,6 +24,7 @@ _GROUPS = {
 _GROUP_OF = {name: group for group, names in _GROUPS.items() for name in names.split()}
 # In the order of use; what is not named here comes last.
 VERBS = ("init", "tasks", "bank", "run", "train", "evaluate", "predict", "try", "report", "export", "grid")
+NEAR = 0.8  # how alike an option is in letters that is named beside the setting
 _WORDS = {"str": "TEXT", "int": "N", "float": "NUMBER", "Path": "PATH", "path": "PATH"}
 _UsageError: Any = typer.BadParameter.__base__  # which Typer does not name
 
@@ -51,6 +53,8 @@ class Command(TyperCommand):
             hint = _hint(self, getattr(error, "option_name", ""), given)
             if hint and hasattr(error, "possibilities"):
                 error.message += f": {hint}"
+                near = get_close_matches(error.option_name, error.possibilities or (), cutoff=NEAR)
+                error.possibilities = near or None
             raise
 
 

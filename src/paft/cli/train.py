@@ -23,7 +23,13 @@ def train(
     model: options.Model = None,
     revision: options.Revision = None,
     trust_remote_code: options.Trust = None,
-    output: options.Output = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder for what is trained, where a rerun resumes; no default, and not for --dry-run.",
+            metavar="FOLDER",
+        ),
+    ] = None,
     method: Annotated[
         str | None,
         typer.Option(help="How its prompts are chosen.  [default: per_example]", metavar="NAME"),
@@ -59,7 +65,8 @@ def train(
     from paft.errors import ConfigError
 
     if output is None and not dry_run:
-        raise ConfigError("say where the result goes: --output FOLDER (or look first with --dry-run)")
+        told = "" if config is None else ", as `output` in a YAML file is the comparison's of `paft run`"
+        raise ConfigError(f"say where the result goes: --output FOLDER{told} (or look first with --dry-run)")
     settings = options.load_settings(config, given)
     _dry_run(settings, as_json) if dry_run else _train(settings, as_json)
 

@@ -26,7 +26,7 @@ from paft.experiment.train import only_seed
 from paft.methods import METHODS, method_to_train
 from paft.model.encode import Encoder
 from paft.model.load import check_model
-from paft.report.findings import tested_findings, training_findings
+from paft.report.findings import planned_prompts_findings, tested_findings, training_findings
 from paft.task.task import Task
 from paft.train.schedule import Schedule, make_schedule
 from paft.train.settings import Train
@@ -84,6 +84,7 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
     few = training_findings(
         found["method"], steps=found["steps"], met=found["prompts_used"], prompts=len(prompts)
     )
+    few += planned_prompts_findings(found["method"], len(prompts))
     wrong = _warnings(found, unreachable(inputs, encoder), encoder.max_length)
     return {**found, "warnings": leaks + data + [each.text for each in few] + wrong}
 

@@ -46,10 +46,10 @@ if TYPE_CHECKING:
 
 WORST = 5  # prompts a method in a table of worst ones
 INTERVALS = (
-    "Those of mean and std are about further prompts and examples, the others about further examples "
-    "under these prompts. All but the mean's are of the figure on unlimited examples: few examples "
-    "scatter the accuracies, so an observed std, or worst prompt, may lie outside its interval; such a "
-    f"figure has a {OUTSIDE}."
+    "For mean and std they say what other prompts and examples like these would give, for the other figures "
+    "what more examples would give under these prompts. With few examples accuracies scatter by luck: std, "
+    "worst and best come out too extreme, so all intervals but the mean's take this luck out, and a figure "
+    f"that then lies outside its interval has a {OUTSIDE}."
 )
 
 Curves = Mapping[str, Sequence[Sequence[tuple[int, float]]]]

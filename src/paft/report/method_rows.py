@@ -184,7 +184,7 @@ def results_table(results: Mapping[str, Any], split: str = "test") -> RichTable:
     levels = levels_in_words(results.get("levels"))
     names = ["mean", "std", "worst", "best", f"> {100 * first['top_threshold']:g}", "user prompt"]
     sampled = generated_cells(results, split)
-    names += ["generated", "readable"] if sampled else []
+    names += ["gener-\nated", "read-\nable"] if sampled else []  # whole they cut names off at 80 columns
     table = Table(
         ["method" if len(rows) > 1 else "", *names],
         "l" + "r" * len(names),
@@ -203,7 +203,11 @@ def results_table(results: Mapping[str, Any], split: str = "test") -> RichTable:
         f"{first['n_examples']} examples" + (f", mean of {seeds} seeds" if seeds > 1 else ""),
         caption="percent; user prompt = the task's"
         + (", on which 'single' is trained" if any(row.method == "single" for row in rows) else "")
-        + (f"; generated, readable: {sampled} cells with generated answers" if sampled else "")
+        + (
+            f"; generated, readable: right and readable of {sampled} cells that were generated too"
+            if sampled
+            else ""
+        )
         + (f"\n{levels}" if levels else ""),
         bold=[number for number, row in enumerate(rows) if row.mean == best],
     )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
 TIE = 1e-9  # shares closer than this differ by rounding alone
+SHORT = 12  # letters of a name that is not broken: those of methods
 OUTSIDE = "\u2020"  # a dagger: the figure was observed, its interval is of the figure without noise
 HEADS = {"mean": "Mean", "std": "Std", "min": "Min", "top": "Top", "cvar_10": "CVaR10"}
 LATEX = {
@@ -133,9 +134,13 @@ class Table:
         from rich.table import Table as RichTable
 
         table = RichTable(title=title, caption=caption)
-        for name, side in zip(self.head, self.align, strict=True):
-            # In a narrow terminal heads break and the last names of methods too: nothing is cut away.
-            table.add_column(name, justify="right" if side == "r" else "left", overflow="fold")
+        for number, (name, side) in enumerate(zip(self.head, self.align, strict=True)):
+            # In a narrow terminal heads of two words break first, then long names; figures stay whole.
+            if side == "l":
+                short = max((len(row[number]) for row in self.rows), default=0) <= SHORT
+                table.add_column(name, overflow="fold", no_wrap=short)
+            else:
+                table.add_column(name, justify="right", overflow="fold", no_wrap=" " not in name)
         for number, row in enumerate(self.rows):
             table.add_row(*row, style="bold" if number in bold else None)
         return table

@@ -13,6 +13,8 @@ from paft.task.answer import DEFAULT_MAX_TOKENS, seen
 from paft.task.gold import why_unreadable
 from paft.task.numerals import read_number
 
+ODD = 0.5  # of the answers, where the others are numbers: likely to be dirt
+NOTHING = {"n/a", "#n/a", "na", "nan", "null", "-", "?"}  # what tables say for a cell without a value
 _ASKED = 6  # words for labels that a user is asked for at most
 _SHORT = 3  # words of an answer that is right or wrong as a whole
 _CHARACTERS = 2  # of a token, at least
@@ -106,6 +108,12 @@ def _draft_labels(draft: Draft, ask: Ask, words: Sequence[str] | None) -> None:
         if len(group) > 1:
             told = ", ".join(f"{shown(text)} ({count})" for text, count in group.most_common())
             draft.warnings.append(f"{column.title}: {told} are taken for one label, {best!r}")
+    nothing = [f"{shown(name)} ({group.total()})" for name, group in names.items() if seen(name) in NOTHING]
+    if nothing:
+        draft.warnings.append(
+            f"{column.title}: {', '.join(nothing)} taken for a label; if that says that there is none, empty "
+            "these cells and start anew: rows without an answer are left out"
+        )
     if column.kind == "number":
         ordered = sorted(names, key=lambda label: (float(read_number(label) or "inf"), label))
         draft.options = _given_words(ordered, words) if words else _asked_words(draft, ask, ordered)
@@ -162,6 +170,12 @@ def _draft_number(draft: Draft) -> None:
 
 def _draft_text(draft: Draft) -> None:
     column = draft.label
+    odd = [shown(text) for text in column.filled if why_unreadable("number", text) is not None]
+    if 0 < len(odd) <= ODD * len(column.filled):
+        draft.warnings.append(
+            f"{column.title}: {len(odd)} of {len(column.filled)} answers are not one number and nothing else "
+            f"({listed(odd, 3)}), so the rule is text; make numbers of them and start anew, and it is number"
+        )
     if column.kind == "id":
         raise DataError(
             f"column {column.name!r} has {len(column.counts):,} different values in "

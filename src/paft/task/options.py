@@ -208,7 +208,7 @@ def _mend(answer: Answer, words: Sequence[str], values: Iterable[str], everywher
     if len(known) + len(added) > _LISTED:
         return f"{todo}: `answer.options` may be a mapping {{value: option}}"
     pairs = ", ".join(f"{_yaml(v)}: {_yaml(w) if w else ''}" for v, w in (known | added).items())
-    gap = "" if all(added.values()) else ", an option behind each value"
+    gap = "" if all(added.values()) else ", with an option after each value"
     if all(added.values()) and everywhere:
         name, base = ("index", 0) if "0" in added else ("position", 1)
         gap += f"; or set `answer.gold: {name}`, as they count the options from {base}"

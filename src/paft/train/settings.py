@@ -124,7 +124,7 @@ class Train(Schema):
         optimizer: As the Trainer's ``optim`` names it: ``adamw_torch_fused``, ``adamw_8bit``, ``sgd`` ...
         learning_rate: Peak rate; 0.001 for the built-in model. PAPER: 1e-4. Under ``grpo`` 1e-5, for the
             built-in model 1e-4; PAPER: 5e-6.
-        lr_scheduler: How the rate changes behind the warmup, as the Trainer's ``lr_scheduler_type``
+        lr_scheduler: How the rate changes after the warmup, as the Trainer's ``lr_scheduler_type``
             names it; of those that need no further arguments.
         warmup: Share of steps over which the rate rises.
         weight_decay: The optimizer's weight decay.

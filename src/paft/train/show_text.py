@@ -132,7 +132,7 @@ def legend(plain: bool) -> Text:
     else:
         for name, style in (("read only", CONTEXT), ("trained", TRAINED), ("control token", CONTROL)):
             told.append(name, style).append(", ")
-    return told.append("· a space, ⏎ a line end, … a part of the character behind it")
+    return told.append("· a space, ⏎ a line end, … a part of the character after it")
 
 
 def print_tokens(

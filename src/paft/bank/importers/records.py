@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from paft.errors import DataError
 from paft.files import as_object, read_json, read_jsonl, read_text
 
 KEYS = ("template", "text", "prompt")
+_PLACEHOLDER = re.compile(r"(?<!\{)\{\w+\}(?!\})")
 
 
 def read_lines(path: Path, decode: bool) -> Imported:
@@ -36,7 +38,7 @@ def broken_prompts(lines: Sequence[Candidate], fields: Sequence[str]) -> list[st
     >>> for hint in broken_prompts(lines, ["subject", "body"]):
     ...     print(hint)
     lines 1 to 3 look like 1 prompt: a prompt takes one line, write \n where it breaks
-    line 5 has no field: if it belongs to the line before or behind it, make one line of both, with \n between
+    line 5 has no field: if it belongs to the line before or after it, make one line of both, with \n between
     """
     runs: dict[int, list[Candidate]] = {}  # of lines that lack a field, by last line
     for each in lines:
@@ -49,9 +51,11 @@ def broken_prompts(lines: Sequence[Candidate], fields: Sequence[str]) -> list[st
         counts = {text.count(f"{{{name}}}") for name in fields}
         where = f"line {last}" if first == last else f"lines {first} to {last}"
         if counts == {0}:
+            if _PLACEHOLDER.search(text):  # of a field that there is not, as screening says
+                continue
             verb = "has" if first == last else "have"
             found.append(
-                f"{where} {verb} no field: if it belongs to the line before or behind it, make one line of "
+                f"{where} {verb} no field: if it belongs to the line before or after it, make one line of "
                 r"both, with \n between"
             )
         elif len(counts) == 1 and len(run) > (count := counts.pop()):
