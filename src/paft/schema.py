@@ -148,7 +148,8 @@ def _explain(model: type[BaseModel], item: dict[str, Any]) -> str:
     if item["type"] == "extra_forbidden":
         known = _known_keys(model, location[:-1])
         ours = find_setting(model, location[-1])
-        if ours is not None:
+        # A misspelt key of this section comes before a key elsewhere that is called so.
+        if ours is not None and (_our_key(location[-1]) is not None or not _near(location[-1], known)):
             return f"unknown key {path!r}: {path} is {ours}"
         return f"unknown key {path!r}{nearest(location[-1], known)}"
     if item["type"] == "missing":

@@ -11,6 +11,7 @@ from paft.errors import ConfigError
 from paft.experiment.answer_tokens import check_lengths, check_options
 from paft.experiment.evaluate import EvaluateConfig, evaluate
 from paft.model.encode import Encoder
+from paft.progress import Reporter
 from paft.prompt import Prompt
 from paft.task.task import Task
 
@@ -146,7 +147,7 @@ def test_options_that_are_written_are_held_against_the_limit_too(tmp_path, model
 
 
 def test_a_warning_is_told_before_the_run_and_kept(tmp_path, model_folder):
-    class Heard:
+    class Heard(Reporter):
         def __init__(self):
             self.lines = []
 

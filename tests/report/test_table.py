@@ -1,6 +1,5 @@
 """A table says the same on the terminal, in Markdown, LaTeX and CSV."""
 
-import io
 import subprocess
 import sys
 
@@ -47,13 +46,3 @@ def test_latex_and_csv_escape_their_own():
 def test_nothing_but_a_picture_loads_matplotlib(module):
     code = f"import sys, {module}; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_a_narrow_terminal_cuts_nothing_away():
-    head = ["method", "mean", "std", "worst", "best", "> 50", "user prompt", "generated", "readable"]
-    table = Table(head, "l" + "r" * 8, [["per_example", *["100.0"] * 8]])
-    console = Console(width=60, file=io.StringIO())
-    console.print(table.terminal("narrow"))
-    text = console.file.getvalue()
-    columns = list(zip(*(line.split("│") for line in text.splitlines() if line.startswith("│")), strict=True))
-    assert "\u2026" not in text and "".join(part.strip() for part in columns[1]) == "per_example"

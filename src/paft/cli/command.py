@@ -14,8 +14,8 @@ from typer.core import TyperCommand, TyperGroup
 
 # The groups of options, in the order of the help, by the names of parameters; all others come last.
 _GROUPS = {
-    "Data": "task data bank split train test validation columns field label matrix examples",
-    "Model": "run trial model revision trust_remote_code adapter base any_base dtype chat system "
+    "Data": "task data bank split train test validation columns field label matrix examples run",
+    "Model": "trial model revision trust_remote_code adapter base any_base dtype chat system "
     "backend base_url api_key_env completions embeddings",
     "Training": "method methods seed seeds epochs lr batch_size resample_every max_steps lora_rank",
     "Evaluation": "test_examples budget budget_evals precision mean_only allow_code prompt prompt_id prompts",

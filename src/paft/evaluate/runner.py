@@ -121,10 +121,15 @@ def evaluate_sample(
     limited = task.answer.model_copy(update={"max_tokens": tokens})
     matrix, _ = evaluate_split(
         load, task.model_copy(update={"answer": limited}), prompts, examples,
-        folder=folder, split=f"{split}-generated", settings=settings.model_copy(update={"generate": True}),
+        folder=folder, split=sample_name(split), settings=settings.model_copy(update={"generate": True}),
         max_length=max_length + tokens, chosen=chosen,  # prompts are not cut for the answer's sake
     )  # fmt: skip
     return matrix
+
+
+def sample_name(split: str) -> str:
+    """Return what files of the generated sample of a split are called."""
+    return f"{split}-generated"
 
 
 def choose_sample(prompts: int, examples: int, most: int) -> np.ndarray:

@@ -22,7 +22,7 @@ from paft.config import RunConfig
 from paft.errors import DataError, DivergedError, NotFiniteError
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.rows import cell_warnings, prompt_rows, robustness_row, sample_figures, split_row
-from paft.evaluate.runner import evaluate_sample, evaluate_split, processes
+from paft.evaluate.runner import evaluate_sample, evaluate_split, processes, sample_name
 from paft.experiment.baselines.choice import Seen, choose_prompt, most_cells
 from paft.experiment.inputs import Inputs
 from paft.files import write_json
@@ -302,8 +302,9 @@ def give_up(folder: Path, weights: Path, error: DivergedError) -> None:
     remove_checkpoints(weights)
     for path in (weights, weights.with_name(f".{weights.name}.part")):
         shutil.rmtree(path, ignore_errors=True)
-    scores = [path for split in SPLITS for path in folder.glob(f"{split}.log-*.jsonl")]
-    scores += [folder / f"{split}.{kind}" for split in SPLITS for kind in ("parquet", "json")]
+    splits = [name for split in SPLITS for name in (split, sample_name(split))]
+    scores = [path for split in splits for path in folder.glob(f"{split}.log-*.jsonl")]
+    scores += [folder / f"{split}.{kind}" for split in splits for kind in ("parquet", "json")]
     for path in (*scores, folder / "train.json", folder / "trial.json"):
         path.unlink(missing_ok=True)
     write_json(folder / FAILED, {"error": str(error)})
