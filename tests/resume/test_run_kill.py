@@ -8,13 +8,14 @@ from training_process import Killed
 
 import paft
 from paft.experiment import trial as cell
+from paft.progress import Reporter
 from paft.train import loop as sft
 from paft.train.trainer import PromptTrainer
 
 EVERY_STEP = {"save_every": 1}
 
 
-class Recorder:
+class Recorder(Reporter):
     """Hears how a run goes on."""
 
     def __init__(self):
