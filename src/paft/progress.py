@@ -153,6 +153,7 @@ class Live(Reporter):
             self._line(f"{self._done}/{self._total} {note}".rstrip() + self._left())
 
     def tell(self, text: str) -> None:
+        """Print a line of its own, above the bar."""
         self.console.print(f"{self._title}: {text}", highlight=False, markup=False, soft_wrap=True)
 
     def finish(self, trial: str, text: str) -> None:

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 import paft as api
+from killed_evaluation import evaluate_through_kills
 from paft.bank import Bank
 from paft.bank.exporters.tables import write_csv
 from paft.errors import ConfigError, ModelError, PromptError, ResumeError
-from paft.evaluate.log import EvaluationLog
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.rows import scoring_lines
 from paft.experiment.evaluate import EvaluateConfig, evaluate
@@ -85,24 +85,7 @@ def test_each_split_can_be_judged(settings, bank):
 
 
 def test_killed_behind_any_batch_the_same_files_come_out(settings, undisturbed, monkeypatch, tmp_path):
-    class Killed(BaseException):
-        pass
-
-    append, deaths = EvaluationLog.append, 0
-
-    def dying(self, number, results):
-        nonlocal deaths
-        append(self, number, results)
-        deaths += 1
-        raise Killed
-
-    monkeypatch.setattr(EvaluationLog, "append", dying)
-    while True:
-        try:
-            evaluate(settings())
-        except Killed:
-            continue
-        break
+    _, deaths = evaluate_through_kills(settings(), monkeypatch)
     assert deaths > 5
     assert files(tmp_path / "out") == undisturbed
     assert not list((tmp_path / "out").rglob("*log*"))

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from killed_evaluation import evaluate_through_kills
 from paft.bank import Bank
 from paft.errors import ConfigError, DataError, ResumeError
 from paft.evaluate import parts as evaluated_parts
-from paft.evaluate.log import EvaluationLog
 from paft.evaluate.matrix import Matrix
 from paft.experiment.evaluate import EvaluateConfig, evaluate
 from paft.prompt import Prompt
@@ -97,25 +97,8 @@ def test_a_rerun_reads_what_is_there_and_loads_no_model(settings, monkeypatch):
 
 
 def test_killed_behind_any_batch_the_same_files_come_out(settings, monkeypatch, tmp_path):
-    class Killed(BaseException):
-        pass
-
     undisturbed = evaluate(settings("undisturbed"))
-    append, deaths = EvaluationLog.append, 0
-
-    def dying(self, number, results):
-        nonlocal deaths
-        append(self, number, results)
-        deaths += 1
-        raise Killed
-
-    monkeypatch.setattr(EvaluationLog, "append", dying)
-    while True:
-        try:
-            found = evaluate(settings())
-        except Killed:
-            continue
-        break
+    found, deaths = evaluate_through_kills(settings(), monkeypatch)
     assert deaths > 3
     assert found["budget"] == undisturbed["budget"]
     assert matrix_of(settings()) == matrix_of(settings("undisturbed"))
@@ -248,25 +231,8 @@ def test_several_models_are_scored_until_their_differences_are_known(several, me
 
 
 def test_several_models_killed_behind_any_batch_the_same_files_come_out(several, monkeypatch, tmp_path):
-    class Killed(BaseException):
-        pass
-
     undisturbed = evaluate(several("undisturbed"))
-    append, deaths = EvaluationLog.append, 0
-
-    def dying(self, number, results):
-        nonlocal deaths
-        append(self, number, results)
-        deaths += 1
-        raise Killed
-
-    monkeypatch.setattr(EvaluationLog, "append", dying)
-    while True:
-        try:
-            found = evaluate(several())
-        except Killed:
-            continue
-        break
+    found, deaths = evaluate_through_kills(several(), monkeypatch)
     assert deaths > 9
     assert found["budget"] == undisturbed["budget"]
     assert matrices_of(several()) == matrices_of(several("undisturbed"))

@@ -74,22 +74,19 @@ Output = Annotated[
     typer.Option(help="Folder for results, where a rerun resumes.  [default: runs/TASK]", metavar="FOLDER"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Set = Annotated[
-    list[str] | None,
-    typer.Option(
+
+
+def _setting(example: str) -> Any:
+    """Return the option for what has no option of its own."""
+    return typer.Option(
         "--set",
-        help="Any other setting: train.warmup=0.2 (repeatable); `paft config` lists them.",
+        help=f"Any other setting: {example} (repeatable); `paft config` lists them.",
         metavar="KEY=VALUE",
-    ),
-]
-SetOfEvaluation = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        help="Any other setting: evaluate.choose=mean (repeatable); `paft config` lists them.",
-        metavar="KEY=VALUE",
-    ),
-]
+    )
+
+
+Set = Annotated[list[str] | None, _setting("train.warmup=0.2")]
+SetOfEvaluation = Annotated[list[str] | None, _setting("evaluate.choose=mean")]
 
 NAMED_ALIKE = (
     "task", "data", "bank", "model", "revision", "trust_remote_code", "methods", "seeds", "output",

@@ -345,6 +345,7 @@ class ChosenRows(Rows):
         return len(self.places)
 
     def at(self, number: int) -> Located:
+        """Return a chosen row, numbered from 0 among the chosen, and its place among all."""
         return self.rows.at(int(self.places[number]))
 
     def digest(self) -> str:
