@@ -68,7 +68,10 @@ def test_a_varied_choice_of_the_screened(paft, own_desk, lines, tmp_path):
     code, out, _ = paft(
         "bank", "screen", lines, "--task", own_desk / "task.yaml", "--output", pool, "--size", 4
     )
-    assert code == 0 and "rejected, not_chosen: 6" in out
+    assert code == 0 and "good, but not among the most varied: 6\n" in out
+    assert (
+        "rejected, not_chosen" not in out and f"{pool.with_suffix('.rejected.jsonl')}: the 6 left out" in out
+    )
     assert len(load_bank(pool).prompts("train")) == 4
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -49,6 +50,13 @@ def test_help_shows_defaults_and_no_python_types(path):
         assert not re.search(r"[<>]|\bstr\b|\bint\b|list\[", name), name
         flag = param.param_type_name == "argument" or param.is_flag
         assert flag or re.search(r"default|\[required\]|repeat", text), (name, text)
+        assert "[default: none]" not in text, (name, text)
+
+
+@every_command
+def test_the_usage_has_no_brackets_in_brackets(paft, path):
+    _, out, _ = paft(*path, "--help")
+    assert "[[" not in out and "]]" not in out.partition("\n\n")[0]
 
 
 def default(key):
@@ -166,7 +174,10 @@ def test_a_shell_completes_verbs_and_options():
         (["run", "--modle", "x"], "Possible options"),
         (["run", "--seed", "1"], "use --seeds 1"),
         (["train", "--seeds", "1"], "use --set seeds=1 (Possible options: --seed"),
-        (["run", "--examples", "6"], "or --set evaluate.examples=6 or --set choose.examples=6\n"),
+        (["show", "schedule", "--examples", "6"], "or --set evaluate.examples=6 or --set choose.exa"),
+        (["run", "--max-train-samples", "6"], "use --examples 6"),
+        (["run", "--limit", "6"], "use --test-examples 6"),
+        (["train", "--test-examples", "6"], "use --set evaluate.examples=6"),
     ],
     ids=str,
 )  # fmt: skip
@@ -188,8 +199,31 @@ def test_common_settings_are_options(paft):
     code, out, err = paft("train", *SMALL, *options, "--set", "train.examples=20", "--set", "train.epochs=2")
     assert code == 0, err
     assert '"steps": 10' in out
-    code, out, err = paft("train", *SMALL, "--max-steps", 3, "--set", "train.examples=20")
+    code, out, err = paft("train", *SMALL, "--max-steps", 3, "--examples", 20)
     assert code == 0 and '"steps": 3' in out, err
+
+
+def test_numbers_of_examples_are_options(paft):
+    code, out, err = paft("run", *SMALL, "--methods", "base,single", "--examples", 20, "--test-examples", 7)
+    found = json.loads(out)
+    assert code == 0 and found["test_examples"] == 7, err
+    assert [each["examples"] for each in found["trainings"]] == [20]
+    code, _, err = paft("run", *SMALL, "--examples", 20, "--set", "train.examples=21")
+    assert code == 2 and "train.examples is given twice, as 20 and by --set as 21" in err
+    code, _, err = paft("train", *SMALL, "--examples", 5000)
+    assert code == 2 and "there are only 1800: ask for fewer, or leave the number out" in err
+
+
+def test_the_numbers_of_examples_of_the_built_in_run_are_those_shown():
+    built_in = load_config(None)
+    texts = {param.name: text for param, _, text in records(("run",))}
+    assert texts["train_examples"].count(f"in the built-in run {built_in.train.examples}.") == 1
+    assert texts["test_examples"].count(f"in the built-in run {built_in.evaluate.examples}.") == 1
+
+
+def test_evaluate_takes_test_examples_by_either_name():
+    names = next(param for param in COMMANDS[("evaluate",)].params if param.name == "test_examples").opts
+    assert names == ["--examples", "--test-examples"]
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,13 @@ class Screened:
         """Number of rejections by reason, the most frequent first."""
         return dict(Counter(rejection.reason for rejection in self.rejected).most_common())
 
+    def counted(self) -> list[str]:
+        """Say how many were left out, a line a reason; good ones that were not chosen are not rejected."""
+        words = {NOT_CHOSEN: "good, but not among the most varied"}
+        return [
+            f"{words.get(reason, f'rejected, {reason}')}: {count}" for reason, count in self.counts.items()
+        ]
+
     def save_rejected(self, path: Path) -> None:
         """Write the rejected templates with their reasons as JSON Lines, atomically."""
         rows = (

@@ -28,23 +28,14 @@ Docs: docs/bank.md
 """
 bank_app = App(help=HELP)
 
-ForTask = typer.Option(help="Task file or built-in name the prompts are for.")
-TaskName = Annotated[str, ForTask]
-MaybeTask = Annotated[str | None, ForTask]
-BankFile = Annotated[Path, typer.Argument(help="Bank file (JSONL).")]
-BankOutput = Annotated[Path, typer.Option(help="Bank file to write (JSONL).", dir_okay=False)]
-Embeddings = Annotated[
-    str | None, typer.Option(help="Sentence-transformers model to compare prompts by, besides their letters.")
-]
-Size = Annotated[int | None, typer.Option(help="Keep a varied choice of so many prompts.", min=1)]
 IN_TEXT = r" A .txt has one a line, in which \n is a line break."
 Seed = Annotated[int, typer.Option(help="Seed of the shuffle.")]
 
 
 @bank_app.command("compose")
 def bank_compose(
-    task: TaskName,
-    output: BankOutput,
+    task: options.TaskName,
+    output: options.BankOutput,
     count: Annotated[int, typer.Option(help="Prompts of all splits together.", min=2, max=2000)] = 250,
     test: Annotated[
         int | None,
@@ -79,23 +70,25 @@ def bank_compose(
         test=test,
         validation=validation,
     )
-    _save_rejected(composed.screened, output)
+    _save_left_out(composed.screened, output)
     _save(composed.bank, output)
 
 
 @bank_app.command("generate")
 def bank_generate(
-    task: TaskName,
+    task: options.TaskName,
     generators: Annotated[Path, typer.Option(help="YAML file that lists the language models.")],
-    output: BankOutput,
+    output: options.BankOutput,
     max_tokens_total: Annotated[
-        int | None, typer.Option(help="Start no call once so many tokens are used.", min=1)
+        int | None,
+        typer.Option(help="Start no call once so many tokens are used; no limit by default.", min=1),
     ] = None,
     max_cost: Annotated[
-        float | None, typer.Option(help="Start no call once so many US dollars are spent.", min=0)
+        float | None,
+        typer.Option(help="Start no call once so many US dollars are spent; no limit by default.", min=0),
     ] = None,
-    embeddings: Embeddings = None,
-    size: Size = None,
+    embeddings: options.Embeddings = None,
+    size: options.Size = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show meta-prompts and plan; call nobody.")
     ] = False,
@@ -144,7 +137,7 @@ def bank_generate(
 
 @bank_app.command("import")
 def bank_import(
-    output: BankOutput,
+    output: options.BankOutput,
     train: Annotated[
         list[Path] | None,
         typer.Option(help="Seen prompts: xlsx, csv, txt, jsonl, json, promptsource or NeMo-Skills YAML."),
@@ -189,11 +182,11 @@ def bank_import(
 @bank_app.command("screen")
 def bank_screen(
     source: Annotated[Path, typer.Argument(help="Candidates in any format `import` reads." + IN_TEXT)],
-    task: TaskName,
-    output: BankOutput,
+    task: options.TaskName,
+    output: options.BankOutput,
     skip: Annotated[list[str] | None, typer.Option(help="Reason not to look for (repeatable).")] = None,
-    embeddings: Embeddings = None,
-    size: Size = None,
+    embeddings: options.Embeddings = None,
+    size: options.Size = None,
 ) -> None:
     """Keep the good and distinct prompts; write the others with their reasons.
 
@@ -218,9 +211,13 @@ def bank_screen(
 @bank_app.command("split")
 def bank_split(
     sources: Annotated[list[Path], typer.Argument(help="Prompts in any format `import` reads." + IN_TEXT)],
-    output: BankOutput,
-    test: Annotated[int | None, typer.Option(help="Number of unseen prompts.", min=1)] = None,
-    ratio: Annotated[str | None, typer.Option(help="Seen to unseen prompts; the paper's is 8:1.")] = None,
+    output: options.BankOutput,
+    test: Annotated[
+        int | None, typer.Option(help="Unseen prompts, or give --ratio; no default.", min=1)
+    ] = None,
+    ratio: Annotated[
+        str | None, typer.Option(help="Seen to unseen prompts, say 8:1, or give --test; no default.")
+    ] = None,
     validation: Annotated[int, typer.Option(help="Number of validation prompts.", min=0)] = 0,
     hold_out: Annotated[
         list[str] | None,
@@ -234,9 +231,11 @@ def bank_split(
     ] = 0,
     reword: Annotated[
         Path | None,
-        typer.Option(help="Generators file: half of the adversarial prompts are reworded by these models."),
+        typer.Option(
+            help="Generators file: its models reword half of the adversarial prompts; none by default."
+        ),
     ] = None,
-    task: MaybeTask = None,
+    task: options.MaybeTask = None,
     seed: Seed = 0,
 ) -> None:
     """Split prompts into seen and unseen; near duplicates never straddle.
@@ -277,8 +276,10 @@ def bank_audit(
     file: Annotated[
         Path, typer.Argument(help="File of prompts in any format `import` reads, or a folder of them.")
     ],
-    against: Annotated[Path | None, typer.Option(help="Second file, whose prompts should be unseen.")] = None,
-    task: MaybeTask = None,
+    against: Annotated[
+        Path | None, typer.Option(help="Second file, whose prompts should be unseen; none by default.")
+    ] = None,
+    task: options.MaybeTask = None,
     as_json: options.Json = False,
     strict: Annotated[bool, typer.Option(help="Exit with code 1 if there are errors.")] = False,
 ) -> None:
@@ -307,13 +308,13 @@ def bank_audit(
 
 @bank_app.command("show")
 def bank_show(
-    bank: BankFile,
-    split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
-    grep: Annotated[str | None, typer.Option(help="Only prompts with this text.")] = None,
+    bank: options.BankFile,
+    split: Annotated[str | None, typer.Option(help="Only this split; by default all.")] = None,
+    grep: Annotated[str | None, typer.Option(help="Only prompts with this text; by default all.")] = None,
     where: Annotated[
         list[str] | None, typer.Option(help="Only prompts with this provenance: writer=terse (repeatable).")
     ] = None,
-    task: MaybeTask = None,
+    task: options.MaybeTask = None,
     data: options.Data = None,
     example: Annotated[
         int, typer.Option(help="With --task: the test (else training) example to fill in, from 0.", min=0)
@@ -358,7 +359,7 @@ def bank_diversity(
     output: Annotated[
         Path, typer.Option(help="Picture (.svg or .png), its figures in .json beside it.", dir_okay=False)
     ],
-    embeddings: Embeddings = None,
+    embeddings: options.Embeddings = None,
     seed: Seed = 0,
 ) -> None:
     """Measure how varied the prompts are and how far the unseen are from the seen.
@@ -388,14 +389,15 @@ def bank_diversity(
 
 @bank_app.command("export")
 def bank_export(
-    bank: BankFile,
+    bank: options.BankFile,
     output: Annotated[Path, typer.Option(help="File or folder to write.")],
     format: Annotated[str, typer.Option(help="jsonl, csv, dataset, lm-eval or promptfoo.")],
-    task: MaybeTask = None,
+    task: options.MaybeTask = None,
     data: options.Data = None,
     split: Annotated[str, typer.Option(help="Split that evaluation tools get.")] = "test",
     provider: Annotated[
-        str | None, typer.Option(help="promptfoo: the model to ask, for instance openai:gpt-4o.")
+        str | None,
+        typer.Option(help="The model that promptfoo asks, say openai:gpt-4o; none by default."),
     ] = None,
 ) -> None:
     """Write a bank in a format other tools read.
@@ -435,24 +437,24 @@ def _screen(
 
 
 def _save_screened(screened: Screened, output: Path) -> None:
-    """Write kept prompts as an unsplit bank and the rejected ones beside it."""
+    """Write kept prompts as an unsplit bank and the others beside it."""
     from paft.bank import Bank
     from paft.errors import PromptError
 
-    rejected = _save_rejected(screened, output)
+    others = _save_left_out(screened, output)
     if not screened.kept:
-        raise PromptError(f"no candidate was kept, so {output} is not written: {rejected} says why")
+        raise PromptError(f"no candidate was kept, so {output} is not written: {others} says why")
     _save(Bank({"train": screened.kept}), output)
 
 
-def _save_rejected(screened: Screened, output: Path) -> Path:
-    """Write the rejected prompts beside a bank, with their reasons."""
-    rejected = output.with_suffix(".rejected.jsonl")
-    screened.save_rejected(rejected)
-    for reason, count in screened.counts.items():
-        typer.echo(f"rejected, {reason}: {count}")
-    typer.echo(f"{rejected}: {len(screened.rejected)} rejected, each with its reason")
-    return rejected
+def _save_left_out(screened: Screened, output: Path) -> Path:
+    """Write the prompts that are not in a bank beside it, with their reasons."""
+    path = output.with_suffix(".rejected.jsonl")
+    screened.save_rejected(path)
+    for line in screened.counted():
+        typer.echo(line)
+    typer.echo(f"{path}: the {len(screened.rejected)} left out, each with its reason")
+    return path
 
 
 def _with_adversarial(bank: Bank, task: str, count: int, seed: int, generators: Path | None) -> Bank:

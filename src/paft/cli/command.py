@@ -17,7 +17,8 @@ _GROUPS = {
     "Data": "task data bank split train test validation columns field label matrix examples run",
     "Model": "trial model revision trust_remote_code adapter base any_base dtype chat system "
     "backend base_url api_key_env completions embeddings",
-    "Training": "method methods seed seeds epochs lr batch_size resample_every max_steps lora_rank",
+    "Training": "method methods seed seeds epochs lr batch_size resample_every max_steps lora_rank "
+    "train_examples",
     "Evaluation": "test_examples budget budget_evals precision mean_only allow_code prompt prompt_id prompts",
     "Output": "output format json_ as_json",
 }
@@ -95,11 +96,8 @@ class App(typer.Typer):
 
 
 def _name_values(params: Iterable[Any]) -> None:
-    """Let the help say TEXT, not ``<str>``, nothing behind the name of an argument, and every default."""
+    """Let the help say TEXT, not ``<str>``, and nothing behind the name of an argument."""
     for param in params:
-        unset = param.param_type_name == "option" and param.default is None
-        if unset and not (param.is_flag or param.required or param.multiple or "default" in param.help):
-            param.help = f"{param.help}  [default: none]"
         if getattr(param, "multiple", False) and "repeat" not in (param.help or ""):
             param.help = f"{param.help}  [repeatable]"
         if not hasattr(param, "display_type"):  # of Typer before 0.26, whose words are not Python's

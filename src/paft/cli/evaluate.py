@@ -14,6 +14,28 @@ if TYPE_CHECKING:
     from paft.experiment.evaluate_config import EvaluateConfig
 
 
+TestExamples = Annotated[
+    int | None,
+    typer.Option(
+        "--examples",
+        "--test-examples",
+        help="Test examples to use, a fixed random choice; by default all.",
+        min=1,
+    ),
+]
+Budget = Annotated[
+    float | None,
+    typer.Option(help="Score this share of the cells, say 0.05, and estimate the rest; by default all."),
+]
+Precision = Annotated[
+    float | None,
+    typer.Option(
+        help="Score cells until mean, worst prompt and differences are known so far, say 0.02; by default "
+        "score all."
+    ),
+]
+
+
 def evaluate(
     output: Annotated[str, typer.Option(help="Folder for results; a rerun resumes there.")],
     task: options.Task = None,
@@ -36,31 +58,26 @@ def evaluate(
         bool | None,
         typer.Option("--base/--no-base", help="Evaluate the model under adapters too.  [default: base]"),
     ] = None,
-    any_base: Annotated[
-        bool | None, typer.Option("--any-base", help="Take another base than the adapter's own too.")
-    ] = None,
+    any_base: options.AnyBase = None,
     backend: Annotated[
         str | None,
         typer.Option(help="hf, vllm, or openai: any OpenAI-compatible server.  [default: hf]"),
     ] = None,
-    base_url: Annotated[str | None, typer.Option(help="The server, say http://localhost:8000/v1.")] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="The server, say http://localhost:8000/v1; none by default.")
+    ] = None,
     api_key_env: Annotated[
-        str | None, typer.Option(help="Environment variable that holds the server's key.")
+        str | None, typer.Option(help="Environment variable that holds the server's key; none by default.")
     ] = None,
     completions: Annotated[
         bool | None, typer.Option("--completions", help="Ask the server for plain, not chat completions.")
     ] = None,
-    test_examples: Annotated[
-        int | None, typer.Option("--examples", help="Test examples at most; all by default.", min=1)
+    test_examples: TestExamples = None,
+    budget: Budget = None,
+    budget_evals: Annotated[
+        int | None, typer.Option(help="The same as a number of cells; by default all.")
     ] = None,
-    budget: Annotated[
-        float | None, typer.Option(help="Score this share of the cells and estimate the rest, say 0.05.")
-    ] = None,
-    budget_evals: Annotated[int | None, typer.Option(help="The same as a number of cells.")] = None,
-    precision: Annotated[
-        float | None,
-        typer.Option(help="Score cells until mean, worst prompt and differences are known so far, say 0.02."),
-    ] = None,
+    precision: Precision = None,
     mean_only: Annotated[
         bool | None, typer.Option("--mean-only", help="Precision of the mean alone: fewer cells.")
     ] = None,

@@ -19,7 +19,7 @@ def export(
     trial: Annotated[
         str | None,
         typer.Option(
-            help="Which trial of a run, say paft-1, or single if of one seed; else the bank's method."
+            help="Which trial of a run, say paft-1, or single if of one seed; by default the bank's method."
         ),
     ] = None,
     merge: Annotated[
@@ -37,7 +37,10 @@ def export(
         typer.Option("--gguf", help="Print the commands that take a whole model to llama.cpp and Ollama."),
     ] = False,
     push_to_hub: Annotated[
-        str | None, typer.Option(metavar="REPO", help="Upload to owner/name on the Hugging Face Hub too.")
+        str | None,
+        typer.Option(
+            metavar="REPO", help="Upload to owner/name on the Hugging Face Hub too; by default not."
+        ),
     ] = None,
     private: Annotated[
         bool, typer.Option("--private", help="Make the repository private if it is new.")

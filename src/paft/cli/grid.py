@@ -40,9 +40,15 @@ def grid(
         float, typer.Option(help="GPUs of a trial on Ray, or a share of one, where there are any.", min=0)
     ] = 1.0,
     only: Annotated[
-        str | None, typer.Option(help="Regular expression on RUN/TRIAL: the trials to run.", metavar="REGEX")
+        str | None,
+        typer.Option(
+            help="Regular expression on RUN/TRIAL: the trials to run; by default all.", metavar="REGEX"
+        ),
     ] = None,
-    data: Annotated[str | None, typer.Option(help="Folder that the tasks' relative `data` lies in.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Folder that the tasks' relative `data` lies in; by default as the file says."),
+    ] = None,
     output: options.Output = None,
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code in the models' folders, to load them.")

@@ -18,12 +18,25 @@ Task = Annotated[
     str | None,
     typer.Option(help="Task file or name; `paft tasks` lists names.  [default: routing]", metavar="TASK"),
 ]
+TaskName = Annotated[str, typer.Option(help="Task file or built-in name the prompts are for.")]
+MaybeTask = Annotated[
+    str | None, typer.Option(help="Task file or built-in name the prompts are for; none by default.")
+]
 Data = Annotated[
     str | None, typer.Option(help="Folder of the data; by default as the task file says.", metavar="FOLDER")
 ]
+BankFile = Annotated[Path, typer.Argument(help="Bank file (JSONL).")]
+BankOutput = Annotated[Path, typer.Option(help="Bank file to write (JSONL).", dir_okay=False)]
 Bank = Annotated[
     str | None,
     typer.Option(help="Bank of prompts (JSONL); by default the task's or composed.", metavar="FILE"),
+]
+Embeddings = Annotated[
+    str | None,
+    typer.Option(help="Sentence-transformers model to compare prompts by; by default their letters alone."),
+]
+Size = Annotated[
+    int | None, typer.Option(help="Keep a varied choice of so many prompts; by default all.", min=1)
 ]
 Model = Annotated[
     str | None, typer.Option(help="Model folder, Hub id, or 'tiny'.  [default: tiny]", metavar="MODEL")
@@ -36,6 +49,13 @@ Revision = Annotated[
 ]
 Trust = Annotated[
     bool | None, typer.Option("--trust-remote-code", help="Run code in the model's folder, to load it.")
+]
+Adapter = Annotated[
+    str | None,
+    typer.Option(help="Folder of a PEFT adapter on top of the model; none by default.", metavar="FOLDER"),
+]
+AnyBase = Annotated[
+    bool | None, typer.Option("--any-base", help="Take another base than the adapter's own too.")
 ]
 Chat = Annotated[
     bool | None,
@@ -61,6 +81,24 @@ BatchSize = Annotated[
 ResampleEvery = Annotated[
     int | None,
     typer.Option(help="K of method paft: steps that share a prompt.  [default: 4]", metavar="K", min=1),
+]
+TrainExamples = Annotated[
+    int | None,
+    typer.Option(
+        "--examples",
+        help="Training examples to use, a fixed random choice; by default all, in the built-in run 900.",
+        metavar="N",
+        min=1,
+    ),
+]
+TestExamples = Annotated[
+    int | None,
+    typer.Option(
+        "--test-examples",
+        help="Test examples to use, likewise; by default all, in the built-in run 100.",
+        metavar="N",
+        min=1,
+    ),
 ]
 MaxSteps = Annotated[
     int | None,
@@ -101,6 +139,7 @@ SETTINGS = {
     "resample_every": "train.resample_every",
     "max_steps": "train.max_steps",
     "lora_rank": "train.adapt.rank",
+    "train_examples": "train.examples",
     "chat": "chat.enabled",
     "system": "chat.system",
     "base_url": "server.base_url",

@@ -21,7 +21,10 @@ SHOWN = 8  # predictions that are counted by name
 # Without the defaults that they have elsewhere: which model predicts on which task has to be said.
 Task = Annotated[
     str | None,
-    typer.Option(help="Task file or name, needed without --run; `paft tasks` lists names.", metavar="TASK"),
+    typer.Option(
+        help="Task file or name (`paft tasks` lists them), needed without --run; by default that of the run.",
+        metavar="TASK",
+    ),
 ]
 Model = Annotated[
     str | None,
@@ -33,13 +36,17 @@ def predict(
     rows: Annotated[
         str,
         typer.Argument(
-            metavar="[FILE|-]",
+            metavar="FILE",
+            show_default=False,
             help="Rows to predict (CSV, TSV, JSON Lines, Parquet, Excel); a gold column is not needed. "
-            "Without a file, or with -, standard input: JSON Lines, or CSV with a header.",
+            "Without it, or with -, standard input: JSON Lines, or CSV with a header.",
         ),
     ] = "-",
     run: Annotated[
-        Path | None, typer.Option(help="Folder of `paft run` or `paft train`; else --adapter or --model.")
+        Path | None,
+        typer.Option(
+            help="Folder of `paft run` or `paft train`; by default none: then give --adapter or --model."
+        ),
     ] = None,
     trial: Annotated[
         str | None,
@@ -53,15 +60,13 @@ def predict(
     model: Model = None,
     revision: options.Revision = None,
     trust_remote_code: options.Trust = None,
-    adapter: Annotated[str | None, typer.Option(help="Folder of a PEFT adapter on top of it.")] = None,
-    any_base: Annotated[
-        bool | None, typer.Option("--any-base", help="Take another base than the adapter's own too.")
-    ] = None,
+    adapter: options.Adapter = None,
+    any_base: options.AnyBase = None,
     prompt: Annotated[
         str | None, typer.Option(help="The prompt, with {field}; by default the task's user prompt.")
     ] = None,
     prompt_id: Annotated[
-        str | None, typer.Option(help="Id of a prompt of the bank, in place of --prompt.")
+        str | None, typer.Option(help="Id of a prompt of the bank, in place of --prompt; none by default.")
     ] = None,
     output: Annotated[
         Path | None, typer.Option(help="File to write (.csv or .jsonl); by default standard output.")

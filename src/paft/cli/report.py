@@ -51,12 +51,12 @@ def report(
     matrix: Annotated[
         Path | None,
         typer.Option(
-            help="Report a table of scores by prompt from elsewhere (CSV, TSV, JSON Lines, Parquet)."
+            help="Table of scores by prompt from elsewhere (CSV, TSV, JSON Lines, Parquet); none by default."
         ),
     ] = None,
     columns: Annotated[
         Literal["examples", "methods"] | None,
-        typer.Option(help="What the columns of a wide --matrix are; a long one has prompt and score."),
+        typer.Option(help="What the columns of a wide --matrix are; by default it is a long one."),
     ] = None,
     split: Annotated[
         str | None,
@@ -66,7 +66,7 @@ def report(
         str | None,
         typer.Option(
             metavar="A,B",
-            help="Compare A with B, of a --matrix or of several runs (RUN/method); else second with first.",
+            help="Compare A with B, of a --matrix or several runs (RUN/method); default: second with first.",
         ),
     ] = None,
     threshold: Annotated[

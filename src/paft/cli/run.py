@@ -40,6 +40,8 @@ def run(
     batch_size: options.BatchSize = None,
     resample_every: options.ResampleEvery = None,
     lora_rank: options.LoraRank = None,
+    train_examples: options.TrainExamples = None,
+    test_examples: options.TestExamples = None,
     output: options.Output = None,
     chat: options.Chat = None,
     system: options.System = None,

@@ -43,6 +43,7 @@ def train(
     batch_size: options.BatchSize = None,
     resample_every: options.ResampleEvery = None,
     lora_rank: options.LoraRank = None,
+    train_examples: options.TrainExamples = None,
     chat: options.Chat = None,
     system: options.System = None,
     dry_run: Annotated[

@@ -46,10 +46,8 @@ def try_(
     model: options.Model = None,
     revision: options.Revision = None,
     trust_remote_code: options.Trust = None,
-    adapter: Annotated[str | None, typer.Option(help="Folder of a PEFT adapter on top of it.")] = None,
-    any_base: Annotated[
-        bool | None, typer.Option("--any-base", help="Take another base than the adapter's own too.")
-    ] = None,
+    adapter: options.Adapter = None,
+    any_base: options.AnyBase = None,
     chat: options.Chat = None,
     system: options.System = None,
     json_: options.Json = False,

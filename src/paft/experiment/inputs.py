@@ -367,7 +367,10 @@ def sample(examples: Sequence[Example], count: int | None, seed: int | None = No
     if count is None or count == len(examples):
         return examples
     if count > len(examples):
-        raise DataError(f"{count} examples were asked for, but there are only {len(examples)}")
+        raise DataError(
+            f"{count} examples were asked for, but there are only {len(examples)}: ask for fewer, or leave "
+            "the number out for all"
+        )
     stream = [_STREAM, len(examples)] + ([] if seed is None else [seed])
     chosen = np.random.default_rng(stream).permutation(len(examples))[:count]
     return take(examples, np.sort(chosen))

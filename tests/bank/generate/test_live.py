@@ -42,7 +42,7 @@ def test_each_model_is_told_of_and_a_useless_one_spoils_nothing(paft, own_desk, 
     assert "useless: none of its 20 replies holds a template" in out
     rejected = [json.loads(line) for line in (tmp_path / "pool.rejected.jsonl").read_text().splitlines()]
     assert len(rejected) == int(good[2]) - int(good[3])
-    assert rejected and f"good: {len(rejected)} of {good[2]} rejected: " in out
+    assert rejected and f"good: {len(rejected)} of {good[2]} left out: " in out
     assert all(f"{row['reason']} " in out for row in rejected)
 
 

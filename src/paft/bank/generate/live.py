@@ -92,7 +92,7 @@ def _cells(tally: Tally, kept: int) -> list[str]:
 
 
 def remarks(made: Generated, screened: Screened) -> list[str]:
-    """Return lines on each model of which something was rejected or not taken, or that wrote no template."""
+    """Return lines on each model of which something was left out or not taken, or that wrote no template."""
     why: dict[str, Counter[str]] = defaultdict(Counter)
     for rejection in screened.rejected:
         why[str(rejection.provenance.get("generator"))][rejection.reason] += 1
@@ -102,7 +102,7 @@ def remarks(made: Generated, screened: Screened) -> list[str]:
             lines.append(f"{name}: none of its {tally.replies} replies holds a template")
         elif why[name]:
             reasons = ", ".join(f"{reason} {count}" for reason, count in why[name].most_common())
-            lines.append(f"{name}: {why[name].total()} of {tally.candidates} rejected: {reasons}")
+            lines.append(f"{name}: {why[name].total()} of {tally.candidates} left out: {reasons}")
         if tally.left_out:
             lines.append(
                 f"{name}: {tally.left_out} more not taken: repeats within a call, or more than asked for"
