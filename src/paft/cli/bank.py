@@ -212,12 +212,8 @@ def bank_screen(
 def bank_split(
     sources: Annotated[list[Path], typer.Argument(help="Prompts in any format `import` reads." + IN_TEXT)],
     output: options.BankOutput,
-    test: Annotated[
-        int | None, typer.Option(help="Unseen prompts, or give --ratio; no default.", min=1)
-    ] = None,
-    ratio: Annotated[
-        str | None, typer.Option(help="Seen to unseen prompts, say 8:1, or give --test; no default.")
-    ] = None,
+    test: Annotated[int | None, typer.Option(help="Unseen prompts, or --ratio; no default.", min=1)] = None,
+    ratio: Annotated[str | None, typer.Option(help="Seen to unseen, say 8:1, or --test; no default.")] = None,
     validation: Annotated[int, typer.Option(help="Number of validation prompts.", min=0)] = 0,
     hold_out: Annotated[
         list[str] | None,
