@@ -192,6 +192,14 @@ def test_worked_solutions_and_json_have_their_rules():
     assert draft_of(("question", "answer"), objects).rule == "json"
 
 
+@pytest.mark.parametrize("written", ["{},5", "{} EUR", "1 {:03}"])
+def test_answers_that_are_all_numbers_written_otherwise_are_told(written):
+    draft = draft_of(("question", "answer"), [(text(i), written.format(i % 40 * 7)) for i in range(60)])
+    assert draft.rule == "text"
+    (told,) = draft.warnings
+    assert told.startswith("answer: 60 of 60 answers are not one number and nothing else (")
+
+
 def test_a_few_answers_that_are_no_plain_numbers_among_numbers_are_told():
     rows = [(text(i), f"{i * 7} EUR" if i % 6 == 0 else str(i * 7)) for i in range(60)]
     draft = draft_of(("question", "answer"), rows)

@@ -78,6 +78,33 @@ def test_words_beside_a_number_are_refused_under_rule_number(value):
 
 
 @pytest.mark.parametrize(
+    ("value", "meant"),
+    [
+        ("3,5", "3.5 would be: write decimal points in all rows"),
+        ("-1.234,50", "-1234.50 would be: write decimal points"),
+        ("1\u202f234,5", "1234.5 would be: write decimal points"),
+        ("3,5 %", "3.5 would be: write decimal points"),
+        ("\u20ac 12", "12 would be)"),
+        ("1,200 EUR", "1,200 would be)"),
+        ("12 %", "12 would be)"),
+        ("1 234", "1234 would be)"),
+    ],
+)
+def test_a_number_written_otherwise_is_refused_with_how_to_write_it(value, meant):
+    told = refused("number", value)
+    assert f"it is not one number and nothing else; {meant}" in told and "correct the row" in told
+    behind = refused("final_number", f"so it is\n#### {value}")
+    assert f"behind #### stands not one number and nothing else; {meant}" in behind
+
+
+@pytest.mark.parametrize(
+    "value", ["3/4", "2024-05-01", "3.5.2024", "1,2,3", "1 2", "five", "5 to 6", "10:30"]
+)
+def test_what_means_no_one_number_gets_no_hint(value):
+    assert "would be" not in refused("number", value)
+
+
+@pytest.mark.parametrize(
     ("text", "number"),
     [
         ("20 - 8 = 12, so she has 12 left.\n#### 12", "12"),

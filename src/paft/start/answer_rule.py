@@ -11,7 +11,7 @@ from paft.start.columns import MANY, MOST, NUMBERS, Column, nested_value
 from paft.start.draft import Ask, Draft, Question, listed
 from paft.task.answer import DEFAULT_MAX_TOKENS, seen
 from paft.task.gold import why_unreadable
-from paft.task.numerals import read_number
+from paft.task.numerals import number_meant, read_number
 
 ODD = 0.5  # of the answers, where the others are numbers: likely to be dirt
 NOTHING = {"n/a", "#n/a", "na", "nan", "null", "-", "?"}  # what tables say for a cell without a value
@@ -170,8 +170,9 @@ def _draft_number(draft: Draft) -> None:
 
 def _draft_text(draft: Draft) -> None:
     column = draft.label
-    odd = [shown(text) for text in column.filled if why_unreadable("number", text) is not None]
-    if 0 < len(odd) <= ODD * len(column.filled):
+    unread = [text for text in column.filled if why_unreadable("number", text) is not None]
+    odd, meant = [shown(text) for text in unread], sum(number_meant(text) is not None for text in unread)
+    if 0 < len(odd) <= ODD * len(column.filled) or meant >= MOST * len(column.filled):
         draft.warnings.append(
             f"{column.title}: {len(odd)} of {len(column.filled)} answers are not one number and nothing else "
             f"({listed(odd, 3)}), so the rule is text; make numbers of them and start anew, and it is number"

@@ -22,7 +22,7 @@ import numpy as np
 
 from paft.errors import DataError
 from paft.json_values import read_json_value
-from paft.task.numerals import find_numbers, fold, read_number
+from paft.task.numerals import find_numbers, fold, number_meant, read_number
 from paft.task.replies.extract import FINAL, extract
 from paft.task.values import Unknown, as_list, as_text
 
@@ -55,7 +55,7 @@ def why_unreadable(rule: str, gold: str) -> str | None:
     r"""Return why a text is no gold answer under an open rule, None if it is one.
 
     >>> why_unreadable("number", "50%")
-    'it is not one number and nothing else'
+    'it is not one number and nothing else; 50 would be'
     >>> why_unreadable("final_number", "8 + 10 = 18\n#### 18")
     """
     check = _CHECKS.get(rule)
@@ -90,7 +90,18 @@ def _json_part(value: Any) -> Any:
 
 
 def _number(gold: str) -> str | None:
-    return None if read_number(gold) is not None else "it is not one number and nothing else"
+    if read_number(gold) is not None:
+        return None
+    return f"it is not one number and nothing else{_as_meant(gold)}"
+
+
+def _as_meant(text: str) -> str:
+    """Return a hint at how a number is written that a text likely means, '' if it likely means none."""
+    number = number_meant(text)
+    if number is None:
+        return ""
+    comma = ": write decimal points in all rows, as 3,500 is read as 3500 and 1.234 as it stands"
+    return f"; {number} would be{comma if ',' in text and '.' in number else ''}"
 
 
 def _final_number(gold: str) -> str | None:
@@ -98,7 +109,9 @@ def _final_number(gold: str) -> str | None:
         return None
     _, mark, result = gold.partition(FINAL)
     if mark:
-        return None if read_number(result) else f"behind {FINAL} stands not one number and nothing else"
+        if read_number(result):
+            return None
+        return f"behind {FINAL} stands not one number and nothing else{_as_meant(result)}"
     found = list(find_numbers(gold))
     if not found:
         return "there is no number in it"
@@ -107,7 +120,7 @@ def _final_number(gold: str) -> str | None:
     sign = len(number) - len(number.lstrip("+-"))
     before, behind = folded[: last.start] + number[:sign], folded[last.end :]
     if last.value is None or " " in number or _BEFORE.search(before) or _BEHIND.match(behind):
-        return f"its last number, {number[-40:]!r}, is a part of something else"
+        return f"its last number, {number[-40:]!r}, is a part of something else{_as_meant(gold)}"
     return None
 
 

@@ -30,6 +30,10 @@ def _pattern(separators: str) -> re.Pattern[str]:
     return re.compile(rf"[-+]?(?:(?:{grouped}|\d+)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 
 
+_UNIT = r"(?:[^\W\d_]{1,4}\.?|[^\w\s.,()/+-]+)"  # EUR, kg, a currency's sign, %
+_AS_MEANT = re.compile(rf"{_UNIT}?\s*(?P<number>[-+]?\d[\d.,'\u2019\s]*)(?<!\s)\s*{_UNIT}?")
+_DECIMAL_COMMA = re.compile(r"[-+]?(?:\d{1,3}(?:[.'\u2019\s]\d{3})+|\d+),\d+")
+_SPACED_WHOLE = re.compile(r"[-+]?\d{1,3}(?:\s\d{3})+(?:\.\d+)?")
 _WRITTEN = _pattern(rf",'\u2019{_JOINED}")
 _SPACED = _pattern(rf",'\u2019{_JOINED} ")
 
@@ -72,6 +76,28 @@ def read_number(text: str) -> str | None:
     """
     folded = fold(text.strip())
     return _value(folded) if _WRITTEN.fullmatch(folded) else None
+
+
+def number_meant(text: str) -> str | None:
+    r"""Return the number that a text most likely means which is none as it stands, for a hint.
+
+    A unit or a currency's sign is left out, and so are spaces between digits; a comma that can only be a
+    decimal one becomes a point.
+
+    >>> [number_meant(text) for text in ("3,5", "1.234,50", "\u20ac 12", "12 %", "1 234")]
+    ['3.5', '1234.50', '12', '12', '1234']
+    >>> [number_meant(text) for text in ("3/4", "2024-05-01", "five", "1,2,3", "(12)")]
+    [None, None, None, None, None]
+    """
+    found = _AS_MEANT.fullmatch(fold(text.strip()))
+    if found is None:
+        return None
+    number = found["number"]
+    if _DECIMAL_COMMA.fullmatch(number) and read_number(number) is None:
+        return re.sub(r"[.'\u2019\s]", "", number).replace(",", ".")
+    if _SPACED_WHOLE.fullmatch(number):
+        return re.sub(r"\s", "", number)
+    return number if read_number(number) is not None else None
 
 
 def find_numbers(text: str) -> Iterator[Numeral]:
