@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -146,11 +147,12 @@ def test_texts_of_the_task_cannot_leave_their_place(nasty):
 
 
 def run_snippet(text, folder, model_folder):
-    """Execute the code of a card, places filled in; return its names."""
+    """Execute the code of a card in its folder, the place of a base that is not on the Hub filled in."""
     code = text.split("```python\n")[1].split("\n```")[0]
-    code = code.replace("FOLDER", str(folder)).replace(f"path/to/{model_folder.name}", str(model_folder))
+    code = code.replace(f"path/to/{model_folder.name}", str(model_folder))
     found = {}
-    exec(code, found)
+    with contextlib.chdir(folder):
+        exec(code, found)
     return found
 
 
@@ -298,11 +300,13 @@ def test_the_card_of_a_merged_model_loads_it_without_peft(finished):
     after = ModelCard(merged_card(str(before)))
     assert (after.data.library_name, after.data.tags) == ("transformers", ["paft"])
     code = after.text[after.text.index("```python") :]
-    assert 'AutoModelForCausalLM.from_pretrained("FOLDER")' in code
+    assert "AutoModelForCausalLM.from_pretrained(FOLDER)" in code and 'FOLDER = "."' in code
     assert "peft" not in code and "BASE" not in code
     assert "--task TASK --model FOLDER`" in code and "--adapter" not in code
     assert "--task TASK --adapter FOLDER`" in before.text
     assert "merged into the base: LoRA adapter of rank 4" in after.text
+    former = str(before).replace("from_pretrained(base, FOLDER)", 'from_pretrained(base, "FOLDER")')
+    assert former != str(before) and merged_card(former) == str(after)
     assert merged_card("---\nlibrary_name: peft\n---\n# Mine\n") is None
 
 

@@ -83,6 +83,29 @@ def test_mean_and_worst_prompt_are_claimed_apart(monkeypatch, low, high, claim):
     assert _claim(found_differences(low, high, ("mean", "min")), "A", "B") == claim
 
 
+@pytest.mark.parametrize(
+    ("ends", "worst", "said"),
+    [
+        ((0.01, 0.09), (0.0, 0.0), "they have 0.0 % for both, so none is called better."),
+        ((-0.09, -0.01), (0.2, 0.2), "they have 20.0 % for both, so none is called better."),
+        ((0.01, 0.09), (0.1, 0.2), "they have 10.0 % against 20.0 %, so none is called better."),
+        ((0.01, 0.09), (0.2, 0.1), ""),
+        ((-0.01, 0.09), (0.0, 0.0), ""),
+    ],
+)
+def test_no_worst_prompt_is_called_better_that_is_not_so_as_observed(monkeypatch, ends, worst, said):
+    estimates = found_differences((0.1, ends[0]), (0.3, ends[1]), ("mean", "min"))
+    monkeypatch.setattr("paft.report.verdict._differences", lambda *cells: estimates)
+    content, cells = made({"single": 0.4, "paft": 0.8})
+    for row in content["rows"]:
+        row["min"] = worst[row["method"] == "single"]
+    told = verdict(content, cells)
+    assert ("The worst prompts are estimated on unlimited examples" in told) is bool(said) and said in told
+    claim = told.partition(". Mean")[0]
+    assert "PAFT is better than 'single' on average" in claim
+    assert ("worst prompt" in claim) is not bool(said)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_no_word_claims_more_than_the_intervals(seed):
     """Nearly equal methods: the larger figures are luck, whichever they are."""

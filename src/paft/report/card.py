@@ -60,10 +60,11 @@ FIGURES = {
 }
 ELSEWHERE = "user_accuracy", "adversarial_mean", "adversarial_min"  # figures of no unseen prompts
 INTERVAL_OF = {"cvar_10": "cvar"}  # names that statistics and robustness spell differently
-TOKENIZER = 'tokenizer = AutoTokenizer.from_pretrained("FOLDER")  # this folder'
+HERE = 'FOLDER = "."  # that of this card: start Python in it, or write its path'
+TOKENIZER = "tokenizer = AutoTokenizer.from_pretrained(FOLDER)"
 WHOLE_IMPORT = "from transformers import AutoModelForCausalLM, AutoTokenizer"
 ADAPTER_IMPORT = "from peft import PeftModel"
-ADAPTER = 'model = PeftModel.from_pretrained(base, "FOLDER")'
+ADAPTER = "model = PeftModel.from_pretrained(base, FOLDER)"
 FOUR_BIT = (
     'FOUR_BIT = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", '
     'bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype="bfloat16")'
@@ -423,7 +424,8 @@ def _loading(config: RunConfig) -> list[str]:
         WHOLE_IMPORT + more,
         "",
         *([FOUR_BIT] if adapt.quantised else []),
-        f"BASE = {base!r}",
+        HERE,
+        f"BASE = {base!r}" + ("  # write where it lies" if base.startswith("path/to") else ""),
         TOKENIZER,
         f"base = AutoModelForCausalLM.from_pretrained(BASE{how})",
         ADAPTER,
@@ -444,7 +446,9 @@ def merged_card(text: str) -> str | None:
         return text
     card.data.library_name = "transformers"
     card.data.tags = [tag for tag in card.data.tags or [] if tag != "lora"]
-    loading = re.escape(ADAPTER_IMPORT) + ".*?" + re.escape(ADAPTER) + "\n"
+    # Cards of former versions have the folder in quotes.
+    last = re.escape(ADAPTER).replace("FOLDER", '"?FOLDER"?')
+    loading = f"{re.escape(ADAPTER_IMPORT)}.*?{last}\n"
     whole = "\n".join(_loading_whole()) + "\n"
     card.text = re.sub(loading, lambda _: whole, card.text, count=1, flags=re.DOTALL)
     card.text = card.text.replace("- Weights: ", "- Weights: merged into the base: ", 1)
@@ -453,7 +457,7 @@ def merged_card(text: str) -> str | None:
 
 
 def _loading_whole() -> list[str]:
-    return [WHOLE_IMPORT, "", TOKENIZER, 'model = AutoModelForCausalLM.from_pretrained("FOLDER")']
+    return [WHOLE_IMPORT, "", HERE, TOKENIZER, "model = AutoModelForCausalLM.from_pretrained(FOLDER)"]
 
 
 def card_estimates(folder: Path, figures: Mapping[str, Any]) -> Mapping[str, Estimate]:

@@ -134,7 +134,10 @@ def verdict(results: Mapping[str, Any], cells: Mapping[str, Cells | None]) -> st
     best = _best(rows)
     named = " and ".join(repr(row.method) for row in best)
     other = "" if pair[0] in best else f" The highest mean observed is that of {named}."
-    return f"{first}On {place}, {_claim(found, *pair)}. {_figures(found, *pair)}.{other}"
+    unclaimed = _unclaimed(found, *pair)
+    claimed = {name: each for name, each in found.items() if name != "min" or not unclaimed}
+    claim, figures = _claim(claimed, *pair), _figures(found, *pair)
+    return f"{first}On {place}, {claim}. {figures}.{unclaimed}{other}"
 
 
 def _best(rows: Sequence[MethodRow]) -> list[MethodRow]:
@@ -157,6 +160,8 @@ def _claim(found: Mapping[Name, Difference], first: MethodRow, second: MethodRow
     """Say where the first method is better, worse, or not significantly different."""
     places: dict[str, list[str]] = {"better": [], "worse": [], "": []}
     for name, place in PLACES.items():
+        if name not in found:
+            continue
         interval = found[name].interval
         places["better" if interval.low > 0 else "worse" if interval.high < 0 else ""].append(place)
     unclear = places.pop("")
@@ -166,6 +171,24 @@ def _claim(found: Mapping[Name, Difference], first: MethodRow, second: MethodRow
         return f"{one} and {other} do not differ significantly {' or '.join(unclear)}"
     rest = f", while {' and '.join(unclear)} the difference is not significant" if unclear else ""
     return f"{one} is {' and '.join(parts)}{rest}"
+
+
+def _unlike_observed(each: Difference, first: MethodRow, second: MethodRow) -> bool:
+    """Whether an estimate says that a worst prompt is better or worse, and the printed figures do not."""
+    one, other = (float(percent(row.min)) for row in (first, second))
+    return (each.interval.low > 0 and one <= other) or (each.interval.high < 0 and one >= other)
+
+
+def _unclaimed(found: Mapping[Name, Difference], first: MethodRow, second: MethodRow) -> str:
+    """Say why nothing is claimed of worst prompts that differ as estimated and not as observed."""
+    if "min" not in found or not _unlike_observed(found["min"], first, second):
+        return ""
+    one, other = (percent(row.min) for row in (first, second))
+    told = f"{one} % for both" if one == other else f"{one} % against {other} %"
+    return (
+        f" The worst prompts are estimated on unlimited examples; on these they have {told}, so none is "
+        "called better."
+    )
 
 
 def _figures(found: Mapping[Name, Difference], first: MethodRow, second: MethodRow) -> str:
