@@ -1,5 +1,7 @@
 """What a run works on, and that how prompts are drawn is part of what a run is."""
 
+import json
+
 import pytest
 
 from paft.bank import Bank
@@ -7,7 +9,7 @@ from paft.errors import ConfigError, PromptError
 from paft.experiment import trial as cell
 from paft.experiment.dry_run import dry_run
 from paft.experiment.identity import changes, run_identity
-from paft.experiment.inputs import Inputs, blank_options, check_method, load_inputs
+from paft.experiment.inputs import Inputs, blank_fields, check_method, load_inputs
 from paft.experiment.run import checked_inputs, run
 from paft.experiment.train import train
 from paft.methods import METHODS
@@ -207,6 +209,34 @@ def test_other_training_examples_to_draw_from_refuse_a_redrawn_run(configure, tm
     assert changes(was, now) == ["training examples"]
 
 
+def test_empty_fields_are_told_in_one_line_with_the_first_place(tmp_path):
+    table = "text,context,answer\nhi,c,yes\n,,no\n   ,c,yes\nyo,,no\n"
+    (tmp_path / "train.csv").write_text(table)
+    (tmp_path / "task.yaml").write_text(
+        "name: t\nfields: {text: t, context: c}\nanswer: {rule: label, options: ['yes', 'no']}\n"
+        "data: {train: train.csv}\nprompt: '{text} {context}'\n"
+    )
+    made = Task.from_yaml(tmp_path / "task.yaml")
+    (said,) = blank_fields(made, "train", made.examples("train"))
+    assert said == (
+        "3 of 4 training examples have an empty field (text 2, context 2; first "
+        f"{tmp_path / 'train.csv'}:3): fill it in, or remove these rows, unless it may be empty"
+    )
+    assert blank_fields(made, "train", made.examples("train")[:1]) == []
+
+
+@pytest.mark.parametrize("verb", ["train", "run"])
+def test_empty_fields_are_told_once_before_a_training(paft, own_desk, verb):
+    lines = (own_desk / "train.jsonl").read_text().splitlines()
+    row = json.loads(lines[1])
+    lines[1] = json.dumps({**row, "message": "  "})
+    (own_desk / "train.jsonl").write_text("\n".join(lines) + "\n")
+    code, out, err = paft(verb, "--task", own_desk / "task.yaml", "--dry-run")
+    told = " ".join(f"{out} {err}".split())
+    assert code == 0, err
+    assert told.count("examples have an empty field (message 1; first ") == 1 and "train.jsonl:2)" in told
+
+
 def test_options_in_fields_of_their_own_that_are_empty_are_counted():
     rows = [{"q": "x", "A": "red", "B": text, "answer": "A"} for text in ("blue", "", " ", "green")]
     answer = {"rule": "choice", "options": ["A", "B"]}
@@ -217,9 +247,11 @@ def test_options_in_fields_of_their_own_that_are_empty_are_counted():
         data={"train": rows},
         prompt="{q} {A} {B}",
     )
-    (said,) = blank_options(made, made.examples("train"))
-    assert said.startswith("2 of 4 examples have an empty option among A, B, which a model may choose")
-    assert blank_options(made, made.examples("train")[:1]) == []
+    (said,) = blank_fields(made, "train", made.examples("train"))
+    assert said.startswith(
+        "2 of 4 training examples have an empty option among A, B, which a model may choose"
+    )
+    assert blank_fields(made, "train", made.examples("train")[:1]) == []
 
 
 def test_validation_examples_that_are_training_examples_are_told_before_and_in_a_training(

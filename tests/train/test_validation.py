@@ -14,6 +14,8 @@ from paft.experiment.inputs import load_inputs, validation_split
 from paft.model.load import load_model
 from paft.prompt import Prompt
 from paft.schema import parse
+from paft.task.data import DataSource
+from paft.task.repeats import count_repeats
 from paft.train import validation as validating
 from paft.train.loop import fine_tune
 from paft.train.settings import Train
@@ -180,6 +182,31 @@ def test_without_validation_data_a_tenth_is_held_out_of_training(task):
     with pytest.raises(DataError, match="9 training examples are too few"):
         validation_split(bare, examples[:9], 200)
     assert validation_split(task, examples, 3)[0] is examples
+
+
+def repeated(task, texts):
+    """Return a task without validation data, a training row for each text."""
+    gold = task.examples("train")[0].gold
+    rows = [{"message": text, task.answer.field: gold} for text in texts]
+    return task.model_copy(update={"data": DataSource(train=rows)})
+
+
+def test_repeats_are_held_out_together(task):
+    texts = [f"Message {i % 20}" if i % 3 else f"message  {i % 20}" for i in range(50)]
+    made = repeated(task, texts)
+    examples = made.examples("train")
+    train, held = validation_split(made, examples, 200)
+    assert 0 < len(held) <= 5 and count_repeats(train, held) == 0
+    assert sorted(e.index for e in [*train, *held]) == list(range(50))
+    plain = repeated(task, [f"message {i}" for i in range(50)])
+    order = np.random.default_rng([0xDA7B, 50]).permutation(50)
+    assert [e.index for e in validation_split(plain, plain.examples("train"), 200)[1]] == sorted(order[:5])
+
+
+def test_rows_that_are_all_repeated_too_often_are_refused(task):
+    made = repeated(task, ["one", "two"] * 10)
+    with pytest.raises(DataError, match="each of 20 training examples is repeated more than 2 times"):
+        validation_split(made, made.examples("train"), 200)
 
 
 def test_a_bank_without_validation_prompts_is_refused(configure, tmp_path, bank):

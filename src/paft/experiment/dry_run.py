@@ -15,7 +15,7 @@ from paft.errors import DataError
 from paft.experiment.answer_tokens import spread
 from paft.experiment.inputs import (
     Inputs,
-    blank_options,
+    blank_fields,
     check_algorithm,
     encoder_of,
     few_validation_cells,
@@ -80,7 +80,7 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
         **planned(config, settings, inputs, dataset, schedule),
     }
     leaks = near_warnings(inputs.bank, near_duplicates_across(inputs.bank)) + few_validation_cells(inputs)
-    data = [*inputs.repeats, *blank_options(inputs.task, inputs.train)]
+    data = [*inputs.repeats, *blank_fields(inputs.task, "train", inputs.train)]
     few = training_findings(
         found["method"], steps=found["steps"], met=found["prompts_used"], prompts=len(prompts)
     )
@@ -104,12 +104,16 @@ def plan_run(config: RunConfig) -> dict[str, Any]:
         name for name in config.methods if METHODS[name].schedule is not None and not METHODS[name].chooser
     ]
     one = [config.model_copy(update={"methods": (name,), "seeds": config.seeds[:1]}) for name in planned]
+    warnings = [*inputs.warnings, *inputs.repeats]
+    trainings = [dry_run(each) for each in one]
+    for each in trainings:  # what is told of the whole is not told of every part
+        each["warnings"] = [warning for warning in each["warnings"] if warning not in warnings]
     tested = tested_findings("test", len(inputs.bank.require("test")), len(inputs.test))
     return {
-        "trainings": [dry_run(each) for each in one],
+        "trainings": trainings,
         "test_prompts": len(inputs.bank.require("test")),
         "test_examples": len(inputs.test),
-        "warnings": [*inputs.warnings, *inputs.repeats, *(each.text for each in tested)],
+        "warnings": [*warnings, *(each.text for each in tested)],
     }
 
 

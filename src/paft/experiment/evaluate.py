@@ -41,7 +41,7 @@ from paft.experiment.contenders import Contender, take_recorded
 from paft.experiment.evaluate_config import EvaluateConfig as EvaluateConfig
 from paft.experiment.evaluated_bank import choose_evaluated
 from paft.experiment.identity import FREE, task_identity, unset_keys
-from paft.experiment.inputs import blank_options, sample
+from paft.experiment.inputs import blank_fields, sample
 from paft.experiment.output_folder import begin_output, working_in
 from paft.experiment.trained_card import fill_trained_card
 from paft.files import write_json, write_text
@@ -166,7 +166,7 @@ def _check(config: EvaluateConfig, task: Task, bank: Bank) -> tuple[Sequence[Exa
             f"{part} is about the differences between prompts and between examples: it needs two of each, "
             f"not {prompts} prompts and {len(examples)} examples"
         )
-    found = [*_check_answers(config, task, examples), *blank_options(task, examples)]
+    found = [*_check_answers(config, task, examples), *blank_fields(task, "test", examples)]
     return examples, [*found, *_repeats(config, task, examples)]
 
 

@@ -27,8 +27,8 @@ from paft.model.quantised import four_bit
 from paft.prompt import Prompt
 from paft.similarity import skeleton
 from paft.task.programs.code_answer import check_opt_in
-from paft.task.repeats import count_repeats, repeats_warning
-from paft.task.task import Example, Examples, Task, load_task
+from paft.task.repeats import count_repeats, hold_out, repeats_warning
+from paft.task.task import CHECKED, Example, Examples, Split, Task, load_task
 from paft.train.adapt import check_adapt, check_start
 from paft.train.arguments import check_optimizer, report_to
 from paft.train.grpo.rewards import load_reward
@@ -138,16 +138,30 @@ class Inputs:
         return [own, *(prompt for prompt in seen if prompt.id != own.id)]
 
 
-def blank_options(task: Task, examples: Sequence[Example]) -> list[str]:
-    """Return a warning if options that stand in fields of their own are empty in some examples."""
+def blank_fields(task: Task, split: Split, examples: Sequence[Example]) -> list[str]:
+    """Return a warning if fields are empty in some examples, and one if such fields are options.
+
+    Of many examples the first ``CHECKED`` are looked at, as when they are loaded.
+    """
+    looked = examples[:CHECKED]
+    blank = {name: [e for e in looked if not e.fields[name].strip()] for name in task.fields}
     words = [word for word in task.answer.words or () if word in task.fields]
-    blank = sum(not all(e.fields[word].strip() for word in words) for e in examples) if words else 0
-    if not blank:
-        return []
-    return [
-        f"{blank:,} of {len(examples):,} examples have an empty option among {', '.join(words)}, which "
-        "a model may choose like the others: fill it in, or remove these rows"
-    ]
+    kinds = (
+        (words, f"an empty option among {', '.join(words)}, which a model may choose like the others"),
+        ([name for name in blank if name not in words], "an empty field"),
+    )
+    found = []
+    for names, what in kinds:
+        by_index = {e.index: e for name in names for e in blank[name]}
+        if not by_index:
+            continue
+        counts = ", ".join(f"{name} {len(blank[name]):,}" for name in names if blank[name])
+        todo = "fill it in, or remove these rows" + (", unless it may be empty" if names is not words else "")
+        found.append(
+            f"{len(by_index):,} of {len(looked):,} {'training' if split == 'train' else split} examples have "
+            f"{what} ({counts}; first {task.place(split, min(by_index))}): {todo}"
+        )
+    return found
 
 
 def some(prompts: Sequence[Prompt], count: int | None, seed: int) -> list[Prompt]:
@@ -340,10 +354,10 @@ def validation_split(
     """Return training and validation examples, disjoint; test examples have no part in it.
 
     The task's validation data is used if it has any, ``count`` of it at most; else at most a tenth of the
-    training examples is held out.
+    training examples is held out, those with the same fields together.
 
     Raises:
-        DataError: If there are too few training examples to hold any out.
+        DataError: If there are too few training examples to hold any out, or too few different ones.
     """
     if task.data.validation is not None:
         found = task.examples("validation")
@@ -355,7 +369,14 @@ def validation_split(
             "the task `data.validation`, or train without validate_every"
         )
     order = np.random.default_rng([_HELD_OUT, len(train)]).permutation(len(train))
-    return take(train, np.sort(order[count:])), take(train, np.sort(order[:count]))
+    held = hold_out(train, order, count)
+    if not len(held):
+        raise DataError(
+            f"each of {len(train)} training examples is repeated more than {count} times, so a tenth of them "
+            "cannot be held out for validation: remove repeats, give the task `data.validation`, or train "
+            "without validate_every"
+        )
+    return take(train, np.delete(np.arange(len(train)), held)), take(train, held)
 
 
 def sample(examples: Sequence[Example], count: int | None, seed: int | None = None) -> Sequence[Example]:

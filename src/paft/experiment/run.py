@@ -24,7 +24,7 @@ from paft.experiment.baselines.choice import check_chooser
 from paft.experiment.identity import run_identity
 from paft.experiment.inputs import (
     Inputs,
-    blank_options,
+    blank_fields,
     chat_hint,
     check_trained,
     encoder_of,
@@ -109,7 +109,8 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
             check_chooser(chooser, config, inputs.generators)
     encoder = encoder_of(config)
     check_options(encoder, inputs.task, inputs.train, inputs.test)
-    warnings = few_validation_cells(inputs) + blank_options(inputs.task, inputs.test)
+    warnings = few_validation_cells(inputs) + blank_fields(inputs.task, "test", inputs.test)
+    warnings += blank_fields(inputs.task, "train", inputs.pool or inputs.train)
     warnings += check_completions(encoder, config, inputs.task, inputs.train)
     if not inputs.task.answer.closed or config.evaluate.generate:
         warnings += check_lengths(encoder, inputs.task, inputs.test)

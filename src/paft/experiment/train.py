@@ -17,7 +17,7 @@ from paft.experiment.answer_tokens import check_completions, check_options
 from paft.experiment.bank_choice import tell_composed
 from paft.experiment.identity import training_identity
 from paft.experiment.inputs import (
-    blank_options,
+    blank_fields,
     chat_hint,
     check_trained,
     encoder_of,
@@ -74,7 +74,7 @@ def train(
         warnings += [
             *few_validation_cells(inputs),
             *inputs.repeats,
-            *blank_options(inputs.task, inputs.train),
+            *blank_fields(inputs.task, "train", inputs.train),
         ]
         for line in (*chat_hint(encoder, config), *map("warning: {}".format, warnings)):
             reporter.finish(inputs.task.name, line)

@@ -65,6 +65,22 @@ def count_repeats(train: Sequence[Asked], test: Sequence[Asked]) -> int:
     return int(found.sum())
 
 
+def hold_out(examples: Sequence[Asked], order: np.ndarray, count: int) -> np.ndarray:
+    """Return the places of so many examples at most, by an order; repeats of one another all or none.
+
+    Where no example is a repeat, these are the first ``count`` of the order.
+    """
+    _, group, sizes = np.unique(np.concatenate([*_hashes(examples)]), return_inverse=True, return_counts=True)
+    chosen, held = np.zeros(len(sizes), dtype=bool), 0
+    for at in order:
+        if held == count:
+            break
+        if not chosen[group[at]] and held + sizes[group[at]] <= count:
+            chosen[group[at]] = True
+            held += int(sizes[group[at]])
+    return np.flatnonzero(chosen[group])
+
+
 def repeats_warning(count: int, examples: int, split: str = "test") -> list[str]:
     """Return a warning if examples of a split are training examples."""
     if not count:
