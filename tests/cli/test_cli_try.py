@@ -85,6 +85,19 @@ def test_one_model_without_a_run_answers_as_in_the_run(paft, finished, desk, mod
     assert alone == of_run
 
 
+def test_without_a_task_that_of_the_training_is_taken_and_named(paft, finished, desk, model_folder, tmp_path):
+    adapter = finished / "trials" / "single-0" / "adapter"
+    named = ["--task", desk / "task.yaml", "--bank", finished / "bank.jsonl", "--adapter", adapter, "--json"]
+    code, out, err = paft("try", "the printer is broken", "--adapter", adapter, "--json")
+    assert code == 0, err
+    assert json.loads(out) == json.loads(paft("try", "the printer is broken", *named)[1])
+    code, out, err = paft("try", "the printer is broken", "--adapter", adapter)
+    assert code == 0 and "task desk (--task names another), prompts: 1 user, " in out, err
+    alone = shutil.copytree(adapter, tmp_path / "alone")
+    code, out, err = paft("try", "the printer is broken", "--model", model_folder, "--adapter", alone)
+    assert code == 0 and "task routing (--task names another), prompts: 1 user, 4 unseen" in out, err
+
+
 def test_what_paft_train_trained_answers_like_its_adapter(paft, configure, tmp_path, desk, model_folder):
     train(configure(tmp_path / "trained", methods=("single",)))
     code, out, err = paft("try", tmp_path / "trained", "no light", "--json", "--prompts", "2")

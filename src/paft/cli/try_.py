@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -40,7 +41,12 @@ def try_(
         list[str] | None, typer.Option("--prompt", help="A prompt of yours, with {field} (repeatable).")
     ] = None,
     prompts: Annotated[int, typer.Option("--prompts", help="Unseen prompts to show.", min=0)] = 4,
-    task: options.Task = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            help="Task file or name; by default that of the training, else routing.", metavar="TASK"
+        ),
+    ] = None,
     data: options.Data = None,
     bank: options.Bank = None,
     model: options.Model = None,
@@ -74,6 +80,11 @@ def try_(
     side = _load(run, settings, prompts, prompt or [])
     if side.unfinished and not json_:
         say(console, f"not finished yet, so left out: {', '.join(side.unfinished)}", "yellow")
+    if run is None and not json_:
+        counted = Counter(shown.kind for shown in side.prompts)
+        kinds = ", ".join(f"{count} {kind}" for kind, count in counted.items())
+        told = "" if "task" in settings else " (--task names another)"
+        say(console, f"task {side.task.name}{told}, prompts: {kinds}")
     rows = _rows(side.task, text, field or [])
     if rows is None:
         _converse(console, side, json_)

@@ -189,7 +189,7 @@ def try_model(
     """Return one model, with or without an adapter, under the prompts of a task.
 
     Args:
-        config: The model.
+        config: The model. Where it names no task, that of the run around its weights counts.
         unseen: Number of test prompts of its bank.
         templates: Prompts that the user typed.
         task: A task made in Python, instead of the one the configuration names.
@@ -198,6 +198,8 @@ def try_model(
     Raises:
         PaftError: If something cannot be read, or a prompt does not fit.
     """
+    if task is None and "task" not in config.model_fields_set:
+        config = _take_task(config)
     task = task or load_task(config.task, config.data)
     config, _ = take_recorded(config, [] if config.adapter is None else [config.adapter])
     adapter = None if config.adapter is None else Path(config.adapter)
@@ -213,6 +215,25 @@ def try_model(
         task, [contender], _prompts(task, chosen, templates), models, evaluate or Evaluate(),
         config.max_length, bank=bank,
     )  # fmt: skip
+
+
+def _take_task(config: AdapterOnTask) -> AdapterOnTask:
+    """Take task, data and bank of the run or training in whose folder the weights lie, if they do.
+
+    Raises:
+        ConfigError: If the task has changed since, or was made in Python.
+    """
+    weights = Path(config.adapter or config.model).resolve()
+    runs = [folder for folder in list(weights.parents)[:3] if (folder / IDENTITY).is_file()]
+    if not weights.is_dir() or not runs or not (runs[0] / CONFIG).is_file():
+        return config
+    if "methods" not in read_yaml(runs[0] / CONFIG, "configuration"):  # of `paft evaluate`
+        return config
+    trained = load_config(runs[0] / CONFIG)
+    data = trained.data if config.data is None else config.data
+    _check_same_task(runs[0], load_task(trained.task, data))
+    bank = {} if config.bank is not None else {"bank": str(runs[0] / BANK)}
+    return config.model_copy(update={"task": trained.task, "data": data, **bank})
 
 
 def _check_same_task(folder: Path, task: Task) -> None:
