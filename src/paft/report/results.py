@@ -15,7 +15,7 @@ from paft.errors import ConfigError, DataError, expect
 from paft.report.budget import budget_table
 from paft.report.folder import read_results
 from paft.report.method_rows import main_split, method_rows, prompts_name, results_table
-from paft.report.plot import LEGEND, colour, distribution, draw_dots
+from paft.report.plot import COLOURS, LEGEND, distribution, draw_dots
 from paft.report.table import percent
 from paft.report.verdict import read_verdict
 from paft.schema import nearest
@@ -135,7 +135,7 @@ class TrainRecord(dict[str, Any]):
         """Plot the loss or reward over the optimiser steps; arguments and result as :meth:`Results.plot`."""
         axes = _axes(axes, (8, 2.6))
         curve = self.get("rewards") or self["curve"]
-        axes.plot(*zip(*curve, strict=True), color=colour("paft"), marker="o", markersize=2)
+        axes.plot(*zip(*curve, strict=True), color=COLOURS["paft"], marker="o", markersize=2)
         axes.set_xlabel("optimiser step")
         axes.set_ylabel("reward" if self.get("rewards") else "loss")
         return axes
