@@ -1,5 +1,7 @@
-# python results/keep_predictions.py runs/GRID
+# python results/keep_predictions.py runs/GRID [FOLDER]
 """Keep every prediction of a grid, finished or not, in results/GRID/predictions, a Parquet file for each run.
+
+FOLDER is the name below results where it is not that of the grid's.
 
 A row is one model's answer to one test example under one unseen prompt (split ``test``) or under the
 user's (``user``): enough to work out any other statistic without training again. The file's
@@ -40,7 +42,7 @@ def predictions(folder: Path, results: dict[str, Any]) -> pyarrow.Table:
 def main() -> None:
     """Write the files of the grid that is named."""
     grid = Path(sys.argv[1])
-    output = HERE / grid.name / "predictions"
+    output = HERE / (sys.argv[2] if len(sys.argv) > 2 else grid.name) / "predictions"
     output.mkdir(parents=True, exist_ok=True)
     for path in sorted(grid.rglob("run.json")):
         run = path.parent

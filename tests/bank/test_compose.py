@@ -170,6 +170,7 @@ def test_letters_stay_letters_in_any_case():
             assert re.search(rf"(?<![A-Za-z]){letter}[^A-Za-z{{]*\{{{letter}\}}", prompt.template)
 
 
+@pytest.mark.slow
 def test_more_prompts_than_there_are_is_refused_with_what_to_do(monkeypatch):
     monkeypatch.setattr(composed_bank, "MOST_CANDIDATES", 1)
     with pytest.raises(PromptError, match=r"only \d+ distinct prompts, not 2000: ask for fewer, or say more"):
@@ -178,6 +179,7 @@ def test_more_prompts_than_there_are_is_refused_with_what_to_do(monkeypatch):
         compose_bank(made(ANSWERS["json"]), count=1_000_000)
 
 
+@pytest.mark.slow
 def test_thousands_of_prompts_are_distinct():
     terms, task = terms_of(SHIPPED["snips"]), SHIPPED["snips"]
     prompts = [write_prompt(terms, 0, number, listed=number % 3 == 0) for number in range(5000)]
@@ -190,6 +192,7 @@ def test_another_seed_writes_other_prompts():
     assert len(ids[0] & ids[1]) < 6
 
 
+@pytest.mark.slow
 def test_the_bank_does_not_depend_on_the_hash_seed_of_python():
     code = (
         "from paft.task.task import load_task; from paft.bank.compose.composed_bank import compose_bank; "

@@ -20,6 +20,7 @@ FIGURES = json.loads((ROOT / "results" / "table1_small" / "main.json").read_text
 PAGE = " ".join((ROOT / "docs" / "results.md").read_text("utf-8").split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["results.make_details", "results.make_real"])
 def test_the_details_are_those_of_predictions_banks_and_recipes(module: str) -> None:
     done = subprocess.run(

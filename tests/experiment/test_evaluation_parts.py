@@ -230,6 +230,7 @@ def test_several_models_are_scored_until_their_differences_are_known(several, me
     assert made["cells"] == sum(each["cells"] for each in made["models"]) < 3 * 60
 
 
+@pytest.mark.slow
 def test_several_models_killed_behind_any_batch_the_same_files_come_out(several, monkeypatch, tmp_path):
     undisturbed = evaluate(several("undisturbed"))
     found, deaths = evaluate_through_kills(several(), monkeypatch)
@@ -239,6 +240,7 @@ def test_several_models_killed_behind_any_batch_the_same_files_come_out(several,
     assert not list((tmp_path / "out").rglob("*log*")) and not list((tmp_path / "out").rglob("parts"))
 
 
+@pytest.mark.slow
 def test_several_models_killed_between_their_wholes_are_not_scored_again(several, monkeypatch):
     first = evaluate(several("undisturbed"))
     keep = evaluated_parts._Parts.keep
@@ -274,6 +276,7 @@ def test_other_models_in_the_same_folder_are_refused(settings, several, adapter_
         evaluate(several(adapters={"old": adapter_pair["old"]}))
 
 
+@pytest.mark.slow
 def test_where_several_models_need_every_cell_the_results_are_the_ordinary_ones(several):
     every, whole = evaluate(several(precision=0.001)), evaluate(several("whole", precision=None))
     assert "budget" not in every and every["compared"] == whole["compared"] == ["new", "old"]

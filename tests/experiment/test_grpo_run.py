@@ -179,8 +179,8 @@ def test_the_recipes_of_a_small_comparison_are_grids_of_equal_generations():
 
 
 def test_the_made_task_can_be_loaded_and_its_rows_are_not_repeated(tmp_path):
-    path = ROOT / "recipes" / "grpo" / "make_arithmetic.py"
-    spec = importlib.util.spec_from_file_location("make_arithmetic", path)
+    path = ROOT / "recipes" / "grpo" / "make_data.py"
+    spec = importlib.util.spec_from_file_location("make_data", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     module.write_task(tmp_path, train=30, test=10)

@@ -81,13 +81,13 @@ def steps_kept(job):
         pytest.param("plain", 1, marks=slow),  # before the first checkpoint
         pytest.param("plain", 2, marks=slow),  # on to the middle of the first epoch
         ("plain", 7),  # on to the beginning of the last epoch
-        ("a number of steps", 5),
+        pytest.param("a number of steps", 5, marks=slow),
         pytest.param("accumulated", 8, marks=slow),
         pytest.param("workers", 5, marks=slow),
         ("all weights", 5),
         pytest.param("modules saved", 5, marks=slow),
         pytest.param("grouped", 5, marks=slow),
-        ("grouped by example", 15),  # in the middle of a window
+        pytest.param("grouped by example", 15, marks=slow),  # in the middle of a window
         pytest.param("variants", 25, marks=slow),
     ],
 )

@@ -73,6 +73,7 @@ def same(one, other):
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
+@slow
 def test_the_reward_rises_and_the_caller_hears_of_it(train):
     heard = []
     settings = {"adapt": {"method": "full"}, "learning_rate": 1e-2, "lr_scheduler": "constant"}

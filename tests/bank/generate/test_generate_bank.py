@@ -164,6 +164,7 @@ def run_with_faults(task, tmp_path, count, **settings):
     return found, listener, seconds
 
 
+@pytest.mark.slow
 def test_ten_models_write_forty_prompts_each_through_thirty_percent_of_faults(task, tmp_path):
     found, listener, seconds = run_with_faults(task, tmp_path, 10, few_shot=20, zero_shot=20, per_call=10)
     assert found.complete

@@ -1,8 +1,9 @@
-# python recipes/grpo/make_arithmetic.py
-"""Make a number task that the built-in model can learn: which of two or three numbers is the largest.
+# python recipes/grpo/make_data.py
+"""Make what the grids here need: a number task that the built-in model can learn, and banks for two tasks.
 
-Writes the task and its rows to data/arithmetic; without a bank, runs compose their prompts. No row is in both
-the training and the test data.
+The task asks which of two or three numbers is the largest; no row is in both its training and its test data.
+It goes to data/arithmetic with a composed bank. The bank of SNIPS, data/snips_adversarial.jsonl, is the
+built-in one. Both banks have ten adversarial versions of unseen prompts.
 """
 
 from __future__ import annotations
@@ -13,10 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
+from paft.bank import Bank, load_bank
+from paft.bank.adversarial import adversarial_prompts
+from paft.bank.compose.composed_bank import compose_bank
+from paft.builtin import BANKS
 from paft.files import write_text
+from paft.task.task import Task, load_task
 
 TASK = """\
-# Made by recipes/grpo/make_arithmetic.py.
+# Made by recipes/grpo/make_data.py.
 name: arithmetic
 description: Find the largest of the given numbers.
 fields:
@@ -51,17 +57,28 @@ def write_task(folder: Path, train: int, test: int) -> None:
         write_text(folder / f"{name}.jsonl", "".join(json.dumps(row) + "\n" for row in part))
 
 
+def with_adversarial(bank: Bank, task: Task) -> Bank:
+    """Return the bank with adversarial versions of its unseen prompts."""
+    return Bank({**bank.splits, "adversarial": tuple(adversarial_prompts(bank.require("test"), task))})
+
+
 def main() -> None:
-    """Read the command line and write the task."""
+    """Read the command line and write task and banks."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--output", type=Path, default=Path("data/arithmetic"))
+    parser.add_argument("--output", type=Path, default=Path("data"))
     parser.add_argument("--train", type=int, default=4000)
     parser.add_argument("--test", type=int, default=500)
     given = parser.parse_args()
-    write_task(given.output, given.train, given.test)
-    print(f"{given.output}: {given.train} training rows, {given.test} test rows")
+    folder = given.output / "arithmetic"
+    write_task(folder, given.train, given.test)
+    task = load_task(str(folder / "task.yaml"))
+    with_adversarial(compose_bank(task).bank, task).save(folder / "bank.jsonl")
+    print(f"{folder}: {given.train} training rows, {given.test} test rows, a bank")
+    path = given.output / "snips_adversarial.jsonl"
+    with_adversarial(load_bank(BANKS["snips"]), load_task("snips")).save(path)
+    print(f"{path}: the built-in bank with adversarial prompts")
 
 
 if __name__ == "__main__":
