@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from numbers import Integral
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from paft.errors import ConfigError
 from paft.evaluate.settings import Evaluate
@@ -21,7 +22,7 @@ from paft.methods import DEFAULT, METHODS
 from paft.model.settings import Chat
 from paft.names import REVISION, pin_model
 from paft.schema import Schema, nearest, parse
-from paft.train.settings import Train
+from paft.train.settings import LARGEST_SEED, Train
 from paft.yaml_text import load_yaml
 
 Patch = dict[str, Any]
@@ -53,6 +54,17 @@ class ModelOnTask(Schema):
     revision: str | None = Field(default=None, pattern=REVISION)
     trust_remote_code: bool = False
     chat: Chat = Chat()
+
+    @field_validator("task", "bank", mode="before")
+    @classmethod
+    def _check_named(cls, value: Any, field: ValidationInfo) -> Any:
+        if not isinstance(value, (str, int, float, list, dict, PurePath, type(None))):
+            name = field.field_name
+            raise ValueError(
+                f"here stands the name or file of a {name}; one made in Python goes beside the settings, as "
+                f"in run(config, {name}={name})"
+            )
+        return value
 
     @property
     def pinned_model(self) -> str:
@@ -88,10 +100,18 @@ class RunConfig(ModelOnTask):
         data = {"output": f"runs/{Path(str(data.get('task', BUILTIN_TASK))).stem}", **data}
         train = data.get("train", {})
         given = train.model_dump(exclude_unset=True) if isinstance(train, Train) else train
-        if data.get("model", BUILTIN_MODEL) == BUILTIN_MODEL and isinstance(given, dict):
+        if str(data.get("model", BUILTIN_MODEL)) == BUILTIN_MODEL and isinstance(given, dict):
             grpo = given.get("algorithm") == "grpo"
             data["train"] = merged(BUILTIN_GRPO if grpo else BUILTIN_TRAIN, given)
         return data
+
+    @field_validator("methods", "seeds", mode="before")
+    @classmethod
+    def _read_list(cls, value: Any) -> Any:
+        """Take text as on the command line, with commas between entries."""
+        if isinstance(value, Integral):
+            raise ValueError(f"seeds are a list: [{value}] for that seed alone, [0, 1, 2] for three of them")
+        return tuple(map(str.strip, value.split(","))) if isinstance(value, str) else value
 
     @field_validator("methods")
     @classmethod
@@ -114,8 +134,8 @@ class RunConfig(ModelOnTask):
     @field_validator("seeds")
     @classmethod
     def _check_seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        if any(seed < 0 for seed in seeds):
-            raise ValueError("seeds are whole numbers from 0")
+        if any(not 0 <= seed <= LARGEST_SEED for seed in seeds):
+            raise ValueError(f"seeds are whole numbers from 0 to {LARGEST_SEED}")
         return _distinct(seeds)
 
 

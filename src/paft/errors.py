@@ -9,6 +9,7 @@ traceback.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral, Real
 
 SCREEN = 1_200  # characters of a message at most
 SHOWN = 80  # characters of a value in a message
@@ -87,6 +88,50 @@ def expect_items(values: object, kind: type, what: str) -> None:
         wrong = [type(item).__name__ for item in items if not isinstance(item, kind)]
         found = f"of {wrong[0]}" if wrong else type(values).__name__
         raise ConfigError(f"{what} must be a list of {kind.__name__}, not {found}: {shown(values)}")
+
+
+def expect_whole(value: object, what: str, *, least: int = 0, most: int | None = None) -> int:
+    """Return an argument that is a whole number, of Python or numpy, and refuse any other.
+
+    Raises:
+        ConfigError: Naming what was wanted and what was given.
+
+    >>> expect_whole(0, "epochs", least=1)
+    Traceback (most recent call last):
+    paft.errors.ConfigError: epochs must be a whole number, at least 1, not 0
+    """
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or int(value) < least or (most is not None and int(value) > most):  # type: ignore[call-overload]
+        bounds = f"at least {least}" if most is None else f"from {least} to {most}"
+        raise ConfigError(f"{what} must be a whole number, {bounds}, not {shown(value)}")
+    return int(value)  # type: ignore[call-overload, no-any-return]
+
+
+def expect_share(value: object, what: str) -> float:
+    """Return an argument that is a share, of Python or numpy, and refuse any other.
+
+    Raises:
+        ConfigError: Naming what was wanted and what was given.
+
+    >>> expect_share(90, "the threshold")
+    Traceback (most recent call last):
+    paft.errors.ConfigError: the threshold must be a number from 0 to 1, not 90: write 0.9 for 90 %
+    """
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    if not real or not 0 <= float(value) <= 1:  # type: ignore[arg-type]
+        raise ConfigError(f"{what} must be a number from 0 to 1, not {shown(value)}{share_hint(value)}")
+    return float(value)  # type: ignore[arg-type]
+
+
+def share_hint(value: object) -> str:
+    """Say how to write a percentage where a share is wanted; nothing of what looks like none.
+
+    >>> share_hint(5), share_hint(-1)
+    (': write 0.05 for 5 %', '')
+    """
+    if isinstance(value, bool) or not isinstance(value, Real) or not 1 < float(value) <= 100:
+        return ""
+    return f": write {float(value) / 100:g} for {float(value):g} %"
 
 
 def shorten(text: str, limit: int) -> str:

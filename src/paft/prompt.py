@@ -111,3 +111,14 @@ def unparse(pieces: Sequence[tuple[str, str | None]]) -> str:
         literal.replace("{", "{{").replace("}", "}}") + ("" if name is None else f"{{{name}}}")
         for literal, name in pieces
     )
+
+
+def templates_of(value: Any) -> Any:
+    """Return the template of a prompt, or those of a list of prompts; anything else as it is.
+
+    >>> templates_of([Prompt("Sort: {text}"), "{text} ->"])
+    ('Sort: {text}', '{text} ->')
+    """
+    if isinstance(value, (list, tuple)):
+        return tuple(map(templates_of, value))
+    return value.template if isinstance(value, Prompt) else value

@@ -9,28 +9,44 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
+from datetime import date
+from pathlib import PurePath
 from typing import Any, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from paft.errors import ConfigError, shown
+from paft.errors import ConfigError, share_hint, shown
 
 
 class Schema(BaseModel):
     """A frozen model that refuses unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
-    def __init__(self, **data: Any) -> None:
+    def __init__(self, *given: Any, **data: Any) -> None:
+        name = type(self).__name__
+        if given:
+            raise ConfigError(
+                f"{name} takes its keys by name, as in {name}(key=value) or {name}(**MAPPING), not "
+                f"{shown(given[0])}"
+            )
         try:
             super().__init__(**data)
         except ValidationError as error:
-            raise _config_error(type(self), error, type(self).__name__) from None
+            raise _config_error(type(self), error, name) from None
 
     # By this mark of its own __init__ pydantic builds inner models without a call, so that their errors
     # are gathered with their place and only the outermost model raises.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _write_paths(cls, value: Any) -> Any:
+        """Take a path of Python as the text that a file would have."""
+        if isinstance(value, dict):
+            return {key: cls._write_paths(each) for key, each in value.items()}
+        return str(value) if isinstance(value, PurePath) else value
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_"):
@@ -136,8 +152,11 @@ def _near(word: str, known: list[str]) -> str:
 
 
 def _config_error(model: type[BaseModel], error: ValidationError, where: str) -> ConfigError:
-    found = error.errors(include_url=False)
-    lines = dict.fromkeys(_explain(model, dict(item)) for item in found[:_TOLD])
+    found: list[dict[str, Any]] = [dict(item) for item in error.errors(include_url=False)]
+    deeper = {item["loc"][:-1] for item in found}
+    # Of a list whose entries do not fit pydantic says too that it is short of entries.
+    found = [item for item in found if not (item["type"] == "too_short" and item["loc"] in deeper)]
+    lines = dict.fromkeys(_explain(model, item) for item in found[:_TOLD])
     more = f"; and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
     return ConfigError(f"{where}: " + "; ".join(lines) + more)
 
@@ -158,6 +177,13 @@ def _explain(model: type[BaseModel], item: dict[str, Any]) -> str:
     message = item["msg"].removeprefix("Value error, ")
     if item["type"] == "string_type":
         return f"{path}: {unquoted(value)}"
+    if item["type"] == "tuple_type":
+        message = "Input should be a list"
+        message += f", as in [{shown(value)}]" if isinstance(value, (str, int, float)) else ""
+    if item["type"] == "too_short":
+        message = message.replace("Tuple", "List")
+    if item["type"] in ("less_than", "less_than_equal") and 1 in item["ctx"].values():
+        message += share_hint(value)
     got = "" if isinstance(value, dict) else f" (got {shown(value)})"
     if item["type"] == "literal_error":
         known = re.findall(r"'([^']*)'", item["ctx"]["expected"])
@@ -171,12 +197,11 @@ def unquoted(value: Any) -> str:
     >>> unquoted(True)
     "Input should be a valid string (got True): quote 'yes', 'on' or 'true'"
     """
-    if isinstance(value, (list, tuple, dict)):
-        return f"Input should be a valid string (got {shown(value)})"
+    told = f"Input should be a valid string (got {shown(value)})"
     words = {True: "'yes', 'on' or 'true'", False: "'no', 'off' or 'false'", None: "'null' or '~'"}
-    known = value is None or isinstance(value, bool)  # 1 is not True here
-    quoted = words[value] if known else f"'{shown(value)}'"
-    return f"Input should be a valid string (got {shown(value)}): quote {quoted}"
+    if value is None or isinstance(value, bool):  # 1 is not True here
+        return f"{told}: quote {words[value]}"
+    return f"{told}: quote '{value}'" if isinstance(value, (int, float, date)) else told
 
 
 def find_setting(model: type[BaseModel], name: str) -> str | None:

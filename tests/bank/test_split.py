@@ -1,5 +1,6 @@
 """Unseen means unseen: near duplicates never stand on both sides of a split."""
 
+import math
 import random
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from paft.bank import Bank, near_duplicates_across, near_warnings, split_prompts
 from paft.bank.importers import import_prompts
 from paft.bank.split import counts_of, written_by
-from paft.errors import PromptError
+from paft.errors import ConfigError, PromptError
 from paft.prompt import Prompt
 from paft.similarity import near_pairs
 
@@ -150,11 +151,21 @@ def test_exact_repeats_count_once():
     assert sum(len(prompts) for prompts in bank.splits.values()) == len(DISTINCT)
 
 
-@pytest.mark.parametrize(("test", "validation"), [(0, 0), (3, -1), (10, 0), (5, 5)])
+@pytest.mark.parametrize(("test", "validation"), [(10, 0), (5, 5)])
 def test_sizes_that_leave_no_training_prompt_are_refused(test, validation):
     with pytest.raises(PromptError) as caught:
         split_prompts(DISTINCT, test=test, validation=validation)
     assert f"cannot split 10 distinct prompts into {test} test, {validation} validation" in str(caught.value)
+
+
+@pytest.mark.parametrize(("test", "validation"), [(0, 0), (3, -1), (2.5, 0), (3, True), (math.nan, 0)])
+def test_sizes_that_are_no_numbers_of_prompts_are_refused(test, validation):
+    with pytest.raises(ConfigError, match="prompts must be a whole number, at least"):
+        split_prompts(DISTINCT, test=test, validation=validation)
+
+
+def test_sizes_of_numpy_are_taken():
+    assert split_prompts(DISTINCT, test=np.int64(3)) == split_prompts(DISTINCT, test=3)
 
 
 def test_sizes_that_whole_clusters_cannot_meet_are_refused():

@@ -188,3 +188,10 @@ def test_a_trial_with_one_seed_is_named_by_its_method(adapter, tmp_path):
         export(tmp_path / "run", tmp_path / "out", trial="single")
     with pytest.raises(ConfigError, match=r"no trained trial 'static': choose one by --trial \(paft-0"):
         export(tmp_path / "run", tmp_path / "out", trial="static")
+
+
+def test_a_whole_model_with_a_name_is_told_how_models_are_compared(tmp_path):
+    with pytest.raises(ConfigError, match=r"one by one .* compare them by `paft report FOLDER FOLDER`"):
+        EvaluateConfig(output="out", model=f"mine={tmp_path}")
+    (tmp_path / "a=b").mkdir()  # a folder whose name has the sign
+    assert EvaluateConfig(output="out", model=str(tmp_path / "a=b")).model == str(tmp_path / "a=b")

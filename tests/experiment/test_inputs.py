@@ -5,6 +5,7 @@ import json
 import pytest
 
 from paft.bank import Bank
+from paft.config import RunConfig
 from paft.errors import ConfigError, PromptError
 from paft.experiment import trial as cell
 from paft.experiment.dry_run import dry_run
@@ -264,3 +265,20 @@ def test_validation_examples_that_are_training_examples_are_told_before_and_in_a
     said = f"{count} of {count} validation examples are training examples too"
     assert any(said in warning for warning in dry_run(config, task=same)["warnings"])
     assert not any("validation examples are" in w for w in dry_run(config, task=task)["warnings"])
+
+
+def test_a_dry_run_says_where_the_built_in_model_is_not_made_for_the_rule(tmp_path):
+    def told(task):
+        warnings = dry_run(RunConfig(output=str(tmp_path), methods=["single"]), task=task)["warnings"]
+        return [warning for warning in warnings if "the built-in model" in warning]
+
+    rows = [{"question": f"What is {i} + {i}?", "answer": str(2 * i), "kind": "ab"[i % 2]} for i in range(8)]
+    common = {
+        "fields": {"question": "a sum"},
+        "data": {"train": rows, "test": rows},
+        "prompt": "{question} =",
+    }
+    number = Task(name="sums", answer={"rule": "number", "field": "answer"}, **common)
+    label = Task(name="kinds", answer={"rule": "label", "field": "kind", "options": ["a", "b"]}, **common)
+    said = ["the built-in model learns labels only: for rule number take a pretrained model (--model)"]
+    assert told(number) == said and told(label) == []

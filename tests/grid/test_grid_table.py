@@ -6,6 +6,7 @@ from paft.grid.file import GridFile
 from paft.grid.plan import plan_runs
 from paft.grid.table import (
     failures,
+    further,
     grid_page,
     markdown,
     not_finished,
@@ -13,6 +14,7 @@ from paft.grid.table import (
     terminal_notes,
     terminal_tables,
 )
+from paft.report.table import escape_markdown
 
 
 def figure(value, low=None, high=None):
@@ -25,6 +27,12 @@ def found(mean, seeds=2, std=0.1, threshold=0.9):
         "std": figure(std), "min": figure(mean - 0.2, 0.0, 1.0), "top": figure(0.5),
         "cvar_10": figure(mean - 0.1),
     }  # fmt: skip
+
+
+ROW = {
+    "method": "paft", "seed": 0, "split": "test", "mean": 0.8, "std": 0.1, "min": 0.6, "max": 0.9, "top": 0.5,
+    "train_steps": 4,
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -51,7 +59,8 @@ def figures():
 @pytest.fixture
 def results(runs, figures):
     told = [
-        {"run": run.name, "path": run.name, "rows": [1], "failures": [], "unfinished": []} for run in runs
+        {"run": run.name, "task": run.task, "path": run.name, "rows": [ROW], "failures": [], "unfinished": []}
+        for run in runs
     ]
     told[3]["failures"] = [
         {"trial": "paft-0", "error": "ValueError: <b>", "file": "second/k1/trials/paft-0/error.txt"}
@@ -115,6 +124,22 @@ def test_the_markdown_has_every_figure_with_its_interval(results):
     )
     assert paft.endswith("| 85.0 | 10.0 | 65.0 | 50.0 | 75.0 |")
     assert lacking.endswith("| - | - | - | - | - | - | - | - | - | - |")
+
+
+def test_what_needs_no_model_and_generated_answers_are_told_below_the_table(results):
+    assert further(results) == [] == terminal_notes(results)
+    first, *others = results["runs"]
+    generated = {"generated_cells": 8, "generated_parse_rate": 0.75, "generated_accuracy": 0.5}
+    levels = {"chance": 0.25, "majority": 0.4, "answer": "<b>"}
+    told = {**results, "runs": [{**first, "levels": levels, "rows": [ROW | generated]}, *others]}
+    lines = [
+        "first: without a model chance 25.0, always '<b>' 40.0",
+        "first/k4/paft: of 8 answers that were generated too, 75.0 % were readable and 50.0 % right",
+    ]
+    assert further(told) == lines == terminal_notes(told)
+    assert all(f"- {escape_markdown(line)}" in markdown(told) for line in lines)
+    page = grid_page(told)
+    assert "&lt;b&gt;&#39; 40.0" in page and "75.0 % were readable" in page and "<b>" not in page
 
 
 def test_what_is_not_finished_is_told_apart_from_what_failed(results):

@@ -50,7 +50,7 @@ def test_training_records_the_curve(configure, tmp_path):
 
 def test_a_long_curve_is_thinned_and_names_are_no_markup():
     long = [(step, 1.0) for step in range(5000)]
-    svg = curves_svg({"<b>$x$": [long]}, width=5)
+    svg = curves_svg({"<b>$x$": [long]}, {"<b>$x$": "#2691ef"}, width=5)
     assert svg.count("<use") < POINTS + 50
     assert "&lt;b&gt;$x$" in svg and "<b>" not in svg
 

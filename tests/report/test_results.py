@@ -45,6 +45,20 @@ def test_results_show_themselves_in_a_line_and_print_the_table_of_the_command(re
     assert "'paft'" in results.verdict or "PAFT" in results.verdict
 
 
+def test_a_notebook_shows_the_table(results):
+    html = results._repr_html_()
+    assert html.startswith("<pre") and all(name in html for name in ("base", "paft", "user prompt"))
+    named = Results({**results, "task": "<b>desk</b>"}, results.folder)
+    assert "&lt;b&gt;desk&lt;/b&gt;" in named._repr_html_() and "<b>" not in named._repr_html_()
+
+
+def test_a_notebook_shows_the_mean_score_under_each_prompt():
+    cells = (Cell("<b>", 0, "a", True, 1.0, 0, ()), Cell("<b>", 1, "a", True, 0.0, 0, ()))
+    html = Matrix(("<b>", "q"), (0, 1), cells)._repr_html_()
+    assert "<tr><td><code>&lt;b&gt;</code></td><td>2</td><td>0.500</td></tr>" in html
+    assert "<tr><td><code>q</code></td><td>0</td><td>-</td></tr>" in html
+
+
 def test_the_frame_has_a_row_for_each_trial_and_prompt_and_other_tables_by_name(results):
     frame = results.frame()
     assert list(frame.columns) == list(results["per_prompt"][0]) and len(frame) == 2 * (3 + 1)
@@ -66,7 +80,7 @@ def test_the_plot_has_a_dot_for_each_prompt_and_takes_axes(results, monkeypatch)
     assert [label.get_text() for label in axes.get_yticklabels()] == ["base", "paft"]
     assert [len(dots.get_offsets()) for dots in axes.collections] == [3, 1, 3, 1]
     mine = pyplot.subplots()[1]
-    assert results.plot(mine) is mine and mine.collections
+    assert results.plot(ax=mine) is mine and mine.collections
     pyplot.close("all")
 
 

@@ -13,6 +13,7 @@ from test_report import results
 from paft.report.card import COMPARED, MARK, tell_verdict
 from paft.report.cells import Cells
 from paft.report.data import read_report
+from paft.report.findings import Finding
 from paft.report.table import escape_markdown
 from paft.report.verdict import _claim, read_verdict, verdict
 from paft.statistics.comparison import Difference, difference, estimate
@@ -202,6 +203,18 @@ def test_terminal_report_and_cards_print_one_sentence(paft, desk, model_folder, 
     assert code == 0 and json.loads(out)["headline"] == sentence
     code, out, _ = paft("report", output, "--format", "md")
     assert out.startswith(escape_markdown(sentence))
+
+
+def test_a_card_lists_what_stands_against_the_result(tmp_path):
+    (tmp_path / "README.md").write_text(f"{MARK}\n{COMPARED[0]}\n{COMPARED[1]}\nend", "utf-8")
+    found = [Finding("few_steps", "2 optimiser steps are few"), Finding("few_test_prompts", "*5* are few")]
+    for _ in range(2):  # in place of what stood there
+        tell_verdict(tmp_path, "Somebody won.", found)
+    card = (tmp_path / "README.md").read_text("utf-8")
+    listed = "Somebody won.\n\n- 2 optimiser steps are few\n- \\*5\\* are few\n"
+    assert card.count(listed) == 1 and card.endswith(f"{COMPARED[1]}\nend")
+    tell_verdict(tmp_path, "Somebody won.")
+    assert f"Somebody won.\n{COMPARED[1]}" in (tmp_path / "README.md").read_text("utf-8")
 
 
 def test_a_card_whose_place_for_the_sentence_was_taken_out_stays(tmp_path):

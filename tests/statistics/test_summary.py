@@ -3,6 +3,7 @@
 import math
 import statistics
 from fractions import Fraction
+from functools import partial
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from paft.errors import DataError
+from paft.errors import ConfigError, DataError
 from paft.statistics.crossed import dispersion
 from paft.statistics.summary import STATISTICS, cvar, debiased_std, statistic, summarize
 
@@ -50,10 +51,39 @@ def test_no_prompt_at_all_is_an_error():
         summarize([], 0.5)
 
 
-@pytest.mark.parametrize("wrong", [[], [[0.5, 0.5]], [0.5, 1.1], [0.5, -0.1], [0.5, math.nan]])
-def test_what_is_no_list_of_accuracies_is_refused(wrong):
-    with pytest.raises(ValueError, match="accurac"):
-        cvar(wrong)
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ([], "no prompt to summarise"),
+        (
+            [[0.5, 0.5]],
+            r"one number a prompt, not an array of shape \(1, 2\): of a matrix give matrix",
+        ),
+        (0.5, r"one number a prompt, not an array of shape \(\)"),
+        ([0.5, 1.1], "from 0 to 1, not 1.1"),
+        ([0.5, -0.1], "from 0 to 1, not -0.1$"),
+        ([50, 0.9], "from 0 to 1, not 50: write 0.5 for 50 %"),
+        ([0.5, math.nan], "from 0 to 1, not nan$"),
+        ([0.5, None], "from 0 to 1, not nan$"),
+        ([math.inf], "from 0 to 1, not inf$"),
+        (["half"], "accuracies must be numbers, one a prompt, not"),
+    ],
+)
+def test_what_is_no_list_of_accuracies_is_refused(wrong, message):
+    for summarised in (cvar, partial(summarize, threshold=0.9)):
+        with pytest.raises(DataError, match=message):
+            summarised(wrong)
+
+
+@pytest.mark.parametrize("wrong", [90, 1.1, -0.1, math.nan, math.inf, None, "0.9", True])
+def test_a_threshold_is_a_share(wrong):
+    with pytest.raises(ConfigError, match="the threshold must be a number from 0 to 1, not"):
+        summarize([0.5], wrong)
+
+
+def test_a_threshold_of_numpy_or_an_end_of_the_range_is_taken():
+    assert summarize([0.5, 1.0], np.float64(0.5)).top == 0.5
+    assert (summarize([0, 1], 0).top, summarize([0, 1], np.int64(1)).top) == (0.5, 0.0)
 
 
 @few

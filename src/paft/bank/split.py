@@ -16,7 +16,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 
 from paft.bank.store import Bank
-from paft.errors import PromptError, expect, expect_items
+from paft.errors import ConfigError, PromptError, expect_items, expect_whole, shown
 from paft.prompt import Prompt
 from paft.similarity import clusters, near_pairs, skeleton
 
@@ -47,13 +47,19 @@ def split_prompts(
             them is trained on; ``test`` then is the least number of test prompts.
 
     Raises:
+        ConfigError: If a count or the seed is no whole number.
         PromptError: If the counts leave no training prompt or cannot be met by whole clusters.
     """
     expect_items(prompts, Prompt, "the prompts to split")
-    expect(test, int, "the number of test prompts")
-    expect(validation, int, "the number of validation prompts")
+    test = expect_whole(test, "the number of test prompts", least=1)
+    validation = expect_whole(validation, "the number of validation prompts")
+    seed = expect_whole(seed, "the seed of the split")
+    if hold_out is not None and not callable(hold_out):
+        raise ConfigError(
+            f"hold_out must be a function of a prompt, as written_by returns it, not {shown(hold_out)}"
+        )
     unique = list({prompt.id: prompt for prompt in prompts}.values())
-    if test < 1 or validation < 0 or test + validation >= len(unique):
+    if test + validation >= len(unique):
         raise PromptError(
             f"cannot split {len(unique)} distinct prompts into {test} test, {validation} validation "
             "and at least one train prompt: ask for fewer or add prompts"

@@ -39,8 +39,6 @@ class Bank:
 
     def __post_init__(self) -> None:
         expect(self.splits, Mapping, "the prompts by split of a bank")
-        if not any(self.splits.values()):
-            raise PromptError("the bank is empty: it needs at least one prompt")
         home: dict[str, str] = {}
         for split, prompts in self.splits.items():
             if split not in SPLITS:
@@ -55,6 +53,8 @@ class Bank:
                         f"{prompt.template!r}; keep it in one split, once"
                     )
                 home[prompt.id] = split
+        if not home:
+            raise PromptError("the bank is empty: it needs at least one prompt")
 
     def __getitem__(self, split: str) -> tuple[Prompt, ...]:
         """The prompts of a split, at least one.
@@ -101,6 +101,7 @@ class Bank:
 
     def save(self, path: str | Path) -> None:
         """Write the bank as JSON Lines, atomically."""
+        expect(path, (str, Path), "the file of a bank")
         rows = (
             {
                 "id": prompt.id,

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from paft.errors import ConfigError, expect, expect_items
+from paft.errors import ConfigError, expect, expect_items, expect_whole, shown
 from paft.evaluate.log import EvaluationLog
 from paft.evaluate.matrix import Cell, Matrix
 from paft.evaluate.scoring.batch_plan import Request, share_beginnings
@@ -62,7 +62,7 @@ def evaluate_matrix(
             (:func:`paft.task.replies.extract.extract_option`), not compared.
 
     Raises:
-        ConfigError: If an argument is of another type, or answers are programs and may not be run.
+        ConfigError: If an argument is of another type or shape, or answers are programs and may not be run.
     """
     expect(language_model, (LanguageModel, VllmModel, ServedModel), "the model (as load_model returns it)")
     expect(task, Task, "the task")
@@ -70,6 +70,12 @@ def evaluate_matrix(
     expect_items(examples, Example, "the examples")
     if choose not in CHOICES:
         raise ConfigError(f"choose cannot be {choose!r}{nearest(str(choose), list(CHOICES))}")
+    max_length = expect_whole(max_length, "max_length", least=1)
+    batch_tokens = expect_whole(batch_tokens, "batch_tokens", least=1)
+    if not len(prompts) or not len(examples):
+        raise ConfigError("there is no cell to score: give one prompt and one example at least")
+    if chosen is not None:
+        _check_chosen(chosen, (len(prompts), len(examples)))
     check_opt_in(task, allow_code)
     places = [
         (prompt, example)
@@ -86,6 +92,14 @@ def evaluate_matrix(
         cells = work.generate(language_model, language_model.encoder(max_length))
     ids = tuple(prompt.id for prompt in prompts)
     return Matrix(ids, tuple(example.index for example in examples), tuple(cells))
+
+
+def _check_chosen(chosen: np.ndarray, shape: tuple[int, int]) -> None:
+    given = (getattr(chosen, "shape", None), getattr(chosen, "dtype", None))
+    if given != (shape, np.bool_):
+        raise ConfigError(
+            f"chosen must be an array of bool of shape {shape}, prompts x examples, not {shown(chosen)}"
+        )
 
 
 def score_cells(

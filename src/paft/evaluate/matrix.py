@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,17 @@ class Matrix:
         share = "" if self.complete else f", {len(self.cells)} cells of them"
         mean = f", mean score {np.mean([cell.score for cell in self.cells]):.3f}" if self.cells else ""
         return f"Matrix({size}{share}{mean})"
+
+    def _repr_html_(self) -> str:
+        """The mean score under each prompt, for notebooks."""
+        scored = [row[~np.isnan(row)] for row in self.scores]
+        rows = "".join(
+            f"<tr><td><code>{escape(id_)}</code></td><td>{len(found)}</td>"
+            f"<td>{f'{found.mean():.3f}' if len(found) else '-'}</td></tr>"
+            for id_, found in zip(self.prompt_ids, scored, strict=True)
+        )
+        head = "<tr><th>prompt</th><th>cells</th><th>mean score</th></tr>"
+        return f"<table><caption>{escape(repr(self))}</caption>{head}{rows}</table>"
 
     def frame(self) -> DataFrame:
         """Return the cells as a pandas DataFrame, a row each; columns as in the module docstring.

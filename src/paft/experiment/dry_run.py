@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paft.bank import Bank, near_duplicates_across, near_warnings
-from paft.config import RunConfig
+from paft.config import BUILTIN_MODEL, RunConfig
 from paft.errors import DataError
 from paft.experiment.answer_tokens import spread
 from paft.experiment.inputs import (
@@ -80,13 +80,21 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
         **planned(config, settings, inputs, dataset, schedule),
     }
     leaks = near_warnings(inputs.bank, near_duplicates_across(inputs.bank)) + few_validation_cells(inputs)
-    data = [*inputs.repeats, *blank_fields(inputs.task, "train", inputs.train)]
+    blank = blank_fields(inputs.task, "train", inputs.train)
+    data = [*_beyond_builtin(config, inputs), *inputs.repeats, *blank]
     few = training_findings(
         found["method"], steps=found["steps"], met=found["prompts_used"], prompts=len(prompts)
     )
     few += planned_prompts_findings(found["method"], len(prompts))
     wrong = _warnings(found, unreachable(inputs, encoder), encoder.max_length)
     return {**found, "warnings": leaks + data + [each.text for each in few] + wrong}
+
+
+def _beyond_builtin(config: RunConfig, inputs: Inputs) -> list[str]:
+    rule = inputs.task.answer.rule
+    if config.model != BUILTIN_MODEL or rule == "label":
+        return []
+    return [f"the built-in model learns labels only: for rule {rule} take a pretrained model (--model)"]
 
 
 def plan_run(config: RunConfig) -> dict[str, Any]:

@@ -69,6 +69,16 @@ class EvaluateConfig(AdapterOnTask):
         return self
 
     @model_validator(mode="after")
+    def _check_model(self) -> EvaluateConfig:
+        _, sign, folder = self.model.partition("=")
+        if sign and not Path(self.model).exists() and Path(folder).is_dir():
+            raise ValueError(
+                f"model {self.model!r}: whole models are evaluated one by one and have no names; evaluate "
+                "each into a folder of its own (--output), and compare them by `paft report FOLDER FOLDER`"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_budget(self) -> EvaluateConfig:
         if self.budget is not None and self.budget_evals is not None:
             raise ValueError("budget and budget_evals say the same in two ways: give one of them")

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from paft.errors import ConfigError, DataError, shown
+from paft.errors import ConfigError, DataError, expect, shown
 from paft.evaluate.answers import Answer, answer_inputs
 from paft.evaluate.settings import Evaluate
 from paft.experiment.contenders import AdapterOnTask, Contender
@@ -141,7 +141,7 @@ def predict(
     *,
     run: str | Path | None = None,
     trial: str | None = None,
-    prompt: str | None = None,
+    prompt: str | Prompt | None = None,
     prompt_id: str | None = None,
     task: str | Path | Task | None = None,
     **settings: Any,
@@ -154,7 +154,7 @@ def predict(
         run: Folder of `paft run` or `paft train`, which says itself what else is needed but a task made in
             Python.
         trial: Which trial of the run, say ``paft-1``, or ``paft`` if of one seed; its main one by default.
-        prompt: The prompt, with ``{field}``; the task's user prompt by default.
+        prompt: The prompt, or its text with ``{field}``; the task's user prompt by default.
         prompt_id: The same by its id in the bank.
         task: A task made in Python, that of the run too; without a run also a task file or built-in name.
         settings: Without a run: those of :class:`PredictConfig`, ``model`` say.
@@ -173,6 +173,8 @@ def predict(
         raise DataError(str(error)) from None
     if isinstance(rows, Mapping):
         raise DataError("one row alone is given: put it into a list")
+    expect(prompt, (str, Prompt, type(None)), "the prompt")
+    prompt = prompt.template if isinstance(prompt, Prompt) else prompt
     given = task if isinstance(task, Task) else None
     named = {"task": str(task)} if task is not None and given is None else {}
     predictor = open_predictor(

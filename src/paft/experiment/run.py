@@ -40,7 +40,7 @@ from paft.progress import Reporter, speaking
 from paft.provenance import environment
 from paft.report import read_verdict, write_report
 from paft.report.card import tell_verdict
-from paft.report.findings import read_findings
+from paft.report.findings import Finding, read_findings
 from paft.report.results import Results
 from paft.report.run_folder import PAGE, RESULTS, Trial, plan_trials, weights_name
 from paft.task.task import Task
@@ -175,15 +175,16 @@ def gather_run(
         "levels": guess_levels(inputs.test),
         **gathered,
     }
-    content["findings"] = [dataclasses.asdict(each) for each in read_findings(output, content)]
+    findings = read_findings(output, content)
+    content["findings"] = [dataclasses.asdict(each) for each in findings]
     results = Results(content, output)
     write_json(output / RESULTS, results)
     write_report(results, output / PAGE, folder=output, examples=inputs.test)
-    tell_cards(config, read_verdict(output, results))
+    tell_cards(config, read_verdict(output, results), findings)
     return results
 
 
-def tell_cards(config: RunConfig, verdict: str) -> None:
-    """Put a run's verdict, as terminal and report say it, into the model cards of all that it trained."""
+def tell_cards(config: RunConfig, verdict: str, findings: Sequence[Finding]) -> None:
+    """Put a run's verdict and what stands against it into the model cards of all that it trained."""
     for plan in plan_trials(config):
-        tell_verdict(trial_folder(config, plan) / weights_name(config), verdict)
+        tell_verdict(trial_folder(config, plan) / weights_name(config), verdict, findings)

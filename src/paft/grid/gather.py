@@ -30,7 +30,14 @@ from paft.report.folder import read_matrices
 from paft.report.run_folder import TRIALS
 from paft.shape import read_record
 
-KEPT: dict[str, Any] = {"rows": [], "robustness": [], "warnings": [], "scoring": None, "environment": None}
+KEPT: dict[str, Any] = {
+    "rows": [],
+    "robustness": [],
+    "warnings": [],
+    "scoring": None,
+    "environment": None,
+    "levels": None,
+}
 """What is kept of a run's results, with what stands for it where no trial is finished."""
 
 
@@ -91,7 +98,9 @@ def _read(run: RunPlan, results: Mapping[str, Any]) -> tuple[dict[str, dict[str,
     folder = Path(run.config.output)
     matrices = read_matrices(folder, results)
     report = gather_report(results, matrices, keep_threshold=True)
-    tell_cards(run.config, report.headline)  # a kill may have come between the results and this
+    tell_cards(
+        run.config, report.headline, report.findings
+    )  # a kill may have come between the results and this
     data = read_record(folder / "run.json", "run identity", {"test examples": str})["test examples"]
     figures = {each.row.method: _figures(each, report.measured.threshold) for each in report.methods}
     return figures, sides_of(report, matrices, data)
@@ -125,7 +134,7 @@ def _told(run: RunPlan, results: Mapping[str, Any] | None) -> dict[str, Any]:
         "run": run.name,
         **axes_of(run),
         "path": run.name,
-        **{key: results[key] if results else nothing for key, nothing in KEPT.items()},
+        **{key: (results or {}).get(key, nothing) for key, nothing in KEPT.items()},
         "failures": failures,
         "unfinished": [job.trial.name for job in lacking if job.trial.name not in failed],
     }

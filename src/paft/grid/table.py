@@ -24,6 +24,7 @@ from paft.grid.difference_table import (
 from paft.grid.plan import RunPlan
 from paft.report.data import INTERVALS
 from paft.report.html import rendered
+from paft.report.method_rows import generated_cells, levels_in_words, method_rows
 from paft.report.run_folder import plan_trials
 from paft.report.table import HEADS, Table, escape_markdown, percent, with_interval
 from paft.statistics.summary import Name
@@ -82,6 +83,7 @@ def markdown(results: Mapping[str, Any]) -> str:
         f"# {escape_markdown(results['grid'])}",
         _layout(results).markdown(),
         escape_markdown(note(results)),
+        "\n".join(f"- {escape_markdown(line)}" for line in further(results)),
     ]
     if results["differences"]:
         parts += [
@@ -113,6 +115,7 @@ def grid_page(results: Mapping[str, Any]) -> str:
         grid=results["grid"],
         table=_layout(results),
         note=note(results),
+        further=further(results),
         differences=differences,
         lacking=not_finished(results),
         runs=[run["path"] for run in results["runs"] if run["rows"]],
@@ -129,11 +132,11 @@ def terminal_tables(results: Mapping[str, Any]) -> list[RichTable]:
 
 
 def terminal_notes(results: Mapping[str, Any]) -> list[str]:
-    """Return the lines that explain the differences below their tables; none without differences."""
+    """Return the lines below the tables: what else is known of the accuracies, what the differences are."""
     if not results["differences"]:
-        return []
+        return further(results)
     told = [f"No difference: {line}" for line in no_difference(results)]
-    return [f"{difference_title(results)}. {difference_note(results)}", *told]
+    return [*further(results), f"{difference_title(results)}. {difference_note(results)}", *told]
 
 
 def note(results: Mapping[str, Any]) -> str:
@@ -144,6 +147,21 @@ def note(results: Mapping[str, Any]) -> str:
         f"Accuracy in percent over unseen prompts x test examples, means over {count} (1 for a method that "
         f"does not train); Top: prompts above the threshold. In brackets 95 % intervals. {INTERVALS}"
     )
+
+
+def further(results: Mapping[str, Any]) -> list[str]:
+    """Return lines on what accuracy needs no model and how answers that were generated too read, by run."""
+    levels = {run["task"]: run["levels"] for run in results["runs"] if run.get("levels")}
+    told = [f"{task}: without a model {levels_in_words(level)}" for task, level in levels.items()]
+    for run in results["runs"]:
+        for row in method_rows(run, "test"):
+            if row.readable is not None:
+                cells = generated_cells(run, "test")
+                told.append(
+                    f"{run['run']}/{row.method}: of {cells} answers that were generated too, "
+                    f"{percent(row.readable)} % were readable and {percent(row.generated)} % right"
+                )
+    return told
 
 
 def failures(results: Mapping[str, Any]) -> list[str]:

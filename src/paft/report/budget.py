@@ -15,6 +15,7 @@ from paft.prompt import Prompt
 from paft.report.folder import KEYS
 from paft.report.html import config_text, facts_of, rendered, safe_json
 from paft.report.method_rows import prompts_name
+from paft.report.plot import colours
 from paft.report.run_folder import BANK, RESULTS
 from paft.report.table import Table, escape_markdown, percent, signed_points, with_interval
 from paft.shape import ADVICE, BUDGET, COMPARED, PRECISION, WORST, difference, read_record
@@ -251,6 +252,7 @@ def budget_page(report: BudgetReport) -> str:
     return rendered(
         "budget.html",
         report=report,
+        shades=colours(report.names),
         results=report.results,
         refusals=report.refusals,
         facts=facts_of(report.results),

@@ -23,6 +23,7 @@ from paft.model.files import hub_revision, model_folder, resolve_model
 from paft.model.gguf import find_gguf
 from paft.provenance import PACKAGES, environment
 from paft.report.data import INTERVALS
+from paft.report.findings import Finding
 from paft.report.method_rows import levels_in_words
 from paft.report.run_folder import SUMMARY, TRAINED, matrix_file
 from paft.report.table import escape_markdown, marked, percent
@@ -292,12 +293,13 @@ def _licence(config: RunConfig) -> dict[str, str]:
     return {key: value for key, value in found.items() if isinstance(value, str)} if found["license"] else {}
 
 
-def tell_verdict(weights: Path, verdict: str) -> None:
+def tell_verdict(weights: Path, verdict: str, findings: Sequence[Finding] = ()) -> None:
     """Put what the whole run shows into a trial's card, in place of what an earlier run of fewer trials did.
 
     Args:
         weights: The folder with adapter or model; nothing is done without a card of ours there.
         verdict: The sentence of terminal and report.
+        findings: What stands against it, likewise.
 
     Raises:
         DataError: If the card cannot be read.
@@ -311,7 +313,9 @@ def tell_verdict(weights: Path, verdict: str) -> None:
     _, whole, after = rest.partition(end)
     if MARK not in text or not (found and whole):
         return
-    changed = f"{before}{start}\n## In its run\n\n{escape_markdown(verdict)}\n{end}{after}"
+    told = [escape_markdown(verdict), *(f"- {escape_markdown(each.text)}" for each in findings)]
+    section = "\n".join(told).replace("\n", "\n\n", 1)  # a list begins behind an empty line
+    changed = f"{before}{start}\n## In its run\n\n{section}\n{end}{after}"
     if changed != text:
         write_text(path, changed)
 

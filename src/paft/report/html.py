@@ -22,7 +22,7 @@ from paft.report.cells import accuracies, easiness
 from paft.report.data import INTERVALS, MethodFigures, Report, gather, worst_prompts
 from paft.report.folder import read_matrices, read_trained
 from paft.report.method_rows import compared_pair, level_in_words
-from paft.report.plot import colour, curves_svg, distribution_svg, heatmap, write_pictures
+from paft.report.plot import colours, curves_svg, distribution_svg, heatmap, write_pictures
 from paft.report.table import marked, percent
 from paft.report.verdict import differences_note, differences_table
 from paft.statistics.comparison import FEW_PROMPTS, OF_SPREAD
@@ -78,12 +78,14 @@ def page(report: Report) -> str:
     from markupsafe import Markup
 
     names = [method.row.method for method in report.methods]
+    shades = colours([*names, *report.curves])
     return rendered(
         "report.html",
         report=report,
         results=report.results,
         measured=report.measured,
         names=names,
+        shades=shades,
         subject=_subject(report),
         levels=_levels(report.results),
         dashed=level_in_words(report.results["levels"]) if report.results.get("levels") else "",
@@ -92,11 +94,11 @@ def page(report: Report) -> str:
         texts={prompt.id: prompt.text for prompt in report.prompts},
         intervals=INTERVALS if any(method.estimates for method in report.methods) else "",
         picture=_embeddable(distribution_svg(report.results, width=WIDTH, label=AXIS)),
-        training=_embeddable(curves_svg(report.curves, width=WIDTH, measure=report.measure))
+        training=_embeddable(curves_svg(report.curves, shades, width=WIDTH, measure=report.measure))
         if report.curves
         else "",
         measure=report.measure,
-        maps=_maps(report),
+        maps=_maps(report, shades),
         worst=worst_prompts(report),
         differences=differences_table(report.differences),
         differences_note=differences_note(report.differences),
@@ -142,7 +144,7 @@ def rendered(template: str, **values: Any) -> str:
 
     loader = PackageLoader("paft.report", "templates")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
-    environment.filters |= {"percent": percent, "marked": marked, "visible": visible, "colour": colour}
+    environment.filters |= {"percent": percent, "marked": marked, "visible": visible}
     environment.filters["short"] = _shorten
     style, script = (loader.get_source(environment, f"report.{kind}")[0] for kind in ("css", "js"))
     return environment.get_template(template).render(
@@ -170,7 +172,7 @@ def _embeddable(svg: str) -> Markup:
     return Markup(re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL))
 
 
-def _maps(report: Report) -> list[dict[str, str]]:
+def _maps(report: Report, shades: Mapping[str, str]) -> list[dict[str, str]]:
     """Return one picture a method, all with the same order of prompts and examples."""
     there = [(method.row.method, method.cells) for method in report.methods if method.cells is not None]
     if not there or len({(cells.prompt_ids, cells.examples) for _, cells in there}) > 1:
@@ -178,7 +180,7 @@ def _maps(report: Report) -> list[dict[str, str]]:
     prompts = np.argsort(-np.mean([accuracies(cells) for _, cells in there], axis=0), kind="stable")
     examples = np.argsort(-np.mean([easiness(cells) for _, cells in there], axis=0), kind="stable")
     return [
-        {"method": method, "uri": heatmap(cells, colour(method), prompts, examples)}
+        {"method": method, "uri": heatmap(cells, shades[method], prompts, examples)}
         for method, cells in there
     ]
 

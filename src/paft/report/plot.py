@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
@@ -22,15 +23,16 @@ if TYPE_CHECKING:
 
     from paft.report.cells import Cells
 
+# Far apart for colour-blind eyes too, and from the page in light and dark; tests/report/test_colours.py.
 COLOURS = {
+    "paft": "#2691ef",
+    "single": "#cf723c",
+    "per_example": "#005942",
+    "augmented": "#463cfc",
+    "static": "#866200",
     "base": "#8a8f98",
-    "single": "#d1603d",
-    "static": "#a8862a",
-    "per_example": "#4e8a4a",
-    "paft": "#1f6f8b",
-    "augmented": "#1d2f6f",
 }
-OTHER = "#6b5b95"
+PALETTE = ("#7e257e", "#d4266b", *COLOURS.values())  # of all other names, as far as free
 WRONG = "#ece8e1"
 UNPARSED = "#2b2d33"
 LEGEND = "accuracy on one prompt, percent (bar: mean; diamond: the user prompt)"
@@ -41,9 +43,20 @@ PICTURES = ("svg", "png", "pdf")
 POINTS = 200  # of a training curve, likewise
 
 
-def colour(method: str) -> str:
-    """Return a method's colour as ``#rrggbb``."""
-    return COLOURS.get(method, OTHER)
+def colours(names: Iterable[str]) -> dict[str, str]:
+    """Return a colour as ``#rrggbb`` for each method or model of a report, no two alike among eight.
+
+    A method has its own. Of several runs (``RUN/method``) the first with a method has that method's.
+
+    >>> colours(["a/base", "a/paft", "b/paft", "c"])
+    {'a/base': '#8a8f98', 'a/paft': '#2691ef', 'b/paft': '#7e257e', 'c': '#d4266b'}
+    """
+    found: dict[str, str | None] = dict.fromkeys(names)
+    for name in found:
+        own = COLOURS.get(name.rpartition("/")[2])
+        found[name] = None if own in found.values() else own
+    free = cycle([each for each in PALETTE if each not in found.values()] or PALETTE)
+    return {name: own or next(free) for name, own in found.items()}
 
 
 @dataclass(frozen=True)
@@ -154,9 +167,10 @@ def _dots_figure(lines: Sequence[Dots], width: float, label: str) -> Figure:
 
 def draw_dots(axes: Axes, lines: Sequence[Dots], label: str) -> None:
     """Draw lines of dots on axes, the first on top; ``label`` goes below."""
+    shades = colours(line.name for line in lines)
     for position, line in enumerate(lines):
         values = 100 * np.sort(line.values)
-        shade = colour(line.name)
+        shade = shades[line.name]
         offsets = 0.28 * np.sin(np.arange(len(values)) * 2.4)
         dots = axes.scatter(values, position + offsets, s=16, color=shade, alpha=0.55, linewidths=0)
         dots.set_gid(f"dots-{position}" if line.names else None)
@@ -203,12 +217,17 @@ def _glance(prompt: str) -> str:
 
 
 def curves_svg(
-    curves: Mapping[str, Sequence[Sequence[tuple[int, float]]]], *, width: float, measure: str = "loss"
+    curves: Mapping[str, Sequence[Sequence[tuple[int, float]]]],
+    shades: Mapping[str, str],
+    *,
+    width: float,
+    measure: str = "loss",
 ) -> str:
     """Draw the loss of every training run over its steps, as SVG.
 
     Args:
         curves: By method, one list of (optimiser step, loss) a seed.
+        shades: Colour by method.
         width: In inches.
         measure: What stands in the place of the loss.
     """
@@ -223,7 +242,7 @@ def curves_svg(
             axes.plot(
                 steps,
                 losses,
-                color=colour(method),
+                color=shades[method],
                 linewidth=1.6,
                 alpha=0.85,
                 marker="o",

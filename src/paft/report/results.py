@@ -15,7 +15,7 @@ from paft.errors import ConfigError, DataError, expect
 from paft.report.budget import budget_table
 from paft.report.folder import read_results
 from paft.report.method_rows import main_split, method_rows, prompts_name, results_table
-from paft.report.plot import LEGEND, colour, distribution, draw_dots
+from paft.report.plot import COLOURS, LEGEND, distribution, draw_dots
 from paft.report.table import percent
 from paft.report.verdict import read_verdict
 from paft.schema import nearest
@@ -25,6 +25,7 @@ from paft.train.grpo.rewards import RewardRecord
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas import DataFrame
+    from rich.console import Console
 
 BY_PROMPT = ("prompt_id", "examples", "loss", "accuracy")  # see paft.train.loss.PromptRecord
 REWARDED = ("prompt_id", *RewardRecord._fields)  # the same of reinforcement fine-tuning
@@ -71,11 +72,11 @@ class Results(dict[str, Any]):
         self._require_all_cells("frame")
         return make_frame(self.get(table, []))
 
-    def plot(self, axes: Axes | None = None) -> Axes:
+    def plot(self, ax: Axes | None = None) -> Axes:
         """Plot one dot per prompt and seed for every method, as in the report.
 
         Args:
-            axes: Matplotlib axes to draw on; new ones of ``pyplot`` by default.
+            ax: Matplotlib axes to draw on; new ones of ``pyplot`` by default.
 
         Returns:
             The axes; ``axes.figure.savefig("plot.png")`` writes them to a file.
@@ -85,7 +86,7 @@ class Results(dict[str, Any]):
         """
         self._require_all_cells("plot")
         lines = distribution(self)
-        axes = _axes(axes, (8, 0.9 + 0.8 * len(lines)))
+        axes = _axes(ax, (8, 0.9 + 0.8 * len(lines)))
         draw_dots(axes, lines, LEGEND)
         return axes
 
@@ -110,12 +111,20 @@ class Results(dict[str, Any]):
 
     def __str__(self) -> str:
         """The table of the command line."""
+        return self._print_table().export_text().rstrip("\n")
+
+    def _repr_html_(self) -> str:
+        """The same for notebooks."""
+        code = '<pre style="line-height: normal; font-family: monospace">{code}</pre>'
+        return self._print_table().export_html(code_format=code, inline_styles=True)
+
+    def _print_table(self) -> Console:
         from rich.console import Console
 
-        text = io.StringIO()
+        console = Console(file=io.StringIO(), width=WIDTH, record=True)
         table = results_table if self["rows"] else budget_table
-        Console(file=text, width=WIDTH).print(table(self, self.split))
-        return text.getvalue().rstrip("\n")
+        console.print(table(self, self.split))
+        return console
 
 
 class TrainRecord(dict[str, Any]):
@@ -131,11 +140,11 @@ class TrainRecord(dict[str, Any]):
         names = REWARDED if self.get("rewards") else BY_PROMPT
         return make_frame([dict(zip(names, (prompt, *record), strict=True)) for prompt, record in records])
 
-    def plot(self, axes: Axes | None = None) -> Axes:
+    def plot(self, ax: Axes | None = None) -> Axes:
         """Plot the loss or reward over the optimiser steps; arguments and result as :meth:`Results.plot`."""
-        axes = _axes(axes, (8, 2.6))
+        axes = _axes(ax, (8, 2.6))
         curve = self.get("rewards") or self["curve"]
-        axes.plot(*zip(*curve, strict=True), color=colour("paft"), marker="o", markersize=2)
+        axes.plot(*zip(*curve, strict=True), color=COLOURS["paft"], marker="o", markersize=2)
         axes.set_xlabel("optimiser step")
         axes.set_ylabel("reward" if self.get("rewards") else "loss")
         return axes

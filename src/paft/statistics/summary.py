@@ -16,7 +16,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from paft.errors import DataError, expect, shown
+from paft.errors import DataError, expect_share, share_hint, shown
 from paft.statistics.crossed import dispersion
 
 Floats = NDArray[np.float64]
@@ -73,18 +73,14 @@ def summarize(accuracies: Sequence[float] | np.ndarray, threshold: float) -> Sum
         threshold: t of Top@t.
 
     Raises:
-        DataError: If there is no value, or one is no number.
+        ConfigError: If the threshold is no share.
+        DataError: If there is no value, or they are not accuracies, one a prompt.
 
     >>> summarize([0.8, 0.9, 1.0], 0.9).top
     0.3333333333333333
     """
-    expect(threshold, (int, float), "the threshold")
-    try:
-        values = np.asarray(accuracies, dtype=float)
-    except (TypeError, ValueError):
-        raise DataError(f"accuracies must be numbers, one a prompt, not {shown(accuracies)}") from None
-    if values.size == 0:
-        raise DataError("no prompt to summarise: give the accuracy under one prompt at least")
+    threshold = expect_share(threshold, "the threshold")
+    values = _checked(accuracies)
     names = [name for name in STATISTICS if name != "cvar" and (name != "std" or values.size > 1)]
     found = {name: float(statistic(name, threshold)(values)) for name in names}
     return Summary(std=found.pop("std", None), **found, top_threshold=threshold)
@@ -101,20 +97,15 @@ def cvar(accuracies: Sequence[float] | np.ndarray, alpha: float = WORST_SHARE) -
         alpha: In (0, 1]; 1 gives the mean, up to 1/P the minimum.
 
     Raises:
-        ValueError: If an accuracy or alpha is out of range.
+        ValueError: If alpha is out of range.
+        DataError: If there is no value, or they are not accuracies, one a prompt.
 
     >>> round(cvar([0.2, 0.5, 0.8, 0.9], 0.375), 12)  # all of 0.2 and half of 0.5
     0.3
     """
     if not 0 < alpha <= 1:
         raise ValueError(f"the worst share needs 0 < alpha <= 1, not {alpha}")
-    values = np.asarray(accuracies, dtype=np.float64)
-    if values.ndim != 1 or values.size == 0:
-        raise ValueError(f"no list of accuracies by prompt: shape {values.shape}")
-    wrong = values[~((values >= 0) & (values <= 1))]
-    if wrong.size:
-        raise ValueError(f"an accuracy lies in [0, 1], not {wrong[0]}")
-    return float(_worst_mean(values, alpha))
+    return float(_worst_mean(_checked(accuracies), alpha))
 
 
 def debiased_std(scores: Floats) -> float | None:
@@ -133,6 +124,29 @@ def debiased_std(scores: Floats) -> float | None:
         return None
     parts = dispersion(scores[None])
     return float(np.sqrt(max(0.0, float(parts.total[0] - parts.noise[0]))))
+
+
+def _checked(accuracies: Sequence[float] | np.ndarray) -> Floats:
+    """Return accuracies as an array.
+
+    Raises:
+        DataError: If there is none, or they are not in [0, 1], one a prompt.
+    """
+    try:
+        values = np.asarray(accuracies, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError(f"accuracies must be numbers, one a prompt, not {shown(accuracies)}") from None
+    if values.size == 0:
+        raise DataError("no prompt to summarise: give the accuracy under one prompt at least")
+    if values.ndim != 1:
+        raise DataError(
+            f"accuracies must be one number a prompt, not an array of shape {values.shape}: of a matrix give "
+            "matrix.scores.mean(axis=1), of a table one column"
+        )
+    wrong = values[~((values >= 0) & (values <= 1))]
+    if wrong.size:
+        raise DataError(f"an accuracy is a number from 0 to 1, not {wrong[0]:g}{share_hint(wrong[0])}")
+    return values
 
 
 def _worst_mean(accuracies: Floats, share: float) -> Floats:

@@ -100,7 +100,8 @@ class DataSource(Schema):
         if isinstance(value, (str, Path)):
             return str(value)
         rows = frame_rows(value)
-        if isinstance(rows, Mapping) or not hasattr(rows, "__iter__"):
+        # A column of a table has text for items too, which are no names of files.
+        if isinstance(rows, Mapping) or not hasattr(rows, "__iter__") or hasattr(rows, "to_frame"):
             raise ValueError(f"{GIVEN}, not {type(value).__name__}")
         items = tuple(str(item) if isinstance(item, Path) else item for item in rows)
         files = bool(items) and isinstance(items[0], str)

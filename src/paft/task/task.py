@@ -14,15 +14,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args, overload
+from typing import Annotated, Any, Literal, NamedTuple, get_args, overload
 
 import numpy as np
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from paft.builtin import TASKS
-from paft.errors import ConfigError, DataError, PromptError, expect, shown
+from paft.errors import ConfigError, DataError, PromptError, expect, share_hint, shown
 from paft.files import fingerprint, read_yaml
-from paft.prompt import Prompt
+from paft.prompt import Prompt, templates_of
 from paft.schema import Schema, nearest, parse
 from paft.task.answer import Answer, twins
 from paft.task.data import ABSENT, ChosenRows, DataSource, Rows, read_rows
@@ -165,7 +165,7 @@ class Task(Schema):
     data: DataSource
     metric: Literal["exact_match", "token_f1"] = "exact_match"
     thresholds: tuple[float, ...] = Field(default=(0.9,), min_length=1)
-    prompt: str | tuple[str, ...]
+    prompt: Annotated[str | tuple[str, ...], BeforeValidator(templates_of)]
 
     _folder: Path = PrivateAttr(default=Path())
 
@@ -180,7 +180,8 @@ class Task(Schema):
     @model_validator(mode="after")
     def _check(self) -> Task:
         if any(not 0 <= t <= 1 for t in self.thresholds):
-            raise ValueError(f"thresholds are accuracies in [0, 1], got {self.thresholds}")
+            hint = share_hint(max(self.thresholds))
+            raise ValueError(f"thresholds are accuracies in [0, 1], got {self.thresholds}{hint}")
         if self.metric == "token_f1" and self.answer.rule != "text":
             raise ValueError("metric 'token_f1' needs answer rule 'text'")
         if self.answer.field in self.fields:

@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from paft.bank import Bank
-from paft.errors import ConfigError, expect, expect_items
+from paft.errors import ConfigError, expect, expect_items, expect_whole
 from paft.model.chat import make_encoder
 from paft.model.encode import left_pad
 from paft.model.load import PLAIN
@@ -165,10 +165,16 @@ def prompt_dataset(
     expect(task, Task, "the task")
     expect(tokenizer, PreTrainedTokenizerBase, "the tokenizer")
     expect(config, Train, "the training settings")
-    expect(seed, int, "the seed")
+    expect(chat, Chat, "the setting of the chat template (of paft.model.settings)")
+    seed = expect_whole(seed, "the seed")
+    fill = expect_whole(fill, "fill", least=1)
+    if epochs is not None:
+        epochs = expect_whole(epochs, "epochs", least=1)
     if not isinstance(prompts, Bank):
         expect_items(prompts, Prompt, "the prompts (or a Bank)")
-    if fill < 1 or config.batch_size % fill:
+    if examples is not None:
+        expect_items(examples, Example, "the training examples")
+    if config.batch_size % fill:
         raise ConfigError(f"fill {fill} does not divide train.batch_size {config.batch_size}: change one")
     chosen = list(prompts.require("train") if isinstance(prompts, Bank) else prompts)
     for prompt in chosen:
@@ -178,6 +184,8 @@ def prompt_dataset(
         chosen = [own, *(prompt for prompt in chosen if prompt.id != own.id)]
     encoder = make_encoder(tokenizer, config.max_length, chat)
     given = task.examples("train") if examples is None else list(examples)
+    if not given or not chosen:
+        raise ConfigError("training needs one example and one prompt at least")
     rendered = RenderedExamples(given, chosen, encoder, variation(config, chosen, seed))
     return PromptDataset(rendered, config, seed=seed, epochs=epochs, fill=fill)
 

@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import PrinterCallback, TrainingArguments, set_seed
 
-from paft.errors import ConfigError, DivergedError, expect, expect_items
+from paft.errors import ConfigError, DivergedError, expect, expect_items, expect_whole
 from paft.model.adapter import CONFIG as ADAPTER_CONFIG
 from paft.model.adapter import base_record
 from paft.model.chat import save_chat
@@ -35,7 +35,7 @@ from paft.train.length import Preview, preview, training_steps
 from paft.train.loss import PromptSums, StepCollator, StepLoss, Tally
 from paft.train.numerics import trainable
 from paft.train.schedule import Schedule, make_schedule
-from paft.train.settings import Train
+from paft.train.settings import LARGEST_SEED, Train
 from paft.train.trainer import OnStep, PromptTrainer, ResumableTrainer
 from paft.train.validation import Point, Validation, Validator, best_point, validation_points
 from paft.train.variation import variation
@@ -91,7 +91,7 @@ def fine_tune(
     config: Train,
     *,
     seed: int,
-    output: Path,
+    output: str | Path,
     on_step: OnStep | None = None,
     keep_checkpoints: bool = False,
     validation: Validation | None = None,
@@ -121,7 +121,7 @@ def fine_tune(
         DivergedError: If losses or weights are not finite; nothing of it is kept.
         PaftError: If a checkpoint or the result cannot be written.
     """
-    check_arguments(language_model, examples, prompts, config, output, "sft")
+    seed, output = check_arguments(language_model, examples, prompts, config, seed, output, "sft")
     set_seed(seed)
     part = output.with_name(f".{output.name}.part")
     args = training_arguments(config, seed, part, logs=output.with_name("logs"))
@@ -213,9 +213,12 @@ def _dropping_diverged(trainer: ResumableTrainer, part: Path, output: Path) -> I
 
 def check_arguments(
     language_model: LanguageModel, examples: Sequence[Example], prompts: Sequence[Prompt], config: Train,
-    output: Path, algorithm: str,
-) -> None:  # fmt: skip
+    seed: int, output: str | Path, algorithm: str,
+) -> tuple[int, Path]:  # fmt: skip
     """Refuse arguments of other types than a training takes, and settings of another algorithm.
+
+    Returns:
+        Seed and output as Python's own.
 
     Raises:
         ConfigError: Naming the first.
@@ -224,13 +227,15 @@ def check_arguments(
     expect_items(examples, Example, "the training examples")
     expect_items(prompts, Prompt, "the training prompts")
     expect(config, Train, "the training settings")
-    expect(output, Path, "the folder for the result")
+    seed = expect_whole(seed, "the seed", most=LARGEST_SEED)
+    expect(output, (str, Path), "the folder for the result")
     if not len(examples) or not len(prompts):
         raise ConfigError("training needs one example and one prompt at least")
     if config.algorithm != algorithm:
         raise ConfigError(
             f"train.algorithm is {config.algorithm!r}: `fine_tune` trains by 'sft', `reinforce` by 'grpo'"
         )
+    return seed, Path(output)
 
 
 def _save_result(

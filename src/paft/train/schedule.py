@@ -26,7 +26,7 @@ from typing import get_args
 
 import numpy as np
 
-from paft.errors import ConfigError, expect
+from paft.errors import ConfigError, expect_share, expect_whole
 from paft.schema import nearest
 from paft.train.settings import BY_EXAMPLE, Draws, Mode, Train
 
@@ -80,12 +80,12 @@ class Schedule:
             value = getattr(self, name)
             if value not in known:
                 raise ConfigError(f"a schedule has no {name} {value!r}{nearest(str(value), list(known))}")
-        for name in ("bank_size", "resample_every", "seed"):
-            expect(getattr(self, name), (int, np.integer), name)
-        if self.bank_size < 1 or self.resample_every < 1 or self.seed < 0:
-            raise ConfigError(f"bank_size and resample_every must be at least 1 and seed at least 0: {self}")
-        if not 0 <= self.user_prompt_share <= 1:
-            raise ConfigError(f"user_prompt_share must lie in [0, 1], got {self.user_prompt_share}")
+        for name, least in (("bank_size", 1), ("resample_every", 1), ("seed", 0)):
+            expect_whole(getattr(self, name), name, least=least)
+        for name in ("steps", "examples"):
+            if getattr(self, name) is not None:
+                expect_whole(getattr(self, name), name)
+        expect_share(self.user_prompt_share, "user_prompt_share")
         if not self._drawn and self.user_prompt_share < 1:
             raise ConfigError("a user_prompt_share below 1 needs a second prompt, got bank_size=1")
         if self._numbered and self.mode in ("example", "step", "block") and not self._per_epoch:

@@ -12,6 +12,7 @@ from paft.train.grpo.settings import Grpo
 Mode = Literal["single", "static", "example", "step", "block"]  # see paft.train.schedule
 BY_EXAMPLE = ("static", "example")  # those in which examples of a step have prompts of their own
 Draws = Literal["replacement", "cycle"]
+LARGEST_SEED = 2**32 - 1  # that the generators of numpy take
 GRPO_RATE = 1e-5  # peak rate of reinforcement fine-tuning where none is given
 LrScheduler = Literal[
     "linear",

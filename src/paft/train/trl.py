@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import PreTrainedModel, TrainerCallback, set_seed
 
 from paft.bank import Bank
-from paft.errors import ConfigError, expect
+from paft.errors import ConfigError, expect, expect_whole
 from paft.model.load import PLAIN
 from paft.model.settings import Chat
 from paft.prompt import Prompt
@@ -33,7 +33,7 @@ from paft.train.adapt import adapted
 from paft.train.arguments import training_arguments
 from paft.train.dataset import PromptDataset, prompt_dataset
 from paft.train.numerics import prepare
-from paft.train.settings import Train
+from paft.train.settings import LARGEST_SEED, Train
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -128,6 +128,8 @@ def make_sft_trainer(
 
     expect(model, (PreTrainedModel, PeftModel), "the model (of load_model, take its attribute `model`)")
     expect(config, Train, "the training settings")
+    expect(output, (str, Path), "the folder for what the trainer writes")
+    seed = expect_whole(seed, "the seed", most=LARGEST_SEED)
     _check_arguments(arguments, [field.name for field in fields(SFTConfig)])
     _check_settings(config)
     set_seed(seed)

@@ -54,7 +54,7 @@ def reinforce(
     config: Train,
     *,
     seed: int,
-    output: Path,
+    output: str | Path,
     on_step: OnStep | None = None,
     keep_checkpoints: bool = False,
     validation: Validation | None = None,
@@ -77,7 +77,7 @@ def reinforce(
         ConfigError: If a reward function fails, besides what :func:`paft.train.loop.fine_tune` raises.
         PaftError: If in the first rounds no completion was better than another.
     """
-    check_arguments(language_model, examples, prompts, config, output, "grpo")
+    seed, output = check_arguments(language_model, examples, prompts, config, seed, output, "grpo")
     expect(task, Task, "the task")
     check_extras(config.grpo)
     set_seed(seed)
