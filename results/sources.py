@@ -18,6 +18,7 @@ ADVERSARIAL, HELD_OUT = "unseen/adversarial.json", "unseen/held_out.json"
 INFERENCE, TIME = "inference/inference.json", "time/time.json"
 BEYOND, POOLED = "beyond/beyond.json", "wordings/beyond.json"
 REAL, FINAL = "real_gpu/figures.json", "real_gpu/final.json"
+GRPO = "grpo/figures.json"
 CONFIRMED, TRIALS = "wordings/beyond_seeds_8_to_15.json", "wordings/trials.json"
 GRIDS = (MAIN, K_T, PROMPTS, ADVERSARIAL, HELD_OUT, INFERENCE, TIME, BEYOND, POOLED)
 

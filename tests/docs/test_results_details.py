@@ -21,7 +21,7 @@ PAGE = " ".join((ROOT / "docs" / "results.md").read_text("utf-8").split())
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("module", ["results.make_details", "results.make_real"])
+@pytest.mark.parametrize("module", ["results.make_details", "results.make_real", "results.make_grpo"])
 def test_the_details_are_those_of_predictions_banks_and_recipes(module: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", module, "--check"], cwd=ROOT, capture_output=True, text=True, check=False

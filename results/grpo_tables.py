@@ -1,0 +1,87 @@
+"""Tables and sentences about reinforcement fine-tuning, from its committed JSON file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from paft.report.table import percent
+from results.sources import GRPO, read, significant
+from results.text import between, ends, table
+
+NAMES = {"snips": "SNIPS", "arithmetic": "largest number"}
+MODELS = {
+    "base": "start (`single` by a short SFT)",
+    "single": "`single`",
+    "shared": "`paft`, shared groups",
+    "spanning": "`paft`, spanning groups",
+}
+
+
+def grpo_table() -> str:
+    """Return every model on both tasks."""
+    rows = []
+    for task, found in read(GRPO).items():
+        name = NAMES[task]
+        for model, called in MODELS.items():
+            figures = found["models"][model]
+            mean = f"{percent(figures['mean'])} ({ends({'interval': figures['mean interval']})})"
+            adversarial = f"{percent(figures['adversarial']['mean'])}, {percent(figures['adversarial']['min'])}"
+            rest = [percent(figures[key]) for key in ("std", "min", "own")]
+            rows.append((name, called, mean, *rest, adversarial))
+            name = ""  # once a task
+    heads = ("mean", "std over prompts", "worst prompt", "user prompt", "adversarial: mean, worst")
+    return table(("task", "model", *heads), rows, align="llrrrrr")
+
+
+def grpo_differences() -> str:
+    """Return the paired differences."""
+    rows = []
+    for task, found in read(GRPO).items():
+        name = NAMES[task]
+        for pair, moved in found["differences"].items():
+            adversarial = found["differences, adversarial prompts"][pair]["mean"]
+            user = found["differences, user prompt"][pair]["mean"]
+            parts = (moved["mean"], moved["std"], moved["min"], user, adversarial)
+            rows.append((name, pair.replace("base", "start"), *map(between, parts)))
+            name = ""
+    heads = ("mean", "std", "worst prompt", "user prompt", "adversarial: mean")
+    return table(("task", "pair", *heads), rows, align="llrrrrr")
+
+
+def moved(pair: str, name: str) -> str:
+    """Return a difference on both tasks, as a sentence has it."""
+    return ", ".join(f"{NAMES[task]} {between(found)}" for task, found in _found(pair, name).items())
+
+
+def better(pair: str, name: str) -> int:
+    """Return on how many tasks the first of a pair is significantly better."""
+    return sum(
+        significant(found, better=-1 if name == "std" else 1) for found in _found(pair, name).values()
+    )
+
+
+def _found(pair: str, name: str) -> dict[str, Mapping[str, Any]]:
+    return {task: found["differences"][pair][name] for task, found in read(GRPO).items()}
+
+
+def grpo_texts() -> dict[str, str]:
+    """Return the figures of the sentences, by name."""
+    found = read(GRPO)
+    texts = {
+        f"grpo {pair} {name}": moved(pair, name)
+        for pair in ("shared - single", "spanning - single", "spanning - shared")
+        for name in ("mean", "std", "min")
+    }
+    ratios = [f"{NAMES[task]} {each['std of shared / std of single']:.2f}" for task, each in found.items()]
+    first = next(iter(found.values()))
+    return {
+        **texts,
+        "grpo ratio": ", ".join(ratios),
+        "grpo seeds": str(len(first["models"]["single"]["seeds"])),
+        "grpo examples": str(first["test examples"]),
+        "grpo prompts": " and ".join(str(each["test prompts"]) for each in found.values()),
+    }
+
+
+GRPO_TABLES = {"grpo": grpo_table, "grpo differences": grpo_differences}
