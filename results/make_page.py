@@ -28,7 +28,9 @@ def page() -> str:
     """Return the page."""
     tables = {name: make() for name, make in {**TABLES, **REAL_TABLES, **GRPO_TABLES}.items()}
     template = (HERE / "page.md").read_text("utf-8")
-    return FIRST + fill(template, {**figures(), **real_texts(), **grpo_texts(), **tables, "claims": claims_table()})
+    return FIRST + fill(
+        template, {**figures(), **real_texts(), **grpo_texts(), **tables, "claims": claims_table()}
+    )
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from paper.published import published
 from results.claims import CLAIMS, NOT_TESTED
 from results.figures import figures
 from results.forest import FIGURES, bars, forest
+from results.grpo_tables import GRPO_TABLES, grpo_texts
 from results.make_real import TASKS as REAL_TASKS
 from results.real_tables import REAL_TABLES, real_texts
 from results.sources import DETAILS, REAL, TASKS, from_single, read, significant, task_details
@@ -56,7 +57,7 @@ def test_no_figure_is_typed(path: Path) -> None:
 
 def test_every_figure_and_table_is_on_a_page() -> None:
     named = {name for path in TEMPLATES for name in PLACE.findall(path.read_text("utf-8"))}
-    assert named == {*figures(), *TABLES, *REAL_TABLES, *real_texts(), "claims"}
+    assert named == {*figures(), *TABLES, *REAL_TABLES, *real_texts(), *GRPO_TABLES, *grpo_texts(), "claims"}
 
 
 def test_a_name_that_is_not_known_is_an_error() -> None:
