@@ -45,8 +45,8 @@ def grpo(**settings):
         ({"grpo": {"vllm": "somewhere"}}, "vllm"),
         ({"grpo": {"rewards": ["short.py"]}}, "write file.py:function"),
         ({"grpo": {"weights": [1.0, 2.0]}}, "weights has 2 numbers for 1 rewards"),
-        ({"grpo": {"weights": [0.0]}}, "not all 0"),
-        ({"grpo": {"weights": [float("nan")]}}, "must be finite"),
+        ({"grpo": {"weights": [0.0]}}, "are all 0"),
+        ({"grpo": {"weights": [float("nan")]}}, "finite number"),
     ],
 )
 def test_settings_that_do_not_go_together_are_one_clear_error(settings, told):

@@ -19,11 +19,12 @@ from paft.config import RunConfig
 from paft.errors import PaftError
 from paft.evaluate.rows import ends_in_words, guess_levels
 from paft.files import read_text, write_text
-from paft.model.files import hub_revision, model_folder, resolve_model
+from paft.model.files import hub_revision, model_folder
 from paft.model.gguf import find_gguf
 from paft.provenance import PACKAGES, environment
 from paft.report.data import INTERVALS
 from paft.report.findings import Finding
+from paft.report.loading_code import ADAPTER, ADAPTER_IMPORT, fenced, loading_code, on_hub, whole_loading_code
 from paft.report.method_rows import levels_in_words
 from paft.report.run_folder import SUMMARY, TRAINED, matrix_file
 from paft.report.table import escape_markdown, marked, percent
@@ -61,15 +62,6 @@ FIGURES = {
 }
 ELSEWHERE = "user_accuracy", "adversarial_mean", "adversarial_min"  # figures of no unseen prompts
 INTERVAL_OF = {"cvar_10": "cvar"}  # names that statistics and robustness spell differently
-HERE = 'FOLDER = "."  # that of this card: start Python in it, or write its path'
-TOKENIZER = "tokenizer = AutoTokenizer.from_pretrained(FOLDER)"
-WHOLE_IMPORT = "from transformers import AutoModelForCausalLM, AutoTokenizer"
-ADAPTER_IMPORT = "from peft import PeftModel"
-ADAPTER = "model = PeftModel.from_pretrained(base, FOLDER)"
-FOUR_BIT = (
-    'FOUR_BIT = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", '
-    'bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype="bfloat16")'
-)
 PIPELINES = {"label": "text-classification", "choice": "multiple-choice"}
 
 
@@ -210,7 +202,7 @@ def card_text(
             metadata=_metadata(subject, config, None if found is None else found.figures, licence),
             mark=MARK,
             training=_training(subject, config, trained),
-            loading=_loading(config),
+            loading=loading_code(config),
             likelihood=task.answer.closed and not config.evaluate.generate,
             choose=config.evaluate.choose,
             whole=config.train.adapt.method == "full",
@@ -239,7 +231,7 @@ def _templates() -> Environment:
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    templates.filters |= {"md": escape_markdown, "fenced": _fenced, "repr": repr}
+    templates.filters |= {"md": escape_markdown, "fenced": fenced, "repr": repr}
     return templates
 
 
@@ -329,7 +321,7 @@ def _metadata(
     of_base: dict[str, Any] = dict(licence)
     data = ModelCardData(
         # A folder's or built-in model's name would point to somebody else's model on the Hub.
-        base_model=config.model if _on_hub(config.model) else None,
+        base_model=config.model if on_hub(config.model) else None,
         library_name="peft" if lora else "transformers",
         pipeline_tag="text-generation",
         tags=["paft", "lora"] if lora else ["paft"],
@@ -410,32 +402,6 @@ def figure_rows(figures: Mapping[str, Any], estimates: Mapping[str, Estimate]) -
     return rows
 
 
-def _loading(config: RunConfig) -> list[str]:
-    adapt = config.train.adapt
-    if adapt.method == "full":
-        return _loading_whole()
-    gguf = find_gguf(config.model)
-    base = config.model if _on_hub(config.model) else f"path/to/{Path(config.model).name}"
-    how, more = (", quantization_config=FOUR_BIT", ", BitsAndBytesConfig") if adapt.quantised else ("", "")
-    if config.revision is not None:
-        how = f", revision={config.revision!r}{how}"
-    if gguf is not None:
-        base = gguf.source if _on_hub(config.model) else "path/to"
-        how += f", gguf_file={gguf.file!r}, quantization_config=GgufConfig(dequantize=True)"
-        more = ", GgufConfig"
-    return [
-        ADAPTER_IMPORT,
-        WHOLE_IMPORT + more,
-        "",
-        *([FOUR_BIT] if adapt.quantised else []),
-        HERE,
-        f"BASE = {base!r}" + ("  # write where it lies" if base.startswith("path/to") else ""),
-        TOKENIZER,
-        f"base = AutoModelForCausalLM.from_pretrained(BASE{how})",
-        ADAPTER,
-    ]
-
-
 def merged_card(text: str) -> str | None:
     """Return an adapter's card as that of the model it was merged into; None for a card that is not ours.
 
@@ -453,15 +419,11 @@ def merged_card(text: str) -> str | None:
     # Cards of former versions have the folder in quotes.
     last = re.escape(ADAPTER).replace("FOLDER", '"?FOLDER"?')
     loading = f"{re.escape(ADAPTER_IMPORT)}.*?{last}\n"
-    whole = "\n".join(_loading_whole()) + "\n"
+    whole = "\n".join(whole_loading_code()) + "\n"
     card.text = re.sub(loading, lambda _: whole, card.text, count=1, flags=re.DOTALL)
     card.text = card.text.replace("- Weights: ", "- Weights: merged into the base: ", 1)
     card.text = card.text.replace("--task TASK --adapter FOLDER`", "--task TASK --model FOLDER`", 1)
     return str(card)
-
-
-def _loading_whole() -> list[str]:
-    return [WHOLE_IMPORT, "", HERE, TOKENIZER, "model = AutoModelForCausalLM.from_pretrained(FOLDER)"]
 
 
 def card_estimates(folder: Path, figures: Mapping[str, Any]) -> Mapping[str, Estimate]:
@@ -482,7 +444,7 @@ def _figure_name(name: str, figures: Mapping[str, Any]) -> str:
 
 
 def _base(config: RunConfig) -> str:
-    if _on_hub(config.model):
+    if on_hub(config.model):
         revision = hub_revision(config.pinned_model)
         return config.model + (f" at commit {revision}" if revision else "")
     if find_gguf(config.model):
@@ -491,14 +453,3 @@ def _base(config: RunConfig) -> str:
             "point, so what their quantisation rounded away is lost"
         )
     return f"{Path(config.model).name} (a folder or built in, not from the Hub)"
-
-
-def _on_hub(model: str) -> bool:
-    return not Path(resolve_model(model)).exists()
-
-
-def _fenced(code: str) -> str:
-    """Return a code block that no run of backticks in the code can end."""
-    longest = max((len(run) for run in re.findall("`+", code)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}python\n{code}\n{fence}"
