@@ -75,6 +75,7 @@ def grpo_texts() -> dict[str, str]:
     return {
         "grpo shared - single mean": moved("shared - single", "mean"),
         "grpo shared - single min": moved("shared - single", "min"),
+        "grpo spanning - single mean": moved("spanning - single", "mean"),
         "grpo spanning - shared mean": moved("spanning - shared", "mean"),
         "grpo spanning - shared std": moved("spanning - shared", "std"),
         "grpo ratio": ", ".join(ratios),

@@ -74,6 +74,7 @@ def test_every_shipped_task_has_200_prompts_that_pass_a_strict_audit(name, tmp_p
     assert [finding for finding in audit.findings if finding.reason != "too_long"] == []
 
 
+@pytest.mark.slow
 @every_task
 def test_no_unseen_prompt_is_near_a_seen_one_nor_any_near_a_user_prompt(name):
     task = SHIPPED[name]

@@ -15,6 +15,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "python.md").read_text("utf-8")
 SAID = re.compile(r"^(\S.*?)  # -> (.+)$", re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_examples_run_and_give_what_their_comments_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

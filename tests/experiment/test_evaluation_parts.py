@@ -202,7 +202,7 @@ def matrices_of(config):
     return {path.parent.name: Matrix.load(path) for path in paths}
 
 
-@pytest.mark.parametrize("mean_only", [True, False])
+@pytest.mark.parametrize("mean_only", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_several_models_are_scored_until_their_differences_are_known(several, mean_only):
     config = several(mean_only=mean_only)
     made = evaluate(config)["budget"]

@@ -70,6 +70,7 @@ def test_export_writes_a_plain_folder_of_the_same_model(paft, packed_file, tmp_p
     assert "quantization_config" not in json.loads((tmp_path / "plain/config.json").read_text())
 
 
+@pytest.mark.slow
 def test_an_adapter_is_trained_evaluated_and_merged(paft, packed_file, desk, tmp_path):
     common = ["--task", desk / "task.yaml", "--bank", desk / "bank.jsonl", "--model", packed_file]
     code, _, err = paft("train", *common, "--output", tmp_path / "t", "--set", "train.epochs=1")

@@ -84,7 +84,7 @@ def steps_kept(job):
         pytest.param("a number of steps", 5, marks=slow),
         pytest.param("accumulated", 8, marks=slow),
         pytest.param("workers", 5, marks=slow),
-        ("all weights", 5),
+        pytest.param("all weights", 5, marks=slow),
         pytest.param("modules saved", 5, marks=slow),
         pytest.param("grouped", 5, marks=slow),
         pytest.param("grouped by example", 15, marks=slow),  # in the middle of a window

@@ -108,6 +108,7 @@ def test_what_is_counted_by_prompt_adds_up(train, bank):
     json.dumps(records)
 
 
+@slow
 def test_the_same_seed_gives_the_same_bits_whatever_the_random_state_before(train):
     first, folder = train(seed=3)
     torch.manual_seed(99)
