@@ -223,3 +223,16 @@ def test_one_task_has_no_average_and_a_single_axis_no_column():
     }
     assert markdown(results).splitlines()[2].startswith("| method | only: Mean |")
     assert "average" not in markdown(results)
+
+
+def test_runs_of_a_task_that_need_not_the_same_are_told_apart(results):
+    first = results["runs"][0]
+    levels = {"chance": 0.25, "majority": 0.4, "answer": "a"}
+    pair = [{**first, "run": name, "rows": [], "levels": levels} for name in ("x", "y")]
+    task = first["task"]
+    assert further({**results, "runs": pair}) == [f"{task}: without a model chance 25.0, always 'a' 40.0"]
+    pair[1]["levels"] = {**levels, "majority": 0.5}
+    assert further({**results, "runs": pair}) == [
+        "x: without a model chance 25.0, always 'a' 40.0",
+        "y: without a model chance 25.0, always 'a' 50.0",
+    ]

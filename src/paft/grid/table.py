@@ -9,6 +9,7 @@ sample of tasks.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -151,8 +152,15 @@ def note(results: Mapping[str, Any]) -> str:
 
 def further(results: Mapping[str, Any]) -> list[str]:
     """Return lines on what accuracy needs no model and how answers that were generated too read, by run."""
-    levels = {run["task"]: run["levels"] for run in results["runs"] if run.get("levels")}
-    told = [f"{task}: without a model {levels_in_words(level)}" for task, level in levels.items()]
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for run in results["runs"]:
+        if run.get("levels"):
+            found[run["task"]][run["run"]] = levels_in_words(run["levels"])
+    told = []
+    for task, by_run in found.items():
+        # Runs of a task may evaluate on other examples; then each has its own line.
+        named = {task: next(iter(by_run.values()))} if len({*by_run.values()}) == 1 else by_run
+        told += [f"{name}: without a model {words}" for name, words in named.items()]
     for run in results["runs"]:
         for row in method_rows(run, "test"):
             if row.readable is not None:
