@@ -53,6 +53,7 @@ UNSEEN = re.compile(
     r"[\u00ad\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0640\u064b-\u0652\u0670"
     r"\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]"
 )
+NO_WORD = re.compile(r"[^\w\s]")
 UNIT = re.compile(rf"({UNSPACED})|(?:(?!{UNSPACED})\w)+")
 
 
@@ -76,7 +77,7 @@ def skeleton(prompt: Prompt) -> str:
     """
     text = _folded(" ".join(literal for literal, _ in prompt.pieces))
     # The vowel signs of Indian and Thai words are marks, which \w leaves out.
-    words = "".join(c if c.isalnum() or c == "_" or category(c)[0] == "M" else " " for c in text).split()
+    words = NO_WORD.sub(lambda sign: sign[0] if category(sign[0])[0] == "M" else " ", text).split()
     kept = " ".join(word for word in words if len(word) > 1 or not word.isascii() or word.isdigit())
     return kept or " ".join("{" + name + "}" for name in prompt.placeholders)
 

@@ -122,8 +122,10 @@ def stub(template: str, task: Task) -> str | None:
 def control_character(template: str, task: Task) -> str | None:
     """Return an invisible character; line breaks, tabs and joiners in emoji and other scripts are fine."""
     for i, letter in enumerate(template):
+        if letter.isprintable() or letter in "\n\t":
+            continue
         joins = letter in JOINERS and 0 < i < len(template) - 1 and not template[i - 1].isascii()
-        if unicodedata.category(letter) in {"Cc", "Cf", "Co", "Cn"} and letter not in "\n\t" and not joins:
+        if unicodedata.category(letter) in {"Cc", "Cf", "Co", "Cn"} and not joins:
             return f"U+{ord(letter):04X}"
     return None
 
@@ -137,7 +139,7 @@ def too_short(template: str, task: Task) -> str | None:
 def foreign_language(template: str, task: Task) -> str | None:
     """Return the sign of a language other than English."""
     letters = [letter for letter in _literals(template) if letter.isalpha()]
-    foreign = [letter for letter in letters if not unicodedata.name(letter, "").startswith("LATIN")]
+    foreign = [c for c in letters if not c.isascii() and not unicodedata.name(c, "").startswith("LATIN")]
     if letters and len(foreign) > FOREIGN_SHARE * len(letters):
         return "".join(foreign[:20])
     words = re.findall(r"[^\W\d_]+", _literals(template).casefold())

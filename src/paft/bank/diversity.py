@@ -87,14 +87,17 @@ def embed_prompts(prompts: Sequence[Prompt], embed: Embedder | None = None) -> V
 
 def choose(vectors: Vectors, count: int) -> list[int]:
     """Return ``count`` indices of a varied subset in the order they were taken."""
+    from scipy.sparse import csr_array
+
     if not 1 <= count <= len(vectors):
         raise PromptError(f"cannot choose {count} of {len(vectors)} prompts")
-    taken = [int(np.argmax(vectors @ vectors.mean(axis=0)))]
-    nearest = 1 - vectors @ vectors[taken[0]]
+    grams = csr_array(vectors)  # few of thousands of n-grams occur in a prompt
+    taken = [int(np.argmax(grams @ vectors.mean(axis=0)))]
+    nearest = 1 - grams @ vectors[taken[0]]
     while len(taken) < count:
         nearest[taken] = -np.inf
         taken.append(int(np.argmax(nearest)))
-        nearest = np.minimum(nearest, 1 - vectors @ vectors[taken[-1]])
+        nearest = np.minimum(nearest, 1 - grams @ vectors[taken[-1]])
     return taken
 
 
