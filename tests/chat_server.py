@@ -218,7 +218,7 @@ def main() -> None:
     server.daemon_threads = True
     print(server.server_port, flush=True)
     parent = os.getppid()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     while os.getppid() == parent:  # a test run that was killed leaves no server behind
         time.sleep(0.2)
 

@@ -49,16 +49,17 @@ def assert_same_run(resumed, whole):
         assert_same_bits(resumed[key], whole[key], key)
 
 
+@slow
 @pytest.mark.parametrize(
     ("name", "at"),
     [
         ("shared", 5),
-        pytest.param("shared", 1, marks=slow),
-        pytest.param("spanning", 8, marks=slow),
-        pytest.param("several steps", 7, marks=slow),
-        pytest.param("several steps", 8, marks=slow),
-        pytest.param("accumulated", 5, marks=slow),
-        pytest.param("all weights", 5, marks=slow),
+        ("shared", 1),
+        ("spanning", 8),
+        ("several steps", 7),
+        ("several steps", 8),
+        ("accumulated", 5),
+        ("all weights", 5),
     ],
 )
 def test_a_killed_run_ends_with_the_bits_of_one_that_was_not(job, name, at):
