@@ -94,7 +94,7 @@ def test_the_figures_of_composed_prompts_are_those_of_the_result_file():
         found = [record["difference"][name] for name in ("mean", "min")]
         cells += [f"{each['value']:+.1f} ({each['low']:.1f} to {each['high']:.1f})" for each in found]
         assert f"| {record['task']} | `{record['method']}` | {' | '.join(cells)} |" in PAGE
-        assert record["seeds"] == [0] and "percent, one seed" in PAGE
+        assert record["seeds"] == [0, 1, 2] and "percent, three seeds" in PAGE
 
 
 def test_the_figures_of_few_prompts_are_those_of_the_result_files():
