@@ -424,13 +424,15 @@ def _json_rows(path: Path) -> Rows:
     """Return the rows of a list of objects; a file that begins with an object is read as JSON Lines."""
     text = read_text(path, "data")
     if not text.lstrip().startswith("["):
-        return TextRows(find_lines(path), _json_row)
+        lines = TextRows(find_lines(path), _json_row)
+        if len(lines) == 1 and all(isinstance(value, list | dict) for value in lines[0][1].values()):
+            todo = 'in pandas with to_json(path, orient="records")'
+            raise DataError(f"data file {path} is one object of columns: write a list of its rows, {todo}")
+        return lines
     rows = read_json_value(text, str(path), "a .json file is one list of objects")
-    places = [f"{path}:row {number}" for number in range(1, len(rows) + 1)]
     escapes = "\\u" if "\\u" in text else ""
-    return HeldRows(
-        [(where, as_object(row, escapes, where)) for where, row in zip(places, rows, strict=True)]
-    )
+    placed = ((f"{path}:row {number}", row) for number, row in enumerate(rows, start=1))
+    return HeldRows([(where, as_object(row, escapes, where)) for where, row in placed])
 
 
 def _sheet_rows(path: Path) -> Rows:
