@@ -108,6 +108,22 @@ def test_labels_that_differ_by_case_or_space_are_one_and_told_with_counts():
 
 
 @pytest.mark.parametrize(
+    ("name", "labels", "said"),
+    [
+        ("food", ["art", "food", "sport"], "food names the column and is a value in it too"),
+        ("7", ["7", "9", "12"], "7 names the column and is a value in it too"),
+        ("tags", ["a|b", "b|a", "a", "a|a", "b"], "tags looks like lists of 2 labels, parted by '|'"),
+        ("weather", ["rain, cold", "rain, warm"], None),
+        ("kind", ["bill/refund", "bill/charge", "tech/refund", "tech/charge"], None),
+    ],
+)
+def test_a_table_without_names_and_lists_of_labels_are_told(name, labels, said):
+    rows = [(text(i), labels[i % len(labels)]) for i in range(60)]
+    warnings = [each for each in draft_of(("text", name), rows).warnings if "holds numbers" not in each]
+    assert [each[: len(said)] for each in warnings] == [said] if said else warnings == []
+
+
+@pytest.mark.parametrize(
     ("answers", "options"),
     [
         ("AB", ["A", "B"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from paft.errors import DataError, shown
 from paft.start.answer_column import OF_A_FEW, named_points
@@ -15,6 +15,7 @@ from paft.task.numerals import number_meant, read_number
 
 ODD = 0.5  # of the answers, where the others are numbers: likely to be dirt
 NOTHING = {"n/a", "#n/a", "na", "nan", "null", "-", "?"}  # what tables say for a cell without a value
+SEPARATORS = ("|", ";", ",")  # of several labels in a cell
 _ASKED = 6  # words for labels that a user is asked for at most
 _SHORT = 3  # words of an answer that is right or wrong as a whole
 _CHARACTERS = 2  # of a token, at least
@@ -34,6 +35,11 @@ def draft_rule(draft: Draft, ask: Ask, words: Sequence[str] | None = None) -> No
     if len({seen(_plain(column, text)) for text in column.filled}) == 1:
         raise DataError(
             f"column {column.name!r} holds {shown(column.filled[0])} alone: there is nothing to learn"
+        )
+    if seen(column.name) in column.counts or (column.kind == "number" and read_number(column.name)):
+        draft.warnings.append(
+            f"{column.title} names the column and is a value in it too: if the first line is a row, put a "
+            "line of names before it and start anew"
         )
     if column.kind == "date":
         raise DataError(
@@ -114,12 +120,24 @@ def _draft_labels(draft: Draft, ask: Ask, words: Sequence[str] | None) -> None:
             f"{column.title}: {', '.join(nothing)} taken for a label; if that says that there is none, empty "
             "these cells and start anew: rows without an answer are left out"
         )
+    _warn_of_lists(draft, names)
     if column.kind == "number":
         ordered = sorted(names, key=lambda label: (float(read_number(label) or "inf"), label))
         draft.options = _given_words(ordered, words) if words else _asked_words(draft, ask, ordered)
     else:
         draft.options = ordered = sorted(names, key=seen)
     draft.guesses["rule"] = f"label, one of {len(draft.words)}: {listed(draft.words)}"
+
+
+def _warn_of_lists(draft: Draft, names: Collection[str]) -> None:
+    """Tell of labels that are combinations of fewer ones."""
+    for sign in SEPARATORS:
+        parts = {part.strip() for name in names for part in name.split(sign)}
+        if len(parts) < len(names) and 2 * sum(sign in name for name in names) >= len(names):
+            draft.warnings.append(
+                f"{draft.label.title} looks like lists of {len(parts)} labels, parted by {sign!r}: each of "
+                f"the {len(names)} combinations is one label, right or wrong as a whole"
+            )
 
 
 def _plain(column: Column, text: str) -> str:
