@@ -124,6 +124,24 @@ def test_a_table_without_names_and_lists_of_labels_are_told(name, labels, said):
 
 
 @pytest.mark.parametrize(
+    ("frame", "said"),
+    [
+        ("Topic of: {}", ["begins with 'Topic of:'"]),
+        ("{}\nAnswer:", ["ends with 'Answer:'"]),
+        ("Please read this {} and name it", ["begins with 'Please read this'", "ends with 'and name it'"]),
+        ("the {} here", []),
+        ("{}", []),
+    ],
+)
+@pytest.mark.parametrize("others", [0, 1, 20])
+def test_a_prompt_within_the_texts_is_told_where_nearly_all_have_it(frame, said, others):
+    rows = [((frame if i >= others else "{}").format(f"{i} {text(i)} {i}"), "ab"[i % 2]) for i in range(60)]
+    warnings = draft_of(("message", "label"), rows).warnings
+    wanted = [f"nearly every message {each}" for each in said] if others < 20 else []
+    assert [each.partition(": if that")[0] for each in warnings] == wanted
+
+
+@pytest.mark.parametrize(
     ("answers", "options"),
     [
         ("AB", ["A", "B"]),

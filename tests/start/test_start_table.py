@@ -188,3 +188,37 @@ def test_a_data_set_that_cannot_be_had_is_one_line(monkeypatch):
         read_table("owner/name")
     assert "'owner/name' is neither a file here nor a data set that can be had" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def conversation(number, kind, *more):
+    turns = [("system", "Be brief."), ("user", text(number)), ("assistant", "ab"[number % 2]), *more]
+    if kind == "messages":
+        return [{"role": role, "content": said} for role, said in turns]
+    names = {"user": "human", "assistant": "gpt"}
+    return [{"from": names.get(role, role), "value": said} for role, said in turns]
+
+
+@pytest.mark.parametrize("kind", ["messages", "conversations"])
+@pytest.mark.parametrize("ending", [".jsonl", ".parquet"])
+def test_turns_of_conversations_are_columns(kind, ending, tmp_path):
+    rows = [{"source": "log", kind: conversation(i, kind)} for i in range(9)]
+    table = read_table(str(write(tmp_path / f"t{ending}", rows)))
+    assert table.columns == ("source", "system", "user", "assistant") and not table.origins
+    assert table.rows[3] == {"source": "log", "system": "Be brief.", "user": text(3), "assistant": "b"}
+    assert len(table.rows) == 9
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [([("user", "And?")], "system, user, assistant, user"), (None, "no turn")],
+)
+def test_a_conversation_of_more_turns_is_named(more, said, tmp_path):
+    rows = [{"messages": conversation(i, "messages")} for i in range(9)]
+    rows[4] = {"messages": conversation(4, "messages", *more) if more else []}
+    with pytest.raises(DataError, match=f"row 5 of train: 'messages' holds {said}: a task has one input"):
+        read_table(str(write(tmp_path / "t.jsonl", rows)))
+
+
+def test_a_column_that_is_only_called_messages_stays(tmp_path):
+    rows = [{"messages": text(i), "label": "ab"[i % 2]} for i in range(9)]
+    assert read_table(str(write(tmp_path / "t.jsonl", rows))).columns == ("messages", "label")

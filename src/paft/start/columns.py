@@ -85,6 +85,16 @@ class Column:
         return few and max(map(len, self.counts)) <= LONG
 
     @property
+    def beginning(self) -> str:
+        """The words with which nearly every text begins: three at least, or a cue with a colon."""
+        return " ".join(_shared([text.split() for text in self.filled]))
+
+    @property
+    def ending(self) -> str:
+        """The words with which nearly every text ends, as ``beginning``."""
+        return " ".join(_shared([text.split()[::-1] for text in self.filled])[::-1])
+
+    @property
     def fractional(self) -> float:
         """Share of numbers that are not whole."""
         return sum("." in number for number in self.numbers) / max(1, len(self.numbers))
@@ -165,6 +175,19 @@ def nested_value(text: str) -> Any:
 
 def _is_nested(value: Any) -> bool:
     return isinstance(value, Mapping) or as_list(value) is not None
+
+
+def _shared(texts: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Return the first words that most of ten texts or more have, before words of their own."""
+    found: tuple[str, ...] = ()
+    while True:
+        size = len(found) + 1
+        longer = Counter(tuple(words[:size]) for words in texts if len(words) > size)
+        best, count = longer.most_common(1)[0] if longer else ((), 0)
+        if count < max(10, MOST * len(texts)):
+            break
+        found = best
+    return found if len(found) >= 3 or any(word.endswith(":") for word in found) else ()
 
 
 def _is_code(text: str) -> bool:

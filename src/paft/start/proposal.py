@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from paft.errors import DataError
+from paft.errors import DataError, shown
 from paft.start.answer_column import find_answer
 from paft.start.answer_rule import draft_rule
 from paft.start.choice_columns import ChoiceColumns, find_choices
@@ -126,6 +126,13 @@ def _draft_fields(draft: Draft, columns: Sequence[Column]) -> None:
             draft.warnings.append(
                 f"{column.title}: {column.empty:,} of {len(column.texts):,} cells are empty"
             )
+    for column in taken:
+        for place, words in {"begins": column.beginning, "ends": column.ending}.items():
+            if words:
+                draft.warnings.append(
+                    f"nearly every {column.title} {place} with {shown(words)}: if that is a prompt, cut it "
+                    "off in the table and start anew; it would stand in all others"
+                )
 
 
 def _why_not(column: Column, draft: Draft) -> str | None:

@@ -23,6 +23,8 @@ SPLIT_OF = {
     **dict.fromkeys(TEST_NAMES, "test"),
 }
 SPLIT_COLUMNS = ("split", "set", "subset", "partition", "fold")
+CONVERSATIONS = ("messages", "conversations", "conversation")
+ROLES = ("system", "user", "assistant")
 _BINARY = {
     b"PK\x03\x04": "a zip archive or an Excel workbook (.xlsx)",
     b"PAR1": "Parquet",
@@ -69,12 +71,13 @@ def read_table(data: str) -> Table:
     """
     path = Path(data)
     if path.is_dir():
-        return _read_folder(path)
+        return part_turns(_read_folder(path))
     if path.exists() or path.suffix.lower() in FORMATS:
-        return _by_column(_with_lists(_table(data, {"train": _read_file(path)}, {"train": data})))
+        table = _table(data, {"train": _read_file(path)}, {"train": data})
+        return _by_column(part_turns(_with_lists(table)))
     if data.count("/") != 1 or path.suffix.lower() in (".xls", ".ods", ".txt", ".gz", ".zip"):
         raise DataError(f"data file not found: {path} (a data set on the Hub is owner/name)")
-    return _read_hub(data)
+    return part_turns(_read_hub(data))
 
 
 def _table(source: str, splits: Mapping[str, Rows], origins: Mapping[str, str], **more: Any) -> Table:
@@ -145,6 +148,42 @@ def _read_list(cell: Any) -> list[Any] | None:
         if isinstance(found, list) and len(found) > 1 and all(isinstance(item, str) for item in found):
             return found
     return None
+
+
+def part_turns(table: Table) -> Table:
+    """Give the turns of conversations of one question and one answer columns of their own.
+
+    Raises:
+        DataError: If a conversation has other turns.
+    """
+    name = next((name for name in CONVERSATIONS if name in table.columns), None)
+    if name is None or _turns(table.rows[0].get(name)) is None:
+        return table
+    splits: dict[str, list[Row]] = {}
+    for split, rows in table.splits.items():
+        for number, row in enumerate(rows, start=1):
+            turns = _turns(row.get(name)) or []
+            if [role for role, _ in turns if role != "system"] != ["user", "assistant"]:
+                told = ", ".join(role for role, _ in turns) or "no turn"
+                raise DataError(
+                    f"{table.source}: row {number} of {split}: {name!r} holds {told}: a task has one input "
+                    "and one answer; give them columns of their own"
+                )
+            others = {column: value for column, value in row.items() if column != name}
+            splits.setdefault(split, []).append({**others, **dict(turns)})
+    names = [column for column in table.columns if column != name]
+    return Table(table.source, (*names, *(role for role in ROLES if role in splits["train"][0])), splits)
+
+
+def _turns(cell: Any) -> list[tuple[str, str]] | None:
+    """Return role and text of every turn of a conversation; None if a cell is none."""
+    if not isinstance(cell, list) or not all(isinstance(turn, Mapping) for turn in cell):
+        return None
+    turns = [(turn.get("role", turn.get("from")), turn.get("content", turn.get("value"))) for turn in cell]
+    if not all(isinstance(role, str) and isinstance(text, str) for role, text in turns):
+        return None
+    named = {"human": "user", "gpt": "assistant", "model": "assistant"}
+    return [(named.get(role, role), text) for role, text in turns]
 
 
 def _by_column(table: Table) -> Table:
