@@ -84,7 +84,7 @@ def test_advice_is_to_train_more_only_where_something_was_trained():
     found["model"] = "a/b"
     record = {("paft", 0): {"steps": 30, "by_prompt": {}, "loss_curve": []}}
     advice = [list_findings(found, cells, trained)[0].text for trained in ({}, record)]
-    assert "take one that was trained longer or on more examples" in advice[0]
+    assert "take a larger model, or one that was trained longer or on more examples" in advice[0]
     assert "train longer (train.epochs)" in advice[1]
 
 

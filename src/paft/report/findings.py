@@ -176,8 +176,9 @@ def _nothing_learnt(
     if results["model"] == BUILTIN_MODEL:
         more = "the built-in model can learn to put short messages into classes and little else: take a "
         return [Finding("nothing_learnt", f"{told}; {more}pretrained model (--model), or train longer")]
-    todo = TRAIN_MORE if trained else "take one that was trained longer or on more examples"
-    return [Finding("nothing_learnt", f"{told}: {todo}, or take a larger model")]
+    todo = f"{TRAIN_MORE}, or take a larger model"
+    todo = todo if trained else "take a larger model, or one that was trained longer or on more examples"
+    return [Finding("nothing_learnt", f"{told}: {todo}")]
 
 
 def _not_above_base(rows: Sequence[MethodRow]) -> list[Finding]:
