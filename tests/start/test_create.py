@@ -109,6 +109,18 @@ def test_columns_that_are_no_fields_stay_in_the_files(tmp_path):
     assert list(row) == ["ticket_id", "created", "lang", "channel", "message", "queue"]
 
 
+def test_columns_keep_their_names_so_that_new_rows_of_the_table_can_be_predicted(tmp_path):
+    rows = [{"Curator's note": text(i), "label": "ab"[i % 2]} for i in range(40)]
+    create(write(tmp_path / "t.csv", rows), tmp_path / "made")
+    task = Task.from_yaml(tmp_path / "made" / "task.yaml")
+    assert task.unanswered({"Curator's note": "new", "label": ""}, 0, "row 1").fields == {
+        "curators_note": "new"
+    }
+    assert "the curator's note" in task.description
+    row = json.loads((tmp_path / "made" / "test.jsonl").read_text("utf-8").splitlines()[0])
+    assert list(row) == ["Curator's note", "label"]
+
+
 def test_what_separates_the_cells_is_told_where_it_is_no_comma(tmp_path):
     for name, mark in (("comma", ","), ("semicolon", ";"), ("tab", "\t")):
         path = tmp_path / f"{name}.csv"
