@@ -123,6 +123,15 @@ def test_a_table_without_names_and_lists_of_labels_are_told(name, labels, said):
     assert [each[: len(said)] for each in warnings] == [said] if said else warnings == []
 
 
+def test_sentences_that_come_again_are_a_field_and_single_words_are_not():
+    rows = [(text(i), f"seen in hub {'ABC'[i % 3]}", "NSW"[i % 3] + "est", "ab"[i % 2]) for i in range(60)]
+    draft = draft_of(("report", "place", "wing", "label"), rows)
+    assert (
+        list(draft.fields) == ["report", "place"]
+        and "wing (few different words)" in draft.guesses["left out"]
+    )
+
+
 @pytest.mark.parametrize(
     ("frame", "said"),
     [

@@ -102,7 +102,10 @@ def task_text(draft: Draft, name: str, data: Mapping[str, Any]) -> str:
             "What is asked, in a sentence: better it, prompts are made of it.",
             {"description": describe_task(draft)},
         ),
-        ("What the columns hold. Every prompt shows all of them.", {"fields": fields}),
+        (
+            "What the columns hold. Every prompt shows all of them. To add a column: docs/start.md.",
+            {"fields": fields},
+        ),
         (
             f"{_RULES[draft.rule]}.".capitalize(),
             {"answer": {k: v for k, v in answer.items() if v is not None}},
@@ -170,13 +173,14 @@ def _columns(draft: Draft) -> dict[str, str]:
 
 
 def _line(item: Item, draft: Draft) -> str:
-    """Return a row of a data file: the columns that are no fields, those of the fields, answer."""
+    """Return a row of a data file: the columns that are no fields yet, those of the fields, answer."""
     used = {draft.label.name, *(column.name for column in draft.fields.values())}
     row = {column.name: item.fields[field] for field, column in draft.fields.items()}
     row[draft.label.name] = item.answer
     if draft.listed is not None:
         row[draft.listed.column] = item.row[draft.listed.column]
-    others = {key: cell_text(value) for key, value in item.row.items() if key.strip() and key not in used}
+    unused = {key: value for key, value in item.row.items() if key.strip() and key not in used}
+    others = {key: cell_text(value) or "" for key, value in unused.items()}  # any may become a field
     return json.dumps({**others, **row}, ensure_ascii=False, default=str) + "\n"
 
 

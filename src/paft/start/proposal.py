@@ -32,6 +32,7 @@ _LEFT_OUT = {
 _OTHER_NOUN = {"y": "label", "target": "label", "gold": "answer"}
 _ORDER = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _SHORT = ("words", "number", "text")  # kinds that can be asked about, where nothing else is there
+SENTENCE = 3  # words on average from which texts that come again are read as texts, not as a property
 _EMPTY = 0.9  # share of empty cells above which a column is no field
 _LISTED = 200  # characters of options that the user prompt lists
 
@@ -139,7 +140,7 @@ def _why_not(column: Column, draft: Draft) -> str | None:
     """Return why a column is no field, None if it is one."""
     if draft.listed is not None and column.name == draft.listed.column:
         return "the options"
-    if column.kind != "text":
+    if column.kind != "text" and not (column.kind == "words" and column.mean_words >= SENTENCE):
         return _LEFT_OUT[column.kind]
     if column.empty > _EMPTY * len(column.texts):
         return f"{column.empty / len(column.texts):.0%} empty"
