@@ -323,8 +323,7 @@ class Task(Schema):
     def _divided(self, rows: Rows, share: float) -> dict[str, np.ndarray]:
         """Return the places of training and test rows in a table, which is read once for both."""
         seed, by_label = self.data.seed, self.answer.words is not None
-        how = [self.fields, self.answer.settings, self.data.columns, share, seed]
-        key = fingerprint([rows.digest(), *how])
+        key = fingerprint([rows.digest(), self.fields, self.answer.settings, self.data.columns, share, seed])
         if key not in _DIVIDED:
             examples = self._checked(rows, len(rows))
             _DIVIDED[key] = divide_rows(examples, len(rows), share, seed, by_label=by_label)
@@ -384,10 +383,9 @@ class Task(Schema):
         try:
             return as_text(row[name])
         except ValueError as error:
-            what, null = f"{self._named(name)} {error}", is_missing(row[name])
-            raise (
-                NullError(what, where) if null else DataError(f"{where}: {what}: correct the row")
-            ) from None
+            if is_missing(row[name]):
+                raise NullError(f"{self._named(name)} {error}", where) from None
+            raise DataError(f"{where}: {self._named(name)} {error}: correct the row") from None
 
     def _texts(self, row: Mapping[str, Any], name: str, where: str) -> tuple[str, ...] | None:
         """Return a list of texts, None where a row holds something else."""
