@@ -142,6 +142,7 @@ def test_unfinished_methods_are_named(paft, finished, tmp_path):
         (["{run}", "--field", "mesage=y"], "did you mean 'message'?"),
         (["{run}", "--field", "message"], "write name=text"),
         (["{run}", "x", "--prompt", "Say {mesage}"], "did you mean 'message'?"),
+        (["{run}", '{"note": "y"}'], "the input has 'note', task 'desk' has 'message'"),
         (["{run}", "x", "--model", "tiny"], "give either RUN"),
         (["{run}", "x", "--task", "routing"], "leave the option out"),
         ([], "Give the folder of a run"),

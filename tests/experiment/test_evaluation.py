@@ -78,6 +78,22 @@ def test_an_adapter_gets_the_cells_that_run_gave_it(compared, settings):
     assert own.cells != base.cells
 
 
+def test_without_a_task_that_of_the_training_counts(compared, task, bank, tmp_path):
+    adapter = compared / "trials" / "paft-0" / "adapter"
+    results = evaluate(EvaluateConfig(adapter=str(adapter), output=str(tmp_path / "out"), base=False))
+    assert (results["task"], results["bank_fingerprint"]) == (task.name, bank.fingerprint)
+    other = tmp_path / "other"
+    shutil.copytree(compared, other)
+    Bank({"train": bank["train"], "test": bank["test"][:1]}).save(other / "bank.jsonl")
+    adapters = {"one": str(adapter), "two": str(other / "trials" / "paft-0" / "adapter")}
+    with pytest.raises(ConfigError, match="different banks: give one by --bank"):
+        evaluate(EvaluateConfig(adapters=adapters, output=str(tmp_path / "both")))
+    identity = json.loads((other / "run.json").read_text())
+    (other / "run.json").write_text(json.dumps({**identity, "task.prompt": "Other: {message}"}))
+    with pytest.raises(ConfigError, match=r"the task has changed since the run in .*task\.prompt"):
+        evaluate(EvaluateConfig(adapter=adapters["two"], output=str(tmp_path / "changed")))
+
+
 def test_each_split_can_be_judged(settings, bank):
     results = evaluate(settings(split="validation"))
     assert [row["split"] for row in results["rows"]] == ["validation", "user"]

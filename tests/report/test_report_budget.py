@@ -66,8 +66,8 @@ def test_the_headline_is_the_estimate_with_its_interval(judged):
 
 @pytest.mark.parametrize("name", ["md", "json", "latex", "html"])
 def test_what_cannot_be_said_is_said_and_why(paft, judged, tmp_path, name):
-    assert paft("report", judged[12], "--format", name, "--output", tmp_path / "out")[0] == 0
-    text = (tmp_path / "out").read_text("utf-8")
+    assert paft("report", judged[12], "--format", name, "--output", tmp_path / "out.txt")[0] == 0
+    text = (tmp_path / "out.txt").read_text("utf-8")
     assert "worst prompt" in REFUSALS[0] and all(refusal in text for refusal in REFUSALS)
 
 
@@ -75,8 +75,8 @@ def test_what_cannot_be_said_is_said_and_why(paft, judged, tmp_path, name):
 def test_the_command_prints_every_format(paft, judged, tmp_path, name):
     code, out, _ = paft("report", judged[12], "--format", name)
     assert code == 0
-    assert paft("report", judged[12], "--format", name, "--output", tmp_path / "out")[0] == 0
-    assert (tmp_path / "out").read_text("utf-8") == out
+    assert paft("report", judged[12], "--format", name, "--output", tmp_path / "out.txt")[0] == 0
+    assert (tmp_path / "out.txt").read_text("utf-8") == out
 
 
 def test_markdown_and_latex_have_every_estimate_and_escape(paft, judged):
@@ -133,8 +133,8 @@ def precise(tmp_path_factory, desk, model_folder):
 def test_a_precision_says_why_it_stopped_and_what_the_worst_prompt_is(paft, precise, tmp_path, name):
     made = read_budget(precise).budget
     assert made["cells"] < 50
-    assert paft("report", precise, "--format", name, "--output", tmp_path / "out")[0] == 0
-    text = (tmp_path / "out").read_text("utf-8").replace("\\", "")
+    assert paft("report", precise, "--format", name, "--output", tmp_path / "out.txt")[0] == 0
+    text = (tmp_path / "out.txt").read_text("utf-8").replace("\\", "")
     assert (
         f"Scoring stopped as the mean of all cells was known to 30 points at 95 %, from {made['looks'][-1]} "
         in text
@@ -181,8 +181,8 @@ def several(tmp_path_factory, desk, model_folder, adapter_pair):
 @pytest.mark.parametrize("name", ["md", "json", "latex", "html"])
 def test_several_models_and_their_differences_stand_in_one_table(paft, several, tmp_path, name):
     made = read_budget(several).budget
-    assert paft("report", several, "--format", name, "--output", tmp_path / "out")[0] == 0
-    text = unescape((tmp_path / "out").read_text("utf-8")).replace("\\", "").replace("\n", " ")
+    assert paft("report", several, "--format", name, "--output", tmp_path / "out.txt")[0] == 0
+    text = unescape((tmp_path / "out.txt").read_text("utf-8")).replace("\\", "").replace("\n", " ")
     if name == "latex":
         text = text.replace("textgreater{}", ">").replace("textless{}", "<")
     assert len(made["differences"]) == 3

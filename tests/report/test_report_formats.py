@@ -170,7 +170,14 @@ def test_the_command_prints_text_or_writes_it(paft, finished, tmp_path, name):
     code, out, _ = paft("report", finished, "--format", name)
     assert code == 0
     assert paft("report", finished, "--format", name, "--output", tmp_path / "out")[0] == 0
-    assert (tmp_path / "out").read_bytes().decode() == out
+    ending = "tex" if name == "latex" else name  # a name without an ending is a folder
+    assert (tmp_path / "out" / f"report.{ending}").read_bytes().decode() == out
+
+
+def test_a_page_goes_into_a_folder_that_is_not_there_yet(paft, finished, tmp_path):
+    code, out, _ = paft("report", finished, "--output", f"{tmp_path / 'out'}/")
+    assert (code, out) == (0, f"{tmp_path / 'out' / 'report.html'} written\n")
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= {"report.html", "report.svg"}
 
 
 def test_the_command_writes_a_page_beside_the_results(paft, run):

@@ -215,6 +215,14 @@ def test_the_command_writes_beside_the_results_and_says_what(paft, run_folder, t
     assert (tmp_path / "there" / "tiny__base" / f"results_{STAMP}.json").exists()
 
 
+def test_without_the_rows_of_the_run_it_says_what_is_gone(paft, run_folder, tmp_path):
+    run_copy = shutil.copytree(run_folder, tmp_path / "run")
+    identity = json.loads((run_copy / "run.json").read_text("utf-8"))
+    (run_copy / "run.json").write_text(json.dumps({**identity, "test examples": "other"}), "utf-8")
+    code, out, _ = paft("report", run_copy, "--format", "lm-eval")
+    assert code == 0 and out.count("no samples: its cells, or the test rows it was made with") == 5
+
+
 def test_a_budget_is_refused(paft, run_folder, tmp_path):
     run_copy = shutil.copytree(run_folder, tmp_path / "run")
     results = json.loads((run_copy / "results.json").read_text("utf-8"))

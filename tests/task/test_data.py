@@ -419,6 +419,19 @@ def test_a_missing_cell_of_a_frame_is_refused_with_its_row():
         task.examples("train")
 
 
+def test_missing_cells_and_answers_are_told_in_one_message():
+    frame = pd.DataFrame({"text": ["x", None, "y", None], "team": ["a", "b", None, "b"]})
+    answer = {"rule": "label", "options": ["a", "b"], "field": "team"}
+    task = Task(name="t", fields={"text": ""}, answer=answer, data={"train": frame}, prompt="{text}")
+    with pytest.raises(DataError) as told:
+        task.examples("train")
+    assert "train row 2: field 'team' is missing" in str(told.value)
+    assert str(told.value).endswith(
+        "train row 1, train row 3: field 'text' is missing (null or not a number), in 2 rows: fill it in "
+        "('' for an empty text), or remove these rows"
+    )
+
+
 @pytest.mark.parametrize(
     ("frame", "said"),
     [

@@ -138,9 +138,11 @@ def test_every_format_refuses_what_is_missing_in_the_same_words(tmp_path, rule):
     found = [read({"rule": rule}, write(tmp_path / name, name, rows)) for name in names]
     assert all(rows == found[0] for rows in found)
     assert found[0][0] == ({"text": "x"}, ("1.5",))
-    assert found[0][1:] == [
-        f"field {name!r} is missing (null or not a number): correct the row" for name in ("answer", "text")
-    ]
+    missing, fill = (
+        "is missing (null or not a number)",
+        "fill it in ('' for an empty text), or remove the row",
+    )
+    assert found[0][1:] == [f"field 'answer' {missing}: correct the row", f"field 'text' {missing}: {fill}"]
 
 
 @pytest.mark.parametrize("name", ["jsonl", "json", "parquet", "hub parquet"])

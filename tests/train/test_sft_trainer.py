@@ -78,6 +78,13 @@ def test_one_call_trains_what_the_long_way_trains(make, model_folder, task, bank
         assert torch.equal(weight, expected[name]), name
 
 
+def test_the_length_in_steps_counts(make):
+    pytest.importorskip("trl")
+    trainer = make(CONFIG.model_copy(update={"max_steps": 4}))
+    trainer.train()
+    assert trainer.state.global_step == 4 and trainer.state.epoch > 1
+
+
 def test_the_adapter_of_the_settings_is_put_on_and_one_that_is_there_is_kept(make):
     pytest.importorskip("trl")
     config = CONFIG.model_copy(update={"adapt": Adapt(rank=3)})
@@ -94,6 +101,9 @@ def test_the_adapter_of_the_settings_is_put_on_and_one_that_is_there_is_kept(mak
         ({"num_train_epochs": 2}, "SFTConfig's num_train_epochs follows from Train.epochs"),
         ({"packing": True}, "SFTConfig's packing is False, as PAFT's rows need it"),
         ({"config": Train(keep="best", validate_every=0.5)}, "train.validate_every is a setting of PAFT's"),
+        ({"max_steps": 2}, "SFTConfig's max_steps follows from Train.max_steps"),
+        ({"config": Train(start_from="a")}, "train.start_from is a setting of PAFT's"),
+        ({"config": Train(algorithm="grpo")}, "train.algorithm is a setting of PAFT's"),
         ({"config": {"epochs": 1}}, "the training settings must be of type Train, not dict"),
         ({"model": "tiny"}, "the model .* must be of type PreTrainedModel or PeftModel, not str"),
     ],

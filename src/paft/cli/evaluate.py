@@ -38,7 +38,7 @@ Precision = Annotated[
 
 def evaluate(
     output: Annotated[str, typer.Option(help="Folder for results; a rerun resumes there.")],
-    task: options.Task = None,
+    task: options.TrainedTask = None,
     data: options.Data = None,
     bank: options.Bank = None,
     split: Annotated[

@@ -18,6 +18,10 @@ Task = Annotated[
     str | None,
     typer.Option(help="Task file or name; `paft tasks` lists names.  [default: routing]", metavar="TASK"),
 ]
+TrainedTask = Annotated[
+    str | None,
+    typer.Option(help="Task file or name; by default that of the training, else routing.", metavar="TASK"),
+]
 TaskName = Annotated[str, typer.Option(help="Task file or built-in name the prompts are for.")]
 MaybeTask = Annotated[
     str | None, typer.Option(help="Task file or built-in name the prompts are for; none by default.")

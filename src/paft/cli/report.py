@@ -170,8 +170,6 @@ def _report_runs(
     if format is Format.lm_eval:
         raise ConfigError("--format lm-eval is for the folder of one run: give each alone")
     found = read_combined(folders, _pair(compare))
-    if output is not None and not output.suffix and not output.exists():
-        output = _in_folder(output, format, COMPARISON)
     _write(found, format, output, COMPARISON, intervals=intervals)
 
 
@@ -200,8 +198,6 @@ def _report_matrix(
         matrix, columns=columns, split=split, compare=_pair(compare), threshold=threshold
     )
     page_path = matrix.with_name(f"{matrix.stem}_report.html")
-    if output is not None and not output.suffix and not output.exists():
-        output = _in_folder(output, format, page_path)
     _write(found, format, output, page_path, intervals=intervals)
 
 
@@ -223,12 +219,16 @@ def _write(report: Report, format: Format, output: Path | None, page_path: Path,
 
 
 def _place(format: Format, output: Path | None, page_path: Path) -> Path | None:
-    """Return the file to write, None for the terminal: a page and a picture have a place, text has none."""
+    """Return the file to write, None for the terminal: a page and a picture have a place, text has none.
+
+    A name without an ending is a folder.
+    """
     if output is None and format in PICTURES:
         return page_path.with_suffix(f".{format.value}")
     if output is None:
         return page_path if format is Format.html else None
-    return _in_folder(output, format, page_path) if output.is_dir() else output
+    folder = output.is_dir() or (not output.suffix and not output.exists())
+    return _in_folder(output, format, page_path) if folder else output
 
 
 def _in_folder(folder: Path, format: Format, page_path: Path) -> Path:
@@ -255,6 +255,6 @@ def _write_lm_eval(folder: Path, output: Path) -> None:
         told = (
             f"{samples} files of samples"
             if samples
-            else "no samples, which need the cells and the task's data"
+            else "no samples: its cells, or the test rows it was made with, are not there or have changed"
         )
         typer.echo(f"{path} written, {told}")

@@ -41,12 +41,7 @@ def try_(
         list[str] | None, typer.Option("--prompt", help="A prompt of yours, with {field} (repeatable).")
     ] = None,
     prompts: Annotated[int, typer.Option("--prompts", help="Unseen prompts to show.", min=0)] = 4,
-    task: Annotated[
-        str | None,
-        typer.Option(
-            help="Task file or name; by default that of the training, else routing.", metavar="TASK"
-        ),
-    ] = None,
+    task: options.TrainedTask = None,
     data: options.Data = None,
     bank: options.Bank = None,
     model: options.Model = None,
@@ -128,7 +123,7 @@ def _rows(task: Task, text: str | None, fields: Sequence[str]) -> list[dict[str,
 
 def _row(task: Task, text: str) -> dict[str, Any]:
     """Read an input: a JSON object with fields of the task, or the text of its only field."""
-    from paft.errors import DataError
+    from paft.errors import DataError, shown
 
     names = _names(task)
     try:
@@ -137,6 +132,11 @@ def _row(task: Task, text: str) -> dict[str, Any]:
         row = None
     if isinstance(row, dict) and row.keys() & {*names, *map(task.data.column, names)}:
         return row
+    if row and len(names) == 1:
+        raise DataError(
+            f"the input has {', '.join(map(shown, row))}, task {task.name!r} has {names[0]!r}: name another "
+            f"task by --task, or give text in braces as --field {names[0]}=..."
+        )
     if len(names) > 1:
         example = json.dumps(dict.fromkeys(names, "..."))
         raise DataError(f"task {task.name!r} has several fields: give --field name=text or JSON, {example}")

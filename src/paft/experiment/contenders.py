@@ -8,6 +8,7 @@ or said (another ``max_length``).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,11 @@ from typing import Any, TypeVar
 
 from pydantic import Field
 
-from paft.config import ModelOnTask
+from paft.bank import load_bank
+from paft.config import ModelOnTask, load_config
 from paft.errors import ConfigError, DataError, shown
+from paft.experiment.identity import task_identity
+from paft.files import read_yaml
 from paft.model.adapter import (
     RECORD,
     base_name,
@@ -30,8 +34,10 @@ from paft.model.chat import check_chat, described
 from paft.model.files import resolve_model, weights_digest
 from paft.model.settings import Chat
 from paft.names import folder_name, pin_model, short_name, split_revision
+from paft.report.run_folder import BANK, CONFIG, IDENTITY
 from paft.schema import parse
-from paft.shape import ADVICE
+from paft.shape import ADVICE, read_record
+from paft.task.task import Task, load_task
 
 BASE = "base"  # what the model under an adapter is called
 
@@ -63,6 +69,53 @@ class Contender:
 
 C = TypeVar("C", bound=AdapterOnTask)
 T = TypeVar("T")
+
+
+def take_task(config: C, weights: Sequence[str]) -> C:
+    """Take task, data and bank of the run or training in whose folder the weights lie, if they do.
+
+    Args:
+        config: What was set, without a task.
+        weights: Folders of all adapters that it asks, or of the model.
+
+    Raises:
+        ConfigError: If the task has changed since or was made in Python, or they were trained on several.
+    """
+    homes = [home for home in map(_training_of, weights) if home is not None]
+    if not homes:
+        return config
+    trained = [load_config(home / CONFIG) for home in homes]
+    data = trained[0].data if config.data is None else config.data
+    task = load_task(trained[0].task, data)
+    for home in homes:
+        check_same_task(home, task)
+    banks = {load_bank(home / BANK).fingerprint: str(home / BANK) for home in homes}
+    if config.bank is None and len(banks) > 1:
+        raise ConfigError(f"{' and '.join(banks.values())} are different banks: give one by --bank")
+    bank = {} if config.bank is not None else {"bank": next(iter(banks.values()))}
+    return config.model_copy(update={"task": trained[0].task, "data": data, **bank})
+
+
+def _training_of(weights: str) -> Path | None:
+    """Return the folder of the run or training that made weights, None if there is none around them."""
+    place = Path(weights).resolve()
+    runs = [folder for folder in list(place.parents)[:3] if (folder / IDENTITY).is_file()]
+    if not place.is_dir() or not runs or not (runs[0] / CONFIG).is_file():
+        return None
+    of_training = "methods" in read_yaml(runs[0] / CONFIG, "configuration")  # else of `paft evaluate`
+    return runs[0] if of_training else None
+
+
+def check_same_task(folder: Path, task: Task) -> None:
+    """Refuse a task with other fields, options or user prompt than those its models were trained with."""
+    then = read_record(folder / IDENTITY, "run identity", {})
+    now = json.loads(json.dumps(task_identity(task)))
+    other = [key for key, value in now.items() if key in then and then[key] != value]
+    if other:
+        raise ConfigError(
+            f"the task has changed since the run in {folder} ({', '.join(other)}): run it anew; if the run "
+            "was given a task made in Python, give that to paft.predict or paft.evaluate_model (task=TASK)"
+        )
 
 
 def take_recorded(config: C, adapters: Sequence[str]) -> tuple[C, list[str]]:

@@ -37,7 +37,7 @@ from paft.evaluate.scoring.vllm import VllmModel, import_vllm, load_vllm
 from paft.evaluate.settings import Evaluate
 from paft.experiment.answer_tokens import check_lengths, check_options
 from paft.experiment.bank_choice import is_composed, tell_composed
-from paft.experiment.contenders import Contender, take_recorded
+from paft.experiment.contenders import Contender, take_recorded, take_task
 from paft.experiment.evaluate_config import EvaluateConfig as EvaluateConfig
 from paft.experiment.evaluated_bank import choose_evaluated
 from paft.experiment.identity import FREE, task_identity, unset_keys
@@ -95,6 +95,10 @@ def evaluate(
     reporter = reporter or Reporter()
     expect(task, (Task, NoneType), "the task")
     expect(bank, (Bank, NoneType), "the bank")
+    if task is None and "task" not in config.model_fields_set and config.backend != "openai":
+        config = take_task(config, [*map(str, config.adapter_folders.values())] or [config.model])
+    if task is None and "task" not in config.model_fields_set:
+        reporter.finish(config.task, "the built-in task, since none is given: --task names another")
     task = task or load_task(config.task, config.data)
     check_opt_in(task, config.evaluate.allow_code)
     told: list[str] = []

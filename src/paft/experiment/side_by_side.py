@@ -5,7 +5,6 @@ Models answer one after another (:mod:`paft.model.shared_base`).
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,8 +20,7 @@ from paft.errors import ConfigError, DataError
 from paft.evaluate.answers import Answer, answer_inputs
 from paft.evaluate.settings import Evaluate
 from paft.experiment.bank_choice import bank_file
-from paft.experiment.contenders import AdapterOnTask, Contender, take_recorded
-from paft.experiment.identity import task_identity
+from paft.experiment.contenders import AdapterOnTask, Contender, check_same_task, take_recorded, take_task
 from paft.experiment.inputs import some
 from paft.experiment.trial import trial_weights
 from paft.files import read_yaml
@@ -42,7 +40,6 @@ from paft.report.run_folder import (
     refuse_former,
     weights_name,
 )
-from paft.shape import read_record
 from paft.task.task import Task, load_task
 
 
@@ -128,7 +125,7 @@ def try_run(
         )
     config = load_config(folder / CONFIG)
     task = task or load_task(config.task, config.data)
-    _check_same_task(folder, task)
+    check_same_task(folder, task)
     bank = load_bank(folder / BANK)
     contenders, per_prompt = _trained_alone(folder, config), list[Any]()
     lacking: tuple[str, ...] = ()
@@ -199,7 +196,7 @@ def try_model(
         PaftError: If something cannot be read, or a prompt does not fit.
     """
     if task is None and "task" not in config.model_fields_set:
-        config = _take_task(config)
+        config = take_task(config, [config.adapter or config.model])
     task = task or load_task(config.task, config.data)
     config, _ = take_recorded(config, [] if config.adapter is None else [config.adapter])
     adapter = None if config.adapter is None else Path(config.adapter)
@@ -215,37 +212,6 @@ def try_model(
         task, [contender], _prompts(task, chosen, templates), models, evaluate or Evaluate(),
         config.max_length, bank=bank,
     )  # fmt: skip
-
-
-def _take_task(config: AdapterOnTask) -> AdapterOnTask:
-    """Take task, data and bank of the run or training in whose folder the weights lie, if they do.
-
-    Raises:
-        ConfigError: If the task has changed since, or was made in Python.
-    """
-    weights = Path(config.adapter or config.model).resolve()
-    runs = [folder for folder in list(weights.parents)[:3] if (folder / IDENTITY).is_file()]
-    if not weights.is_dir() or not runs or not (runs[0] / CONFIG).is_file():
-        return config
-    if "methods" not in read_yaml(runs[0] / CONFIG, "configuration"):  # of `paft evaluate`
-        return config
-    trained = load_config(runs[0] / CONFIG)
-    data = trained.data if config.data is None else config.data
-    _check_same_task(runs[0], load_task(trained.task, data))
-    bank = {} if config.bank is not None else {"bank": str(runs[0] / BANK)}
-    return config.model_copy(update={"task": trained.task, "data": data, **bank})
-
-
-def _check_same_task(folder: Path, task: Task) -> None:
-    """Refuse a task with other fields, options or user prompt than those its models were trained with."""
-    then = read_record(folder / IDENTITY, "run identity", {})
-    now = json.loads(json.dumps(task_identity(task)))
-    other = [key for key, value in now.items() if key in then and then[key] != value]
-    if other:
-        raise ConfigError(
-            f"the task has changed since the run in {folder} ({', '.join(other)}): run it anew; if the run "
-            "was given a task made in Python, only paft.predict(..., task=TASK) can predict with it"
-        )
 
 
 def _spread(test: Sequence[Prompt], per_prompt: Sequence[Mapping[str, Any]], count: int) -> list[Prompt]:

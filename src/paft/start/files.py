@@ -78,7 +78,7 @@ def write_files(
         for split, items in () if as_it_is else parts.items():
             write_text(folder / f"{split}.jsonl", "".join(_line(item, draft) for item in items))
         data: dict[str, Any] = {split: f"{split}.jsonl" for split in parts}
-        data |= {"columns": _listed_columns(draft)} if draft.listed else {}
+        data |= _columns(draft)
         data = _table_source(table, draft, output) if as_it_is else data
         write_text(folder / "task.yaml", task_text(draft, name, data))
         task = Task.from_yaml(folder / "task.yaml")
@@ -102,7 +102,10 @@ def task_text(draft: Draft, name: str, data: Mapping[str, Any]) -> str:
             "What is asked, in a sentence: better it, prompts are made of it.",
             {"description": describe_task(draft)},
         ),
-        ("What the columns hold. Every prompt shows all of them.", {"fields": fields}),
+        (
+            "What the columns hold. Every prompt shows all of them. To add a column: docs/start.md.",
+            {"fields": fields},
+        ),
         (
             f"{_RULES[draft.rule]}.".capitalize(),
             {"answer": {k: v for k, v in answer.items() if v is not None}},
@@ -146,13 +149,18 @@ evaluate:
 
 def _table_source(table: Table, draft: Draft, output: Path) -> dict[str, Any]:
     """Return the section ``data`` of a task that reads the table where it is."""
-    columns = {field: column.name for field, column in draft.fields.items() if field != column.name}
-    columns |= _listed_columns(draft)
-    kept = {"columns": columns} if columns else {}
+    kept = _columns(draft)
     if table.hub is not None:
         hub = {key: value for key, value in table.hub.model_dump().items() if value is not None}
         return {"hub": hub, **table.origins, **kept}
     return {s: Path(os.path.relpath(path, output)).as_posix() for s, path in table.origins.items()} | kept
+
+
+def _columns(draft: Draft) -> dict[str, dict[str, str]]:
+    """Return where fields of other names lie: in the table, and in later ones like it that are predicted."""
+    columns = {field: column.name for field, column in draft.fields.items() if field != column.name}
+    columns |= _listed_columns(draft)
+    return {"columns": columns} if columns else {}
 
 
 def _listed_answer(draft: Draft) -> dict[str, Any]:
@@ -171,12 +179,13 @@ def _listed_columns(draft: Draft) -> dict[str, str]:
 
 
 def _line(item: Item, draft: Draft) -> str:
-    """Return a row of a data file: the columns that are no fields, fields, answer."""
+    """Return a row of a data file: the columns that are no fields yet, fields, answer."""
     used = {draft.label.name, *(column.name for column in draft.fields.values())}
     row = {**item.fields, draft.label.name: item.answer}
     if draft.listed is not None:
         row[draft.listed.column] = item.row[draft.listed.column]
-    others = {key: cell_text(value) for key, value in item.row.items() if key.strip() and key not in used}
+    unused = {key: value for key, value in item.row.items() if key.strip() and key not in used}
+    others = {key: cell_text(value) or "" for key, value in unused.items()}  # any may become a field
     return json.dumps({**others, **row}, ensure_ascii=False, default=str) + "\n"
 
 

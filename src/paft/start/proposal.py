@@ -175,12 +175,13 @@ def _gives_away(column: Column, label: Column) -> bool:
 def field_names(names: Sequence[str], answer: str) -> list[str]:
     """Return names that a template may use for columns, all different and none that of the answer.
 
-    >>> field_names(["Ticket ID", "1st line", "options", "Ticket id"], "label")
-    ['ticket_id', 'column_1st_line', 'options_text', 'ticket_id_2']
+    >>> field_names(["Ticket ID", "1st line", "options", "Ticket id", "Customer's note"], "label")
+    ['ticket_id', 'column_1st_line', 'options_text', 'ticket_id_2', 'customers_note']
     """
     found: list[str] = []
     for name in names:
-        plain = name if name.isidentifier() else re.sub(r"\W+", "_", name).strip("_").lower()
+        joined = re.sub(r"\W+", "_", re.sub("['\u2019]", "", name)).strip("_").lower()
+        plain = name if name.isidentifier() else joined
         plain = plain if plain.isidentifier() else f"column_{plain}".rstrip("_")
         plain = f"{plain}_text" if plain in (OPTIONS, answer) else plain
         same = sum(

@@ -33,6 +33,7 @@ _MEANT = {
 }
 _COUNTED = " or set `answer.gold` to index (counted from 0) or position (from 1)"
 _LISTED = 12  # options, and values that are none, in a message
+_FILL = "fill it in ('' for an empty text)"
 _VALUE = 40  # characters of such a value
 
 
@@ -61,6 +62,20 @@ class GoldError(DataError):
     def blank(self) -> bool:
         """Whether the row holds no answer."""
         return self.gold is None or not self.gold.strip()
+
+
+class NullError(DataError):
+    """A field without a value.
+
+    Attributes:
+        what: The field, and that it is missing.
+        where: The row's place.
+    """
+
+    def __init__(self, what: str = "", where: str = "") -> None:
+        super().__init__(f"{where}: {what}: {_FILL}, or remove the row" if where else what)
+        self.what = what
+        self.where = where
 
 
 def find_gold(answer: Answer, gold: str, texts: Sequence[str], keys: Sequence[str] | None = None) -> int:
@@ -163,7 +178,19 @@ def _listed(words: Sequence[str]) -> str:
     return ", ".join(" ".join(word.split()) for word in words[:_LISTED]) + more
 
 
-def explain_golds(found: Sequence[GoldError], answer: Answer, rows: int) -> str:
+def explain_rows(found: Sequence[DataError], answer: Answer, rows: int) -> str:
+    """Say in one message what is wrong with so many rows, their gold answers first, and how to mend it.
+
+    ``found`` are the errors of the rows that have one, in order. Others than those of gold answers and of
+    fields without a value are told when these are mended.
+    """
+    golds = [error for error in found if isinstance(error, GoldError)]
+    nulls = [error for error in found if isinstance(error, NullError)]
+    told = [_explain_golds(golds, answer, rows)] if golds else []
+    return "; ".join([*told, *([_explain_nulls(nulls)] if nulls else [])])
+
+
+def _explain_golds(found: Sequence[GoldError], answer: Answer, rows: int) -> str:
     """Say in one message what is wrong with the gold answers of so many rows, and how to mend it.
 
     ``found`` are the errors of the rows that have one, in order.
@@ -182,6 +209,14 @@ def explain_golds(found: Sequence[GoldError], answer: Answer, rows: int) -> str:
         places = _places([error.where for error in blank])
         told.append(f"{places}: no answer in {len(blank):,} rows: fill it in, or remove these rows")
     return "; ".join(told)
+
+
+def _explain_nulls(found: Sequence[NullError]) -> str:
+    if len(found) == 1:
+        return str(found[0])
+    told = "; ".join(dict.fromkeys(error.what for error in found))
+    places = _places([error.where for error in found])
+    return f"{places}: {told}, in {len(found):,} rows: {_FILL}, or remove these rows"
 
 
 def _explain_others(found: Sequence[GoldError], answer: Answer, rows: int) -> str:

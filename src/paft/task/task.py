@@ -27,7 +27,7 @@ from paft.schema import Schema, nearest, parse
 from paft.task.answer import Answer, twins
 from paft.task.data import ABSENT, ChosenRows, DataSource, Rows, read_rows
 from paft.task.gold import gold_texts, why_unreadable
-from paft.task.options import GoldError, NoOptionError, explain_golds, find_gold
+from paft.task.options import GoldError, NoOptionError, NullError, explain_rows, find_gold
 from paft.task.repeats import divide_rows
 from paft.task.replies.code_reply import CodeTests
 from paft.task.values import as_list, as_text, is_missing
@@ -331,18 +331,17 @@ class Task(Schema):
         return _DIVIDED[key]
 
     def _checked(self, rows: Rows, count: int) -> Iterator[Example]:
-        """Yield the first examples; gold answers that do not fit are told all at once."""
+        """Yield the first examples; gold answers that do not fit, or empty fields, are told all at once."""
         try:
-            for number in range(count):
-                yield self._read(rows, number)
-        except GoldError:
-            found: list[GoldError] = []
+            yield from (self._read(rows, number) for number in range(count))
+        except (GoldError, NullError):
+            found: list[DataError] = []
             for number in range(count):
                 try:
                     self._read(rows, number)
-                except DataError as error:  # others are told when the gold answers are mended
-                    found += [error] if isinstance(error, GoldError) else []
-            raise DataError(explain_golds(found, self.answer, count)) from None
+                except DataError as error:
+                    found.append(error)
+            raise DataError(explain_rows(found, self.answer, count)) from None
 
     def _read(self, rows: Rows, number: int) -> Example:
         where, row = rows[number]
@@ -384,6 +383,8 @@ class Task(Schema):
         try:
             return as_text(row[name])
         except ValueError as error:
+            if is_missing(row[name]):
+                raise NullError(f"{self._named(name)} {error}", where) from None
             raise DataError(f"{where}: {self._named(name)} {error}: correct the row") from None
 
     def _texts(self, row: Mapping[str, Any], name: str, where: str) -> tuple[str, ...] | None:

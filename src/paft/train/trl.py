@@ -44,6 +44,7 @@ OURS = {
     "output_dir": "output",
     "seed": "seed",
     "num_train_epochs": "Train.epochs",
+    "max_steps": "Train.max_steps",
     "per_device_train_batch_size": "Train.micro_batch_size",
     "gradient_accumulation_steps": "Train.batch_size",
     "learning_rate": "Train.learning_rate",
@@ -69,8 +70,8 @@ FIXED = {
 }
 # Settings of PAFT's own loop that another trainer has no part for.
 OWN_LOOP = (
-    "prompts", "examples", "redraw", "tokens", "padding_free", "loss", "average", "compile", "save_every",
-    "validate_every",
+    "algorithm", "start_from", "prompts", "examples", "redraw", "tokens", "padding_free", "loss", "average",
+    "compile", "save_every", "validate_every",
 )  # fmt: skip
 
 
@@ -136,7 +137,8 @@ def make_sft_trainer(
     own = training_arguments(config, seed, Path(output))
     values = {field.name: getattr(own, field.name) for field in fields(own) if field.init}
     shown = {"disable_tqdm": False, "log_level": "passive"}  # PAFT's own loop has a progress bar instead
-    args = SFTConfig(**{**values, **shown, "max_length": config.max_length, **FIXED, **arguments})
+    shown |= {"max_length": config.max_length, "max_steps": config.max_steps or -1}
+    args = SFTConfig(**{**values, **shown, **FIXED, **arguments})
     fill = args.per_device_train_batch_size * args.world_size if args.world_size > 1 else 1
     rows = prompt_dataset(
         task, prompts, tokenizer, config, seed=seed, examples=examples, chat=chat, fill=fill

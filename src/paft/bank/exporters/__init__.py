@@ -66,6 +66,6 @@ def export_bank(
     elif format == "lm-eval":
         write_lm_eval(bank, output, task, split)
     elif provider is None:
-        raise ConfigError("export format 'promptfoo' needs a provider, for instance 'openai:gpt-4o-mini'")
+        raise ConfigError("export format 'promptfoo' needs a provider, say --provider openai:gpt-4o-mini")
     else:
         write_promptfoo(bank, output, task, split, provider)
