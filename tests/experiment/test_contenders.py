@@ -136,6 +136,9 @@ def test_an_adapter_is_no_model_and_a_model_no_adapter(adapter, model_folder, co
         assert str(error.value) == sentence
     with pytest.raises(ModelError, match="is a whole model, no adapter: give it by --model instead"):
         taken(str(model_folder))
+    beside = shutil.copytree(model_folder, tmp_path / "trained" / "model")
+    with pytest.raises(ModelError, match=f"{beside} is a whole model, no adapter: give it by --model"):
+        taken(beside.with_name("adapter"))
 
 
 def test_the_folder_of_a_run_is_asked_for_its_adapters(adapter, tmp_path):

@@ -78,6 +78,16 @@ def test_open_answers_that_are_never_right_say_so(model, advice):
     assert first.text.startswith("every method is right in less than 5 % of the cells")
 
 
+def test_advice_is_to_train_more_only_where_something_was_trained():
+    found, cells = made({"single": 0.3, "paft": 0.3})
+    found["levels"] = LEVELS
+    found["model"] = "a/b"
+    record = {("paft", 0): {"steps": 30, "by_prompt": {}, "loss_curve": []}}
+    advice = [list_findings(found, cells, trained)[0].text for trained in ({}, record)]
+    assert "take a larger model, or one that was trained longer or on more examples" in advice[0]
+    assert "train longer (train.epochs)" in advice[1]
+
+
 @pytest.mark.parametrize(
     ("shares", "finding"),
     [

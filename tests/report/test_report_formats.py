@@ -53,6 +53,8 @@ def test_markdown_has_the_papers_table_with_intervals_and_what_was_measured(fini
     report = read_report(finished)
     text = markdown(report)
     assert "| Method | Mean | Std | Min | Top (> 50) | CVaR10 | Generated | Readable |" in text
+    warned = dataclasses.replace(report, results={**report.results, "warnings": ["2 rows are repeats"]})
+    assert "\n- 2 rows are repeats\n\n|" in markdown(warned)
     line = next(line for line in text.splitlines() if line.startswith("| single"))
     *cells, generated, readable = [cell.strip() for cell in line.strip("|").split("|")]
     results = report.results

@@ -14,8 +14,9 @@ from paft.report.card import COMPARED, MARK, tell_verdict
 from paft.report.cells import Cells
 from paft.report.data import read_report
 from paft.report.findings import Finding
+from paft.report.method_rows import method_rows
 from paft.report.table import escape_markdown
-from paft.report.verdict import _claim, read_verdict, verdict
+from paft.report.verdict import _claim, _figures, read_verdict, verdict
 from paft.statistics.comparison import Difference, difference, estimate
 from paft.statistics.intervals import Interval
 from report_run import write_run
@@ -68,6 +69,13 @@ def found_differences(low, high, names=("mean", "min", "std")):
     """Differences of which each has an interval of its own."""
     ends = zip(names, low, high, strict=True)
     return {name: Difference(name, None, (a + b) / 2, 0, Interval(a, b, 0.95), ()) for name, a, b in ends}
+
+
+def test_no_figure_is_a_negative_zero():
+    found, _ = made({"single": 0.5, "paft": 0.5})
+    first, second = method_rows(found, "test")
+    told = _figures(found_differences([-0.0004] * 3, [0.0003] * 3), first, second)
+    assert "(+0.0 points, 95 % interval 0.0 to 0.0), worst prompt +0.0 points (0.0 to 0.0)" in told
 
 
 @pytest.mark.parametrize(

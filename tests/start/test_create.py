@@ -120,13 +120,16 @@ def test_a_column_that_was_left_out_can_be_added_though_cells_are_empty(tmp_path
     assert {each.fields["seen"] for each in Task.from_yaml(file).examples("train")} == {"yes", "no", ""}
 
 
-def test_later_rows_may_name_columns_as_the_table_does(tmp_path):
-    rows = [(text(i), "ab"[i % 2]) for i in range(40)]
-    create(write_table(tmp_path / "t.csv", ("Customer's note", "label"), rows), tmp_path / "made")
+def test_columns_keep_their_names_so_that_new_rows_of_the_table_can_be_predicted(tmp_path):
+    rows = [{"Curator's note": text(i), "label": "ab"[i % 2]} for i in range(40)]
+    create(write(tmp_path / "t.csv", rows), tmp_path / "made")
     task = Task.from_yaml(tmp_path / "made" / "task.yaml")
-    assert task.examples("train")[0].fields.keys() == {"customers_note"}
-    for name in ("Customer's note", "customers_note"):
-        assert task.unanswered({name: "new"}).fields == {"customers_note": "new"}
+    assert task.unanswered({"Curator's note": "new", "label": ""}, 0, "row 1").fields == {
+        "curators_note": "new"
+    }
+    assert "the curator's note" in task.description
+    row = json.loads((tmp_path / "made" / "test.jsonl").read_text("utf-8").splitlines()[0])
+    assert list(row) == ["Curator's note", "label"]
 
 
 def test_what_separates_the_cells_is_told_where_it_is_no_comma(tmp_path):

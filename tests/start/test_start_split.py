@@ -127,6 +127,16 @@ def test_too_few_rows_are_refused():
         prepared([(text(i % 9), "aab"[i % 9 % 3]) for i in range(30)])
 
 
+def test_rows_of_one_pattern_are_on_both_sides_where_few_would_be_left_for_testing():
+    pattern = text(1, 9)
+    rows = [(f"{pattern} {i}" if i < 80 else text(i, 9), "ab"[i % 2]) for i in range(100)]
+    items, draft = prepared(rows)
+    parts = split_items(items, draft)
+    assert len(parts["test"]) == 20
+    assert "near-duplicates in both" in draft.guesses["split"]
+    assert any("kept together they leave 4 for testing" in warning for warning in draft.warnings)
+
+
 def test_rows_that_are_all_alike_are_refused():
     long = text(1, 9)
     items, draft = prepared([(f"{long} {i}", "ab"[i % 2]) for i in range(30)])

@@ -251,6 +251,25 @@ def test_rewards_that_never_differ_are_one_clear_error(train, task):
         train("nothing", grpo={"max_tokens": 60, "generations": 2, "weights": [0, 1]})
 
 
+def test_equal_rewards_that_are_no_binary_fractions_teach_nothing(train, rewards, monkeypatch):
+    # The mean of eight rewards of 0.7 in float32 is not 0.7.
+    raw = torch.full((8,), 0.7)
+    assert (raw - raw.mean()).abs().max() > 0
+    (rewards.parent / "same.py").write_text(
+        "def same(completions, **_):\n    return [0.7 for _ in completions]\n"
+    )
+    added = []
+    add = GroupTrainer._generate_and_score_completions
+    monkeypatch.setattr(
+        GroupTrainer, "_generate_and_score_completions",
+        lambda self, inputs: added.append(add(self, inputs)) or added[-1],
+    )  # fmt: skip
+    section = {"generations": 8, "rewards": [f"{rewards.parent}/same.py:same"], "weights": [0, 1]}
+    with pytest.raises(PaftError, match="in no group did rewards differ"):
+        train(grpo=section)
+    assert len(added) == STEPS and not any(round_["advantages"].any() for round_ in added)
+
+
 def test_a_reward_that_is_no_number_ends_the_training_with_one_error(train):
     with pytest.raises(ConfigError, match=r"rewards.py:wrong returned nan for completion"):
         train("wrong")

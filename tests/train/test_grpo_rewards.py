@@ -107,11 +107,32 @@ def test_a_function_of_the_user_sees_completions_and_gold(written):
         ("return [None, 1.0]", "returned None for completion 'a'"),
         ("return ['x', 1.0]", "returned 'x' for completion 'a'"),
         ("return None", "raised TypeError"),
+        ("return '01'", "returned '0' for completion 'a'"),
+        ("return [1.0, 1e39]", r"returned 1e\+39 for completion 'b'"),  # infinite in float32
+        ("return [1.0, 10**400]", "returned 10+"),
     ],
 )
 def test_a_mistake_of_a_function_is_one_clear_error(written, body, told):
     with pytest.raises(ConfigError, match=rf"train\.grpo\.rewards: .*mine\.py:score {told}"):
         written(body)(completions=["a", "b"], gold=["a", "b"])
+
+
+def test_numbers_of_any_kind_are_rewards(written):
+    reward = written("import numpy; return [True, numpy.float16(0.5), 2]", "def score(completions, **_):")
+    assert reward(completions=["a", "b", "c"]) == [1.0, 0.5, 2.0]
+
+
+def test_a_file_may_define_dataclasses_and_share_its_name(tmp_path):
+    head = "from __future__ import annotations\nfrom dataclasses import dataclass\n"
+    found = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine.py").write_text(
+            f"{head}@dataclass\nclass Weight:\n    of: float\n\n"
+            f"def {name}(completions, **_):\n    return [Weight({len(found)}).of for _ in completions]\n"
+        )
+        found.append(load_reward(f"{tmp_path}/{name}/mine.py:{name}"))
+    assert [reward(completions=["a"]) for reward in found] == [[0.0], [1.0]]
 
 
 def test_a_function_that_takes_other_arguments_is_told_what_there_is(written):

@@ -111,6 +111,7 @@ def test_a_rendered_row_is_the_prompt_filled_with_the_example(train_examples, ba
     assert len(set(texts[:4])) == 1 != len(set(texts))  # members of a group share the variant too
     example = train_examples[numbers[0]["example"]]
     assert (rendered[0]["gold"], rendered[0]["fields"]) == (example.gold, dict(example.values))
+    assert rendered[0]["golds"] == example.golds
     plain = RowRenderer(RenderedExamples(train_examples, prompts, dataset.encoder), False)(numbers)
     prompt = prompts[numbers[0]["prompt_number"]]
     assert plain[0]["prompt"] == prompt.render(example.values) != texts[0]

@@ -44,12 +44,16 @@ def test_the_bar_tells_loss_prompt_and_pace(bank, monkeypatch):
         def advance(self, count, note=""):
             told.append((count, note))
 
+        def tell(self, text):
+            told.append(text)
+
     prompts = bank.prompts("train")
     pace = Pace(Reporter(), SCHEDULE, prompts, steps=3, settings=Train())
     for step, tokens in ((2, 100), (3, 1100), (6, 4100)):
         pace(step, 6, 0.5, tokens)
     ids = [prompts[SCHEDULE.prompt(epoch=e, step=s, example=0)].id for e, s in ((0, 1), (0, 2), (1, 2))]
     assert told == [
+        "goes on after step 2 of 6",
         (2, f"loss 0.500, prompt {ids[0]}"),
         (1, f"loss 0.500, prompt {ids[1]}, 500 tokens/s"),
         (3, f"loss 0.500, prompt {ids[2]}, 1,500 tokens/s"),

@@ -93,9 +93,10 @@ class Bank:
         """The prompts of a split, at least one."""
         prompts = self.prompts(split)
         if not prompts:
+            how = f" --{split} N" if split in ("test", "validation", "adversarial") else ""
             raise PromptError(
                 f"the bank has no {split!r} prompts: add lines with "
-                f'"split": "{split}", or make the split with `paft bank split`'
+                f'"split": "{split}", or make the split with `paft bank split{how}`'
             )
         return prompts
 

@@ -141,8 +141,9 @@ def require_adapter(folder: Path) -> None:
     """
     if (folder / CONFIG).exists():
         return
-    if (folder / "config.json").exists():
-        raise ModelError(f"{folder} is a whole model, no adapter: give it by --model instead of --adapter")
+    for place in (folder, folder.with_name("model")):  # where training of all weights leaves them
+        if (place / "config.json").exists():
+            raise ModelError(f"{place} is a whole model, no adapter: give it by --model instead of --adapter")
     inside = [str(place.parent) for pattern in INSIDE for place in sorted(folder.glob(pattern))]
     meant = f"; did you mean {' or '.join(inside[:4])}?" if inside else ""
     raise ModelError(f"{folder} is no adapter folder: it has no {CONFIG}{meant}")

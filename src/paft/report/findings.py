@@ -89,7 +89,7 @@ def list_findings(
     rows = method_rows(results, split)
     row = next(row for row in results["rows"] if row["split"] == split)
     return [
-        *_nothing_learnt(results, rows, cells),
+        *_nothing_learnt(results, rows, cells, trained),
         *_not_above_base(rows),
         *_of_trainings(results, trained),
         *_few_training_prompts(results, rows),
@@ -160,7 +160,7 @@ def _above(level: float, row: MethodRow, cells: Cells | None) -> bool:
 
 
 def _nothing_learnt(
-    results: Mapping[str, Any], rows: Sequence[MethodRow], cells: Mapping[str, Cells | None]
+    results: Mapping[str, Any], rows: Sequence[MethodRow], cells: Mapping[str, Cells | None], trained: Trained
 ) -> list[Finding]:
     level = guessed(results, rows, cells)
     closed = "table" in results or results.get("levels") is not None
@@ -176,7 +176,9 @@ def _nothing_learnt(
     if results["model"] == BUILTIN_MODEL:
         more = "the built-in model can learn to put short messages into classes and little else: take a "
         return [Finding("nothing_learnt", f"{told}; {more}pretrained model (--model), or train longer")]
-    return [Finding("nothing_learnt", f"{told}: {TRAIN_MORE}, or take a larger model")]
+    todo = f"{TRAIN_MORE}, or take a larger model"
+    todo = todo if trained else "take a larger model, or one that was trained longer or on more examples"
+    return [Finding("nothing_learnt", f"{told}: {todo}")]
 
 
 def _not_above_base(rows: Sequence[MethodRow]) -> list[Finding]:

@@ -21,11 +21,12 @@ WORST = ("Worst prompts", "Method", "Accuracy", "Unreadable", "Flipped", "Most f
 
 
 def markdown(report: Report) -> str:
-    """Return headline, table, what was measured, and the worst prompts as Markdown."""
+    """Return headline, findings, warnings, table, what was measured, and the worst prompts as Markdown."""
     worst = _worst(report)
+    told = [finding.text for finding in report.findings]
     parts = [
         escape_markdown(report.headline),
-        "\n".join(f"- {escape_markdown(finding.text)}" for finding in report.findings),
+        "\n".join(f"- {escape_markdown(text)}" for text in (*told, *report.results.get("warnings", ()))),
         _table(report, escape_markdown, generated=True).markdown(str),
         *_differences(report),
         escape_markdown(" ".join(filter(None, [_measured(report), _sampled(report)]))),

@@ -16,7 +16,7 @@ from paft.report.cells import Cells, estimable, gather_cells
 from paft.report.findings import guessed
 from paft.report.folder import read_matrices
 from paft.report.method_rows import MethodRow, compared_pair, main_split, method_rows, prompts_name
-from paft.report.table import Table, difference_text, percent, with_interval
+from paft.report.table import Table, difference_text, percent, signed_points, with_interval
 from paft.statistics.comparison import Difference, difference, estimate
 from paft.statistics.summary import Name
 
@@ -28,8 +28,8 @@ NAMES: dict[Name, str] = {
 HEADS: dict[Name, str] = {"mean": "Mean", "min": "Worst prompt", "std": "Std"}
 PAIRED = (
     "In points, paired over the same prompts and examples; 95 % intervals; * = the interval leaves out 0. Of "
-    "{count} intervals about 5 % would by chance alone. Worst prompt and std are estimates on unlimited "
-    "examples, so they may differ from what the table's figures differ by."
+    "{count} such intervals about 5 % would leave it out by chance alone. Worst prompt and std are estimates "
+    "on unlimited examples, so they may differ from what the table's figures differ by."
 )
 
 
@@ -195,13 +195,13 @@ def _figures(found: Mapping[Name, Difference], first: MethodRow, second: MethodR
     """Return each difference with its interval, behind the means that it is the difference of."""
     parts = []
     for name, each in found.items():
-        low, high = each.interval.low, each.interval.high
-        value = f"{100 * each.value:+.1f} points"
+        value = f"{signed_points(each.value)} points"
+        low, high = (signed_points(end).removeprefix("+") for end in (each.interval.low, each.interval.high))
         if name == "mean":
-            ends = f"95 % interval {100 * low:.1f} to {100 * high:.1f}"
+            ends = f"95 % interval {low} to {high}"
             parts.append(f"Mean {percent(first.mean)} % against {percent(second.mean)} % ({value}, {ends})")
         else:
-            parts.append(f"{NAMES[name]} {value} ({100 * low:.1f} to {100 * high:.1f})")
+            parts.append(f"{NAMES[name]} {value} ({low} to {high})")
     return ", ".join(parts)
 
 

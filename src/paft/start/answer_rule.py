@@ -91,10 +91,11 @@ def _are_codes(draft: Draft, ask: Ask, few: bool) -> bool:
     if len(values) == 2 or few:
         return True
     question = Question(
-        f"{column.title} holds {len(values)} different numbers ({listed(sorted(column.counts))}). "
+        f"{column.title} holds {len(values)} different numbers ({listed(f'{value:g}' for value in values)}). "
         "What are they?",
         ("labels", "numbers"),
-        hint="set `rule: number` in task.yaml and remove the options",
+        hint="start anew in a terminal, without --yes, and answer so; or set `rule: number` in task.yaml, "
+        "remove the options and the prompt's {options} there, and compose the bank anew (docs/start.md)",
     )
     return draft.decide(ask, question) == "labels"
 

@@ -71,7 +71,7 @@ class Column:
     def words(self) -> list[str]:
         """The words of the column's name: of ``answerKey`` these are answer and key."""
         parts = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", self.name)
-        return re.findall(r"[^\W_]+|#", parts.lower())
+        return re.findall(r"[^\W_]+(?:['\u2019][^\W_]+)*|#", parts.lower())
 
     @property
     def mean_words(self) -> float:

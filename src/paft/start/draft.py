@@ -77,7 +77,7 @@ class Draft:
         """Return the answer to a question; where it is the proposal, what else it could be is noted."""
         answer = ask(question)
         if ask is take_first:
-            others = listed(question.answers[1:])
+            others = " or ".join(question.answers[1:])
             self.unsure.append(f"{question.text} Taken: {answer}; if it is {others}, {question.hint}")
         return answer
 

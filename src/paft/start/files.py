@@ -78,8 +78,8 @@ def write_files(
         for split, items in () if as_it_is else parts.items():
             write_text(folder / f"{split}.jsonl", "".join(_line(item, draft) for item in items))
         data: dict[str, Any] = {split: f"{split}.jsonl" for split in parts}
-        data |= _columns(draft)
-        data = _table_source(table, draft, output) if as_it_is else data
+        data = _table_source(table, output) if as_it_is else data
+        data |= {"columns": columns} if (columns := _columns(draft)) else {}
         write_text(folder / "task.yaml", task_text(draft, name, data))
         task = Task.from_yaml(folder / "task.yaml")
         task.examples("train"), task.examples("test")  # what is written can be used, to the last row
@@ -147,20 +147,12 @@ evaluate:
 """
 
 
-def _table_source(table: Table, draft: Draft, output: Path) -> dict[str, Any]:
-    """Return the section ``data`` of a task that reads the table where it is."""
-    kept = _columns(draft)
+def _table_source(table: Table, output: Path) -> dict[str, Any]:
+    """Return where a task that reads the table itself finds its splits."""
     if table.hub is not None:
         hub = {key: value for key, value in table.hub.model_dump().items() if value is not None}
-        return {"hub": hub, **table.origins, **kept}
-    return {s: Path(os.path.relpath(path, output)).as_posix() for s, path in table.origins.items()} | kept
-
-
-def _columns(draft: Draft) -> dict[str, dict[str, str]]:
-    """Return where fields of other names lie: in the table, and in later ones like it that are predicted."""
-    columns = {field: column.name for field, column in draft.fields.items() if field != column.name}
-    columns |= _listed_columns(draft)
-    return {"columns": columns} if columns else {}
+        return {"hub": hub, **table.origins}
+    return {s: Path(os.path.relpath(path, output)).as_posix() for s, path in table.origins.items()}
 
 
 def _listed_answer(draft: Draft) -> dict[str, Any]:
@@ -171,17 +163,20 @@ def _listed_answer(draft: Draft) -> dict[str, Any]:
     return {"options_field": "choice_texts", "keys_field": keys, "gold": draft.listed.gold}
 
 
-def _listed_columns(draft: Draft) -> dict[str, str]:
-    if draft.listed is None:
-        return {}
-    found = {"choice_texts": draft.listed.texts, "choice_keys": draft.listed.keys}
-    return {name: path for name, path in found.items() if path is not None}
+def _columns(draft: Draft) -> dict[str, str]:
+    """Return the columns whose fields have other names; rows keep the table's, which new ones have too."""
+    found = {field: column.name for field, column in draft.fields.items() if field != column.name}
+    if draft.listed is not None:
+        listed = {"choice_texts": draft.listed.texts, "choice_keys": draft.listed.keys}
+        found |= {name: path for name, path in listed.items() if path is not None}
+    return found
 
 
 def _line(item: Item, draft: Draft) -> str:
-    """Return a row of a data file: the columns that are no fields yet, fields, answer."""
+    """Return a row of a data file: the columns that are no fields, those of the fields, answer."""
     used = {draft.label.name, *(column.name for column in draft.fields.values())}
-    row = {**item.fields, draft.label.name: item.answer}
+    row = {column.name: item.fields[field] for field, column in draft.fields.items()}
+    row[draft.label.name] = item.answer
     if draft.listed is not None:
         row[draft.listed.column] = item.row[draft.listed.column]
     unused = {key: value for key, value in item.row.items() if key.strip() and key not in used}

@@ -175,13 +175,13 @@ def _gives_away(column: Column, label: Column) -> bool:
 def field_names(names: Sequence[str], answer: str) -> list[str]:
     """Return names that a template may use for columns, all different and none that of the answer.
 
-    >>> field_names(["Ticket ID", "1st line", "options", "Ticket id", "Customer's note"], "label")
-    ['ticket_id', 'column_1st_line', 'options_text', 'ticket_id_2', 'customers_note']
+    >>> field_names(["Ticket ID", "1st line", "options", "Ticket id", "Curator's note"], "label")
+    ['ticket_id', 'column_1st_line', 'options_text', 'ticket_id_2', 'curators_note']
     """
     found: list[str] = []
     for name in names:
-        joined = re.sub(r"\W+", "_", re.sub("['\u2019]", "", name)).strip("_").lower()
-        plain = name if name.isidentifier() else joined
+        words = re.sub(r"\W+", "_", re.sub(r"['\u2019]", "", name))
+        plain = name if name.isidentifier() else words.strip("_").lower()
         plain = plain if plain.isidentifier() else f"column_{plain}".rstrip("_")
         plain = f"{plain}_text" if plain in (OPTIONS, answer) else plain
         same = sum(
@@ -195,8 +195,8 @@ def field_names(names: Sequence[str], answer: str) -> list[str]:
 def noun(name: str) -> str:
     """Return a column's name as words in a sentence.
 
-    >>> noun("ticketType"), noun("Body_text"), noun("y")
-    ('ticket type', 'body text', 'label')
+    >>> noun("ticketType"), noun("Body_text"), noun("Curator's note"), noun("y")
+    ('ticket type', 'body text', "curator's note", 'label')
     """
     words = " ".join(Column(name, ()).words) or "text"
     return _OTHER_NOUN.get(words, words)

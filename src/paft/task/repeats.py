@@ -98,7 +98,7 @@ def row_words(text: str, rows: int) -> Hashable:
 
 
 def choose_test_rows(
-    words: Sequence[Hashable], labels: Sequence[str] | None, share: float, seed: int
+    words: Sequence[Hashable], labels: Sequence[str] | None, share: float, seed: int, *, near: bool = True
 ) -> tuple[list[int], int]:
     """Choose the rows of a table that are for testing.
 
@@ -107,6 +107,7 @@ def choose_test_rows(
         labels: The answer of each row where shares of labels are to be kept.
         share: Share of the rows.
         seed: Of the choice.
+        near: Whether near-duplicates are kept on one side, not only rows of the same words.
 
     Returns:
         The rows' numbers in order, and how many rows are near-duplicates of an earlier one.
@@ -114,7 +115,7 @@ def choose_test_rows(
     Raises:
         DataError: If no row can be set apart.
     """
-    groups = _group_alike(words)
+    groups = _group_alike(words, near)
     wanted = max(1, round(share * len(words)))
     free = [group for group in groups if len(group) <= max(1, _LARGE * wanted)]
     kinds = None if labels is None else [labels[group[0]] for group in free]
@@ -158,12 +159,13 @@ def _choose_groups(count: int, labels: list[str] | None, share: float, seed: int
     return list(test)
 
 
-def _group_alike(words: Sequence[Hashable]) -> list[list[int]]:
+def _group_alike(words: Sequence[Hashable], near: bool) -> list[list[int]]:
     """Return the numbers of the rows, those that are alike in one group."""
     same: dict[Hashable, list[int]] = defaultdict(list)
     for at, key in enumerate(words):
         same[key].append(at)
-    pairs = similar_sets([word_grams(str(key)) for key in same], NEAR) if len(words) <= COMPARED else []
+    near = near and len(words) <= COMPARED
+    pairs = similar_sets([word_grams(str(key)) for key in same], NEAR) if near else []
     rows, columns = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
     links = csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(same), len(same)))
     groups: dict[int, list[int]] = defaultdict(list)

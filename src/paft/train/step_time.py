@@ -59,6 +59,8 @@ class Pace:
             measure: Loss of the step, nats; under ``grpo`` the mean reward of its completions.
             tokens: Tokens so far.
         """
+        if not self.step and step > 1:
+            self._reporter.tell(f"goes on after step {step} of {steps}")
         now = time.monotonic()
         notes = [f"{'reward' if self._settings.algorithm == 'grpo' else 'loss'} {measure:.3f}"]
         # Elsewhere every example has its own, or several.

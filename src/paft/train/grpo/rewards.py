@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from paft.errors import ConfigError, said, shown
 from paft.files import file_digest
@@ -23,6 +25,7 @@ from paft.task.task import Example, Task
 from paft.train.grpo.settings import Grpo
 
 OWN = "answer"  # name of the task's own reward
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class Reading(NamedTuple):
@@ -113,8 +116,9 @@ class Reward:
 
 def _is_finite(reward: Any) -> bool:
     try:
-        return math.isfinite(float(reward))
-    except (TypeError, ValueError):
+        # TRL keeps rewards in float32. Text is refused, since "0110" would be four rewards.
+        return not isinstance(reward, str) and abs(float(reward)) <= _LARGEST
+    except (TypeError, ValueError, OverflowError):
         return False
 
 
@@ -146,9 +150,12 @@ def load_reward(spec: str) -> Reward:
     path, _, name = spec.rpartition(":")
     if not Path(path).is_file():
         raise ConfigError(f"train.grpo.rewards: {spec}: there is no file {path}")
-    found = importlib.util.spec_from_file_location(f"paft_reward_{Path(path).stem}", path)
+    # Files of one name in two folders are two modules.
+    name_of = f"paft_reward_{Path(path).stem}_{file_digest(Path(path))[:16]}"
+    found = importlib.util.spec_from_file_location(name_of, path)
     assert found is not None and found.loader is not None  # the name ends in .py
     module = importlib.util.module_from_spec(found)
+    sys.modules[found.name] = module  # where dataclasses and pickle look for what it defines
     try:
         found.loader.exec_module(module)
     except Exception as error:

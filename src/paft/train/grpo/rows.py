@@ -67,7 +67,7 @@ class RowRenderer:
     placed: bool
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the rows with ``prompt``, and with ``gold`` and ``fields`` for rewards."""
+        """Return the rows with ``prompt``, and with ``gold``, ``golds`` and ``fields`` for rewards."""
         return [{**row, "prompt": self.dataset.text(self.plan(row)), **self._example(row)} for row in rows]
 
     def plan(self, row: dict[str, Any]) -> Plan:
@@ -77,7 +77,12 @@ class RowRenderer:
 
     def _example(self, row: dict[str, Any]) -> dict[str, Any]:
         example, prompt = self.dataset.examples[row["example"]], self.dataset.prompts[row["prompt_number"]]
-        return {"gold": example.gold, "fields": dict(example.values), "prompt_id": prompt.id}
+        return {
+            "gold": example.gold,
+            "golds": example.golds,
+            "fields": dict(example.values),
+            "prompt_id": prompt.id,
+        }
 
 
 def preview_prompts(dataset: RenderedExamples, sampler: PlanSampler, encoder: Encoder, limit: int) -> Preview:

@@ -10,8 +10,6 @@ from paft.prompt import Prompt
 from paft.train.grpo.rewards import Reading, RewardRecord
 from paft.train.loss import PromptSums, Reduce
 
-_ZERO = 1e-6  # advantages below differ from zero by rounding alone
-
 
 class RewardSums(PromptSums):
     """Sums of reinforcement fine-tuning by prompt.
@@ -26,7 +24,7 @@ class RewardSums(PromptSums):
 
     def add(
         self, prompts: Sequence[int], lengths: Sequence[int], readings: Sequence[Reading],
-        rewards: Sequence[float], advantages: Sequence[float],
+        rewards: Sequence[float], useful: Sequence[bool],
     ) -> None:  # fmt: skip
         """Count completions.
 
@@ -35,12 +33,12 @@ class RewardSums(PromptSums):
             lengths: (B,) tokens of its rendered prompt.
             readings: (B,) what it says.
             rewards: (B,) its reward.
-            advantages: (B,) its advantage.
+            useful: (B,) whether its advantage is not 0.
         """
         rows = [
-            [1, length + read.length, reward, read.score, read.readable, read.ended, abs(advantage) > _ZERO,
+            [1, length + read.length, reward, read.score, read.readable, read.ended, differs,
              read.length, 0, 0]
-            for length, read, reward, advantage in zip(lengths, readings, rewards, advantages, strict=True)
+            for length, read, reward, differs in zip(lengths, readings, rewards, useful, strict=True)
         ]  # fmt: skip
         self.add_rows(
             torch.tensor(prompts, device=self.sums.device),

@@ -37,6 +37,7 @@ HOOKS = {
     "log": ("logs", "start_time"),
 }
 _SAMPLES = 0x6B90  # first number of the keys of samples
+_ROUNDING = 1e-6  # rewards of a group whose difference is a smaller share of them differ by rounding alone
 _ROUNDS = 20  # rounds after which something must have been learnt
 
 
@@ -64,6 +65,7 @@ class GroupTrainer(ResumableTrainer, GRPOTrainer):  # type: ignore[misc]
         self._readings: list[Reading] = []
         self._rewards: list[float] = []
         self._lengths: list[int] = []
+        self._useful = torch.zeros(0, dtype=torch.bool)
         self._scored: tuple[torch.Tensor, torch.Tensor] | None = None
         self.add_callback(_Signal(self))
 
@@ -102,8 +104,10 @@ class GroupTrainer(ResumableTrainer, GRPOTrainer):  # type: ignore[misc]
             manual_seed(_sample_seed(self.args.seed, round_, rank))
             output: dict[str, Any] = super()._generate_and_score_completions(inputs)
         numbers = [row["prompt_number"] for row in inputs]
-        advantages = output["advantages"].tolist()
-        self.reward_sums.add(numbers, self._lengths, self._readings, self._rewards, advantages)
+        # The mean of eight rewards of 0.1 is not quite 0.1: TRL divides the rest by a deviation near 0, and
+        # Adam makes a whole step of it.
+        output["advantages"] = output["advantages"] * self._useful
+        self.reward_sums.add(numbers, self._lengths, self._readings, self._rewards, self._useful.tolist())
         # Goes through shuffling and splitting with the completions.
         output["prompt_numbers"] = torch.tensor(numbers, device=device)
         return output
@@ -118,8 +122,10 @@ class GroupTrainer(ResumableTrainer, GRPOTrainer):  # type: ignore[misc]
         rows = [{**row, "readings": read} for row, read in zip(inputs, self._readings, strict=True)]
         texts = [reading.text for reading in self._readings]
         found: torch.Tensor = super()._calculate_rewards(rows, prompts, texts, completion_ids_list)
-        own = found[self.accelerator.process_index * len(rows) :][: len(rows)]
-        self._rewards = (own * self.reward_weights.to(own.device)).sum(1).tolist()
+        own = slice(self.accelerator.process_index * len(rows), None)
+        rewards = (found * self.reward_weights.to(found.device)).sum(1)
+        self._rewards = rewards[own][: len(rows)].tolist()
+        self._useful = differing(rewards, self.num_generations)[own][: len(rows)]
         return found
 
     def compute_loss(
@@ -159,6 +165,17 @@ class GroupTrainer(ResumableTrainer, GRPOTrainer):  # type: ignore[misc]
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Write none: ours is written when the weights are."""
+
+
+def differing(rewards: torch.Tensor, generations: int) -> torch.Tensor:
+    """Return whether each reward (N,), group after group, differs from the mean of its group.
+
+    >>> differing(torch.tensor([0.1] * 8 + [0.0, 0.1, 0.2] + [0.1] * 5), 8).tolist()[6:12]
+    [False, False, True, False, True, False]
+    """
+    groups = rewards.double().view(-1, generations)
+    off = (groups - groups.mean(1, keepdim=True)).abs()
+    return (off > _ROUNDING * groups.abs().amax(1, keepdim=True)).flatten()
 
 
 def _sample_seed(seed: int, round_: int, rank: int) -> int:
