@@ -109,6 +109,17 @@ def test_columns_that_are_no_fields_stay_in_the_files(tmp_path):
     assert list(row) == ["ticket_id", "created", "lang", "channel", "message", "queue"]
 
 
+def test_a_column_that_was_left_out_can_be_added_though_cells_are_empty(tmp_path):
+    rows = [(text(i), ("yes", "no", "")[i % 3], "ab"[i % 2]) for i in range(60)]
+    create(write_table(tmp_path / "t.csv", ("text", "seen", "label"), rows), tmp_path / "made")
+    file = tmp_path / "made" / "task.yaml"
+    made = yaml.safe_load(file.read_text("utf-8"))
+    assert list(made["fields"]) == ["text"]
+    made |= {"fields": {"text": "", "seen": ""}, "prompt": "{text} {seen}:"}
+    file.write_text(yaml.safe_dump(made), "utf-8")
+    assert {each.fields["seen"] for each in Task.from_yaml(file).examples("train")} == {"yes", "no", ""}
+
+
 def test_columns_keep_their_names_so_that_new_rows_of_the_table_can_be_predicted(tmp_path):
     rows = [{"Curator's note": text(i), "label": "ab"[i % 2]} for i in range(40)]
     create(write(tmp_path / "t.csv", rows), tmp_path / "made")

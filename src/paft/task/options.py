@@ -186,11 +186,11 @@ def explain_rows(found: Sequence[DataError], answer: Answer, rows: int) -> str:
     """
     golds = [error for error in found if isinstance(error, GoldError)]
     nulls = [error for error in found if isinstance(error, NullError)]
-    told = [explain_golds(golds, answer, rows)] if golds else []
+    told = [_explain_golds(golds, answer, rows)] if golds else []
     return "; ".join([*told, *([_explain_nulls(nulls)] if nulls else [])])
 
 
-def explain_golds(found: Sequence[GoldError], answer: Answer, rows: int) -> str:
+def _explain_golds(found: Sequence[GoldError], answer: Answer, rows: int) -> str:
     """Say in one message what is wrong with the gold answers of so many rows, and how to mend it.
 
     ``found`` are the errors of the rows that have one, in order.

@@ -332,8 +332,7 @@ class Task(Schema):
     def _checked(self, rows: Rows, count: int) -> Iterator[Example]:
         """Yield the first examples; gold answers that do not fit, or empty fields, are told all at once."""
         try:
-            for number in range(count):
-                yield self._read(rows, number)
+            yield from (self._read(rows, number) for number in range(count))
         except (GoldError, NullError):
             found: list[DataError] = []
             for number in range(count):
