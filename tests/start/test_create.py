@@ -132,17 +132,6 @@ def test_columns_keep_their_names_so_that_new_rows_of_the_table_can_be_predicted
     assert list(row) == ["Curator's note", "label"]
 
 
-def test_a_column_that_was_left_out_can_be_added_though_cells_are_empty(tmp_path):
-    rows = [(text(i), ("yes", "no", "")[i % 3], "ab"[i % 2]) for i in range(60)]
-    create(write_table(tmp_path / "t.csv", ("text", "seen", "label"), rows), tmp_path / "made")
-    file = tmp_path / "made" / "task.yaml"
-    made = yaml.safe_load(file.read_text("utf-8"))
-    assert list(made["fields"]) == ["text"]
-    made |= {"fields": {"text": "", "seen": ""}, "prompt": "{text} {seen}:"}
-    file.write_text(yaml.safe_dump(made), "utf-8")
-    assert {each.fields["seen"] for each in Task.from_yaml(file).examples("train")} == {"yes", "no", ""}
-
-
 def test_what_separates_the_cells_is_told_where_it_is_no_comma(tmp_path):
     for name, mark in (("comma", ","), ("semicolon", ";"), ("tab", "\t")):
         path = tmp_path / f"{name}.csv"
