@@ -51,6 +51,7 @@ def test_a_run_without_a_bank_composes_one_and_says_so(configure, tmp_path, smal
         assert part in line
 
 
+@pytest.mark.slow
 def test_a_rerun_goes_on_with_the_frozen_bank_even_if_it_would_compose_another(
     configure, tmp_path, small, monkeypatch
 ):

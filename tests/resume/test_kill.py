@@ -98,6 +98,7 @@ def test_killed_before_and_after_every_file_it_writes_a_run_ends_as_if_nothing_h
     assert_same_run(output, uninterrupted)
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_of_training_a_cell_is_trained_again(
     configure, uninterrupted, tmp_path, monkeypatch
 ):

@@ -183,7 +183,7 @@ def test_the_record_beside_an_adapter_says_what_it_was_trained_on(tmp_path, reco
 
 
 @needs_four_bit
-@pytest.mark.parametrize("dora", [False, True])
+@pytest.mark.parametrize("dora", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_qlora_trains_saves_and_loads_on_weights_in_4_bit(model_folder, train_examples, bank, tmp_path, dora):
     adapt = Adapt(method="qlora", rank=4, dora=dora)
     config = Train(epochs=10, batch_size=12, learning_rate=2e-2, resample_every=1, adapt=adapt)
