@@ -426,8 +426,7 @@ def _json_rows(path: Path) -> Rows:
     if not text.lstrip().startswith("["):
         lines = TextRows(find_lines(path), _json_row)
         if len(lines) == 1 and all(isinstance(value, list | dict) for value in lines[0][1].values()):
-            todo = 'in pandas with to_json(path, orient="records")'
-            raise DataError(f"data file {path} is one object of columns: write a list of its rows, {todo}")
+            raise DataError(f"{path} holds columns: write a list of rows (in pandas orient='records')")
         return lines
     rows = read_json_value(text, str(path), "a .json file is one list of objects")
     escapes = "\\u" if "\\u" in text else ""
