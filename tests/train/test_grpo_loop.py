@@ -152,6 +152,18 @@ def test_completions_are_used_for_several_steps(train, monkeypatch):
     assert sum(record.completions for record in trained.by_prompt.values()) == STEPS * 32
 
 
+def test_a_checkpoint_s_own_settings_have_no_part_in_what_is_sampled(
+    train, model_folder, tmp_path, monkeypatch
+):
+    """Suppressed tokens, say: the probability that TRL gives a completion knows nothing of them."""
+    model = load_model(str(model_folder))
+    model.model.generation_config.suppress_tokens = list(range(0, len(model.tokenizer), 2))
+    monkeypatch.setattr("test_grpo_loop.load_model", lambda _: model)
+    trained, _ = train(max_steps=1)
+    assert trained.rewards[0][1] > 0  # the share of even tokens
+    assert model.model.generation_config.suppress_tokens  # only put aside
+
+
 @slow
 def test_a_step_that_is_not_full_is_filled_not_dropped(train):
     trained, _ = train(examples=20)

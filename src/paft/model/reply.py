@@ -5,7 +5,8 @@ Evaluation and reinforcement fine-tuning read replies here, so that what is rewa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,25 @@ def ends(encoder: Encoder, settings: GenerationConfig | None) -> list[int]:
     named = settings.eos_token_id if given and settings is not None else None
     more = [] if named is None else [named] if isinstance(named, int) else named
     return list(dict.fromkeys([*encoder.stops, *map(int, more)]))
+
+
+@contextmanager
+def without_settings(model: Any) -> Iterator[Any]:
+    """Lend a model, an adapted one too, without its checkpoint's ``generation_config.json``.
+
+    ``generate`` would take from there whatever it is not told: sampling, beams, repetition penalty, forced or
+    suppressed tokens, lengths ... Another backend would not do it, and the probability of a completion that
+    reinforcement trains on knows nothing of it. Only the tokens that end a sequence (:func:`ends`) count.
+    """
+    from transformers import GenerationConfig
+
+    owner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    kept = owner.generation_config
+    owner.generation_config = GenerationConfig.from_dict({})
+    try:
+        yield model
+    finally:
+        owner.generation_config = kept
 
 
 def read_generated(row: list[int], encoder: Encoder, stops: Sequence[int]) -> Generated:

@@ -11,8 +11,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GenerationConfig, PreTrainedTokenizerFast
 
 from paft.evaluate.log import EvaluationLog
-from paft.evaluate.scoring.generation import ends, generate_answers, read_generated
+from paft.evaluate.scoring.generation import generate_answers
 from paft.model.encode import Encoder
+from paft.model.reply import ends, read_generated
 from paft.task.replies.thoughts import without_thoughts
 
 

@@ -1,16 +1,13 @@
 """Plain greedy generation for answers that are not one of listed options.
 
-The likeliest token is taken, step by step, in every backend. What a checkpoint's
-``generation_config.json`` asks for (sampling, beams, repetition penalty, forced or suppressed tokens,
-lengths ...) is left out, since another backend would not do it; only the tokens that end a sequence
-by it end an answer too.
+The likeliest token is taken, step by step, in every backend, whatever a checkpoint's settings ask for
+(:func:`paft.model.reply.without_settings`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -18,7 +15,7 @@ from paft.evaluate.log import EvaluationLog, run_batches
 from paft.files import fingerprint
 from paft.model.encode import Encoder, left_pad
 from paft.model.finite import FiniteLogits
-from paft.model.reply import Generated, ends, read_generated
+from paft.model.reply import Generated, ends, read_generated, without_settings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -89,7 +86,7 @@ def _generate(
     inputs = left_pad(contexts, encoder.pad)
     width = inputs["input_ids"].shape[1]
     watch = FiniteLogits()
-    with _plainly(model) as generator:
+    with without_settings(model) as generator:
         out = generator.generate(
             input_ids=inputs["input_ids"].to(model.device),
             attention_mask=inputs["attention_mask"].to(model.device),
@@ -101,21 +98,3 @@ def _generate(
         )
     watch.check(str(model.config._name_or_path))
     return [read_generated(row, encoder, stops) for row in out[:, width:].tolist()]
-
-
-@contextmanager
-def _plainly(model: PreTrainedModel) -> Iterator[Any]:
-    """Lend a model without its checkpoint's generation settings.
-
-    ``generate`` would take from there whatever it is not told, also beside settings that are given.
-    """
-    from transformers import GenerationConfig
-
-    lent: Any = model
-    owner = lent.get_base_model() if hasattr(lent, "get_base_model") else lent
-    kept = owner.generation_config
-    owner.generation_config = GenerationConfig.from_dict({})
-    try:
-        yield lent
-    finally:
-        owner.generation_config = kept

@@ -1,9 +1,9 @@
 """TRL's GRPOTrainer on rows that are already in order: nothing of the algorithm is ours.
 
 What differs from it: rows are neither shuffled nor dropped (asserted), prompts are encoded and replies
-decoded as everywhere in PAFT, and sampling is seeded by (seed, round, process), so that a resumed run samples
-what the uninterrupted one would. Completions are kept for ``iterations`` steps and are in no checkpoint:
-those are written between rounds only (asserted).
+decoded as everywhere in PAFT, a checkpoint's generation settings are left out, and sampling is seeded by
+(seed, round, process), so that a resumed run samples what the uninterrupted one would. Completions are kept
+for ``iterations`` steps and are in no checkpoint: those are written between rounds only (asserted).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from trl import GRPOTrainer
 from trl.trainer.utils import RepeatSampler
 
 from paft.errors import PaftError
+from paft.model.reply import without_settings
 from paft.train.grpo.rewards import CompletionReader, Reading
 from paft.train.grpo.rows import RowRenderer
 from paft.train.grpo.sums import RewardSums
@@ -100,7 +101,8 @@ class GroupTrainer(ResumableTrainer, GRPOTrainer):  # type: ignore[misc]
         self.watch.check_weights()  # nothing can be sampled from NaN
         device = self.accelerator.device
         devices = [] if device.type == "cpu" else [device]
-        with fork_rng(devices=devices, device_type="cuda" if device.type == "cpu" else device.type):
+        forked = fork_rng(devices=devices, device_type="cuda" if device.type == "cpu" else device.type)
+        with without_settings(self.model), forked:
             manual_seed(_sample_seed(self.args.seed, round_, rank))
             output: dict[str, Any] = super()._generate_and_score_completions(inputs)
         numbers = [row["prompt_number"] for row in inputs]
