@@ -39,8 +39,9 @@ def tuned(model="tiny", examples=(), prompts=(PROMPT,), config=None, seed=0, out
 CASES = {
     "Bank": [
         (lambda: paft.Bank(["{text}"]), "the prompts by split of a bank must be of type Mapping, not list"),
-        (lambda: paft.Bank({"train": ["{text}"]}), "a train prompt of a bank must be of type Prompt, not st"),
-        (lambda: paft.Bank({"train": np.array([PROMPT] * 2)}), "the train prompts .* must be of type tuple"),
+        (lambda: paft.Bank({"train": [1]}), "the train prompts of a bank must be a list of Prompt, not "),
+        (lambda: paft.Bank({"train": "{text}"}), "the train prompts of a bank must be a list of prompts, no"),
+        (lambda: paft.Bank({"train": ["{"]}), "template"),
         (lambda: paft.Bank({"train": (PROMPT,)}).save(None), "the file of a bank must be of type str or Pa"),
         (lambda: paft.Bank({"trian": (PROMPT,)}), "unknown split 'trian'; did you mean 'train'"),
     ],
@@ -124,7 +125,7 @@ CASES = {
         (lambda: paft.run(SETTINGS, bank="bank.jsonl"), "the bank must be of type Bank or NoneType, not str"),
     ],
     "split_prompts": [
-        (lambda: paft.split_prompts(["{text}"], test=1), "the prompts to split must be a list of Prompt, no"),
+        (lambda: paft.split_prompts([None], test=1), "the prompts to split must be a list of Prompt, no"),
         (lambda: paft.split_prompts([PROMPT], test=1, seed=0.5), "the seed of the split must be a whole num"),
         (lambda: paft.split_prompts([PROMPT], test=1, hold_out=PROMPT), "hold_out must be a function of a "),
         (lambda: paft.split_prompts([PROMPT], test="1"), "the number of test prompts must be a whole number"),
@@ -173,7 +174,10 @@ def test_examples_and_prompts_of_other_types_are_refused(
             paft.evaluate_matrix(language_model, task, prompts, examples, **more)
     for said, more in {
         "the training examples must be a list of Example": {"examples": ROWS},
-        "the training prompts must be a list of Prompt": {"examples": test_examples, "prompts": ["{text}"]},
+        "training prompts .* must be a list of Prompt": {
+            "examples": test_examples,
+            "prompts": ["{text}"],
+        },
         "the training settings must be of type Train": {"examples": test_examples, "config": {"epochs": 1}},
         "training needs one example": {},
         "the seed must be a whole number, from 0": {"examples": test_examples, "seed": -1},

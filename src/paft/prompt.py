@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
-from paft.errors import PromptError, expect, shown
+from paft.errors import ConfigError, PromptError, expect, expect_items, shown
 from paft.files import encodable
 
 ID_LENGTH = 12
@@ -103,6 +103,27 @@ def _parse(template: str) -> tuple[tuple[str, str | None], ...]:
     if unparse(pieces) != template:  # the parser hides an empty format specification
         raise PromptError(f"{named}: a colon in a placeholder is refused; write plain {{field}}")
     return tuple(pieces)
+
+
+def as_prompts(values: Iterable[Prompt | str], what: str) -> tuple[Prompt, ...]:
+    """Return prompts that are given as such or as text.
+
+    Args:
+        values: They, in order.
+        what: What they are, for the message.
+
+    Raises:
+        ConfigError: If something is neither.
+        PromptError: If a text is no template.
+
+    >>> as_prompts([Prompt("{text} ->"), "Sort: {text}"], "the prompts")[1].template
+    'Sort: {text}'
+    """
+    if isinstance(values, (str, Mapping)) or not isinstance(values, Iterable):
+        raise ConfigError(f"{what} must be a list of prompts, not {type(values).__name__}: {shown(values)}")
+    found = tuple(Prompt(str(each)) if isinstance(each, str) else each for each in values)
+    expect_items(found, Prompt, what)
+    return found
 
 
 def unparse(pieces: Sequence[tuple[str, str | None]]) -> str:

@@ -134,7 +134,7 @@ def test_rows_of_one_pattern_are_on_both_sides_where_few_would_be_left_for_testi
     parts = split_items(items, draft)
     assert len(parts["test"]) == 20
     assert "near-duplicates in both" in draft.guesses["split"]
-    assert any("kept together they leave 4 for testing" in warning for warning in draft.warnings)
+    assert any("kept together they leave 8 for testing" in warning for warning in draft.warnings)
 
 
 def test_rows_that_are_all_alike_are_refused():

@@ -2,6 +2,8 @@
 
 import json
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from hypothesis import given
@@ -136,6 +138,11 @@ def test_a_gold_answer_that_can_only_be_read_in_one_way_is_read(answer, value, c
 )  # fmt: skip
 def test_a_gold_answer_that_names_no_option_is_refused(answer, value, columns, said):
     assert said in refused(answer, value, **columns)
+
+
+def test_a_column_of_a_table_lists_options():
+    for column in (np.array(["a", "b"]), pd.Series(["a", "b", "a"]).unique(), pd.Series(["a", "b"])):
+        assert Answer(rule="label", field="x", options=column).words == ("a", "b")
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,13 @@ def test_repeats_and_near_duplicates_are_on_one_side():
     assert count_repeats(train, test) == 0
 
 
+def test_the_share_is_one_of_rows_where_some_are_repeats():
+    """Large groups of repeats stay in training; others make up for them."""
+    words = [text(i) for i in range(120)] + [text(i) for i in range(10) for _ in range(8)]
+    rows = [{"text": each, "answer": "ab"[i % 2]} for i, each in enumerate(words)]
+    assert len(made(rows).examples("test")) == pytest.approx(40, abs=4)
+
+
 def test_the_seed_and_the_share_decide_and_nothing_else():
     def chosen(**data):
         return [e.fields["text"] for e in made(rows_of(100), **data).examples("test")]

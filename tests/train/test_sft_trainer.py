@@ -94,9 +94,15 @@ def test_the_adapter_of_the_settings_is_put_on_and_one_that_is_there_is_kept(mak
     assert kept.model.peft_config["default"].r == 3
 
 
+def test_reporting_nowhere_may_be_said_twice(make):
+    pytest.importorskip("trl")
+    assert make(CONFIG, report_to="none").args.report_to == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        ({"report_to": "tensorboard"}, "SFTConfig's report_to follows from Train.report_to"),
         ({"loging_steps": 2}, "SFTConfig has no argument 'loging_steps'; did you mean 'logging_steps'"),
         ({"num_train_epochs": 2}, "SFTConfig's num_train_epochs follows from Train.epochs"),
         ({"packing": True}, "SFTConfig's packing is False, as PAFT's rows need it"),

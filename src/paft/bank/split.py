@@ -13,11 +13,11 @@ whatever the order of the file.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from paft.bank.store import Bank
-from paft.errors import ConfigError, PromptError, expect_items, expect_whole, shown
-from paft.prompt import Prompt
+from paft.errors import ConfigError, PromptError, expect_whole, shown
+from paft.prompt import Prompt, as_prompts
 from paft.similarity import clusters, near_pairs, skeleton
 
 FEW_TEST = 5  # test prompts, below which the spread over prompts and the worst one say little
@@ -25,7 +25,7 @@ _IN_ORDER = ("train", "validation", "test", "final")  # a prompt may not come ag
 
 
 def split_prompts(
-    prompts: Sequence[Prompt],
+    prompts: Iterable[Prompt | str],
     *,
     test: int,
     validation: int = 0,
@@ -38,7 +38,7 @@ def split_prompts(
     room for all of it, else to train. Exact repeats are kept once.
 
     Args:
-        prompts: All prompts.
+        prompts: All prompts; text is taken too.
         test: Number of unseen prompts wanted; met exactly, unless more are held out.
         validation: Number of validation prompts wanted; met exactly.
         seed: Seed of the shuffle.
@@ -50,7 +50,7 @@ def split_prompts(
         ConfigError: If a count or the seed is no whole number.
         PromptError: If the counts leave no training prompt or cannot be met by whole clusters.
     """
-    expect_items(prompts, Prompt, "the prompts to split")
+    prompts = as_prompts(prompts, "the prompts to split")
     test = expect_whole(test, "the number of test prompts", least=1)
     validation = expect_whole(validation, "the number of validation prompts")
     seed = expect_whole(seed, "the seed of the split")

@@ -9,14 +9,14 @@ prompt: the schedule counts prompts by position, so order is part of what a run 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from paft.errors import PromptError, expect
 from paft.files import fingerprint, read_jsonl, write_text
-from paft.prompt import Prompt
+from paft.prompt import Prompt, as_prompts
 from paft.schema import nearest
 
 # final: looked at once, when everything is chosen.
@@ -24,28 +24,31 @@ SPLITS = ("train", "validation", "test", "adversarial", "final")
 KEYS = ("id", "split", "template", "provenance")
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, init=False)
 class Bank:
     """Prompts by split, each prompt in one place; splits without prompts may be absent.
 
-    A bank is a collection of its prompts, and ``bank["test"]`` has those of a split.
+    A bank is a collection of its prompts, and ``bank["test"]`` has those of a split. Prompts may be
+    given as text.
 
-    >>> bank = Bank({"train": (Prompt("Sort: {text}"), Prompt("{text} ->")), "test": (Prompt("{text}:"),)})
+    >>> bank = Bank({"train": ["Sort: {text}", "{text} ->"], "test": [Prompt("{text}:")]})
     >>> bank, len(bank), bank["test"][0].template, [prompt.template for prompt in bank][0]
     (Bank(train: 2, test: 1 prompts), 3, '{text}:', 'Sort: {text}')
     """
 
     splits: Mapping[str, tuple[Prompt, ...]]
 
-    def __post_init__(self) -> None:
-        expect(self.splits, Mapping, "the prompts by split of a bank")
+    def __init__(self, splits: Mapping[str, Iterable[Prompt | str]]) -> None:
+        expect(splits, Mapping, "the prompts by split of a bank")
+        found = {
+            split: as_prompts(given, f"the {split} prompts of a bank") for split, given in splits.items()
+        }
+        object.__setattr__(self, "splits", found)
         home: dict[str, str] = {}
-        for split, prompts in self.splits.items():
+        for split, prompts in found.items():
             if split not in SPLITS:
                 raise PromptError(f"unknown split {split!r}{nearest(split, list(SPLITS))}")
-            expect(prompts, (tuple, list), f"the {split} prompts of a bank")
             for prompt in prompts:
-                expect(prompt, Prompt, f"a {split} prompt of a bank")
                 if prompt.id in home:
                     where = "twice" if home[prompt.id] == split else f"also in {home[prompt.id]!r}"
                     raise PromptError(

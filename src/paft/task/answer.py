@@ -87,6 +87,8 @@ class Answer(Schema):
         """Refuse what YAML makes of words that are not in quotes."""
         if options is None:
             return None
+        if hasattr(options, "tolist"):  # a column of a table, or its distinct values
+            options = options.tolist()
         if not isinstance(options, (list, tuple, Mapping)):
             raise ValueError("give a list of options, or a mapping from values in the data to options")
         listed = [*options, *options.values()] if isinstance(options, Mapping) else options

@@ -119,7 +119,9 @@ def choose_test_rows(
     wanted = max(1, round(share * len(words)))
     free = [group for group in groups if len(group) <= max(1, _LARGE * wanted)]
     kinds = None if labels is None else [labels[group[0]] for group in free]
-    chosen = _choose_groups(len(free), kinds, share, seed)
+    # So many groups that their rows are about as many as wanted, but not most of the rows that differ.
+    among = min(wanted / max(1, sum(map(len, free))), 2 * share, (1 + share) / 2)
+    chosen = _choose_groups(len(free), kinds, among, seed)
     return sorted(at for i in chosen for at in free[i]), len(words) - len(groups)
 
 

@@ -225,7 +225,7 @@ def check_arguments(
     """
     expect(language_model, LanguageModel, "the model (as load_model returns it)")
     expect_items(examples, Example, "the training examples")
-    expect_items(prompts, Prompt, "the training prompts")
+    expect_items(prompts, Prompt, "the training prompts (of a split: bank['train'])")
     expect(config, Train, "the training settings")
     seed = expect_whole(seed, "the seed", most=LARGEST_SEED)
     expect(output, (str, Path), "the folder for the result")

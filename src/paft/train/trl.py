@@ -131,6 +131,8 @@ def make_sft_trainer(
     expect(config, Train, "the training settings")
     expect(output, (str, Path), "the folder for what the trainer writes")
     seed = expect_whole(seed, "the seed", most=LARGEST_SEED)
+    if not config.report_to and arguments.get("report_to") in ("none", ["none"]):
+        del arguments["report_to"]  # both say the same
     _check_arguments(arguments, [field.name for field in fields(SFTConfig)])
     _check_settings(config)
     set_seed(seed)
