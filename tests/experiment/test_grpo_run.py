@@ -79,6 +79,7 @@ def test_train_leaves_an_adapter_with_a_card_and_a_record_of_rewards(command, tm
     assert code == 2 and "reward files" in err
 
 
+@pytest.mark.slow
 def test_a_run_compares_base_single_and_paft_and_starts_from_an_adapter(command, tmp_path):
     code, _, err = command("train", "--method", "single", output="sft", **SFT)
     assert code == 0, err

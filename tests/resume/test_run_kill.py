@@ -69,7 +69,7 @@ def test_a_half_trained_cell_is_trained_to_its_end(configure, weights, tmp_path,
     assert not [name for name in names(folder) if name.startswith(".")]
 
 
-@pytest.mark.parametrize("owner", [sft, cell])
+@pytest.mark.parametrize("owner", [sft, pytest.param(cell, marks=pytest.mark.slow)])
 def test_killed_around_the_last_save_only_the_tail_is_trained_again(
     configure, weights, tmp_path, monkeypatch, owner
 ):

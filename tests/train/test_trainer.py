@@ -51,12 +51,11 @@ def trained(model_folder, train_examples, bank, tmp_path):
     return run
 
 
-@pytest.mark.parametrize(
-    "settings", [{"lr_scheduler": "constant"}, {"max_grad_norm": 1e-3}, {"optimizer": "sgd"}], ids=str
-)
-def test_a_setting_of_the_optimizer_changes_what_is_learnt(trained, settings):
-    plain, changed = trained("plain"), trained("changed", **settings)
-    assert any(not torch.equal(plain[name], changed[name]) for name in plain)
+def test_a_setting_of_the_optimizer_changes_what_is_learnt(trained):
+    plain = trained("plain")
+    for settings in {"lr_scheduler": "constant"}, {"max_grad_norm": 1e-3}, {"optimizer": "sgd"}:
+        changed = trained(next(iter(settings)), **settings)
+        assert any(not torch.equal(plain[name], changed[name]) for name in plain), settings
 
 
 def test_defaults_are_the_trainers_but_for_the_cosine(tmp_path):
