@@ -21,17 +21,19 @@ from results.sources import HERE
 
 FOLDER = HERE / "grpo"
 FILE = FOLDER / "figures.json"
-TASKS = ("snips", "arithmetic")
-GROUPS = ("shared", "spanning")  # settings of the grid; the first has base and single too
+LONGER = "_300"  # end of the names of settings with 300 steps
+RUNS = ("snips", "arithmetic", f"snips{LONGER}", f"arithmetic{LONGER}")
+GROUPS = ("shared", "spanning")  # settings of the grid; the first has single too, and of 100 steps base
 PAIRS = (("shared", "single"), ("spanning", "single"), ("spanning", "shared"), ("single", "base"))
 COMPARED: tuple[Name, ...] = ("mean", "std", "min")
 
 
-def predictions(task: str) -> Rows:
-    """Return a task's predictions, PAFT's named by its groups."""
+def predictions(run: str) -> Rows:
+    """Return the predictions on a task, PAFT's named by its groups."""
     found: list[dict[str, Any]] = []
+    task, longer, _ = run.partition(LONGER)
     for group in GROUPS:
-        rows = parquet.read_table(FOLDER / "predictions" / f"{task}-{group}.parquet").to_pylist()
+        rows = parquet.read_table(FOLDER / "predictions" / f"{task}-{group}{longer}.parquet").to_pylist()
         found += [{**row, "method": group} if row["method"] == "paft" else row for row in rows]
     return found
 
@@ -47,12 +49,13 @@ def differences(scores: Scores, names: tuple[Name, ...] = COMPARED) -> dict[str,
     return {
         f"{first} - {second}": told(difference(scores[first], scores[second], names))
         for first, second in PAIRS
+        if first in scores and second in scores
     }
 
 
-def task_figures(task: str) -> dict[str, Any]:
-    """Return what there is to say of one task."""
-    rows = predictions(task)
+def run_figures(run: str) -> dict[str, Any]:
+    """Return what there is to say of one task after so many steps."""
+    rows = predictions(run)
     test, user, adversarial = (scores_under(rows, split) for split in ("test", "user", "adversarial"))
     models: dict[str, Any] = {}
     for model, scores in test.items():
@@ -78,7 +81,7 @@ def task_figures(task: str) -> dict[str, Any]:
 
 def main() -> None:
     """Write the file, or check it."""
-    found = {task: task_figures(task) for task in TASKS}
+    found = {run: run_figures(run) for run in RUNS}
     if "--check" not in sys.argv:
         write_json(FILE, found)
     elif json.loads(FILE.read_text("utf-8")) != json.loads(json.dumps(found)):
