@@ -94,10 +94,12 @@ def test_without_a_task_that_of_the_training_counts(compared, task, bank, tmp_pa
         evaluate(EvaluateConfig(adapter=adapters["two"], output=str(tmp_path / "changed")))
 
 
-def test_each_split_can_be_judged(settings, bank):
-    results = evaluate(settings(split="validation"))
-    assert [row["split"] for row in results["rows"]] == ["validation", "user"]
-    assert results["rows"][0]["n_prompts"] == len(bank.prompts("validation"))
+@pytest.mark.parametrize("split", ["validation", "train"])
+def test_each_split_can_be_judged(settings, bank, split):
+    results = evaluate(settings(split=split))
+    assert [row["split"] for row in results["rows"]] == [split, "user"]
+    assert results["rows"][0]["n_prompts"] == len(bank.prompts(split))
+    assert evaluate(settings(split=split))["rows"] == results["rows"]
 
 
 def test_killed_behind_any_batch_the_same_files_come_out(settings, undisturbed, monkeypatch, tmp_path):

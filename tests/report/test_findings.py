@@ -154,6 +154,7 @@ def test_trainings_with_the_same_finding_are_named_in_one_line():
     [
         (5, 0.9, "'paft' trained on a bank of 5 prompts and 'single' has the higher mean"),
         (5, 0.3, "5 training prompts are few, and 'single' may do better"),
+        (5, 0.5 + 1e-12, "5 training prompts are few, and 'single' may do better"),  # equal but for rounding
         (16, 0.9, None),
     ],
 )

@@ -58,8 +58,8 @@ BOTH = "on average and under the worst prompt"
 def test_a_claim_is_made_where_the_interval_leaves_out_0_alone(shares, claim):
     told = verdict(*made(shares))
     figures = (
-        r"Mean \d+\.\d % against \d+\.\d % \([+-]\d+\.\d points, 95 % interval -?\d+\.\d to -?\d+\.\d\), "
-        r"worst prompt [+-]\d+\.\d points \(.* to .*\), "
+        r"Mean \d+\.\d % against \d+\.\d % \([+-]\d+\.\d points, 95 % interval -?\d+\.\d to -?\d+\.\d\); "
+        r"estimated for unlimited examples: worst prompt [+-]\d+\.\d points \(.* to .*\), "
         r"standard deviation over prompts [+-]\d+\.\d points \(.* to .*\)\.( The highest|$)"
     )
     assert re.match(re.escape(f"On 12 unseen prompts, {claim}. ") + figures, told), told
@@ -75,7 +75,8 @@ def test_no_figure_is_a_negative_zero():
     found, _ = made({"single": 0.5, "paft": 0.5})
     first, second = method_rows(found, "test")
     told = _figures(found_differences([-0.0004] * 3, [0.0003] * 3), first, second)
-    assert "(+0.0 points, 95 % interval 0.0 to 0.0), worst prompt +0.0 points (0.0 to 0.0)" in told
+    assert "(+0.0 points, 95 % interval 0.0 to 0.0); estimated for unlimited examples: " in told
+    assert "worst prompt +0.0 points (0.0 to 0.0)" in told
 
 
 @pytest.mark.parametrize(
@@ -95,9 +96,9 @@ def test_mean_and_worst_prompt_are_claimed_apart(monkeypatch, low, high, claim):
 @pytest.mark.parametrize(
     ("ends", "worst", "said"),
     [
-        ((0.01, 0.09), (0.0, 0.0), "they have 0.0 % for both, so none is called better."),
-        ((-0.09, -0.01), (0.2, 0.2), "they have 20.0 % for both, so none is called better."),
-        ((0.01, 0.09), (0.1, 0.2), "they have 10.0 % against 20.0 %, so none is called better."),
+        ((0.01, 0.09), (0.0, 0.0), "the worst prompts have 0.0 % for both, so none is called better."),
+        ((-0.09, -0.01), (0.2, 0.2), "the worst prompts have 20.0 % for both, so none is called better."),
+        ((0.01, 0.09), (0.1, 0.2), "the worst prompts have 10.0 % against 20.0 %, so none is called better."),
         ((0.01, 0.09), (0.2, 0.1), ""),
         ((-0.01, 0.09), (0.0, 0.0), ""),
     ],

@@ -91,7 +91,10 @@ def test_answers_that_the_rule_does_not_read_are_left_out_with_the_reason():
     ("labels", "said"),
     [
         (["a"] * 55 + ["b"] * 5, "92% of the answers are 'a': always answering so is that good already"),
-        (["a"] * 50 + ["b"] * 46 + ["c"] * 4, "labels are uneven: 'a' has 50 rows, 'c' has 4"),
+        (
+            ["a"] * 50 + ["b"] * 46 + ["c"] * 4,
+            "labels are uneven: of the rows for training 'a' has 50, 'c' has 4",
+        ),
         (
             ["a"] * 50 + ["b"] * 46 + ["c"] * 4,
             "labels with fewer than 5 rows, too few to learn or to test: 1 (c)",

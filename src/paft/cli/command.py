@@ -145,11 +145,14 @@ def _hint(command: Any, option: str, args: list[str]) -> str:
     from paft.schema import find_setting
 
     own = {param.name: param.opts[0] for param in command.params}
+    value = _value(option, args)
+    for other in (option.removesuffix("s"), f"{option}s"):
+        if other != option and other in own.values():
+            return f"use {other}{value and ' ' + value}"
     model = EvaluateConfig if command.name == "evaluate" else RunConfig
     found = find_setting(model, option.lstrip("-").replace("-", "_")) if option.startswith("--") else None
     if found is None:
         return ""
-    value = _value(option, args)
     by_option = {SETTINGS[name]: flag for name, flag in own.items() if name in SETTINGS}
     keys = found.partition(" (")[0].split(" or ")
     ways = [f"{by_option[key]}{value and ' ' + value}" for key in keys if key in by_option]

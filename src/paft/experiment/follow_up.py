@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from paft.bank import load_bank
-from paft.config import ModelOnTask, RunConfig
+from paft.config import BUILTIN_MODEL, ModelOnTask, RunConfig
 from paft.errors import ModelError
 from paft.evaluate.scoring.vllm import lora_rank
 from paft.evaluate.settings import Evaluate
@@ -100,8 +100,11 @@ def deploy_command(config: RunConfig, findings: Sequence[Mapping[str, Any]] = ()
     python = "AutoModelForCausalLM.from_pretrained({!r}{}" + (", trust_remote_code=True)" if trusted else ")")
     pinned = "" if config.revision is None else f", revision={config.revision!r}"
     if config.train.adapt.method == "full":
+        toy = config.model == BUILTIN_MODEL
         return [
-            "Deploy the model:",
+            "Deploy the model (the small built-in one: --model takes a pretrained one):"
+            if toy
+            else "Deploy the model:",
             f"  {shlex.join(['vllm', 'serve', str(weights), *code])}",
             f"  or in Python: {python.format(str(weights), '')}",
         ]

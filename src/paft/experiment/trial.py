@@ -31,6 +31,7 @@ from paft.model.load import LanguageModel, load_model
 from paft.progress import Reporter
 from paft.prompt import Prompt
 from paft.report.card import CardSubject, level_note, write_card
+from paft.report.method_rows import prompts_name
 from paft.report.run_folder import SUMMARY, TRAINED, Trial, weights_name
 from paft.shape import ADVICE, TRIAL, read_record
 from paft.shape import TRAINED as TRAINED_SHAPE
@@ -155,11 +156,13 @@ def prompts_met(method: str, config: RunConfig, inputs: Inputs, trained: Mapping
 
 
 def _outcome(row: dict[str, Any], met: str = "") -> str:
-    spread = "" if row["std"] is None else f" (std {100 * row['std']:.1f})"
+    spread = ""
+    if row["std"] is not None:
+        spread = f" (std {100 * row['std']:.1f}), worst {100 * row['min']:.1f}"
     told = f"{row['train_steps']} steps in {row['train_seconds']:.0f} s{met}" if row["train_steps"] else ""
     return (
-        f"{told}{', ' * bool(told)}mean {100 * row['mean']:.1f}{spread}, worst {100 * row['min']:.1f} on "
-        f"{row['n_prompts']} unseen prompts"
+        f"{told}{', ' * bool(told)}mean {100 * row['mean']:.1f}{spread} on "
+        f"{prompts_name('test', row['n_prompts'])}"
     )
 
 

@@ -35,6 +35,7 @@ FEW_EXAMPLES = 50  # below, an answer is 2 points or more
 _SNIPS = f"on SNIPS {FEW_TRAINING_PROMPTS} did as well as 77, 8 did not"
 TAKE_MORE = f"take more ({_SNIPS}; without --bank 250 are composed)"
 NEAR_ZERO = 0.05  # of an open rule, where no guess is right
+ROUNDING = 1e-9  # equal means of as many answers may differ by so much
 Kind = Literal[
     "nothing_learnt",
     "not_above_base",
@@ -186,7 +187,7 @@ def _not_above_base(rows: Sequence[MethodRow]) -> list[Finding]:
     by_name = {row.method: row for row in rows}
     trained = [name for name in by_name if name in METHODS and METHODS[name].schedule is not None]
     name = main_method(trained) or next(iter(trained), None)
-    if name is None or "base" not in by_name or by_name[name].mean > by_name["base"].mean:
+    if name is None or "base" not in by_name or by_name[name].mean > by_name["base"].mean + ROUNDING:
         return []
     mean, base = percent(by_name[name].mean), percent(by_name["base"].mean)
     told = f"{name!r} has no higher mean than the untrained model ({mean} % against {base} %)"
@@ -227,7 +228,7 @@ def _few_training_prompts(results: Mapping[str, Any], rows: Sequence[MethodRow])
     main = main_method(means)
     if main is None or prompts is None or prompts >= FEW_TRAINING_PROMPTS:
         return []
-    if means.get("single", 0) <= means[main]:
+    if means.get("single", 0) < means[main] + ROUNDING:
         return planned_prompts_findings(main, prompts)
     told = (
         f"{main!r} trained on a bank of {prompts} prompts and 'single' has the higher mean: so few are often"

@@ -204,8 +204,10 @@ def _by_options(report: Report) -> list[tuple[str, str, list[float | None]]]:
             float(np.mean([prompt.accuracy[method.row.method] for prompt in prompts]))
             for method in report.methods
         ]
-        counted = f"mean accuracy under the {len(prompts)} prompt{'s' * (len(prompts) > 1)} "
-        rows.append((name, counted + ("that list the options" if listed else "that do not"), means))
+        many = len(prompts) > 1
+        which = ("that list" if many else "that lists") if listed else ("that do" if many else "that does")
+        which += " the options" if listed else " not"
+        rows.append((name, f"mean accuracy under the {len(prompts)} prompt{'s' * many} {which}", means))
     return rows
 
 

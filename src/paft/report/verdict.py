@@ -152,7 +152,9 @@ def _differences(first: Cells | None, second: Cells | None) -> dict[Name, Differ
         return {}
     if (first.prompt_ids, first.examples) != (second.prompt_ids, second.examples):
         return {}
+    several = len(first.prompt_ids) > 1  # one alone is the mean, not the worst
     names = [name for name in NAMES if name in estimable(first) and name in estimable(second)]
+    names = [name for name in names if several or name != "min"]
     return difference(first.scores, second.scores, names) if names else {}
 
 
@@ -185,24 +187,22 @@ def _unclaimed(found: Mapping[Name, Difference], first: MethodRow, second: Metho
         return ""
     one, other = (percent(row.min) for row in (first, second))
     told = f"{one} % for both" if one == other else f"{one} % against {other} %"
-    return (
-        f" The worst prompts are estimated on unlimited examples; on these they have {told}, so none is "
-        "called better."
-    )
+    return f" On the given examples the worst prompts have {told}, so none is called better."
 
 
 def _figures(found: Mapping[Name, Difference], first: MethodRow, second: MethodRow) -> str:
     """Return each difference with its interval, behind the means that it is the difference of."""
-    parts = []
+    mean, parts = [], []
     for name, each in found.items():
         value = f"{signed_points(each.value)} points"
         low, high = (signed_points(end).removeprefix("+") for end in (each.interval.low, each.interval.high))
         if name == "mean":
             ends = f"95 % interval {low} to {high}"
-            parts.append(f"Mean {percent(first.mean)} % against {percent(second.mean)} % ({value}, {ends})")
+            mean = [f"Mean {percent(first.mean)} % against {percent(second.mean)} % ({value}, {ends})"]
         else:
             parts.append(f"{NAMES[name]} {value} ({low} to {high})")
-    return ", ".join(parts)
+    rest = [f"estimated for unlimited examples: {', '.join(parts)}"] if parts else []
+    return "; ".join([*mean, *rest])
 
 
 def _spoken(row: MethodRow) -> str:
@@ -231,7 +231,7 @@ def _alone(rows: Sequence[MethodRow], cells: Mapping[str, Cells | None], place: 
     parts = [f"mean {mean}"]
     if row.std is not None:
         parts.append(f"std {percent(row.std)} points")
-    parts.append(f"worst prompt {percent(row.min)} %")
+        parts.append(f"worst prompt {percent(row.min)} %")
     if row.own is not None:
         parts.append(f"your user prompt {percent(row.own)} %")
     return f"{who} on {place}: {', '.join(parts)}."

@@ -84,7 +84,7 @@ def without_repeats(items: Sequence[Item], draft: Draft) -> list[Item]:
 
 
 def warn_of_labels(items: Sequence[Item], draft: Draft) -> None:
-    """Warn of labels that nearly all rows have, or hardly any."""
+    """Warn of labels that nearly all rows for training have, or hardly any."""
     if draft.rule not in CLOSED_RULES or draft.listed:
         return
     counts = Counter(str(item.answer) for item in items)
@@ -95,7 +95,9 @@ def warn_of_labels(items: Sequence[Item], draft: Draft) -> None:
             f"{share:.0%} of the answers are {most!r}: always answering so is that good already"
         )
     elif count > _UNEVEN * fewest:
-        draft.warnings.append(f"labels are uneven: {most!r} has {count:,} rows, {least!r} has {fewest:,}")
+        draft.warnings.append(
+            f"labels are uneven: of the rows for training {most!r} has {count:,}, {least!r} has {fewest:,}"
+        )
     rare = [label for label, number in counts.items() if number < _RARE]
     if rare:
         draft.warnings.append(

@@ -113,7 +113,7 @@ class Train(Schema):
         max_steps: Length of training in optimiser steps instead of ``epochs``, as the Trainer's
             ``max_steps``: it ends within an epoch or goes on past T of them. The draws stay the same.
         tokens: Length of training in tokens of prompts and answers instead of ``epochs``; ``paft``:
-            as many as plain PAFT would take. See :mod:`paft.train.length`.
+            as many as method ``paft`` takes without it. See :mod:`paft.train.length`.
         batch_size: Examples per optimiser step over all devices; 8 for the built-in model.
         micro_batch_size: Examples (under ``grpo`` completions) per device and forward pass; all of them by
             default.
