@@ -34,7 +34,7 @@ from paft.model.chat import check_chat, described
 from paft.model.files import resolve_model, weights_digest
 from paft.model.settings import Chat
 from paft.names import folder_name, pin_model, short_name, split_revision
-from paft.report.run_folder import BANK, CONFIG, IDENTITY
+from paft.report.run_folder import BANK, CONFIG, IDENTITY, TRAINED
 from paft.schema import parse
 from paft.shape import ADVICE, read_record
 from paft.task.task import Task, load_task
@@ -65,6 +65,11 @@ class Contender:
     name: str
     model: str
     adapter: Path | None = None
+
+    @property
+    def weights(self) -> str:
+        """Where that lies which tells it from others."""
+        return self.model if self.adapter is None else str(self.adapter)
 
 
 C = TypeVar("C", bound=AdapterOnTask)
@@ -104,6 +109,32 @@ def _training_of(weights: str) -> Path | None:
         return None
     of_training = "methods" in read_yaml(runs[0] / CONFIG, "configuration")  # else of `paft evaluate`
     return runs[0] if of_training else None
+
+
+def prompts_met(weights: Sequence[str]) -> set[str]:
+    """Return the ids of all prompts that weights met in training, as far as records around them tell.
+
+    Those of the weights that a training began from are among them, and of a bank only what was drawn.
+
+    Args:
+        weights: Folders of a model and of an adapter on top of it.
+    """
+    met: set[str] = set()
+    known: set[Path] = set()
+    left = [*weights]
+    while left:
+        name = left.pop()
+        place, home = Path(name).resolve(), _training_of(name)
+        if home is None or place in known:
+            continue
+        known.add(place)
+        record = place.parent / TRAINED
+        if record.is_file():
+            met.update(read_record(record, "training record", {}).get("by_prompt", ()))
+        config = read_yaml(home / CONFIG, "configuration")
+        begun = [config.get("model"), (config.get("train") or {}).get("start_from")]
+        left += [each for each in begun if each]
+    return met
 
 
 def check_same_task(folder: Path, task: Task) -> None:
