@@ -111,7 +111,7 @@ CASES = {
     ],
     "make_sft_trainer": [],  # tests/train/test_sft_trainer.py
     "predict": [
-        (lambda: paft.predict(["a"], task="routing", model="tiny"), "row 1 must be a dict by column"),
+        (lambda: paft.predict(["a"], task="routing", model="tiny"), "row 0 must be a dict by column"),
         (lambda: paft.predict([], task="routing", model="tiny", prompt=3), "the prompt must be of type str"),
         (lambda: paft.predict({"message": "a"}, task="routing", model="tiny"), "one row alone is given"),
     ],

@@ -11,6 +11,7 @@ import typer
 from paft.cli.main import app
 from paft.errors import ModelError
 from paft.evaluate.log import EvaluationLog
+from paft.evaluate.matrix import Cell
 from paft.evaluate.rows import Robustness
 from paft.model.turns import USER, closing_of
 from paft.report import findings
@@ -85,6 +86,12 @@ def test_every_number_it_explains_is_in_the_results():
     names = re.findall(r"`([a-z_0-9]+)`", "\n".join(line.split("|")[1] for line in table.splitlines()[2:]))
     assert len(names) > 10
     assert set(names) <= {field.name for field in dataclasses.fields(Robustness)}
+
+
+def test_it_names_the_columns_of_the_cells():
+    told = PAGE.split("its columns are", 1)[1].partition("\n- ")[0]
+    stored = [field.name for field in dataclasses.fields(Cell) if field.name != "reply"]
+    assert re.findall(r"`(\w+)`", told) == stored
 
 
 def test_the_log_lies_where_it_says(tmp_path):

@@ -157,12 +157,12 @@ def test_letters_have_the_text_they_stand_for():
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ([{"message": "a"}, {"text": "b"}], r"1 of 2 rows .*row 2: field 'message' is missing; .*text"),
-        ([{"message": None}, {"message": "a"}], "row 1: field 'message'"),
-        ([{"message": " "}], "row 1 is empty"),
+        ([{"message": "a"}, {"text": "b"}], r"1 of 2 rows .*row 1: field 'message' is missing; .*text"),
+        ([{"message": None}, {"message": "a"}], "row 0: field 'message'"),
+        ([{"message": " "}], "row 0 is empty"),
         ([{"message": "a", "probability": 1}], "a column 'probability' already"),
         ([], "no rows"),
-        ([{}] * 7, "7 of 7 rows .*row 3: .*; and 4 more"),
+        ([{}] * 7, "7 of 7 rows .*row 0: .*row 2: .*; and 4 more"),
     ],
 )
 def test_rows_that_cannot_be_predicted_are_named_before_a_model_is_loaded(trained, monkeypatch, rows, words):
@@ -186,12 +186,27 @@ def test_a_dataframe_is_predicted_as_its_rows(trained, library):
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (["a", "b"], "row 1 must be a dict by column, not str: 'a'"),
+        (["a", "b"], "row 0 must be a dict by column, not str: 'a'"),
+        (7, "rows must be a file, a DataFrame or rows by column, not int"),
         ({"message": "a"}, "one row alone is given: put it into a list"),
     ],
 )
 def test_what_is_no_row_is_refused(trained, rows, words):
     with pytest.raises(DataError, match=words):
+        paft.predict(rows, run=trained)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_of_a_column_alone_it_says_what_to_give(trained, library):
+    frame = pytest.importorskip(library).DataFrame({"message": ["a", "b"]})
+    with pytest.raises(DataError, match=r"a Series: give a DataFrame, frame\[\['message'\]\]$"):
+        paft.predict(frame["message"], run=trained)
+
+
+def test_rows_of_a_data_set_are_checked_and_named_as_others(trained):
+    datasets = pytest.importorskip("datasets")
+    rows = datasets.Dataset.from_list([{"message": "a"}, {"message": None}])
+    with pytest.raises(DataError, match="1 of 2 rows cannot be predicted: row 1: field 'message' is missing"):
         paft.predict(rows, run=trained)
 
 
@@ -204,14 +219,20 @@ def test_a_run_on_a_task_made_in_python_predicts_with_that_task(configure, tmp_p
         "data": {"train": rows, "test": rows},
     }
     task = Task(**keys, prompt="{text}\nTeam:")
-    config = configure(tmp_path / "run", methods=("single",), train={"max_steps": 1})
+    config = configure(tmp_path / "run", methods=("single",), train={"max_steps": 1}, task="routing")
     bank = Bank({"train": (Prompt("Sort: {text}"),), "test": (Prompt("{text} is for"),)})
     train(config, task=task, bank=bank)
-    with pytest.raises(ConfigError, match=r"task\.fields.*paft\.predict .*\(task=TASK\)"):
+    made = (
+        r"the task of the run in .*run was made in Python: give it as task=TASK to paft\.predict or paft\.ev"
+    )
+    with pytest.raises(ConfigError, match=made):
         paft.predict([{"text": "a"}], run=tmp_path / "run")
+    adapter = str(tmp_path / "run" / "adapter")
+    with pytest.raises(ConfigError, match=made):
+        evaluate(EvaluateConfig(adapter=adapter, output=str(tmp_path / "out")), bank=bank)
     assert one(paft.predict([{"text": "a"}], run=tmp_path / "run", task=task))["prediction"] in ("x", "y")
     other = Task(**keys, prompt="{text}: ")
-    with pytest.raises(ConfigError, match=r"has changed since the run .*task\.prompt"):
+    with pytest.raises(ConfigError, match=r"given is not that of the run .*task\.prompt differ"):
         paft.predict([{"text": "a"}], run=tmp_path / "run", task=other)
 
 
@@ -228,6 +249,9 @@ def test_a_method_with_one_seed_is_a_trial_by_its_name(trained, finished):
         ({}, "which model"),
         ({"model": "tiny"}, "which task"),
         ({"model": "tiny", "task": "routing", "modell": "x"}, "did you mean 'model'"),
+        ({"run": "{run}", "batch_size": 8}, r"predict: unknown key 'batch_size' \(known: "),
+        ({"run": "{run}", "promt_id": "x"}, "predict: unknown key 'promt_id'; did you mean 'prompt_id'"),
+        ({"run": "{run}", "batch_tokens": 8}, "'batch_tokens': batch_tokens is evaluate.batch_tokens"),
         ({"run": "{run}", "model": "tiny"}, "the run says itself what its model is"),
         ({"run": "{run}", "trial": "single-3"}, "no finished trial 'single-3': choose one of base, paft-0"),
         ({"model": "tiny", "task": "routing", "trial": "paft-0"}, "one of a run"),

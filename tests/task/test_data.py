@@ -415,7 +415,7 @@ def test_a_missing_cell_of_a_frame_is_refused_with_its_row():
     frame = pd.DataFrame({"text": ["x", None], "answer": ["y", "y"]}, index=["first", "second"])
     data = {"train": frame, "test": frame}
     task = Task(name="t", fields={"text": ""}, answer={"rule": "text"}, data=data, prompt="{text}")
-    with pytest.raises(DataError, match=r"train row 1: field 'text' is missing \(null or not a number\)"):
+    with pytest.raises(DataError, match=r"train row 1: field 'text' is missing \(null or NaN\)"):
         task.examples("train")
 
 
@@ -427,7 +427,7 @@ def test_missing_cells_and_answers_are_told_in_one_message():
         task.examples("train")
     assert "train row 2: field 'team' is missing" in str(told.value)
     assert str(told.value).endswith(
-        "train row 1, train row 3: field 'text' is missing (null or not a number), in 2 rows: fill it in "
+        "train row 1, train row 3: field 'text' is missing (null or NaN), in 2 rows: fill it in "
         "('' for an empty text), or remove these rows"
     )
 

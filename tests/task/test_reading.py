@@ -139,7 +139,7 @@ def test_every_format_refuses_what_is_missing_in_the_same_words(tmp_path, rule):
     assert all(rows == found[0] for rows in found)
     assert found[0][0] == ({"text": "x"}, ("1.5",))
     missing, fill = (
-        "is missing (null or not a number)",
+        "is missing (null or NaN)",
         "fill it in ('' for an empty text), or remove the row",
     )
     assert found[0][1:] == [f"field 'answer' {missing}: correct the row", f"field 'text' {missing}: {fill}"]

@@ -132,5 +132,6 @@ def _evaluate(config: EvaluateConfig) -> None:
         pairs = read_differences(output, results)
         if len(pairs) > 1:
             console.print(differences_table(pairs).terminal("Differences in points", differences_note(pairs)))
-    warn(console, [each["text"] for each in results.get("findings", ())])
+    told = set(results["warnings"])
+    warn(console, [each["text"] for each in results.get("findings", ()) if each["text"] not in told])
     say(console, f"\nReport: {output / 'report.html'}   figures: {output / 'results.json'}")

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from pydantic import Field
 
 from paft.bank import load_bank
-from paft.config import ModelOnTask, load_config
+from paft.config import BUILTIN_TASK, ModelOnTask, load_config
 from paft.errors import ConfigError, DataError, shown
 from paft.experiment.identity import task_identity
 from paft.files import read_yaml
@@ -34,7 +34,7 @@ from paft.model.chat import check_chat, described
 from paft.model.files import resolve_model, weights_digest
 from paft.model.settings import Chat
 from paft.names import folder_name, pin_model, short_name, split_revision
-from paft.report.run_folder import BANK, CONFIG, IDENTITY
+from paft.report.run_folder import BANK, CONFIG, IDENTITY, TRAINED
 from paft.schema import parse
 from paft.shape import ADVICE, read_record
 from paft.task.task import Task, load_task
@@ -66,6 +66,11 @@ class Contender:
     model: str
     adapter: Path | None = None
 
+    @property
+    def weights(self) -> str:
+        """Where that lies which tells it from others."""
+        return self.model if self.adapter is None else str(self.adapter)
+
 
 C = TypeVar("C", bound=AdapterOnTask)
 T = TypeVar("T")
@@ -88,7 +93,7 @@ def take_task(config: C, weights: Sequence[str]) -> C:
     data = trained[0].data if config.data is None else config.data
     task = load_task(trained[0].task, data)
     for home in homes:
-        check_same_task(home, task)
+        check_same_task(home, task, trained[0].task)
     banks = {load_bank(home / BANK).fingerprint: str(home / BANK) for home in homes}
     if config.bank is None and len(banks) > 1:
         raise ConfigError(f"{' and '.join(banks.values())} are different banks: give one by --bank")
@@ -106,16 +111,61 @@ def _training_of(weights: str) -> Path | None:
     return runs[0] if of_training else None
 
 
-def check_same_task(folder: Path, task: Task) -> None:
-    """Refuse a task with other fields, options or user prompt than those its models were trained with."""
+def prompts_met(weights: Sequence[str]) -> set[str]:
+    """Return the ids of all prompts that weights met in training, as far as records around them tell.
+
+    Those of the weights that a training began from are among them, and of a bank only what was drawn.
+
+    Args:
+        weights: Folders of a model and of an adapter on top of it.
+    """
+    met: set[str] = set()
+    known: set[Path] = set()
+    left = [*weights]
+    while left:
+        name = left.pop()
+        place, home = Path(name).resolve(), _training_of(name)
+        if home is None or place in known:
+            continue
+        known.add(place)
+        record = place.parent / TRAINED
+        if record.is_file():
+            met.update(read_record(record, "training record", {}).get("by_prompt", ()))
+        config = read_yaml(home / CONFIG, "configuration")
+        begun = [config.get("model"), (config.get("train") or {}).get("start_from")]
+        left += [each for each in begun if each]
+    return met
+
+
+def check_same_task(folder: Path, task: Task, name: str | None) -> None:
+    """Refuse a task with other fields, options or user prompt than those its models were trained with.
+
+    Args:
+        folder: The run's.
+        task: The task.
+        name: What it was loaded by, of the run's configuration; None for one made in Python.
+
+    Raises:
+        ConfigError: Saying what differs, or that the run's own task was made in Python.
+    """
     then = read_record(folder / IDENTITY, "run identity", {})
     now = json.loads(json.dumps(task_identity(task)))
     other = [key for key, value in now.items() if key in then and then[key] != value]
-    if other:
+    if not other:
+        return
+    if name is None:
         raise ConfigError(
-            f"the task has changed since the run in {folder} ({', '.join(other)}): run it anew; if the run "
-            "was given a task made in Python, give that to paft.predict or paft.evaluate_model (task=TASK)"
+            f"the task that is given is not that of the run in {folder} ({', '.join(other)} differ): give "
+            "the one that its models were trained with"
         )
+    if name == BUILTIN_TASK:  # the default, beside which a task made in Python stands
+        raise ConfigError(
+            f"the task of the run in {folder} was made in Python: give it as task=TASK to paft.predict or "
+            "paft.evaluate_model"
+        )
+    raise ConfigError(
+        f"the task has changed since the run in {folder} ({', '.join(other)}): restore it, or run it anew"
+    )
 
 
 def take_recorded(config: C, adapters: Sequence[str]) -> tuple[C, list[str]]:

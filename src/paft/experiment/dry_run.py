@@ -116,7 +116,7 @@ def plan_run(config: RunConfig) -> dict[str, Any]:
     trainings = [dry_run(each) for each in one]
     for each in trainings:  # what is told of the whole is not told of every part
         each["warnings"] = [warning for warning in each["warnings"] if warning not in warnings]
-    tested = tested_findings("test", len(inputs.bank.require("test")), len(inputs.test))
+    tested = tested_findings({}, "test", len(inputs.bank.require("test")), len(inputs.test))
     return {
         "trainings": trainings,
         "test_prompts": len(inputs.bank.require("test")),

@@ -37,7 +37,7 @@ from paft.evaluate.scoring.vllm import VllmModel, import_vllm, load_vllm
 from paft.evaluate.settings import Evaluate
 from paft.experiment.answer_tokens import check_lengths, check_options
 from paft.experiment.bank_choice import is_composed, tell_composed
-from paft.experiment.contenders import Contender, take_recorded, take_task
+from paft.experiment.contenders import Contender, prompts_met, take_recorded, take_task
 from paft.experiment.evaluate_config import EvaluateConfig as EvaluateConfig
 from paft.experiment.evaluated_bank import choose_evaluated
 from paft.experiment.identity import FREE, task_identity, unset_keys
@@ -53,7 +53,7 @@ from paft.model.shared_base import SharedBase
 from paft.progress import Reporter, speaking
 from paft.provenance import environment
 from paft.report.budget import budget_page, read_budget
-from paft.report.findings import read_findings
+from paft.report.findings import read_findings, trained_prompts_findings
 from paft.report.html import write_report
 from paft.report.results import Results
 from paft.report.run_folder import PAGE, RESULTS, TRIALS
@@ -109,7 +109,9 @@ def evaluate(
         bank, lines = choose_evaluated(config, task, Path(config.output), config.split)
         told += lines
     examples, warnings = _check(config, task, bank)
-    warnings = [*told, *warnings]
+    trained_on = _trained_on(config, bank)
+    trained = [each.text for each in trained_prompts_findings(trained_on, len(bank.require(config.split)))]
+    warnings = [*told, *trained, *warnings]
     for warning in warnings:
         reporter.finish(task.name, f"warning: {warning}")
     if config.base and config.budgeted and config.adapter_folders:
@@ -126,6 +128,7 @@ def evaluate(
             "bank_fingerprint": bank.fingerprint,
             "config": config.model_dump(mode="json"),
             "environment": environment(),
+            **({"trained_on": trained_on} if trained_on else {}),
             **({} if config.backend == "openai" else hub_commit(config.pinned_model)),
             "levels": guess_levels(examples),
             **_evaluate_all(config, task, bank, examples, reporter),
@@ -172,6 +175,18 @@ def _check(config: EvaluateConfig, task: Task, bank: Bank) -> tuple[Sequence[Exa
         )
     found = [*_check_answers(config, task, examples), *blank_fields(task, "test", examples)]
     return examples, [*found, *_repeats(config, task, examples)]
+
+
+def _trained_on(config: EvaluateConfig, bank: Bank) -> list[dict[str, Any]]:
+    """Return which prompts of the split each model met in its training; the training split is meant to be."""
+    if config.backend == "openai" or config.split == "train":
+        return []
+    found = []
+    for each in config.contenders:
+        met = prompts_met([each.model, *([str(each.adapter)] if each.adapter is not None else [])])
+        ids = [prompt.id for prompt in bank.require(config.split) if prompt.id in met]
+        found += [{"method": each.name, "weights": each.weights, "prompts": ids}] if ids else []
+    return found
 
 
 def _repeats(config: EvaluateConfig, task: Task, examples: Sequence[Example]) -> list[str]:

@@ -102,9 +102,7 @@ def deploy_command(config: RunConfig, findings: Sequence[Mapping[str, Any]] = ()
     if config.train.adapt.method == "full":
         toy = config.model == BUILTIN_MODEL
         return [
-            "Deploy the model (the small built-in one: --model takes a pretrained one):"
-            if toy
-            else "Deploy the model:",
+            f"Deploy the model{' (the small built-in one: --model takes a pretrained one)' * toy}:",
             f"  {shlex.join(['vllm', 'serve', str(weights), *code])}",
             f"  or in Python: {python.format(str(weights), '')}",
         ]

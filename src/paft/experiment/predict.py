@@ -7,7 +7,7 @@ memory does not grow with their number. Programs are written and never run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,7 +20,7 @@ from paft.experiment.contenders import AdapterOnTask, Contender
 from paft.experiment.export import main_trial
 from paft.experiment.side_by_side import SideBySide, try_model, try_run
 from paft.prompt import Prompt
-from paft.schema import parse
+from paft.schema import find_setting, nearest, parse
 from paft.spreadsheet import frame_rows
 from paft.task.data import file_rows
 from paft.task.task import Example, Task
@@ -119,7 +119,7 @@ class Predictor:
                     on_rows(len(part))
 
     def _example(self, number: int, where: str, row: Row) -> Example:
-        name = f"row {number + 1}" + (f" ({where})" if where else "")
+        name = f"row {number + 1} ({where})" if where else f"row {number}"  # in memory as Python counts
         taken = next((column for column in self.added if column in row), None)
         if taken is not None:
             raise DataError(f"{name}: it has a column {taken!r} already, which predictions get: rename it")
@@ -173,6 +173,13 @@ def predict(
         raise DataError(str(error)) from None
     if isinstance(rows, Mapping):
         raise DataError("one row alone is given: put it into a list")
+    if hasattr(rows, "to_frame"):  # of a column: pandas, polars
+        name = shown(getattr(rows, "name", None) or "column")
+        raise DataError(
+            f"a column alone is given, a {type(rows).__name__}: give a DataFrame, frame[[{name}]]"
+        )
+    if not isinstance(rows, (str, Path, Iterable)):
+        raise DataError(f"rows must be a file, a DataFrame or rows by column, not {type(rows).__name__}")
     expect(prompt, (str, Prompt, type(None)), "the prompt")
     prompt = prompt.template if isinstance(prompt, Prompt) else prompt
     given = task if isinstance(task, Task) else None
@@ -181,19 +188,17 @@ def predict(
         None if run is None else Path(run), {**named, **settings},
         trial=trial, prompt=prompt, prompt_id=prompt_id, task=given,
     )  # fmt: skip
-    located: Iterable[Located]
     if isinstance(rows, (str, Path)):
         located = file_rows(Path(rows))
-    elif isinstance(rows, Sequence):
-        located = list(_placed(rows))
-    else:
-        return predictor.records(_placed(rows))
-    predictor.check(located)
-    return predictor.records(located)
+        predictor.check(located)
+        return predictor.records(located)
+    if hasattr(rows, "__len__") and hasattr(rows, "__getitem__"):  # can be read twice
+        predictor.check(_placed(rows))
+    return predictor.records(_placed(rows))
 
 
 def _placed(rows: Iterable[Any]) -> Iterator[Located]:
-    for number, row in enumerate(rows, start=1):
+    for number, row in enumerate(rows):
         if not isinstance(row, Mapping):
             raise DataError(f"row {number} must be a dict by column, not {type(row).__name__}: {shown(row)}")
         yield "", row
@@ -223,6 +228,7 @@ def open_predictor(
     """
     if prompt is not None and prompt_id is not None:
         raise ConfigError("the prompt is given twice, as text and by its id: give one of them")
+    _check_known(settings)
     if run is not None and settings:
         raise ConfigError(f"the run says itself what its {sorted(settings)[0]} is: leave that out")
     if run is None and trial is not None:
@@ -242,6 +248,16 @@ def open_predictor(
     if name is None:
         raise ConfigError(f"the run has several methods: choose a trial ({', '.join(by_name)})")
     return Predictor(side, by_name[name], _chosen(side, prompt, prompt_id))
+
+
+def _check_known(settings: Mapping[str, Any]) -> None:
+    """Refuse a keyword that nothing is called by, as for a run, of which no settings are parsed."""
+    known = [*PredictConfig.model_fields, "run", "trial", "prompt", "prompt_id"]
+    for name in settings:
+        if name not in known and find_setting(PredictConfig, name) is None:
+            raise ConfigError(f"predict: unknown key {name!r}{nearest(name, known)}")
+    if unknown := {name: value for name, value in settings.items() if name not in known}:
+        parse(PredictConfig, unknown, "predict")  # says where in the settings it stands
 
 
 def _chosen(side: SideBySide, prompt: str | None, prompt_id: str | None) -> Prompt:

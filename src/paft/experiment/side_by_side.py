@@ -124,8 +124,9 @@ def try_run(
             f"{folder} is of `paft evaluate`, which keeps no weights: try them by --model or --adapter"
         )
     config = load_config(folder / CONFIG)
+    name = config.task if task is None else None
     task = task or load_task(config.task, config.data)
-    check_same_task(folder, task)
+    check_same_task(folder, task, name)
     bank = load_bank(folder / BANK)
     contenders, per_prompt = _trained_alone(folder, config), list[Any]()
     lacking: tuple[str, ...] = ()

@@ -51,6 +51,8 @@ def fill_trained_card(
     other = [key for key, value in now.items() if trained.get(key) != value]
     if other:
         return f"its model card stays as it is: it was trained with another {', '.join(other)}"
+    if any(each["method"] == contender.name for each in results.get("trained_on", ())):
+        return "its model card stays as it is: not all of these prompts are unseen"
     [row] = [row for row in results["rows"] if (row["method"], row["split"]) == mine]
     notes = [*level_note(examples), *repeats]
     evaluated = Evaluated(figures, row, card_estimates(folder, figures), notes)

@@ -80,9 +80,10 @@ class BudgetReport:
         counts = sorted({prompt.cells for prompt in self.prompts})
         each = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
         models = f"{len(self.names)} models x " if len(self.names) > 1 else ""
+        prompts = prompts_name(self.results, self.split, made["prompts"])
         return (
             f"{made['cells']} of {_all_cells(made)} cells ({made['cells'] / _all_cells(made):.1%}): {models}"
-            f"{prompts_name(self.split, made['prompts'])} x {made['examples']} examples, each prompt on "
+            f"{prompts} x {made['examples']} examples, each prompt on "
             f"{each} examples of its own.{stop_reason(made)}"
         )
 
@@ -207,8 +208,9 @@ def budget_table(results: Mapping[str, Any], split: str) -> RichTable:
     from rich.markup import escape
 
     made = results["budget"]
+    prompts = prompts_name(results, split, made["prompts"])
     return _figures(made, escape).terminal(
-        title=f"{results['task']}: accuracy on {prompts_name(split, made['prompts'])} x {made['examples']} "
+        title=f"{results['task']}: accuracy on {prompts} x {made['examples']} "
         f"examples, estimated from {made['cells']} of {_all_cells(made)} cells",
         caption=f"percent.{stop_reason(made)}" if "precision" in made else "percent",
     )

@@ -131,6 +131,7 @@ def read_combined(folders: Sequence[Path], compare: tuple[str, str] | None = Non
     matrices: dict[tuple[str, int | None, str], Matrix] = {}
     for source, place in zip(sources, places, strict=True):
         matrices |= _add_source(results, source, splits, prompts, place)
+        results["trained_on"] += _trained_on(source, prompts)
         results["warnings"] += _drop_same_base(results, matrices, source)
     _check_compared(results)
     texts = [first.texts[index] for index in places[0].values() if index in first.texts]
@@ -257,6 +258,7 @@ def _empty_results(sources: Sequence[Source], compare: tuple[str, str] | None) -
         "task": first["task"],
         "model": joined(lambda source: source.results["model"]),
         "bank_fingerprint": joined(lambda source: source.results["bank_fingerprint"]),
+        "trained_on": [],
         "near_duplicates": [near for source in sources for near in source.results.get("near_duplicates", [])],
         "compared": list(compare or (sources[1].subject, sources[0].subject)),
         "runs": [
@@ -315,6 +317,17 @@ def _add_source(
     return found
 
 
+def _trained_on(source: Source, prompts: Sequence[str]) -> list[dict[str, Any]]:
+    """Return which of the prompts that all runs have the models of a run met in their training."""
+    told = source.results.get("trained_on", ())
+    ours = [
+        {**each, "method": f"{source.label}/{each['method']}",
+         "prompts": [id_ for id_ in each["prompts"] if id_ in prompts]}
+        for each in told
+    ]  # fmt: skip
+    return [each for each in ours if each["prompts"]]
+
+
 def _drop_same_base(
     results: dict[str, Any], matrices: dict[tuple[str, int | None, str], Matrix], source: Source
 ) -> list[str]:
@@ -328,7 +341,7 @@ def _drop_same_base(
         return []
     for key in [key for key in matrices if key[0] == own]:
         del matrices[key]
-    for rows in ("rows", "per_prompt", "robustness"):
+    for rows in ("rows", "per_prompt", "robustness", "trained_on"):
         results[rows] = [row for row in results[rows] if row["method"] != own]
     return [f"{own} has the same answers as {same[0]} in every cell, and is shown once"]
 

@@ -65,6 +65,7 @@ class Measured:
         model: What was evaluated, or what training began from.
         split: The prompts' split.
         prompts: Number of prompts.
+        named: That number with what prompts they are.
         examples: Number of examples.
         seeds: Training seeds; none for models that are not trained.
         threshold: t of Top@t.
@@ -75,6 +76,7 @@ class Measured:
     model: str
     split: str
     prompts: int
+    named: str
     examples: int
     seeds: tuple[int, ...]
     threshold: float
@@ -84,7 +86,7 @@ class Measured:
     def size(self) -> str:
         """How many prompts, and examples where a table from elsewhere has them."""
         by_example = f" x {self.examples} examples" if self.examples else ""
-        return prompts_name(self.split, self.prompts) + by_example
+        return self.named + by_example
 
 
 @dataclass(frozen=True)
@@ -272,6 +274,7 @@ def _measured(results: Mapping[str, Any], split: str) -> Measured:
         model=results["model"],
         split=split,
         prompts=rows[0]["n_prompts"],
+        named=prompts_name(results, split, rows[0]["n_prompts"]),
         examples=rows[0]["n_examples"],
         seeds=tuple(dict.fromkeys(row["seed"] for row in rows if row["seed"] is not None)),
         threshold=rows[0]["top_threshold"],

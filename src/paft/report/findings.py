@@ -37,6 +37,7 @@ TAKE_MORE = f"take more ({_SNIPS}; without --bank 250 are composed)"
 NEAR_ZERO = 0.05  # of an open rule, where no guess is right
 ROUNDING = 1e-9  # equal means of as many answers may differ by so much
 Kind = Literal[
+    "trained_prompts",
     "nothing_learnt",
     "not_above_base",
     "loss_did_not_fall",
@@ -90,11 +91,12 @@ def list_findings(
     rows = method_rows(results, split)
     row = next(row for row in results["rows"] if row["split"] == split)
     return [
+        *trained_prompts_findings(results.get("trained_on", ()), row["n_prompts"]),
         *_nothing_learnt(results, rows, cells, trained),
         *_not_above_base(rows),
         *_of_trainings(results, trained),
         *_few_training_prompts(results, rows),
-        *tested_findings(split, row["n_prompts"], row["n_examples"]),
+        *tested_findings(results, split, row["n_prompts"], row["n_examples"]),
     ]
 
 
@@ -251,11 +253,30 @@ def _training_prompts(results: Mapping[str, Any]) -> int | None:
     return None if found is None else int(found)
 
 
-def tested_findings(split: str, prompts: int, examples: int) -> list[Finding]:
+def trained_prompts_findings(trained_on: Sequence[Mapping[str, Any]], prompts: int) -> list[Finding]:
+    """Return what stands against evaluating models on prompts of their own training.
+
+    Args:
+        trained_on: What of the prompts each model met there, as in ``results.json``.
+        prompts: How many there are to evaluate on.
+    """
+    found = []
+    for each in trained_on:
+        met, model = len(each["prompts"]), f"{each['method']!r} ({each['weights']})"
+        some = "all" if 1 < met == prompts else f"{met} of the"
+        were, their = ("was", "its figures say") if met == 1 else ("were", "their figures say")
+        told = f"{some} {prompts} prompts {were} in the training of {model}"
+        found.append(
+            Finding("trained_prompts", f"{told}: {their} nothing about unseen prompts, take others instead")
+        )
+    return found
+
+
+def tested_findings(results: Mapping[str, Any], split: str, prompts: int, examples: int) -> list[Finding]:
     """Return what stands against an evaluation on so many prompts and examples, 0 where none are known."""
     found = []
     if prompts < FEW_PROMPTS:
-        told = f"{prompts_name(split, prompts)} {'is' if prompts == 1 else 'are'} too few"
+        told = f"{prompts_name(results, split, prompts)} {'is' if prompts == 1 else 'are'} too few"
         what = "to say how much accuracy depends on the prompt"
         found.append(Finding("few_test_prompts", f"{told} {what}: take {FEW_PROMPTS} or more, better 20"))
     if 0 < examples < FEW_EXAMPLES:

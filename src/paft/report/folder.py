@@ -116,7 +116,7 @@ def read_trained(folder: Path, results: Mapping[str, Any]) -> Trained:
     found: dict[tuple[str, int | None], dict[str, Any]] = {}
     for method, seed in dict.fromkeys((row["method"], row["seed"]) for row in results["rows"]):
         path = Trial(method, seed).folder(folder) / TRAINED
-        if path.exists():
+        if seed is not None and path.exists():  # else times of the training split, as `paft evaluate` has
             record = read_record(path, "training record", {"steps": int})
             with interpreted(path):
                 for name in ("curve", "rewards"):

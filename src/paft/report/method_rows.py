@@ -164,13 +164,16 @@ def main_split(results: Mapping[str, Any]) -> str:
     return "test" if "test" in splits else splits[0]
 
 
-def prompts_name(split: str, count: int) -> str:
+def prompts_name(results: Mapping[str, Any], split: str, count: int) -> str:
     """Name the prompts of a split; those of a table from elsewhere are of none.
 
-    >>> prompts_name("test", 1), prompts_name("validation", 3), prompts_name("table", 2)
+    >>> prompts_name({}, "test", 1), prompts_name({}, "validation", 3), prompts_name({}, "table", 2)
     ('1 unseen prompt', '3 validation prompts', '2 prompts')
+    >>> prompts_name({"trained_on": [{"method": "base", "prompts": ["0c17"]}]}, "test", 2)
+    '2 prompts'
     """
-    kind = {"test": "unseen ", "table": ""}.get(split, f"{split} ")
+    unseen = "" if results.get("trained_on") else "unseen "
+    kind = {"test": unseen, "table": ""}.get(split, f"{split} ")
     return f"{count} {kind}prompt{'' if count == 1 else 's'}"
 
 
@@ -199,7 +202,7 @@ def results_table(results: Mapping[str, Any], split: str = "test") -> RichTable:
         ],
     )
     return table.terminal(
-        title=f"{results['task']}: accuracy on {prompts_name(split, first['n_prompts'])} x "
+        title=f"{results['task']}: accuracy on {prompts_name(results, split, first['n_prompts'])} x "
         f"{first['n_examples']} examples" + (f", mean of {seeds} seeds" if seeds > 1 else ""),
         caption="percent; user prompt = the task's"
         + (", on which 'single' is trained" if any(row.method == "single" for row in rows) else "")

@@ -111,7 +111,7 @@ def write_picture(results: Mapping[str, Any], path: Path, format: str) -> None:
     legend = LEGEND if level is None else f"{LEGEND}\ndashed: {plain(level_in_words(level))}"
     figure = _distribution_figure(results, lines, 8, legend)
     each = f", {row['n_examples']} examples each" if row["n_examples"] else ""
-    title = f"{results['task']}: {prompts_name(split, row['n_prompts'])}{each}"
+    title = f"{results['task']}: {prompts_name(results, split, row['n_prompts'])}{each}"
     figure.axes[0].set_title(plain(title), loc="left")
     if format == "svg":
         write_text(path, _named(svg(figure), lines))

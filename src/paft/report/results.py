@@ -107,7 +107,7 @@ class Results(dict[str, Any]):
             rows = method_rows(self, self.split)
             found = ", ".join(f"{row.method} {percent(row.mean)}" for row in rows)
             prompts = next(row["n_prompts"] for row in self["rows"] if row["split"] == self.split)
-        return f"Results({self['task']}: {found} on {prompts_name(self.split, prompts)})"
+        return f"Results({self['task']}: {found} on {prompts_name(self, self.split, prompts)})"
 
     def __str__(self) -> str:
         """The table of the command line."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from paft.evaluate.rows import ends_in_words
 from paft.report.data import INTERVALS, MethodFigures, Report, worst_prompts
-from paft.report.method_rows import levels_in_words, prompts_name
+from paft.report.method_rows import levels_in_words
 from paft.report.table import OUTSIDE, Table, escape_markdown, percent, with_interval
 from paft.report.verdict import differences_note, differences_table
 from paft.statistics.comparison import FEW_PROMPTS
@@ -23,10 +23,10 @@ WORST = ("Worst prompts", "Method", "Accuracy", "Unreadable", "Flipped", "Most f
 def markdown(report: Report) -> str:
     """Return headline, findings, warnings, table, what was measured, and the worst prompts as Markdown."""
     worst = _worst(report)
-    told = [finding.text for finding in report.findings]
+    told = dict.fromkeys([*(each.text for each in report.findings), *report.results.get("warnings", ())])
     parts = [
         escape_markdown(report.headline),
-        "\n".join(f"- {escape_markdown(text)}" for text in (*told, *report.results.get("warnings", ()))),
+        "\n".join(f"- {escape_markdown(text)}" for text in told),
         _table(report, escape_markdown, generated=True).markdown(str),
         *_differences(report),
         escape_markdown(" ".join(filter(None, [_measured(report), _sampled(report)]))),
@@ -178,8 +178,7 @@ def _measured(report: Report, intervals: bool = True) -> str:
     if intervals and _has_intervals(report):
         sentences.append(f"In brackets 95 % intervals. {INTERVALS}")
         if measured.prompts < FEW_PROMPTS:
-            counted = prompts_name(measured.split, measured.prompts)
-            sentences.append(f"{counted}: too few for intervals of Std, Top and CVaR10.")
+            sentences.append(f"{measured.named}: too few for intervals of Std, Top and CVaR10.")
     ends = [
         f"{row['method']}{'' if row['seed'] is None else '-' + str(row['seed'])}: {', '.join(words)}"
         for row in report.results["rows"]

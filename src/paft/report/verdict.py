@@ -123,7 +123,7 @@ def verdict(results: Mapping[str, Any], cells: Mapping[str, Cells | None]) -> st
     rows = method_rows(results, split)
     pair = compared_pair(rows, results.get("compared"))
     count = next(row["n_prompts"] for row in results["rows"] if row["split"] == split)
-    place = prompts_name(split, count)
+    place = prompts_name(results, split, count)
     level = guessed(results, rows, cells)
     first = "" if level is None or len(rows) < 2 else f"No method is significantly better than {level}. "
     if pair is None or (split != "test" and "table" not in results and not results.get("compared")):

@@ -67,7 +67,7 @@ def as_text(value: Any) -> str:
     if isinstance(value, str):
         return str(value)  # numpy has a class of its own
     if is_missing(value):
-        return _refuse("is missing (null or not a number)")
+        return _refuse("is missing (null or NaN)")
     if isinstance(value, Unknown):
         return _refuse(f"is {value.why}")
     if isinstance(value, (bool, np.bool_)):
