@@ -162,7 +162,7 @@ def _outcome(row: dict[str, Any], met: str = "") -> str:
     told = f"{row['train_steps']} steps in {row['train_seconds']:.0f} s{met}" if row["train_steps"] else ""
     return (
         f"{told}{', ' * bool(told)}mean {100 * row['mean']:.1f}{spread} on "
-        f"{prompts_name('test', row['n_prompts'])}"
+        f"{prompts_name({}, 'test', row['n_prompts'])}"
     )
 
 
