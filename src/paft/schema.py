@@ -177,6 +177,9 @@ def _explain(model: type[BaseModel], item: dict[str, Any]) -> str:
     message = item["msg"].removeprefix("Value error, ")
     if item["type"] == "string_type":
         return f"{path}: {unquoted(value)}"
+    if item["type"] in ("model_type", "dict_type"):
+        keys = _known_keys(model, location)
+        message = "give a mapping" + f" with some of the keys {', '.join(keys)}" * (0 < len(keys) <= 10)
     if item["type"] == "tuple_type":
         message = "Input should be a list"
         message += f", as in [{shown(value)}]" if isinstance(value, (str, int, float)) else ""

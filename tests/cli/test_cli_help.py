@@ -19,6 +19,7 @@ from paft.config import RunConfig, load_config
 from paft.config_reference import list_settings
 from paft.experiment.evaluate_config import EvaluateConfig
 from paft.experiment.predict import PredictConfig
+from paft.methods import METHODS
 
 DOCS = Path(__file__).parents[2] / "docs"
 VERBS = ["init", "tasks", "bank", "run", "train", "evaluate", "try", "report", "export", "grid"]
@@ -185,6 +186,11 @@ def test_a_shell_completes_verbs_and_options():
 def test_an_option_that_is_a_setting_says_so(paft, args, hint):
     code, _, err = paft(*args)
     assert code == 2 and err.splitlines()[-1].startswith("Error: No such option: --") and hint in err
+
+
+def test_the_help_of_run_names_every_method(paft):
+    help_text = " ".join(paft("run", "--help")[1].split())
+    assert ", ".join(METHODS) in help_text
 
 
 def test_an_option_that_is_nothing_gets_no_hint(paft):

@@ -129,6 +129,9 @@ def test_each_thing_that_stands_against_a_training_is_found_alone():
 def test_the_loss_that_rose_is_said_with_its_figures():
     (found,) = training_findings("single", steps=100, met=1, prompts=1, curve=RISING)
     assert found.text.startswith("the loss did not fall (9.50 at the beginning, 10.80 at the end): ")
+    (found,) = training_findings("paft", steps=100, met=5, prompts=5, curve=[(1, 10.69), (100, 10.58)])
+    assert found.text.startswith("the loss hardly fell (10.69 at the beginning, 10.58 at the end): ")
+    assert not training_findings("paft", steps=100, met=5, prompts=5, curve=[(1, 0.50), (100, 0.48)])
 
 
 def test_advice_on_few_prompts_is_that_of_the_method():

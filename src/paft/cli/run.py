@@ -27,7 +27,8 @@ def run(
     methods: Annotated[
         str | None,
         typer.Option(
-            help="Comma-separated; docs/methods.md has all.  [default: base,single,per_example]",
+            help="Comma-separated, of base, single, top_accuracy, bat, zopo, neftune, token_matched, static, "
+            "per_example, per_step, paft, augmented (docs/methods.md).  [default: base,single,per_example]",
             metavar="NAMES",
         ),
     ] = None,
