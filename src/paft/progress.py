@@ -43,8 +43,6 @@ def quiet_libraries() -> None:
     library.set_verbosity_error()
     library.disable_progress_bar()
     getLogger("huggingface_hub").setLevel(ERROR)  # it tells of every attempt to reach the Hub
-    # bitsandbytes asks for a package that would fetch a kernel from the Hub, which `keep_layout` never uses
-    getLogger("bitsandbytes.backends.cpu.ops").setLevel(ERROR)
 
 
 @contextmanager
@@ -54,13 +52,17 @@ def quiet() -> Iterator[None]:
 
     library: Any = logging
     level, bars = library.get_verbosity(), library.is_progress_bar_enabled()
-    quiet_libraries()
-    try:
-        yield
-    finally:
-        library.set_verbosity(level)
-        if bars:
-            library.enable_progress_bar()
+    hub = getLogger("huggingface_hub")
+    hub_level = hub.level
+    with warnings.catch_warnings():
+        quiet_libraries()
+        try:
+            yield
+        finally:
+            library.set_verbosity(level)
+            hub.setLevel(hub_level)
+            if bars:
+                library.enable_progress_bar()
 
 
 def speaking(function: Callable[P, R]) -> Callable[P, R]:
