@@ -66,9 +66,10 @@ def quiet() -> Iterator[None]:
 
 
 def speaking(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function speak where somebody watches: in a terminal or a notebook, by its second argument.
+    """Let a function speak by its second argument: a bar in a terminal, plain lines elsewhere.
 
-    That is its ``reporter``; a caller who gives one, ``Reporter()`` for silence, is left alone.
+    That is its ``reporter``; a caller who gives one, ``Reporter()`` for silence, is left alone. What a script
+    prints is its own, so where that goes to no terminal the lines go to standard error.
     """
 
     @wraps(function)
@@ -77,13 +78,14 @@ def speaking(function: Callable[P, R]) -> Callable[P, R]:
         expect(given, (Reporter, NoneType), "the reporter")
         if given is not None:
             return function(*args, **kwargs)
-        console = Console()
-        watched = console.is_terminal or console.is_jupyter
-        if not watched or os.environ.get("RANK", "0") != "0":  # of several processes the first speaks for all
+        if os.environ.get("RANK", "0") != "0":  # of several processes the first speaks for all
             with quiet():
                 return function(*args, **kwargs)
+        console = Console()
         if console.is_jupyter:  # plain lines, for bars would need widgets
             console = Console(force_jupyter=False, force_terminal=False)
+        elif not console.is_terminal:
+            console = Console(stderr=True)
         with quiet(), Live(console) as live:
             return function(*args[:1], **{**kwargs, "reporter": live})  # type: ignore[arg-type]
 
