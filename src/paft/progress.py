@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import wraps
@@ -13,20 +13,24 @@ from logging import ERROR, getLogger
 from types import NoneType, TracebackType
 from typing import Any, ParamSpec, TypeVar
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    Task,
     TaskID,
-    TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column, Table
+from rich.text import Text
 
 from paft.errors import expect
 
 LINE_EVERY = 30.0  # seconds between lines where there is no terminal
+SHORTEST_BAR, LONGEST_BAR, SHORTEST_TITLE = 10, 30, 20  # characters, as far as a terminal has room
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -108,18 +112,39 @@ class Reporter:
         """A trial is done, now or in a former run."""
 
 
+class _Bars(Progress):
+    """Stages as lines that fit into the terminal; its columns are the counters, which never give way."""
+
+    def get_renderables(self) -> Iterable[Table]:
+        """Yield a line for each stage."""
+        yield from map(self._fit, self.tasks)
+
+    def _fit(self, task: Task) -> Table:
+        """Return title, bar, counters and note; the end of the note gives way first, then the bar."""
+        counters: list[Any] = [column(task) for column in self.columns if not isinstance(column, str)]
+        room = self.console.width - sum(each.cell_len + 1 for each in counters) - 1
+        title, notes = Text(task.description), task.fields["note"].split(", ")
+        while len(notes) > 1 and room - title.cell_len - cell_len(", ".join(notes)) <= SHORTEST_BAR:
+            notes.pop()
+        note = Text(", ".join(notes))
+        title.truncate(max(room - note.cell_len, min(room - 1, SHORTEST_TITLE), 1), overflow="ellipsis")
+        note.truncate(max(room - title.cell_len, 1), overflow="ellipsis")
+        bar = min(room - title.cell_len - note.cell_len - 1, LONGEST_BAR)
+        cells = [title, *([BarColumn(bar).render(task)] if bar > 0 else []), *counters, note]
+        line = Table.grid(*(Column(no_wrap=True) for _ in cells), padding=(0, 1))
+        line.add_row(*cells)
+        return line
+
+
 class Live(Reporter):
     """Shows the current stage as a bar, and a line for each finished trial; a context manager."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
+        self.bars = _Bars(
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
             console=console,
             disable=not console.is_terminal,
             speed_estimate_period=3600,  # a step may take minutes
