@@ -98,7 +98,7 @@ def evaluate(
     if task is None and "task" not in config.model_fields_set and config.backend != "openai":
         config = take_task(config, [*map(str, config.adapter_folders.values())] or [config.model])
     if task is None and "task" not in config.model_fields_set:
-        reporter.finish(config.task, "the built-in task, since none is given: --task names another")
+        reporter.finish(config.task, "the built-in task, since none is given: name yours")
     task = task or load_task(config.task, config.data)
     check_opt_in(task, config.evaluate.allow_code)
     told: list[str] = []
