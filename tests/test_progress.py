@@ -1,16 +1,19 @@
-"""What is said of progress: bars in terminals, lines in pipes and notebooks, nothing where nobody watches."""
+"""What is said of progress: bars in terminals, plain lines in pipes, scripts and notebooks."""
 
 from __future__ import annotations
 
 import builtins
 import io
+import re
 import sys
+import warnings
+from logging import ERROR, getLogger
 
 import pytest
 from rich.console import Console
 from transformers.utils import logging
 
-from paft import progress
+from paft import Train, fine_tune, load_model, progress
 from paft.progress import Live, Reporter, quiet, speaking
 
 
@@ -81,6 +84,37 @@ def test_a_terminal_shows_step_note_and_the_time_left_from_the_second_step():
     assert "2/20" in shown and "loss 1.5" in shown and "validating on 6 examples" in shown
 
 
+NOTE = "loss 9.388, prompt dda596955522, 1,036 tokens/s"
+TESTED, VALIDATING = "per_example-0: evaluate on test prompts", "validating on 6 examples x 2 prompts"
+PLACES = [
+    (60, "single-0: train", "2/20", NOTE, "single-0: train - 2/20 TIMES loss 9.388"),
+    (60, "token_matched-10: train", "42/400", NOTE, "token_matched-10: train 42/400 TIMES loss 9.388"),
+    (60, "token_matched-10: train", "42/12000", NOTE, "token_matched-10: tr… 42/12000 TIMES loss 9.388"),
+    (60, TESTED, "900/9000", "", "per_example-0: evaluate on test … 900/9000 TIMES"),
+    (80, "single-0: train", "2/20", NOTE, "single-0: train - 2/20 TIMES loss 9.388, prompt dda596955522"),
+    (80, "token_matched-10: train", "42/400", NOTE, "token_matched-10: train - 42/400 TIMES loss 9.388"),
+    (80, "paft-0: train", "2/20", VALIDATING, f"paft-0: train - 2/20 TIMES {VALIDATING}"),
+    (80, TESTED, "900/9000", "", f"{TESTED} - 900/9000 TIMES"),
+    (80, "searched-0: choose a prompt", "9/90", "", "searched-0: choose a prompt - 9/90 TIMES"),
+    (100, "single-0: train", "2/20", NOTE, f"single-0: train - 2/20 TIMES {NOTE}"),
+    (140, "token_matched-10: train", "42/400", NOTE, f"token_matched-10: train - 42/400 TIMES {NOTE}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("width", "title", "counter", "note", "shown"), PLACES)
+def test_a_narrow_terminal_keeps_counters_and_loss_whole(width, title, counter, note, shown):
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=width, color_system=None)
+    live = Live(console)
+    live.stage(*title.split(": "), int(counter.split("/")[1]))
+    live.advance(int(counter.split("/")[0]), note)
+    console.print(live.bars)
+    (line,) = lines(file)
+    told = re.sub("[━╸╺]+", "-", " ".join(line.split()))
+    assert told.replace("0:00:00 -:--:--", "TIMES") == shown
+    assert len(line) <= width
+
+
 @speaking
 def work(config, reporter=None, *, speaks=True):
     """Work that a reporter may hear of."""
@@ -120,20 +154,44 @@ def test_python_is_told_in_a_notebook_by_plain_lines(monkeypatch, notebook):
     assert sys.stdout.getvalue() == "paft-0: train: started\npaft-0: done\n"
 
 
-@pytest.mark.parametrize("how", ["pipe", "silent", "other process"])
-def test_nothing_is_said_where_nobody_watches(monkeypatch, how):
-    monkeypatch.setattr(sys, "stdout", io.StringIO() if how == "pipe" else Terminal())
+def test_a_script_that_writes_to_no_terminal_is_told_by_lines_on_standard_error(capsys):
+    assert work("config")[0] is Live
+    assert capsys.readouterr() == ("", "paft-0: train: started\npaft-0: done\n")
+
+
+@pytest.mark.parametrize("how", ["silent", "other process"])
+def test_nothing_is_said_by_a_silent_reporter_and_by_other_processes(monkeypatch, capsys, how):
+    monkeypatch.setattr(sys, "stdout", Terminal())
     if how == "other process":
         monkeypatch.setenv("RANK", "1")
     reporter = Reporter() if how == "silent" else None
     assert work("config", reporter=reporter)[0] is Reporter
     assert work("config", reporter)[0] is Reporter
-    assert sys.stdout.getvalue() == ""
+    assert sys.stdout.getvalue() == capsys.readouterr().err == ""
 
 
 def test_the_libraries_speak_again_afterwards():
     logging.enable_progress_bar()
-    level = logging.get_verbosity()
+    hub = getLogger("huggingface_hub")
+    before = logging.get_verbosity(), hub.level, list(warnings.filters)
     with quiet():
-        assert not logging.is_progress_bar_enabled()
-    assert logging.is_progress_bar_enabled() and logging.get_verbosity() == level
+        assert not logging.is_progress_bar_enabled() and hub.level == ERROR
+    assert logging.is_progress_bar_enabled()
+    assert (logging.get_verbosity(), hub.level, warnings.filters) == before
+
+
+def test_loading_and_training_in_a_script_show_no_bar_of_the_libraries(
+    model_folder, train_examples, bank, tmp_path, capsys
+):
+    logging.enable_progress_bar()
+    settings = Train(max_steps=1, adapt={"method": "full"})
+    loaded = load_model(model_folder)
+    fine_tune(loaded, train_examples, bank["train"], settings, seed=0, output=tmp_path / "model")
+    assert capsys.readouterr() == ("", "") and logging.is_progress_bar_enabled()
+
+
+def test_of_bitsandbytes_only_the_line_on_a_missing_kernel_is_left_out(caplog):
+    log = getLogger("bitsandbytes.backends.cpu.ops")
+    log.warning("Failed to load CPU gemm_4bit_forward from kernels-community: %s. Please", "No module")
+    log.warning("Failed to load the library")
+    assert caplog.messages == ["Failed to load the library"]

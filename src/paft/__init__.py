@@ -6,6 +6,7 @@ The public names below are loaded on first use, so ``import paft`` costs nothing
 from __future__ import annotations
 
 from importlib import import_module
+from logging import LogRecord, getLogger
 from typing import Any
 
 # Module of each, and its name there where that is another: `paft.train` and `paft.evaluate` are packages.
@@ -38,6 +39,17 @@ _HOMES = {
 
 __all__ = list(_HOMES)
 __version__ = "0.1.0"
+
+
+def _of_interest(record: LogRecord) -> bool:
+    """Whether bitsandbytes, which peft imports, tells more than that it has no kernel of the Hub.
+
+    It asks for a package that would fetch one, which `paft.model.quantised.keep_layout` never uses.
+    """
+    return not record.getMessage().startswith("Failed to load CPU gemm_4bit_forward from kernels-community")
+
+
+getLogger("bitsandbytes.backends.cpu.ops").addFilter(_of_interest)  # before anything here imports peft
 
 
 def __getattr__(name: str) -> Any:

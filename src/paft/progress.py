@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import wraps
@@ -13,20 +13,24 @@ from logging import ERROR, getLogger
 from types import NoneType, TracebackType
 from typing import Any, ParamSpec, TypeVar
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    Task,
     TaskID,
-    TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column, Table
+from rich.text import Text
 
 from paft.errors import expect
 
 LINE_EVERY = 30.0  # seconds between lines where there is no terminal
+SHORTEST_BAR, LONGEST_BAR, SHORTEST_TITLE = 10, 30, 20  # characters, as far as a terminal has room
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -43,8 +47,6 @@ def quiet_libraries() -> None:
     library.set_verbosity_error()
     library.disable_progress_bar()
     getLogger("huggingface_hub").setLevel(ERROR)  # it tells of every attempt to reach the Hub
-    # bitsandbytes asks for a package that would fetch a kernel from the Hub, which `keep_layout` never uses
-    getLogger("bitsandbytes.backends.cpu.ops").setLevel(ERROR)
 
 
 @contextmanager
@@ -54,19 +56,24 @@ def quiet() -> Iterator[None]:
 
     library: Any = logging
     level, bars = library.get_verbosity(), library.is_progress_bar_enabled()
-    quiet_libraries()
-    try:
-        yield
-    finally:
-        library.set_verbosity(level)
-        if bars:
-            library.enable_progress_bar()
+    hub = getLogger("huggingface_hub")
+    hub_level = hub.level
+    with warnings.catch_warnings():
+        quiet_libraries()
+        try:
+            yield
+        finally:
+            library.set_verbosity(level)
+            hub.setLevel(hub_level)
+            if bars:
+                library.enable_progress_bar()
 
 
 def speaking(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function speak where somebody watches: in a terminal or a notebook, by its second argument.
+    """Let a function speak by its second argument: a bar in a terminal, plain lines elsewhere.
 
-    That is its ``reporter``; a caller who gives one, ``Reporter()`` for silence, is left alone.
+    That is its ``reporter``; a caller who gives one, ``Reporter()`` for silence, is left alone. What a script
+    prints is its own, so where that goes to no terminal the lines go to standard error.
     """
 
     @wraps(function)
@@ -75,13 +82,14 @@ def speaking(function: Callable[P, R]) -> Callable[P, R]:
         expect(given, (Reporter, NoneType), "the reporter")
         if given is not None:
             return function(*args, **kwargs)
-        console = Console()
-        watched = console.is_terminal or console.is_jupyter
-        if not watched or os.environ.get("RANK", "0") != "0":  # of several processes the first speaks for all
+        if os.environ.get("RANK", "0") != "0":  # of several processes the first speaks for all
             with quiet():
                 return function(*args, **kwargs)
+        console = Console()
         if console.is_jupyter:  # plain lines, for bars would need widgets
             console = Console(force_jupyter=False, force_terminal=False)
+        elif not console.is_terminal:
+            console = Console(stderr=True)
         with quiet(), Live(console) as live:
             return function(*args[:1], **{**kwargs, "reporter": live})  # type: ignore[arg-type]
 
@@ -104,18 +112,39 @@ class Reporter:
         """A trial is done, now or in a former run."""
 
 
+class _Bars(Progress):
+    """Stages as lines that fit into the terminal; its columns are the counters, which never give way."""
+
+    def get_renderables(self) -> Iterable[Table]:
+        """Yield a line for each stage."""
+        yield from map(self._fit, self.tasks)
+
+    def _fit(self, task: Task) -> Table:
+        """Return title, bar, counters and note; the end of the note gives way first, then the bar."""
+        counters: list[Any] = [column(task) for column in self.columns if not isinstance(column, str)]
+        room = self.console.width - sum(each.cell_len + 1 for each in counters) - 1
+        title, notes = Text(task.description), task.fields["note"].split(", ")
+        while len(notes) > 1 and room - title.cell_len - cell_len(", ".join(notes)) <= SHORTEST_BAR:
+            notes.pop()
+        note = Text(", ".join(notes))
+        title.truncate(max(room - note.cell_len, min(room - 1, SHORTEST_TITLE), 1), overflow="ellipsis")
+        note.truncate(max(room - title.cell_len, 1), overflow="ellipsis")
+        bar = min(room - title.cell_len - note.cell_len - 1, LONGEST_BAR)
+        cells = [title, *([BarColumn(bar).render(task)] if bar > 0 else []), *counters, note]
+        line = Table.grid(*(Column(no_wrap=True) for _ in cells), padding=(0, 1))
+        line.add_row(*cells)
+        return line
+
+
 class Live(Reporter):
     """Shows the current stage as a bar, and a line for each finished trial; a context manager."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
+        self.bars = _Bars(
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
             console=console,
             disable=not console.is_terminal,
             speed_estimate_period=3600,  # a step may take minutes

@@ -171,7 +171,7 @@ def test_an_output_of_something_else_is_left_alone(run_desk, tmp_path):
     thesis = tmp_path / "out" / "thesis.tex"
     thesis.parent.mkdir()
     thesis.write_text("years of work")
-    assert_refused(run_desk(), tmp_path / "out", "choose another --output")
+    assert_refused(run_desk(), tmp_path / "out", "choose another output folder")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.tex"]
     assert_refused(run_desk(output=thesis), "thesis.tex")
     assert thesis.read_text() == "years of work"

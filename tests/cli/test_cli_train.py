@@ -78,9 +78,9 @@ def test_a_bank_without_its_task_says_which_task_it_met(paft, own_desk):
     bank.write_text(bank.read_text().replace("{message}", "{subject}"))
     code, _, err = paft("train", "--dry-run", "--bank", bank)
     assert code == 2 and "uses {subject}, which task 'routing' does not have" in err
-    assert err.endswith("without --task the task is 'routing': name yours\n")
+    assert err.endswith("where no task is given it is 'routing': name yours\n")
     code, _, err = paft("train", "--dry-run", "--task", own_desk / "task.yaml", "--bank", bank)
-    assert code == 2 and "uses {subject}, which task 'desk'" in err and "without --task" not in err
+    assert code == 2 and "uses {subject}, which task 'desk'" in err and "where no task is given" not in err
 
 
 def test_the_size_of_a_validation_is_told_and_a_small_one_warned_of(train):
@@ -104,7 +104,7 @@ def test_a_chat_template_that_is_not_used_is_hinted_at_in_one_line(train, model_
     tokenizer = AutoTokenizer.from_pretrained(folder)
     tokenizer.chat_template = "{% for m in messages %}<s>{{ m['role'] }}\n{{ m['content'] }}</s>{% endfor %}"
     tokenizer.save_pretrained(folder)
-    hint = f"desk: hint: {folder} has a chat template, which is off: --chat asks in its turns"
+    hint = f"desk: hint: {folder} has a chat template, which is off: chat.enabled (--chat) asks in its turns"
     _, out, _ = train("--model", folder)
     assert [line for line in out.splitlines() if "hint" in line] == [hint]
     assert not json.loads((tmp_path / "out" / "train.json").read_text()).get("warnings")

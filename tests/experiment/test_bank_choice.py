@@ -47,7 +47,8 @@ def test_a_run_without_a_bank_composes_one_and_says_so(configure, tmp_path, smal
     frozen = load_bank(tmp_path / "out" / "bank.jsonl")
     assert is_composed(frozen) and frozen.fingerprint == results["bank_fingerprint"]
     (line,) = [line for line in heard.lines if "no bank given" in line]
-    for part in ("17 train, 1 validation, 2 test", str(tmp_path / "out" / "bank.jsonl"), "--bank FILE"):
+    place = str(tmp_path / "out" / "bank.jsonl")
+    for part in ("17 train, 1 validation, 2 test", place, "a bank of your own"):
         assert part in line
 
 

@@ -26,6 +26,7 @@ IDS = torch.arange(3, 60)[None]
 
 def random_adapter(base, config, folder):
     """Save an adapter whose weights all differ from their start."""
+    torch.manual_seed(0)  # for peft, which draws the start; rounding of a merged model depends on it
     model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():

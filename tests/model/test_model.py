@@ -32,8 +32,8 @@ def adapter_folder(tmp_path_factory, model_folder):
 
 
 def test_a_folder_loads_in_float32_on_the_cpu_in_evaluation_mode(model_folder):
-    loaded = load_model(str(model_folder))
-    assert not loaded.model.training
+    loaded = load_model(model_folder)
+    assert loaded.name == str(model_folder) and not loaded.model.training
     if loaded.device.type == "cpu":
         assert {p.dtype for p in loaded.model.parameters()} == {torch.float32}
 

@@ -69,7 +69,9 @@ def test_few_prompts_do_not_hide_that_a_method_is_above_a_guess():
     assert "nothing_learnt" not in kinds(list_findings(found, cells, {}))
 
 
-@pytest.mark.parametrize(("model", "advice"), [("tiny", "the built-in model can"), ("a/b", "a larger model")])
+@pytest.mark.parametrize(
+    ("model", "advice"), [("tiny", "(--model, or model= in Python)"), ("a/b", "a larger model")]
+)
 def test_open_answers_that_are_never_right_say_so(model, advice):
     found = results({("base", None): [0.0, 0.02], ("paft", 0): [0.0, 0.04]}, prompts=["a {text}", "b {text}"])
     found["model"] = model

@@ -42,12 +42,19 @@ def test_results_show_themselves_in_a_line_and_print_the_table_of_the_command(re
     )  # fmt: skip
     assert "desk: accuracy on 3 unseen prompts x 10 examples" in str(results)
     assert "user prompt" in str(results) and means["paft"] in str(results)
+    said = [f"warning: {text}" for text in results.cautions]
+    assert any("10 test examples are few" in line for line in said)
+    assert str(results).splitlines()[-len(said) :] == said
+    long = Results({**results, "findings": [], "warnings": ["a [b] " * 50]}, results.folder)
+    assert str(long).endswith("\nwarning: " + "a [b] " * 50)
+    assert "warning" not in str(Results({**long, "warnings": []}, results.folder))
     assert "'paft'" in results.verdict or "PAFT" in results.verdict
 
 
 def test_a_notebook_shows_the_table(results):
     html = results._repr_html_()
     assert html.startswith("<pre") and all(name in html for name in ("base", "paft", "user prompt"))
+    assert "warning: paft-0: " in html
     named = Results({**results, "task": "<b>desk</b>"}, results.folder)
     assert "&lt;b&gt;desk&lt;/b&gt;" in named._repr_html_() and "<b>" not in named._repr_html_()
 
@@ -79,8 +86,11 @@ def test_the_plot_has_a_dot_for_each_prompt_and_takes_axes(results, monkeypatch)
     axes = results.plot()
     assert [label.get_text() for label in axes.get_yticklabels()] == ["base", "paft"]
     assert [len(dots.get_offsets()) for dots in axes.collections] == [3, 1, 3, 1]
-    mine = pyplot.subplots()[1]
+    figure, (mine, other) = pyplot.subplots(1, 2, figsize=(8, 3))
     assert results.plot(ax=mine) is mine and mine.collections
+    results.plot(ax=other)
+    figure.canvas.draw()
+    assert not mine.xaxis.label.get_window_extent().overlaps(other.xaxis.label.get_window_extent())
     pyplot.close("all")
 
 

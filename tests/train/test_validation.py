@@ -213,7 +213,10 @@ def test_a_bank_without_validation_prompts_is_refused(configure, tmp_path, bank)
     from paft.bank import Bank
 
     bare = Bank({split: prompts for split, prompts in bank.splits.items() if split != "validation"})
-    with pytest.raises(PromptError, match=r"no 'validation' prompts.*`paft bank split --validation N`"):
+    with pytest.raises(
+        PromptError,
+        match=r"no 'validation' prompts.*`paft bank split --validation N` \(in Python split_prompts\)",
+    ):
         load_inputs(configure(tmp_path, train={"validate_every": 5}), bank=bare)
 
 

@@ -97,9 +97,10 @@ class Bank:
         prompts = self.prompts(split)
         if not prompts:
             how = f" --{split} N" if split in ("test", "validation", "adversarial") else ""
+            too = "" if split == "adversarial" else " (in Python split_prompts)"
             raise PromptError(
                 f"the bank has no {split!r} prompts: add lines with "
-                f'"split": "{split}", or make the split with `paft bank split{how}`'
+                f'"split": "{split}", or make the split with `paft bank split{how}`{too}'
             )
         return prompts
 

@@ -89,7 +89,7 @@ def _run(config: RunConfig) -> None:
     console.print(results_table(results))
     output = Path(config.output)
     say(console, read_verdict(output, results), "bold")
-    warn(console, [*(each["text"] for each in results["findings"]), *results["warnings"]])
+    warn(console, results.cautions)
     say(console, f"\nReport: {output / 'report.html'}   figures: {output / 'results.json'}")
     if results.get("failures"):
         say(console, f"{len(results['failures'])} trials failed", "red")

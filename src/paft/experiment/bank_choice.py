@@ -51,5 +51,5 @@ def tell_composed(bank: Bank, output: Path) -> str:
     counts = ", ".join(f"{len(prompts)} {split}" for split, prompts in bank.splits.items())
     return (
         f"no bank given, so prompts are composed from the task file: {counts} -> {output / BANK}; for better "
-        "ones let a language model write (`paft bank generate`) or give your own (--bank FILE)"
+        "ones let a language model write (`paft bank generate`) or give a bank of your own"
     )

@@ -79,8 +79,8 @@ def evaluate(
 
     Args:
         config: What to evaluate.
-        reporter: Hears about progress; by default what speaks in terminals and notebooks, ``Reporter()`` is
-            silent.
+        reporter: Hears about progress; by default a bar in terminals, lines in notebooks and, on standard
+            error, in scripts; ``Reporter()`` is silent.
         task: A task made in Python, instead of the one the configuration names.
         bank: A bank made in Python, likewise.
 
@@ -98,7 +98,7 @@ def evaluate(
     if task is None and "task" not in config.model_fields_set and config.backend != "openai":
         config = take_task(config, [*map(str, config.adapter_folders.values())] or [config.model])
     if task is None and "task" not in config.model_fields_set:
-        reporter.finish(config.task, "the built-in task, since none is given: --task names another")
+        reporter.finish(config.task, "the built-in task, since none is given: name yours")
     task = task or load_task(config.task, config.data)
     check_opt_in(task, config.evaluate.allow_code)
     told: list[str] = []

@@ -282,14 +282,16 @@ def _check_prompts(config: RunConfig, task: Task, bank: Bank) -> None:
     except PromptError as error:
         if config.task != BUILTIN_TASK or config.bank is None:
             raise
-        raise PromptError(f"{error}; without --task the task is {BUILTIN_TASK!r}: name yours") from None
+        raise PromptError(f"{error}; where no task is given it is {BUILTIN_TASK!r}: name yours") from None
 
 
 def chat_hint(encoder: Encoder, config: RunConfig) -> list[str]:
     """Hint at a chat template that is not used, if the model has one."""
     if config.chat.enabled or not encoder.tokenizer.chat_template:
         return []
-    return [f"hint: {config.model} has a chat template, which is off: --chat asks in its turns"]
+    return [
+        f"hint: {config.model} has a chat template, which is off: chat.enabled (--chat) asks in its turns"
+    ]
 
 
 def few_validation_cells(inputs: Inputs) -> list[str]:

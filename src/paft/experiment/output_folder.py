@@ -83,7 +83,7 @@ def check_output(output: Path, wanted: dict[str, Any]) -> bool:
     if changed:
         shown = "; ".join(told(key, found.get(key), wanted.get(key)) for key in changed[:4])
         raise ResumeError(
-            f"output {output} holds a run with other inputs ({shown}): choose another --output, "
+            f"output {output} holds a run with other inputs ({shown}): choose another output folder, "
             "restore what changed, or delete the folder"
         )
     return True
@@ -102,5 +102,7 @@ def _begun(output: Path) -> bool:
     if output.exists():
         left = {path.with_name(LOCK), *parts(path)} if output.is_dir() else set()
         if not output.is_dir() or set(output.iterdir()) - left:
-            raise ResumeError(f"output {output} is not empty and holds no PAFT run: choose another --output")
+            raise ResumeError(
+                f"output {output} is not empty and holds no PAFT run: choose another output folder"
+            )
     return False

@@ -236,7 +236,7 @@ def open_predictor(
     if run is None and not settings.keys() & {"model", "adapter"}:
         raise ConfigError("which model is to predict? Give the folder of a run, a model or an adapter")
     if run is None and task is None and "task" not in settings:
-        raise ConfigError("which task is it? Give --task with its file, or --run with the folder of a run")
+        raise ConfigError("which task is it? Give its file, or the folder of a run")
     typed = [] if prompt is None else [prompt]
     if run is not None:
         side = try_run(run, 0, typed, trial, task=task)

@@ -47,8 +47,8 @@ def train(
     Args:
         config: Settings, with one seed; :func:`paft.methods.method_to_train` tells the method. Section
             ``evaluate`` has no part.
-        reporter: Hears about progress; by default what speaks in terminals and notebooks, ``Reporter()`` is
-            silent.
+        reporter: Hears about progress; by default a bar in terminals, lines in notebooks and, on standard
+            error, in scripts; ``Reporter()`` is silent.
         task: A task made in Python, instead of the one the configuration names.
         bank: A bank made in Python, likewise.
 

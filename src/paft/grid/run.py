@@ -75,7 +75,7 @@ def check_grid(grid: GridFile, path: Path, only: str | None = None) -> Checked:
     jobs = plan_jobs(runs, only)
     output = Path(grid.output)
     if output.exists() and not (output.is_dir() and _ours(output)):
-        raise ResumeError(f"output {output} is not empty and holds no grid: choose another --output")
+        raise ResumeError(f"output {output} is not empty and holds no grid: choose another output folder")
     inputs = {}
     for run in runs:
         try:

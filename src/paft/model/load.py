@@ -18,6 +18,7 @@ from paft.model.quantised import four_bit, keep_layout, own_device, trained_quan
 from paft.model.settings import Chat
 from paft.model.weights import UNREADABLE, load_weights, refuse_code
 from paft.names import split_revision
+from paft.progress import quiet
 
 if TYPE_CHECKING:
     import torch
@@ -89,8 +90,9 @@ def check_model(name: str, chat: Chat = PLAIN, *, trust_remote_code: bool = Fals
     make_encoder(tokenizer, 1, chat)
 
 
+@quiet()
 def load_model(
-    name: str,
+    name: str | Path,
     adapter: str | Path | None = None,
     *,
     full_precision: bool = False,
@@ -118,6 +120,7 @@ def load_model(
     import torch
 
     expect(name, (str, Path), "the model (a folder, a Hub id or a built-in name)")
+    name = str(name)
     expect(chat, Chat, "the chat setting")
     if adapter is not None:
         expect(adapter, (str, Path), "the folder of an adapter")

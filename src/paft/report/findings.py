@@ -33,7 +33,7 @@ FEW_TRAINING_PROMPTS = 16  # on SNIPS so many did as well as 77, and 8 did not (
 FEW_STEPS = 20
 FEW_EXAMPLES = 50  # below, an answer is 2 points or more
 _SNIPS = f"on SNIPS {FEW_TRAINING_PROMPTS} did as well as 77, 8 did not"
-TAKE_MORE = f"take more ({_SNIPS}; without --bank 250 are composed)"
+TAKE_MORE = f"take more ({_SNIPS}; without a bank 250 are composed)"
 NEAR_ZERO = 0.05  # of an open rule, where no guess is right
 HARDLY = 0.98  # of the first loss: a loss that ends above this has not moved
 ROUNDING = 1e-9  # equal means of as many answers may differ by so much
@@ -179,8 +179,9 @@ def _nothing_learnt(
         told = f"{who} significantly better than {level}"
     told += ", so nothing here is about prompts"
     if results["model"] == BUILTIN_MODEL:
-        more = "the built-in model can learn to put short messages into classes and little else: take a "
-        return [Finding("nothing_learnt", f"{told}; {more}pretrained model (--model), or train longer")]
+        told += "; the built-in model can learn to put short messages into classes and little else: take a "
+        told += "pretrained model (--model, or model= in Python), or train longer"
+        return [Finding("nothing_learnt", told)]
     todo = f"{TRAIN_MORE}, or take a larger model"
     todo = todo if trained else "take a larger model, or one that was trained longer or on more examples"
     return [Finding("nothing_learnt", f"{told}: {todo}")]

@@ -56,6 +56,11 @@ class Results(dict[str, Any]):
         self._require_all_cells("verdict")
         return read_verdict(self.folder, self)
 
+    @property
+    def cautions(self) -> list[str]:
+        """What stands against the result (``findings``), then what else is to be known (``warnings``)."""
+        return [*(each["text"] for each in self.get("findings", ())), *self.get("warnings", ())]
+
     def frame(self, table: Literal["per_prompt", "rows", "robustness"] = "per_prompt") -> DataFrame:
         """Return a table as a pandas DataFrame; accuracies in [0, 1].
 
@@ -87,7 +92,7 @@ class Results(dict[str, Any]):
         self._require_all_cells("plot")
         lines = distribution(self)
         axes = _axes(ax, (8, 0.9 + 0.8 * len(lines)))
-        draw_dots(axes, lines, LEGEND)
+        draw_dots(axes, lines, LEGEND.replace(" (", "\n("))  # two lines: narrow axes may be given
         return axes
 
     def _require_all_cells(self, what: str) -> None:
@@ -110,20 +115,22 @@ class Results(dict[str, Any]):
         return f"Results({self['task']}: {found} on {prompts_name(self, self.split, prompts)})"
 
     def __str__(self) -> str:
-        """The table of the command line."""
-        return self._print_table().export_text().rstrip("\n")
+        """The table of the command line and what it warns of."""
+        return self._print_table(soft_wrap=True).export_text().rstrip("\n")
 
     def _repr_html_(self) -> str:
         """The same for notebooks."""
         code = '<pre style="line-height: normal; font-family: monospace">{code}</pre>'
         return self._print_table().export_html(code_format=code, inline_styles=True)
 
-    def _print_table(self) -> Console:
+    def _print_table(self, *, soft_wrap: bool = False) -> Console:
         from rich.console import Console
 
         console = Console(file=io.StringIO(), width=WIDTH, record=True)
         table = results_table if self["rows"] else budget_table
         console.print(table(self, self.split))
+        for text in self.cautions:
+            console.print(f"warning: {text}", highlight=False, markup=False, soft_wrap=soft_wrap)
         return console
 
 

@@ -64,7 +64,7 @@ def refuse_former(folder: Path) -> None:
     if (folder / "cells").is_dir():
         raise ResumeError(
             f"{folder} holds a run of a former version (schema 1: its trials lie in cells/): commit "
-            "cd411f3 is the last that reads and resumes it; choose another --output to begin anew"
+            "cd411f3 is the last that reads and resumes it; choose another output folder to begin anew"
         )
 
 

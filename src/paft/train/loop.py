@@ -24,6 +24,7 @@ from paft.model.adapter import base_record
 from paft.model.chat import save_chat
 from paft.model.load import LanguageModel
 from paft.model.quantised import is_quantised
+from paft.progress import quiet
 from paft.prompt import Prompt
 from paft.task.task import Example
 from paft.train.arguments import training_arguments
@@ -84,6 +85,7 @@ class Trained:
         return f"Trained({self.steps} steps, {self.tokens} tokens, mean loss {self.loss:.3f}, {met})"
 
 
+@quiet()
 def fine_tune(
     language_model: LanguageModel,
     examples: Sequence[Example],

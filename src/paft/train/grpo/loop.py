@@ -21,6 +21,7 @@ from paft.errors import ConfigError, expect, said
 from paft.model.load import LanguageModel
 from paft.model.reply import ends
 from paft.names import split_revision
+from paft.progress import quiet
 from paft.prompt import Prompt
 from paft.task.task import Example, Task
 from paft.train.arguments import argument_values, training_arguments
@@ -46,6 +47,7 @@ from paft.train.validation import Validation
 from paft.train.variation import variation
 
 
+@quiet()
 def reinforce(
     language_model: LanguageModel,
     task: Task,
