@@ -59,7 +59,8 @@ class Results(dict[str, Any]):
     @property
     def cautions(self) -> list[str]:
         """What stands against the result (``findings``), then what else is to be known (``warnings``)."""
-        return [*(each["text"] for each in self.get("findings", ())), *self.get("warnings", ())]
+        found = [each["text"] for each in self.get("findings", ())]
+        return list(dict.fromkeys([*found, *self.get("warnings", ())]))
 
     def frame(self, table: Literal["per_prompt", "rows", "robustness"] = "per_prompt") -> DataFrame:
         """Return a table as a pandas DataFrame; accuracies in [0, 1].
