@@ -77,6 +77,7 @@ CASES = {
         (lambda: paft.Schedule("block", "3"), "bank_size must be a whole number, at least 1, not '3'"),
     ],
     "Task": [
+        (lambda: paft.Task(**TASK | {"name": "bike shop"}), "Task: name: use letters, digits, _ . and -, a"),
         (lambda: paft.Task(**TASK | {"data": pd.DataFrame()}), "data: give a mapping with some of the ke"),
         (lambda: paft.Task(**TASK, promt="x"), "Task: unknown key 'promt'; did you mean 'prompt'"),
         (lambda: paft.Task(**TASK | {"answer": {"rule": "lable"}}), "answer.rule: .*; did you mean 'label'"),

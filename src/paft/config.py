@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import yaml
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from paft.builtin import IN_PYTHON
 from paft.errors import ConfigError
 from paft.evaluate.settings import Evaluate
 from paft.experiment.baselines.settings import Choose
@@ -24,6 +25,9 @@ from paft.names import REVISION, pin_model
 from paft.schema import Schema, nearest, parse
 from paft.train.settings import LARGEST_SEED, Train
 from paft.yaml_text import load_yaml
+
+if TYPE_CHECKING:
+    from paft.task.task import Task
 
 Patch = dict[str, Any]
 BUILTIN_TASK = "routing"
@@ -65,6 +69,10 @@ class ModelOnTask(Schema):
                 f"in run(config, {name}={name})"
             )
         return value
+
+    def of_task(self, task: Task | None) -> Self:
+        """Return the same for a task made in Python, if one is given: with its name, not that of another."""
+        return self if task is None else self.model_copy(update={"task": f"{task.name}{IN_PYTHON}"})
 
     @property
     def pinned_model(self) -> str:

@@ -62,6 +62,7 @@ class Schema(BaseModel):
 
 _TOLD = 6  # errors told at once
 S = TypeVar("S", bound=Schema)
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"  # what may be part of a file's name
 # What TRL, Transformers, axolotl and lm-evaluation-harness call our settings, for messages that help. They
 # are not taken in place of ours: files with two names for one thing would be hard to compare.
 _NAMES_ELSEWHERE = {
@@ -180,6 +181,8 @@ def _explain(model: type[BaseModel], item: dict[str, Any]) -> str:
     if item["type"] in ("model_type", "dict_type"):
         keys = _known_keys(model, location)
         message = "give a mapping" + f" with some of the keys {', '.join(keys)}" * (0 < len(keys) <= 10)
+    if item["type"] == "string_pattern_mismatch" and item["ctx"]["pattern"] == NAME:
+        message = "use letters, digits, _ . and -, a letter or digit first"
     if item["type"] == "tuple_type":
         message = "Input should be a list"
         message += f", as in [{shown(value)}]" if isinstance(value, (str, int, float)) else ""

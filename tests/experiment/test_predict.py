@@ -11,6 +11,7 @@ import pytest
 
 import paft
 from paft.bank import Bank
+from paft.config import load_config
 from paft.errors import ConfigError, DataError
 from paft.evaluate.cells import evaluate_matrix
 from paft.evaluate.matrix import Matrix
@@ -222,9 +223,8 @@ def test_a_run_on_a_task_made_in_python_predicts_with_that_task(configure, tmp_p
     config = configure(tmp_path / "run", methods=("single",), train={"max_steps": 1}, task="routing")
     bank = Bank({"train": (Prompt("Sort: {text}"),), "test": (Prompt("{text} is for"),)})
     train(config, task=task, bank=bank)
-    made = (
-        r"the task of the run in .*run was made in Python: give it as task=TASK to paft\.predict or paft\.ev"
-    )
+    assert load_config(tmp_path / "run" / "config.yaml").task == "mine (made in Python)"
+    made = r"no task 'mine \(made in Python\)': it is in no file: give it as task=TASK"
     with pytest.raises(ConfigError, match=made):
         paft.predict([{"text": "a"}], run=tmp_path / "run")
     adapter = str(tmp_path / "run" / "adapter")

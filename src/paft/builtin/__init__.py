@@ -27,3 +27,4 @@ BANKS = {
     **_files("banks/unseen/*.jsonl"),
 }
 MODELS = {"tiny": _HERE / "tiny"}
+IN_PYTHON = " (made in Python)"  # behind the name of a task, in records of what was done with it

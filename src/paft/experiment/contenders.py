@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from pydantic import Field
 
 from paft.bank import load_bank
-from paft.config import BUILTIN_TASK, ModelOnTask, load_config
+from paft.config import ModelOnTask, load_config
 from paft.errors import ConfigError, DataError, shown
 from paft.experiment.identity import task_identity
 from paft.files import read_yaml
@@ -146,7 +146,7 @@ def check_same_task(folder: Path, task: Task, name: str | None) -> None:
         name: What it was loaded by, of the run's configuration; None for one made in Python.
 
     Raises:
-        ConfigError: Saying what differs, or that the run's own task was made in Python.
+        ConfigError: Saying what differs.
     """
     then = read_record(folder / IDENTITY, "run identity", {})
     now = json.loads(json.dumps(task_identity(task)))
@@ -157,11 +157,6 @@ def check_same_task(folder: Path, task: Task, name: str | None) -> None:
         raise ConfigError(
             f"the task that is given is not that of the run in {folder} ({', '.join(other)} differ): give "
             "the one that its models were trained with"
-        )
-    if name == BUILTIN_TASK:  # the default, beside which a task made in Python stands
-        raise ConfigError(
-            f"the task of the run in {folder} was made in Python: give it as task=TASK to paft.predict or "
-            "paft.evaluate_model"
         )
     raise ConfigError(
         f"the task has changed since the run in {folder} ({', '.join(other)}): restore it, or run it anew"

@@ -73,6 +73,7 @@ def run(
     expect(config, RunConfig, "the configuration of a run")
     reporter = reporter or Reporter()
     inputs = checked_inputs(config, task, bank)
+    config = config.of_task(task)
     with working_in(Path(config.output)):
         prepare(config, inputs)
         if inputs.composed:

@@ -62,6 +62,7 @@ def train(
     plan = Trial(method, seed)
     inputs = load_inputs(config, task, bank, evaluate=False, methods=[method]).for_seed(seed)
     check_trained(config)
+    config = config.of_task(task)
     encoder = encoder_of(config)
     check_options(encoder, inputs.task, inputs.train)
     warnings = check_completions(encoder, config, inputs.task, inputs.train)

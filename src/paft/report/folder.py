@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paft.builtin import IN_PYTHON
 from paft.config import load_config
 from paft.errors import DataError, PaftError
 from paft.files import read_yaml
@@ -214,7 +215,7 @@ def _task_name(config: Mapping[str, Any]) -> str:
     try:
         return load_task(config["task"], config["data"]).name
     except PaftError:
-        return str(config["task"])
+        return str(config["task"]).removesuffix(IN_PYTHON)
 
 
 def _add_trials(results: dict[str, Any], folder: Path) -> tuple[str, ...]:

@@ -19,11 +19,11 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, overload
 import numpy as np
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
-from paft.builtin import TASKS
+from paft.builtin import IN_PYTHON, TASKS
 from paft.errors import ConfigError, DataError, PromptError, expect, share_hint, shown
 from paft.files import fingerprint, read_yaml
 from paft.prompt import Prompt, templates_of
-from paft.schema import Schema, nearest, parse
+from paft.schema import NAME, Schema, nearest, parse
 from paft.task.answer import Answer, twins
 from paft.task.data import ABSENT, ChosenRows, DataSource, Rows, read_rows
 from paft.task.gold import gold_texts, why_unreadable
@@ -158,7 +158,7 @@ class Task(Schema):
             what is evaluated as the user prompt; language models that write a bank are shown them all.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    name: str = Field(pattern=NAME)
     description: str = ""
     fields: dict[str, str] = Field(min_length=1)
     answer: Answer
@@ -492,8 +492,8 @@ def load_task(source: str | Path | Task, data: str | Path | None = None) -> Task
         return Task.from_yaml(TASKS[str(source)], data)
     path = Path(source)
     if path.suffix not in {".yaml", ".yml"} and not path.exists():
-        close = nearest(str(source), list(TASKS))
-        raise ConfigError(
-            f"no task {str(source)!r}: give a YAML file or a built-in task (`paft tasks` lists them){close}"
-        )
+        how = f"give a YAML file or a built-in task (`paft tasks` lists them){nearest(str(source), [*TASKS])}"
+        if str(source).endswith(IN_PYTHON):
+            how = "it is in no file: give it as task=TASK, to paft.predict or paft.evaluate_model say"
+        raise ConfigError(f"no task {str(source)!r}: {how}")
     return Task.from_yaml(path, data)

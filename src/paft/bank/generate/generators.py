@@ -24,7 +24,7 @@ from pydantic import Field, model_validator
 from paft.bank.generate.meta_prompts import Strategy
 from paft.files import read_yaml
 from paft.model.endpoint import Endpoint, Patience, check_address
-from paft.schema import Schema, parse
+from paft.schema import NAME, Schema, parse
 
 LOCAL = "hf:"
 
@@ -49,7 +49,7 @@ class Generator(Schema):
         zero_shot: The same for the zero-shot strategy.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    name: str = Field(pattern=NAME)
     model: str = Field(min_length=1)
     base_url: str | None = None
     api_key_env: str | None = None
