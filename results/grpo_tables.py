@@ -10,7 +10,7 @@ from paper.published import published
 from results.sources import GRPO, read, significant
 from results.text import between, ends, table
 
-NAMES = {"snips": "SNIPS", "arithmetic": "largest number"}
+NAMES = {"snips": "SNIPS", "arithmetic": "largest number", "snips_300": "SNIPS, 300 steps"}
 MODELS = {
     "base": "start (`single` by a short SFT)",
     "single": "`single`",
@@ -20,11 +20,13 @@ MODELS = {
 
 
 def grpo_table() -> str:
-    """Return every model on both tasks."""
+    """Return every model on each task, after so many steps."""
     rows = []
     for task, found in read(GRPO).items():
         name = NAMES[task]
         for model, called in MODELS.items():
+            if model not in found["models"]:  # the start is in the rows of 100 steps
+                continue
             figures = found["models"][model]
             mean = f"{percent(figures['mean'])} ({ends({'interval': figures['mean interval']})})"
             adversarial = (
@@ -53,7 +55,7 @@ def grpo_differences() -> str:
 
 
 def moved(pair: str, name: str) -> str:
-    """Return a difference on both tasks, as a sentence has it."""
+    """Return a difference on each task, as a sentence has it."""
     return ", ".join(f"{NAMES[task]} {between(found)}" for task, found in _found(pair, name).items())
 
 
@@ -69,7 +71,12 @@ def _found(pair: str, name: str) -> dict[str, Mapping[str, Any]]:
 def grpo_texts() -> dict[str, str]:
     """Return the figures of the sentences, by name."""
     found = read(GRPO)
-    ratios = [f"{NAMES[task]} {each['std of shared / std of single']:.2f}" for task, each in found.items()]
+    ratios = {
+        group: ", ".join(
+            f"{NAMES[task]} {each[f'std of {group} / std of single']:.2f}" for task, each in found.items()
+        )
+        for group in ("shared", "spanning")
+    }
     theirs = published()["benchmarks"]["rows"]["GSM8K"]
     first = next(iter(found.values()))
     return {
@@ -78,11 +85,13 @@ def grpo_texts() -> dict[str, str]:
         "grpo spanning - single mean": moved("spanning - single", "mean"),
         "grpo spanning - shared mean": moved("spanning - shared", "mean"),
         "grpo spanning - shared std": moved("spanning - shared", "std"),
-        "grpo ratio": ", ".join(ratios),
+        "grpo ratio": ratios["shared"],
+        "grpo ratio spanning": ratios["spanning"],
+        "grpo spanning - single min": moved("spanning - single", "min"),
         "grpo ratio of the paper": f"{theirs['paft'][1] / theirs['single'][1]:.2f}",
         "grpo seeds": str(len(first["models"]["single"]["seeds"])),
         "grpo examples": str(first["test examples"]),
-        "grpo prompts": " and ".join(str(each["test prompts"]) for each in found.values()),
+        "grpo prompts": " and ".join(dict.fromkeys(str(each["test prompts"]) for each in found.values())),
     }
 
 

@@ -22,7 +22,7 @@ from results.sources import HERE
 FOLDER = HERE / "grpo"
 FILE = FOLDER / "figures.json"
 LONGER = "_300"  # end of the names of settings with 300 steps
-RUNS = ("snips", "arithmetic", f"snips{LONGER}", f"arithmetic{LONGER}")
+RUNS = ("snips", "arithmetic", f"snips{LONGER}")
 GROUPS = ("shared", "spanning")  # settings of the grid; the first has single too, and of 100 steps base
 PAIRS = (("shared", "single"), ("spanning", "single"), ("spanning", "shared"), ("single", "base"))
 COMPARED: tuple[Name, ...] = ("mean", "std", "min")
@@ -72,7 +72,9 @@ def run_figures(run: str) -> dict[str, Any]:
         "test examples": test["single"].shape[2],
         "adversarial prompts": adversarial["single"].shape[1],
         "models": models,
-        "std of shared / std of single": models["shared"]["std"] / models["single"]["std"],
+        **{
+            f"std of {name} / std of single": models[name]["std"] / models["single"]["std"] for name in GROUPS
+        },
         "differences": differences(test),
         "differences, adversarial prompts": differences(adversarial, ("mean", "min")),
         "differences, user prompt": differences(user, ("mean",)),
