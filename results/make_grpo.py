@@ -22,7 +22,7 @@ from results.sources import HERE
 FOLDER = HERE / "grpo"
 FILE = FOLDER / "figures.json"
 LONGER = "_300"  # end of the names of settings with 300 steps
-RUNS = ("snips", "arithmetic", f"snips{LONGER}")
+RUNS = ("snips", "arithmetic")
 GROUPS = ("shared", "spanning")  # settings of the grid; the first has single too, and of 100 steps base
 PAIRS = (("shared", "single"), ("spanning", "single"), ("spanning", "shared"), ("single", "base"))
 COMPARED: tuple[Name, ...] = ("mean", "std", "min")
