@@ -246,8 +246,8 @@ def reinforcement() -> Claim:
         f"{said} ({told['where']})",
         f"small model, `paft` minus `single`: mean {_link(moved('shared - single', 'mean'), GRPO)}; "
         f"worst prompt {moved('shared - single', 'min')}; std {moved('shared - single', 'std')}",
-        f"{verdict} comparisons on two tasks in the mean (worst prompt {wins['min']}, lower std {wins['std']}); "
-        "not tested on the paper's",
+        f"{verdict} comparisons on two tasks in the mean (worst prompt {wins['min']}, lower std "
+        f"{wins['std']}); not tested on the paper's",
     )
 
 

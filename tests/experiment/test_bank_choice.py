@@ -108,6 +108,7 @@ def test_a_dry_run_says_that_prompts_would_be_composed_and_writes_nothing(config
     assert not given["composed"] and "composed" not in " ".join(describe_plan(given))
 
 
+@pytest.mark.slow
 def test_a_training_without_a_bank_is_evaluated_on_the_bank_it_froze(
     paft, configure, tmp_path, small, model_folder
 ):

@@ -34,6 +34,7 @@ def left(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_without_the_trials_that_diverged(configure, tmp_path, trainings):
     config = configure(tmp_path / "out", methods=("base", "single", "paft"), train=FAR)
     results = paft.run(config)

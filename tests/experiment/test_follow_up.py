@@ -43,7 +43,17 @@ def trained(paft, place, *args):
     "settings",
     [
         ["--set", "train.max_length=77", "--set", "train.adapt.rank=4"],
-        ["--set", "train.adapt.method=full", "--set", "evaluate.choose=mean", "--set", "evaluate.examples=4"],
+        pytest.param(
+            [
+                "--set",
+                "train.adapt.method=full",
+                "--set",
+                "evaluate.choose=mean",
+                "--set",
+                "evaluate.examples=4",
+            ],
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["adapter", "whole model"],
 )
@@ -118,6 +128,7 @@ def test_an_adapter_that_vllm_does_not_run_is_to_be_merged(configure, tmp_path, 
     assert shlex.split(serve) == ["vllm", "serve", merged]
 
 
+@pytest.mark.slow
 def test_the_command_that_merges_runs_as_printed(paft, place):
     given = {"task": place / "task.yaml", "bank": place / "bank.jsonl", "model": place / "my model"}
     flags = [part for key, value in given.items() for part in (f"--{key}", value)]

@@ -156,11 +156,8 @@ def test_killed_at_every_boundary_of_a_cell_it_ends_with_the_same_figures(
     assert (output / "table.md").read_bytes() == (finished[1] / "table.md").read_bytes()
 
 
-@pytest.mark.parametrize(
-    "error",
-    [ValueError("no\nluck"), pytest.param(MemoryError(), marks=pytest.mark.slow)],
-    ids=["error", "memory"],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("error", [ValueError("no\nluck"), MemoryError()], ids=["error", "memory"])
 def test_a_cell_that_fails_fails_alone_and_is_tried_again(finished, own, monkeypatch, error):
     path, output = own
     for name in CELLS[1:]:

@@ -230,6 +230,7 @@ def test_paft_evaluate_fills_the_card_of_a_training(configure, tmp_path, desk, m
     assert outside == before.split(FILLED[1])[1]
 
 
+@pytest.mark.slow
 def test_the_card_of_a_training_takes_no_figures_of_another_bank(configure, tmp_path, own_desk, model_folder):
     output = tmp_path / "trained"
     train(configure(output, methods=("paft",)))

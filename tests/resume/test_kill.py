@@ -124,6 +124,7 @@ def test_killed_in_the_middle_of_training_a_cell_is_trained_again(
     assert_same_run(output, uninterrupted)
 
 
+@pytest.mark.slow
 def test_an_adapter_without_its_record_is_not_trusted(configure, uninterrupted, tmp_path):
     """A crash between the two leaves an adapter that nobody vouches for."""
     output = tmp_path / "out"

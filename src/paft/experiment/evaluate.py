@@ -142,14 +142,22 @@ def evaluate(
         if processes()[0] == 0:
             write_json(output / RESULTS, results)
             _write_page(output, results, examples)
-            for contender in config.contenders:
-                line = fill_trained_card(
-                    contender, output / TRIALS / contender.name, task, bank, results, examples,
-                    _repeats(config, task, examples),
-                )  # fmt: skip
-                if line is not None:
-                    reporter.finish(contender.name, line)
+            for name, line in _fill_cards(config, output, task, bank, results, examples):
+                reporter.finish(name, line)
     return results
+
+
+def _fill_cards(
+    config: EvaluateConfig, output: Path, task: Task, bank: Bank, results: Results,
+    examples: Sequence[Example],
+) -> Iterator[tuple[str, str]]:  # fmt: skip
+    """Write figures into the cards of what was trained; yield what became of each."""
+    repeats = _repeats(config, task, examples)
+    for contender in config.contenders:
+        folder = output / TRIALS / contender.name
+        line = fill_trained_card(contender, folder, task, bank, results, examples, repeats)
+        if line is not None:
+            yield contender.name, line
 
 
 def _write_page(output: Path, results: Mapping[str, Any], examples: Sequence[Example]) -> None:

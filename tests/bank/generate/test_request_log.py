@@ -59,9 +59,10 @@ def test_a_line_holds_what_a_reader_wants_to_know(two):
     assert set(first) == {*Record.model_fields, "digest"}
 
 
-def test_cut_anywhere_all_whole_lines_are_kept_byte_by_byte(two):
+@pytest.mark.parametrize("first", [0, *(pytest.param(i, marks=pytest.mark.slow) for i in range(1, 5))])
+def test_cut_anywhere_all_whole_lines_are_kept_byte_by_byte(two, first):
     data = two.read_bytes()
-    for length in range(len(data)):
+    for length in range(first, len(data), 5):
         two.write_bytes(data[:length])
         whole = data[: data[:length].rfind(b"\n") + 1]
         with RequestLog(two, HEADER) as log:
