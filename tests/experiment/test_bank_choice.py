@@ -130,6 +130,7 @@ def test_a_training_without_a_bank_is_evaluated_on_the_bank_it_froze(
     assert frozen.fingerprint == composed.fingerprint
 
 
+@pytest.mark.slow
 def test_the_printed_evaluation_names_the_frozen_bank(configure, tmp_path, small):
     from paft.experiment.follow_up import next_command
 

@@ -66,6 +66,7 @@ def leaky(own_desk, configure, tmp_path):
     return configure(tmp_path / "out", **files, methods=("paft",))
 
 
+@pytest.mark.slow
 def test_a_run_tells_it_in_the_terminal_in_its_results_in_the_report_and_on_the_card(
     leaky, tmp_path, monkeypatch, capsys
 ):

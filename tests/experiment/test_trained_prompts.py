@@ -48,6 +48,7 @@ def test_a_model_on_prompts_of_its_training_is_told_everywhere(trained, task, ba
     assert printed.count("unseen") == printed.count("nothing about unseen") == 1
 
 
+@pytest.mark.slow
 def test_the_adapter_that_was_trained_is_named(paft, desk, trained, bank, model_folder, tmp_path):
     (met,) = prompts_met([str(trained / "run" / "trials" / "paft-0" / "adapter")])
     prompts = tmp_path / "bank.jsonl"

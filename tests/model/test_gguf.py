@@ -158,6 +158,7 @@ def test_four_bits_of_quantised_weights_are_refused(packed_file, monkeypatch):
         load_model(packed_file, quantised=True)
 
 
+@pytest.mark.slow
 def test_card_and_follow_up_speak_of_the_file(paft, packed_file, desk, tmp_path):
     code, _, err = paft(
         "run", "--task", desk / "task.yaml", "--bank", desk / "bank.jsonl", "--model", packed_file,

@@ -210,6 +210,7 @@ def test_the_card_says_what_is_generated_guessed_and_licensed(
     assert card.data.license is None
 
 
+@pytest.mark.slow
 def test_paft_evaluate_fills_the_card_of_a_training(configure, tmp_path, desk, model_folder, bank):
     """Twice: the later figures stand in it, and what a reader added stays."""
     output = tmp_path / "trained"

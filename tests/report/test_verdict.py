@@ -183,6 +183,7 @@ def test_the_folder_gives_the_sentence_of_the_report(tmp_path):
     assert report.headline.startswith("On 5 unseen prompts, PAFT ")
 
 
+@pytest.mark.slow
 def test_terminal_report_and_cards_print_one_sentence(paft, desk, model_folder, tmp_path):
     output = tmp_path / "out"
     given = {"task": desk / "task.yaml", "bank": desk / "bank.jsonl", "model": model_folder, "output": output}
