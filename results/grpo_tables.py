@@ -10,7 +10,7 @@ from paper.published import published
 from results.sources import GRPO, read, significant
 from results.text import between, ends, table
 
-NAMES = {"snips": "SNIPS", "arithmetic": "largest number", "snips_300": "SNIPS, 300 steps"}
+NAMES = {"snips": "SNIPS", "arithmetic": "largest number", "snips_300": "SNIPS after 300 steps"}
 MODELS = {
     "base": "start (`single` by a short SFT)",
     "single": "`single`",
@@ -65,7 +65,8 @@ def better(pair: str, name: str) -> int:
 
 
 def _found(pair: str, name: str) -> dict[str, Mapping[str, Any]]:
-    return {task: found["differences"][pair][name] for task, found in read(GRPO).items()}
+    runs = read(GRPO).items()
+    return {task: found["differences"][pair][name] for task, found in runs if pair in found["differences"]}
 
 
 def grpo_texts() -> dict[str, str]:
@@ -73,7 +74,9 @@ def grpo_texts() -> dict[str, str]:
     found = read(GRPO)
     ratios = {
         group: ", ".join(
-            f"{NAMES[task]} {each[f'std of {group} / std of single']:.2f}" for task, each in found.items()
+            f"{NAMES[task]} {each[f'std of {group} / std of single']:.2f}"
+            for task, each in found.items()
+            if group in each["models"]
         )
         for group in ("shared", "spanning")
     }

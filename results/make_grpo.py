@@ -22,8 +22,8 @@ from results.sources import HERE
 FOLDER = HERE / "grpo"
 FILE = FOLDER / "figures.json"
 LONGER = "_300"  # end of the names of settings with 300 steps
-RUNS = ("snips", "arithmetic")
 GROUPS = ("shared", "spanning")  # settings of the grid; the first has single too, and of 100 steps base
+RUNS = {"snips": GROUPS, "arithmetic": GROUPS, f"snips{LONGER}": ("shared",)}  # finished with all seeds
 PAIRS = (("shared", "single"), ("spanning", "single"), ("spanning", "shared"), ("single", "base"))
 COMPARED: tuple[Name, ...] = ("mean", "std", "min")
 
@@ -32,7 +32,7 @@ def predictions(run: str) -> Rows:
     """Return the predictions on a task, PAFT's named by its groups."""
     found: list[dict[str, Any]] = []
     task, longer, _ = run.partition(LONGER)
-    for group in GROUPS:
+    for group in RUNS[run]:
         rows = parquet.read_table(FOLDER / "predictions" / f"{task}-{group}{longer}.parquet").to_pylist()
         found += [{**row, "method": group} if row["method"] == "paft" else row for row in rows]
     return found
@@ -73,7 +73,8 @@ def run_figures(run: str) -> dict[str, Any]:
         "adversarial prompts": adversarial["single"].shape[1],
         "models": models,
         **{
-            f"std of {name} / std of single": models[name]["std"] / models["single"]["std"] for name in GROUPS
+            f"std of {name} / std of single": models[name]["std"] / models["single"]["std"]
+            for name in RUNS[run]
         },
         "differences": differences(test),
         "differences, adversarial prompts": differences(adversarial, ("mean", "min")),
