@@ -11,11 +11,13 @@ from paft.errors import ResumeError
 from paft.experiment import bank_choice
 from paft.experiment.bank_choice import bank_file, choose_bank, is_composed
 from paft.experiment.dry_run import describe_plan, dry_run
+from paft.experiment.identity import run_identity
 from paft.experiment.inputs import load_inputs
+from paft.experiment.output_folder import begin_output
 from paft.experiment.run import run
 from paft.experiment.train import train
 from paft.progress import Reporter
-from paft.task.task import load_task
+from paft.task.task import Task, load_task
 
 
 class Hears(Reporter):
@@ -71,6 +73,18 @@ def test_a_bank_that_was_given_is_not_taken_for_a_composed_one(configure, tmp_pa
     assert not any("no bank given" in line for line in heard.lines)
     with pytest.raises(ResumeError, match="bank"):
         run(config.model_copy(update={"bank": None}))
+
+
+def test_a_folder_of_another_task_is_refused_by_what_differs(configure, tmp_path, task, small):
+    rows = [{"question": f"What is {i} + {i}?", "kind": "ab"[i % 2]} for i in range(8)]
+    answer = {"rule": "label", "field": "kind", "options": ["a", "b"]}
+    sums = Task(name="sums", fields={"question": "a sum"}, answer=answer, data={"train": rows, "test": rows},
+                prompt="{question} is")  # fmt: skip
+    config = configure(tmp_path / "out", bank=None, methods=("base",), evaluate={"examples": 2})
+    inputs = load_inputs(config, sums)
+    begin_output(tmp_path / "out", run_identity(config, inputs), config, inputs.bank)
+    with pytest.raises(ResumeError, match=r"other inputs .*task.fields: \['question'\] there, \['message'\]"):
+        run(config, Reporter())
 
 
 def test_a_composed_bank_that_was_changed_by_hand_is_refused(configure, tmp_path, small):

@@ -14,16 +14,14 @@ import numpy as np
 
 from paft.bank import Bank, near_duplicates_across
 from paft.bank.generate.generators import Generators
-from paft.bank.store import SPLITS
 from paft.config import BUILTIN_TASK, RunConfig
 from paft.errors import ConfigError, DataError, PromptError, expect
-from paft.experiment.bank_choice import choose_bank, is_composed
+from paft.experiment.bank_choice import check_prompts, choose_bank, is_composed
 from paft.experiment.baselines.settings import RULES
 from paft.methods import METHODS, Method
 from paft.model.adapter import refuse_as_model
 from paft.model.encode import Encoder
 from paft.model.load import check_model, load_encoder, resolve_model
-from paft.model.quantised import four_bit
 from paft.prompt import Prompt
 from paft.similarity import skeleton
 from paft.task.programs.code_answer import check_opt_in
@@ -238,26 +236,14 @@ def load_inputs(
 
 
 def check_trained(config: RunConfig) -> None:
-    """Refuse a model that cannot be had, or not with the adapter it is to get; no weights are loaded.
+    """Refuse a model, an adapter, an extra or a reward function that cannot be had; no weights are loaded.
 
     Raises:
         PaftError: Saying why.
     """
-    check_model(config.pinned_model, config.chat, trust_remote_code=config.trust_remote_code)
     train, trusted = config.train, config.trust_remote_code
-    if train.adapt.quantised:
-        four_bit()
+    check_model(config.pinned_model, config.chat, trust_remote_code=trusted)
     check_adapt(config.pinned_model, train.adapt, trust_remote_code=trusted)
-    check_algorithm(config)
-
-
-def check_algorithm(config: RunConfig) -> None:
-    """Refuse an adapter to start from, an extra or a reward function that cannot be had.
-
-    Raises:
-        PaftError: Saying why.
-    """
-    train, trusted = config.train, config.trust_remote_code
     if train.start_from is not None:
         check_start(config.pinned_model, train.start_from, train.adapt, trust_remote_code=trusted)
     if train.algorithm == "grpo":
@@ -276,9 +262,7 @@ def encoder_of(config: RunConfig) -> Encoder:
 def _check_prompts(config: RunConfig, task: Task, bank: Bank) -> None:
     """Refuse a bank whose prompts do not fit the task, which nobody may have named."""
     try:
-        for split in SPLITS:
-            for prompt in bank.prompts(split):
-                task.check_prompt(prompt)
+        check_prompts(bank, task)
     except PromptError as error:
         if config.task != BUILTIN_TASK or config.bank is None:
             raise

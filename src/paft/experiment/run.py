@@ -36,6 +36,7 @@ from paft.experiment.trial import run_trial
 from paft.files import disk_error, write_json
 from paft.methods import METHODS
 from paft.model.files import hub_commit
+from paft.model.quantised import four_bit
 from paft.progress import Reporter, speaking
 from paft.provenance import environment
 from paft.report import read_verdict, write_report
@@ -104,6 +105,8 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
     """
     inputs = load_inputs(config, task, bank)
     check_trained(config)
+    if config.train.adapt.quantised:
+        four_bit()
     for plan in plan_trials(config):
         chooser = METHODS[plan.method].chooser
         if chooser is not None and not (trial_folder(config, plan) / "choice.json").exists():
