@@ -207,8 +207,8 @@ def as_generated(reply: Reply) -> Generated:
     return Generated(reply.text, reply.output_tokens, cut, withheld, reply.sampled)
 
 
-def _recorded(text: str, sent: int, written: int, ended: End = "stop", sampled: bool = False) -> Reply:
-    """Return a reply from its row in a log; rows of former versions do not say how it ended."""
+def _recorded(text: str, sent: int, written: int, ended: End, sampled: bool) -> Reply:
+    """Return a reply from its row in a log."""
     return Reply(text, sent, written, ended=ended, sampled=sampled)
 
 
