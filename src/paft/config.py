@@ -23,8 +23,8 @@ from paft.methods import DEFAULT, METHODS
 from paft.model.settings import Chat
 from paft.names import REVISION, pin_model
 from paft.schema import Schema, nearest, parse
+from paft.text_values import load_yaml
 from paft.train.settings import LARGEST_SEED, Train
-from paft.yaml_text import load_yaml
 
 if TYPE_CHECKING:
     from paft.task.task import Task

@@ -24,7 +24,7 @@ import yaml
 from paft.errors import ConfigError, DataError, PaftError
 from paft.names import require_file
 from paft.part import in_writing, part_of
-from paft.yaml_text import load_yaml
+from paft.text_values import load_yaml
 
 _BEYOND = "malformed JSON (a number of thousands of digits, or thousands of brackets inside of each other)"
 _PART = 1 << 20  # bytes read at once

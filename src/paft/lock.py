@@ -46,16 +46,11 @@ def locked(path: Path, what: str, *, wait: float = 0.0) -> Iterator[None]:
 
 
 @contextmanager
-def sole_process(folder: Path, *, rank: int = 0) -> Iterator[None]:
+def sole_process(folder: Path) -> Iterator[None]:
     """Keep other PAFT processes out of an output folder, made where it is missing, while the block runs.
-
-    Of several processes that share the work the first, of rank 0, holds the lock.
 
     Raises:
         PaftError: If another process works in the folder.
     """
-    if rank > 0:
-        yield
-        return
     with locked(folder / LOCK, f"another PAFT process works in {folder}"):
         yield

@@ -26,11 +26,12 @@ from paft.task.programs.code_answer import check_opt_in
 from paft.task.replies.extract import cell_score
 from paft.task.task import Example, Task
 
+AnyModel = LanguageModel | VllmModel | ServedModel  # what can be evaluated
 CHOICES = ("sum", "mean")  # of log-probabilities, which decides between options
 
 
 def evaluate_matrix(
-    language_model: LanguageModel | VllmModel | ServedModel,
+    language_model: AnyModel,
     task: Task,
     prompts: Sequence[Prompt],
     examples: Sequence[Example],

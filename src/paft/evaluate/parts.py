@@ -13,19 +13,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from paft.errors import DataError
+from paft.evaluate.cells import AnyModel
 from paft.evaluate.log import EvaluationLog
 from paft.evaluate.matrix import Cell, Matrix, require_cells
 from paft.evaluate.runner import evaluate_split, processes
-from paft.evaluate.scoring.server import ServedModel
-from paft.evaluate.scoring.vllm import VllmModel
 from paft.evaluate.settings import Evaluate
 from paft.files import write_json
-from paft.model.load import LanguageModel
 from paft.prompt import Prompt
 from paft.shape import ADVICE, NUMBER, read_record
 from paft.statistics.budget import PartEstimate
@@ -35,14 +32,8 @@ from paft.task.task import Example, Task
 PARTS = "parts"  # folder beside the matrix
 
 
-class Loader(Protocol):
-    """Loads a model by its name, for the number of cells of a part that is to be scored."""
-
-    def __call__(self, name: str, cells: int) -> LanguageModel | VllmModel | ServedModel: ...
-
-
 def evaluate_parts(
-    load: Loader,
+    load: Callable[[str, int], AnyModel],
     *,
     task: Task,
     prompts: Sequence[Prompt],
@@ -59,7 +50,7 @@ def evaluate_parts(
     """Score as many cells of a split as the precision takes, or return what a former run left.
 
     Args:
-        load: Loads a model for a part.
+        load: Loads a model by its name, for the number of cells of a part that is to be scored.
         task: The task.
         prompts: P prompts, at least 2.
         examples: N examples, at least 2.

@@ -68,6 +68,34 @@ class Robustness:
     adversarial_min: float | None
 
 
+def model_rows(
+    method: str, seed: int | None, splits: Mapping[str, tuple[Sequence[Prompt], Matrix, float]], main: str,
+    threshold: float, sample: Matrix | None, training: Mapping[str, Any],
+) -> dict[str, list[dict[str, Any]]]:  # fmt: skip
+    """Return ``rows``, ``per_prompt`` and ``robustness`` of one model, as ``results.json`` has them.
+
+    Args:
+        method: What was evaluated.
+        seed: Its training seed; None if it was not trained here.
+        splits: By split its prompts, its matrix and the seconds that scoring took.
+        main: The split whose robustness is described, and of which there may be a sample.
+        threshold: t of Top@t.
+        sample: Cells that were generated too.
+        training: What each row says of the training.
+    """
+    rows, per_prompt = [], []
+    for split, (prompts, matrix, seconds) in splits.items():
+        generated = sample_figures(sample) if split == main else {}
+        rows.append(split_row(method, seed, split, matrix, threshold, seconds) | generated | training)
+        per_prompt += prompt_rows(method, seed, split, prompts, matrix, seconds)
+    matrices = {split: matrix for split, (_, matrix, _) in splits.items()}
+    return {
+        "rows": rows,
+        "per_prompt": per_prompt,
+        "robustness": [robustness_row(method, seed, main, matrices, threshold)],
+    }
+
+
 def split_row(
     method: str, seed: int | None, split: str, matrix: Matrix, threshold: float, seconds: float
 ) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import numpy as np
 
 from paft.bank import Bank
 from paft.errors import ConfigError, DataError, expect
+from paft.evaluate.cells import AnyModel
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.parts import evaluate_parts
 from paft.evaluate.rows import (
@@ -26,13 +27,9 @@ from paft.evaluate.rows import (
     cell_warnings,
     describe_scoring,
     guess_levels,
-    prompt_rows,
-    robustness_row,
-    sample_figures,
-    split_row,
+    model_rows,
 )
 from paft.evaluate.runner import evaluate_sample, evaluate_split, processes
-from paft.evaluate.scoring.server import ServedModel
 from paft.evaluate.scoring.vllm import VllmModel, import_vllm, load_vllm
 from paft.evaluate.settings import Evaluate
 from paft.experiment.answer_tokens import check_lengths, check_options
@@ -47,10 +44,11 @@ from paft.experiment.trained_card import fill_trained_card
 from paft.files import write_json, write_text
 from paft.model.adapter import check_base, check_before_loading
 from paft.model.files import hub_commit
-from paft.model.load import LanguageModel, check_model, load_encoder, model_fingerprint
+from paft.model.load import check_model, load_encoder, model_fingerprint
 from paft.model.quantised import four_bit, trained_quantised
 from paft.model.shared_base import SharedBase
 from paft.progress import Reporter, speaking
+from paft.prompt import Prompt
 from paft.provenance import environment
 from paft.report.budget import budget_page, read_budget
 from paft.report.findings import read_findings, trained_prompts_findings
@@ -259,14 +257,14 @@ class _Models:
     _base: SharedBase
     _stack: ExitStack
     _engine: VllmModel | None = None
-    _held: tuple[Contender, LanguageModel | VllmModel | ServedModel] | None = None
+    _held: tuple[Contender, AnyModel] | None = None
 
-    def start(self, contender: Contender, split: str, cells: int) -> LanguageModel | VllmModel | ServedModel:
+    def start(self, contender: Contender, split: str, cells: int) -> AnyModel:
         """Return a model that is to score so many cells."""
         self.reporter.stage(contender.name, f"evaluate on {split} prompts", cells)
         return self.hold(contender)
 
-    def hold(self, contender: Contender) -> LanguageModel | VllmModel | ServedModel:
+    def hold(self, contender: Contender) -> AnyModel:
         """Return a model, and let go of the one before."""
         if self._held is None or self._held[0] != contender:
             self._held = None
@@ -275,7 +273,7 @@ class _Models:
         return self._held[1]
 
     @contextmanager
-    def _loaded(self, contender: Contender) -> Iterator[LanguageModel | VllmModel | ServedModel]:
+    def _loaded(self, contender: Contender) -> Iterator[AnyModel]:
         """Give a model for a while."""
         config = self.config
         if config.backend == "openai":
@@ -384,35 +382,32 @@ def _evaluate_one(
     chosen = config.cells(len(splits[config.split]), len(shared["examples"]))
     if chosen is not None:  # the user prompt is where all of the split is
         del splits["user"]
-    matrices: dict[str, Matrix] = {}
-    seconds: dict[str, float] = {}
+    measured: dict[str, tuple[Sequence[Prompt], Matrix, float]] = {}
     for split, prompts in splits.items():
         cells = len(prompts) * len(shared["examples"]) if chosen is None else int(chosen.sum())
-        matrices[split], seconds[split] = evaluate_split(
+        matrix, seconds = evaluate_split(
             partial(models.start, contender, split, cells),
             prompts=prompts, split=split, folder=_folder(config, name), chosen=chosen,
             on_cells=models.reporter.advance, **shared,
         )  # fmt: skip
+        measured[split] = prompts, matrix, seconds
     sample = None
     if chosen is None and config.backend != "openai":
         sample = evaluate_sample(
             partial(models.hold, contender), prompts=splits[config.split], split=config.split,
             folder=_folder(config, name), **shared,
         )  # fmt: skip
-    matrix, threshold = matrices[config.split], task.thresholds[0]
+    matrices = {split: matrix for split, (_, matrix, _) in measured.items()}
+    figures = answer_figures(matrices[config.split])
     about = {
         "warnings": _warnings(config, contender, matrices),
-        "scoring": describe_scoring(task, config.backend, config.evaluate.generate) | answer_figures(matrix),
+        "scoring": describe_scoring(task, config.backend, config.evaluate.generate) | figures,
     }
     if chosen is not None:
-        return {**about, "rows": [], "per_prompt": [], "budget": _estimated(matrix.scores)}
-    rows, per_prompt = [], []
-    for split, prompts in splits.items():
-        row = split_row(name, None, split, matrices[split], threshold, seconds[split])
-        rows.append(row | (sample_figures(sample) if split == config.split else {}) | UNTRAINED)
-        per_prompt += prompt_rows(name, None, split, prompts, matrices[split], seconds[split])
-    summary = robustness_row(name, None, config.split, matrices, threshold)
-    return {**about, "rows": rows, "per_prompt": per_prompt, "robustness": [summary]}
+        budget = _estimated(matrices[config.split].scores)
+        return {**about, "rows": [], "per_prompt": [], "budget": budget}
+    threshold = task.thresholds[0]
+    return about | model_rows(name, None, measured, config.split, threshold, sample, UNTRAINED)
 
 
 def _warnings(config: EvaluateConfig, contender: Contender, matrices: Mapping[str, Matrix]) -> list[str]:
@@ -474,7 +469,7 @@ def _named(matrix: Matrix, worst: WorstPrompt) -> dict[str, Any]:
 def _identity(config: EvaluateConfig, task: Task, bank: Bank, examples: str) -> dict[str, Any]:
     """Everything a figure depends on, by name."""
     others = {"output", "task", "data", "bank", "evaluate", "server", "any_base", "base", "adapters"}
-    others |= unset_keys(config.trust_remote_code, config.revision)
+    others |= unset_keys(config)
     others |= {"mean_only"} if not config.mean_only else set()
     if config.precision is not None and config.with_base:  # which cells are scored depends on every model
         others -= {"base"}
