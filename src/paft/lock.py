@@ -23,10 +23,7 @@ POLL = 0.1  # seconds between tries
 def locked(path: Path, what: str, *, wait: float = 0.0) -> Iterator[None]:
     """Hold a lock, a file that is made where it is missing, while the block runs.
 
-    Args:
-        path: The file.
-        what: Who holds it otherwise, for the error.
-        wait: Seconds to wait for another holder.
+    ``what`` says who holds it otherwise, for the error; another holder is waited for so many seconds.
 
     Raises:
         PaftError: If another process holds the lock, or the file cannot be written.

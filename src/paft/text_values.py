@@ -27,10 +27,7 @@ class _DoubleKeyError(Exception):
 def read_json_value(text: str, where: str, what: str = "") -> Any:
     """Return the one value of a JSON text; a float that is not the number written is a ``Decimal`` instead.
 
-    Args:
-        text: JSON.
-        where: File and line, named in errors.
-        what: What is expected, for the error of malformed JSON.
+    Errors name ``where`` it stands, file and line, and, if it is malformed, ``what`` is expected.
 
     Raises:
         DataError: If it is malformed, has a key twice, or is nested too deeply.

@@ -129,17 +129,11 @@ class _Work:
     def rendered(self) -> list[str]:
         return [prompt.render(example.values) for prompt, example in self.places]
 
-    @property
-    def limit(self) -> int:
-        """Tokens of a generated answer at most."""
-        return self.task.answer.generation_limit
-
     def ask(self, served: ServedModel) -> list[Cell]:
         """Let a server answer; rules of every kind are read from the reply."""
         names = [f"prompt {prompt.id} on example {example.index}" for prompt, example in self.places]
-        replies = served.replies(
-            self.rendered, names, max_tokens=self.limit, on_cells=self.on_cells, log=self.log
-        )
+        limit = self.task.answer.generation_limit
+        replies = served.replies(self.rendered, names, max_tokens=limit, on_cells=self.on_cells, log=self.log)
         return [
             replace(_open_cell(self.task, *place, as_generated(reply)), context_tokens=reply.input_tokens)
             for place, reply in zip(self.places, replies, strict=True)
@@ -175,7 +169,7 @@ class _Work:
 
     def generate(self, model: LanguageModel | VllmModel, encoder: Encoder) -> list[Cell]:
         """Generate an answer and read it."""
-        limit = self.limit
+        limit = self.task.answer.generation_limit
         pairs = [encoder.context(text, limit) for text in self.rendered]
         contexts = [tuple(context) for context, _ in pairs]
         if isinstance(model, VllmModel):

@@ -166,13 +166,8 @@ def run_unique(
 ) -> Results:
     """Compute each distinct member once; return the results of all, in order.
 
-    Args:
-        members: What results are wanted of; one may come often.
-        batches: The distinct ones, as they are computed together.
-        compute: As :func:`run_batches` takes it, like the next two.
-        plan: Hash of all batches.
-        log: Keeps finished batches.
-        on_cells: Called with the number of members whose results have just come.
+    ``batches`` has the distinct ones as they are computed together; ``on_cells`` is called with the number of
+    members whose results have just come. All else is as for :func:`run_batches`.
     """
     counts = Counter(members)
 

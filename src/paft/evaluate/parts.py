@@ -49,19 +49,9 @@ def evaluate_parts(
 ) -> tuple[dict[str, Matrix], dict[str, Measured], dict[tuple[str, str], PartEstimate]]:
     """Score as many cells of a split as the precision takes, or return what a former run left.
 
-    Args:
-        load: Loads a model by its name, for the number of cells of a part that is to be scored.
-        task: The task.
-        prompts: P prompts, at least 2.
-        examples: N examples, at least 2.
-        folders: Where the matrix of each model goes, by its name.
-        split: Its name.
-        settings: Stage 3.
-        max_length: Tokens of prompt and answer at most.
-        precision: Half-width of the interval that is wanted.
-        worst: Whether the worst prompt of each model is looked for.
-        seed: Of the order of the cells.
-        on_cells: Called with the number of cells just finished.
+    Arguments are those of :func:`paft.evaluate.runner.evaluate_split` for each model by its name, and what
+    :func:`paft.statistics.precision.measure_models` takes; ``load`` is also given the number of cells of the
+    part that is to be scored.
 
     Returns:
         The matrix of each model with the cells that were scored, what they say, and the mean of one model

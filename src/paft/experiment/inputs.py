@@ -188,12 +188,8 @@ def load_inputs(
 ) -> Inputs:
     """Load what is not given, and check task, bank, examples and methods.
 
-    Args:
-        config: The run's configuration.
-        task: A task made in Python.
-        bank: A bank made in Python.
-        evaluate: Whether test prompts and test examples are needed too.
-        methods: Those to check; by default those of the configuration.
+    ``evaluate`` says whether test prompts and test examples are needed too; ``methods`` are those to check,
+    by default those of the configuration.
 
     Raises:
         PaftError: On the first thing that cannot be used.

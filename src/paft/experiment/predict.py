@@ -98,9 +98,7 @@ class Predictor:
     ) -> Iterator[dict[str, Any]]:
         """Yield every row with what is predicted of it, in order.
 
-        Args:
-            rows: The rows.
-            on_rows: Called with the number of rows just finished.
+        ``on_rows`` is called with the number of rows just finished.
 
         Raises:
             PaftError: If a row, or the model, cannot be used.
@@ -215,13 +213,7 @@ def open_predictor(
 ) -> Predictor:
     """Find model, settings and prompt, and check them; no weights are loaded.
 
-    Args:
-        run: Folder of `paft run` or `paft train`.
-        settings: Without a run: those of :class:`PredictConfig`.
-        trial: Which trial of the run.
-        prompt: The prompt; the user prompt by default.
-        prompt_id: The same by its id in the bank.
-        task: A task made in Python; of a run the one that it was given.
+    Arguments are those of :func:`predict`; without a prompt it is the user prompt.
 
     Raises:
         PaftError: If something is missing, contradicts itself or does not fit.

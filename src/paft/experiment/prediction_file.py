@@ -79,13 +79,8 @@ def write_predictions(
 ) -> None:  # fmt: skip
     """Write records as they come, to standard output or atomically to a file.
 
-    Args:
-        output: The file; None for standard output.
-        format: A CSV has a column for the probability of each of a task's fixed options.
-        task: The task.
-        columns: Columns of the rows.
-        added: What records have besides.
-        records: The records.
+    A CSV has a column for the probability of each of a task's fixed options. ``added`` is what records have
+    besides the columns of the rows.
 
     Raises:
         PaftError: If the file cannot be written, or what the records raise.

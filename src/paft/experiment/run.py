@@ -139,11 +139,8 @@ def gather_run(
 ) -> Results:
     """Write ``results.json`` and ``report.html`` of finished trials; return the content of the first.
 
-    Args:
-        config: What was compared.
-        inputs: What it was compared on.
-        trials: What :func:`paft.experiment.trial.run_trial` returned.
-        failures: What other trials failed of, by their name.
+    ``trials`` is what :func:`paft.experiment.trial.run_trial` returned; ``failures`` says by name what others
+    failed of.
     """
     output = Path(config.output)
     gathered = {key: [item for trial in trials for item in trial[key]] for key in TRIAL_LISTS}

@@ -35,14 +35,7 @@ def generate_answers(
 ) -> list[Generated]:
     """Generate greedily until end of turn or sequence or ``max_tokens``; identical contexts only once.
 
-    Args:
-        model: A causal language model in evaluation mode.
-        contexts: Token ids of rendered prompts.
-        encoder: Gives padding, end of sequence and decoding.
-        max_tokens: New tokens at most.
-        batch_tokens: Tokens (padding and new ones counted) per batch at most.
-        on_cells: Called with the number of contexts just finished.
-        log: Keeps what is finished; see :mod:`paft.evaluate.log`.
+    ``batch_tokens`` is the most tokens of a batch, padding and new ones counted.
     """
     ordered = sorted(dict.fromkeys(contexts), key=len, reverse=True)
     stops = ends(encoder, getattr(model, "generation_config", None))

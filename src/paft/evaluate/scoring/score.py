@@ -48,13 +48,7 @@ def score_options(
 ) -> list[np.ndarray]:
     """Return the log-probability of every option of every request.
 
-    Args:
-        model: A causal language model in evaluation mode.
-        requests: What to score.
-        pad: Token id for padding.
-        batch_tokens: Tokens (padding counted) per forward pass at most, but at least one request.
-        on_cells: Called as requests finish.
-        log: Keeps what is finished; see :mod:`paft.evaluate.log`.
+    ``batch_tokens`` is the most tokens of a forward pass, padding counted, unless a single request has more.
 
     Returns:
         For each request, in order, float64 of shape (options,), in nats, summed over tokens.

@@ -123,12 +123,8 @@ class ServedModel:
     ) -> list[Reply]:
         """Return the reply to every rendered prompt; identical ones are asked once.
 
-        Args:
-            rendered: What to ask.
-            cells: What errors call each of them.
-            max_tokens: Tokens of a reply at most, if the server's settings do not say.
-            on_cells: Called with the number of prompts just answered.
-            log: Keeps replies; see :mod:`paft.evaluate.log`.
+        ``cells`` is what errors call each of them; ``max_tokens`` is the most tokens of a reply where the
+        server's settings do not say.
 
         Raises:
             ModelError: If a reply cannot be had after all retries; its cell is named.

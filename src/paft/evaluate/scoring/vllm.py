@@ -100,11 +100,6 @@ class VllmModel:
     ) -> list[np.ndarray]:
         """Return the log-probability of every option of every request.
 
-        Args:
-            requests: What to score.
-            on_cells: Called with the number of requests just finished.
-            log: Keeps what is finished.
-
         Returns:
             For each request, in order, float64 of shape (options,), in nats, summed over tokens.
         """
@@ -125,15 +120,7 @@ class VllmModel:
         on_cells: Callable[[int], None] | None = None,
         log: EvaluationLog | None = None,
     ) -> list[Generated]:
-        """Generate greedily until an end token or ``max_tokens``; identical contexts only once.
-
-        Args:
-            contexts: Token ids of rendered prompts.
-            encoder: Gives the tokens that end an answer, and decoding.
-            max_tokens: New tokens at most.
-            on_cells: Called with the number of contexts just finished.
-            log: Keeps what is finished.
-        """
+        """Generate greedily until an end token or ``max_tokens``; identical contexts only once."""
         stops = ends(encoder, self.generation)
         batches = _log_batches(contexts, lambda context: 1)
         found = run_unique(
