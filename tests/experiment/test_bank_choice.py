@@ -10,11 +10,13 @@ from paft.bank.compose.composed_bank import compose_bank
 from paft.errors import ResumeError
 from paft.experiment import bank_choice
 from paft.experiment.bank_choice import bank_file, choose_bank, is_composed
+from paft.experiment.contenders import AdapterOnTask
 from paft.experiment.dry_run import describe_plan, dry_run
 from paft.experiment.identity import run_identity
 from paft.experiment.inputs import load_inputs
 from paft.experiment.output_folder import begin_output
 from paft.experiment.run import run
+from paft.experiment.side_by_side import try_model
 from paft.experiment.train import train
 from paft.progress import Reporter
 from paft.task.task import Task, load_task
@@ -103,9 +105,12 @@ def test_the_built_in_task_keeps_its_own_bank_and_a_task_in_python_gets_one_of_i
     assert bank_file(config) is not None
     own = choose_bank(config, load_task("routing"), tmp_path)
     assert not is_composed(own) and small == []
-    assert is_composed(choose_bank(config, task, tmp_path))
+    assert is_composed(choose_bank(config.of_task(task), task, tmp_path))
     assert load_inputs(config, task).composed
     assert not load_inputs(config, task, own_bank(task)).composed
+    assert load_inputs(config, task.model_copy(update={"name": "routing"})).composed
+    unseen = [shown.prompt.id for shown in try_model(AdapterOnTask(model=config.model), 2, task=task).prompts]
+    assert set(unseen) <= {task.prompts[0].id, *(each.id for each in compose_bank(task).bank.prompts("test"))}
 
 
 def own_bank(task):

@@ -352,6 +352,11 @@ def test_a_name_that_contradicts_is_refused(paft, finished, tmp_path, arguments,
     assert code == 2 and words in err and err.count("\n") == 1
 
 
+def test_a_prompt_given_in_python_is_taken_as_it_is(trained, task):
+    given = Prompt("Write \\n for a line break. {message}\nTopic:")
+    assert module.open_predictor(trained, {}, prompt=given.template).prompt == given
+
+
 def test_columns_of_the_rows_are_written_as_the_table_had_them(task, tmp_path):
     columns = {
         "when": datetime(2024, 1, 2), "day": date(2024, 1, 2), "exact": Decimal("1.50"), "none": None,

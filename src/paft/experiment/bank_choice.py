@@ -25,8 +25,7 @@ def choose_bank(config: ModelOnTask, task: Task, output: Path) -> Bank:
         PaftError: If the bank cannot be read, or none can be composed.
     """
     file = bank_file(config)
-    # A task made in Python stands beside the name of the built-in one, which is the default.
-    if file is not None and (config.bank is not None or task.name == config.task):
+    if file is not None:
         return load_bank(file)
     if (output / IDENTITY).exists() and (output / BANK).exists():
         frozen = load_bank(output / BANK)

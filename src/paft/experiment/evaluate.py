@@ -93,7 +93,7 @@ def evaluate(
         config = take_task(config, [*map(str, config.adapter_folders.values())] or [config.model])
     if task is None and "task" not in config.model_fields_set:
         reporter.finish(config.task, "the built-in task, since none is given: name yours")
-    made = task
+    config = config.of_task(task)
     task = task or load_task(config.task, config.data)
     check_opt_in(task, config.evaluate.allow_code)
     told: list[str] = []
@@ -104,7 +104,6 @@ def evaluate(
         bank, lines = choose_evaluated(config, task, Path(config.output), config.split)
         told += lines
     examples, warnings = _check(config, task, bank)
-    config = config.of_task(made)
     trained_on = _trained_on(config, bank)
     trained = [each.text for each in trained_prompts_findings(trained_on, len(bank.require(config.split)))]
     warnings = [*told, *trained, *warnings]

@@ -196,6 +196,7 @@ def load_inputs(
     """
     expect(task, (Task, NoneType), "the task")
     expect(bank, (Bank, NoneType), "the bank")
+    config = config.of_task(task)
     task = task or load_task(config.task, config.data)
     if evaluate or config.train.algorithm == "grpo":  # whose rewards are scores
         check_opt_in(task, config.evaluate.allow_code)
