@@ -11,9 +11,8 @@ import numpy as np
 from paft.errors import ConfigError, expect, expect_items, expect_whole, shown
 from paft.evaluate.log import EvaluationLog
 from paft.evaluate.matrix import Cell, Matrix
-from paft.evaluate.scoring.batch_plan import Request, share_beginnings
+from paft.evaluate.scoring.batch_plan import Request, close_options, share_beginnings
 from paft.evaluate.scoring.generation import generate_answers
-from paft.evaluate.scoring.option_tree import close_options
 from paft.evaluate.scoring.score import rounding, score_options
 from paft.evaluate.scoring.server import ServedModel, as_generated
 from paft.evaluate.scoring.vllm import VllmModel

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from paft.evaluate.log import EvaluationLog, run_unique
-from paft.evaluate.scoring.option_tree import Tokens
+from paft.evaluate.scoring.batch_plan import Tokens
 from paft.files import fingerprint
 from paft.model.encode import Encoder, left_pad
 from paft.model.finite import FiniteLogits

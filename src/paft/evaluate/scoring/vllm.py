@@ -23,8 +23,7 @@ import numpy as np
 
 from paft.errors import ModelError
 from paft.evaluate.log import EvaluationLog, Results, run_unique
-from paft.evaluate.scoring.batch_plan import Request
-from paft.evaluate.scoring.option_tree import Tokens
+from paft.evaluate.scoring.batch_plan import Request, Tokens
 from paft.files import fingerprint
 from paft.model.adapter import check_base, check_before_loading
 from paft.model.chat import make_encoder
