@@ -154,6 +154,12 @@ def test_the_same_weights_elsewhere_are_the_same_model(started, model_folder, tm
     started(model=str(shutil.copytree(model_folder, tmp_path / "elsewhere")))
 
 
+def test_the_same_writers_may_be_named_in_another_file():
+    then, now = ({"choose.writer": name, "choose.writers": "hash"} for name in ("a.yaml", "b/a.yaml"))
+    assert changes(then, now) == []
+    assert changes(then, {**now, "choose.writers": "another"}) == ["choose.writer", "choose.writers"]
+
+
 def test_a_method_that_chooses_may_be_added_and_its_settings_count_from_then_on(configure, tmp_path):
     def found(methods, **choose):
         config = configure(tmp_path, methods=methods, choose=choose)

@@ -27,12 +27,13 @@ from paft.train.settings import Train
 FREE = (
     "train.workers", "train.save_every", "train.report_to", "evaluate.batch_tokens", "evaluate.allow_code",
 )  # fmt: skip
-# Names of weights, and their hash: with the same hash they may lie elsewhere.
+# Names of files, and their hash: with the same hash they may lie elsewhere.
 FILES = {
     "model": "model files",
     "revision": "model files",
     "adapter": "adapter files",
     "train.start_from": "start files",
+    "choose.writer": "choose.writers",
 }
 KEPT = 20  # characters that are shown before the first that differs
 
