@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -18,6 +19,7 @@ from paft.errors import ConfigError, DataError
 from paft.evaluate.cells import evaluate_matrix
 from paft.evaluate.matrix import Matrix
 from paft.experiment import predict as module
+from paft.experiment.contenders import Contender
 from paft.experiment.evaluate import EvaluateConfig, evaluate
 from paft.experiment.prediction_file import write_predictions
 from paft.experiment.train import train
@@ -350,6 +352,13 @@ def test_a_name_that_contradicts_is_refused(paft, finished, tmp_path, arguments,
     filled = [str(rows) if argument == "{rows}" else argument for argument in arguments]
     code, _, err = paft("predict", rows, "--run", finished, *filled)
     assert code == 2 and words in err and err.count("\n") == 1
+
+
+def test_the_main_trial_is_of_the_method_that_the_verdict_is_about(finished, monkeypatch):
+    side = module.try_run(finished, 0)
+    contenders = [Contender(name, "m") for name in ("base", "per_step-1", "per_example-0")]
+    monkeypatch.setattr(module, "try_run", lambda *_, **__: replace(side, contenders=contenders))
+    assert module.open_predictor(finished, {}).contender.name == "per_step-1"
 
 
 def test_a_prompt_given_in_python_is_taken_as_it_is(trained, task):

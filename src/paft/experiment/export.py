@@ -150,7 +150,7 @@ def find_weights(source: Path, trial: str | None = None) -> Path:
     if not found:
         raise ConfigError(f"{source} holds no trained weights: give a run, an adapter or a model folder")
     if trial is None:
-        trial = next(iter(found)) if len(found) == 1 else main_trial(found)
+        trial = next(iter(found)) if len(found) == 1 else _main_trial(found)
     elif trial not in found:  # a method with one seed needs no number
         of_method = [name for name in found if name.rpartition("-")[0] == trial]
         trial = of_method[0] if len(of_method) == 1 else trial
@@ -160,7 +160,7 @@ def find_weights(source: Path, trial: str | None = None) -> Path:
     return found[trial]
 
 
-def main_trial(names: Iterable[str]) -> str | None:
+def _main_trial(names: Iterable[str]) -> str | None:
     """Return the first seed of the method that a run is about; None where that is not clear."""
     by_method: dict[str, list[str]] = {}
     for name in sorted(names, key=lambda name: (len(name), name)):
