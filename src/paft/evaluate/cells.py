@@ -210,13 +210,14 @@ def _closed_cell(
     task: Task, prompt: Prompt, example: Example, request: Request, scores: np.ndarray, choose: str,
     epsilon: float,
 ) -> Cell:  # fmt: skip
-    lengths = np.array([len(option) for option in request.options])
-    compared = scores / lengths if choose == "mean" else scores
+    divisors = np.array([len(option) if choose == "mean" else 1 for option in request.options])
+    compared = scores / divisors
     best = int(np.argmax(compared))
+    close = compared > compared[best] - epsilon / np.minimum(divisors, divisors[best])  # a mean's rounding
     prediction = example.options[best]
     score = cell_score(task.metric, task.answer.rule, prediction, example.gold)
     cell = Cell(prompt.id, example.index, prediction, True, score, 0, tuple(map(float, scores)))
-    return replace(cell, tie=bool((compared > compared[best] - epsilon).sum() > 1))
+    return replace(cell, tie=bool(close.sum() > 1))
 
 
 def _open_cell(task: Task, prompt: Prompt, example: Example, answer: Generated) -> Cell:
