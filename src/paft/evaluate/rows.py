@@ -307,11 +307,13 @@ def scoring_line(found: Mapping[str, Any]) -> str:
     """
     if found["by"] == "likelihood":
         return f"Scored by likelihood of the options (rule {found['rule']})"
-    right = found["accuracy_given_parsed"]
     held = f", programs held by {found['isolation']}" if "isolation" in found else ""
+    told = f"Scored by generation (rule {found['rule']}{held})"
+    if "parse_rate" not in found:  # parts of the cells of several models
+        return told
+    right = found["accuracy_given_parsed"]
     return (
-        f"Scored by generation (rule {found['rule']}{held}): "
-        + f"{100 * found['parse_rate']:.1f} % of answers readable, "
+        f"{told}: {100 * found['parse_rate']:.1f} % of answers readable, "
         + ("" if right is None else f"{100 * right:.1f} % of them right, ")
         + f"{found['tokens_per_answer']:.1f} tokens each"
         + "".join(f", {words}" for words in ends_in_words(found))
@@ -321,7 +323,7 @@ def scoring_line(found: Mapping[str, Any]) -> str:
 def scoring_lines(results: Mapping[str, Any]) -> list[str]:
     """Return :func:`scoring_line` of an evaluation, one for each of several models that generated."""
     scoring = results["scoring"]
-    if scoring["by"] == "likelihood" or "parse_rate" in scoring:
+    if scoring["by"] == "likelihood" or "parse_rate" in scoring or "budget" in results:
         return [scoring_line(scoring)]
     lines = []
     for figures in results["robustness"]:
