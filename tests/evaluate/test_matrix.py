@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from paft.errors import DataError
+from paft.errors import ConfigError, DataError
 from paft.evaluate.cells import _closed_cell, evaluate_matrix
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.scoring.batch_plan import Request
@@ -70,6 +70,14 @@ def test_options_can_be_written_and_read_instead(language_model, task, bank, tes
     short = task.model_copy(update={"answer": task.answer.model_copy(update={"max_tokens": 3})})
     cut = evaluate_matrix(language_model, short, prompts[:1], test_examples, generate=True)
     assert max(cell.tokens for cell in cut.cells) <= 3
+
+
+def test_what_is_given_twice_is_refused(language_model, task, bank, test_examples, train_examples):
+    prompts, two = bank.prompts("test"), [*test_examples[:2], *train_examples[:2]]
+    with pytest.raises(ConfigError, match=r"example 0 is given twice.*two splits number theirs alike"):
+        evaluate_matrix(language_model, task, prompts, two)
+    with pytest.raises(ConfigError, match=f"prompt {prompts[0].id} is given twice"):
+        evaluate_matrix(language_model, task, [*prompts, prompts[0]], test_examples)
 
 
 def test_choose_mean_divides_by_the_tokens_of_an_option(language_model, task, bank, test_examples):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -74,6 +75,9 @@ def evaluate_matrix(
     batch_tokens = expect_whole(batch_tokens, "batch_tokens", least=1)
     if not len(prompts) or not len(examples):
         raise ConfigError("there is no cell to score: give one prompt and one example at least")
+    ids, indices = tuple(prompt.id for prompt in prompts), tuple(example.index for example in examples)
+    _check_distinct("prompt", ids)
+    _check_distinct("example", indices, " (two splits number theirs alike: evaluate each by itself)")
     if chosen is not None:
         _check_chosen(chosen, (len(prompts), len(examples)))
     check_opt_in(task, allow_code)
@@ -90,8 +94,13 @@ def evaluate_matrix(
         cells = work.compare_options(language_model, language_model.encoder(max_length))
     else:
         cells = work.generate(language_model, language_model.encoder(max_length))
-    ids = tuple(prompt.id for prompt in prompts)
-    return Matrix(ids, tuple(example.index for example in examples), tuple(cells))
+    return Matrix(ids, indices, tuple(cells))
+
+
+def _check_distinct(what: str, names: Sequence[str | int], hint: str = "") -> None:
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise ConfigError(f"{what} {twice} is given twice, and its cells would be one: leave one out{hint}")
 
 
 def _check_chosen(chosen: np.ndarray, shape: tuple[int, int]) -> None:
