@@ -115,6 +115,14 @@ def test_an_unknown_split_is_named_with_the_nearest():
         Bank({"trian": (A,)})
 
 
+def test_a_split_that_is_misspelt_is_no_empty_one():
+    bank = Bank({"train": ["{text} a"]})
+    assert bank.prompts("test") == () and "trian" not in bank
+    for ask in (bank.prompts, bank.require, bank.__getitem__):
+        with pytest.raises(PromptError, match="a bank has no split 'trian'; did you mean 'train'"):
+            ask("trian")
+
+
 def test_a_split_that_is_needed_but_absent_is_named():
     bank = Bank({"train": (A,)})
     assert bank.prompts("test") == ()

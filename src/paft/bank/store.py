@@ -65,8 +65,6 @@ class Bank:
         Raises:
             PromptError: If there is no such split, or it has no prompts.
         """
-        if split not in SPLITS:
-            raise PromptError(f"a bank has no split {split!r}{nearest(str(split), list(SPLITS))}")
         return self.require(split)
 
     def __iter__(self) -> Iterator[Prompt]:
@@ -77,14 +75,20 @@ class Bank:
 
     def __contains__(self, item: object) -> bool:
         """Whether a prompt is in the bank, or a split has prompts."""
-        return bool(self.prompts(item)) if isinstance(item, str) else any(item == each for each in self)
+        return bool(self.splits.get(item)) if isinstance(item, str) else any(item == each for each in self)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{split}: {len(self.prompts(split))}" for split in SPLITS if split in self)
         return f"Bank({counts} prompts)"
 
     def prompts(self, split: str) -> tuple[Prompt, ...]:
-        """The prompts of a split, in order; empty when there are none."""
+        """The prompts of a split, in order; empty when there are none.
+
+        Raises:
+            PromptError: If no bank has such a split.
+        """
+        if split not in SPLITS:
+            raise PromptError(f"a bank has no split {split!r}{nearest(str(split), list(SPLITS))}")
         return tuple(self.splits.get(split, ()))
 
     @cached_property
@@ -93,7 +97,11 @@ class Bank:
         return fingerprint([[split, p.id] for split in SPLITS for p in self.prompts(split)])
 
     def require(self, split: str) -> tuple[Prompt, ...]:
-        """The prompts of a split, at least one."""
+        """The prompts of a split, at least one.
+
+        Raises:
+            PromptError: If it has none, or no bank has such a split.
+        """
         prompts = self.prompts(split)
         if not prompts:
             how = f" --{split} N" if split in ("test", "validation", "adversarial") else ""
