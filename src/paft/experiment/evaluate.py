@@ -30,7 +30,7 @@ from paft.evaluate.runner import evaluate_sample, evaluate_split, processes
 from paft.evaluate.scoring.vllm import VllmModel, import_vllm, load_vllm
 from paft.experiment.answer_tokens import check_lengths, check_options
 from paft.experiment.bank_choice import is_composed, tell_composed
-from paft.experiment.contenders import Contender, prompts_met, take_recorded, take_task
+from paft.experiment.contenders import Contender, take_recorded, take_task
 from paft.experiment.evaluate_config import EvaluateConfig as EvaluateConfig
 from paft.experiment.evaluated_bank import choose_evaluated
 from paft.experiment.identity import FREE, task_identity, unset_keys
@@ -50,7 +50,7 @@ from paft.report.budget import budget_page, read_budget
 from paft.report.findings import read_findings, trained_prompts_findings
 from paft.report.html import write_report
 from paft.report.results import Results
-from paft.report.run_folder import PAGE, RESULTS, TRIALS
+from paft.report.run_folder import PAGE, RESULTS, TRIALS, met_in_training
 from paft.statistics.budget import PartEstimate, estimate_mean, estimate_std
 from paft.statistics.precision import Measured
 from paft.task.programs.code_answer import check_opt_in
@@ -186,7 +186,7 @@ def _trained_on(config: EvaluateConfig, bank: Bank) -> list[dict[str, Any]]:
         return []
     found = []
     for each in config.contenders:
-        met = prompts_met([each.model, *([str(each.adapter)] if each.adapter is not None else [])])
+        met = met_in_training([each.model, *([str(each.adapter)] if each.adapter is not None else [])])
         ids = [prompt.id for prompt in bank.require(config.split) if prompt.id in met]
         found += [{"method": each.name, "weights": each.weights, "prompts": ids}] if ids else []
     return found

@@ -41,9 +41,9 @@ from paft.progress import Reporter, speaking
 from paft.provenance import environment
 from paft.report import read_verdict, write_report
 from paft.report.card import tell_verdict
-from paft.report.findings import Finding, read_findings
+from paft.report.findings import Finding, read_findings, trained_prompts_findings
 from paft.report.results import Results
-from paft.report.run_folder import PAGE, RESULTS, plan_trials, weights_name
+from paft.report.run_folder import PAGE, RESULTS, met_in_training, plan_trials, weights_name
 from paft.task.task import Task
 
 TRIAL_LISTS = ("rows", "per_prompt", "robustness", "warnings")  # what every trial brings
@@ -114,7 +114,9 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
             check_chooser(chooser, config, inputs.generators)
     encoder = encoder_of(config)
     check_options(encoder, inputs.task, inputs.train, inputs.test)
-    warnings = few_validation_cells(inputs) + blank_fields(inputs.task, "test", inputs.test)
+    known = trained_prompts_findings(_trained_on(config, inputs.bank), len(inputs.bank.require("test")))
+    warnings = [each.text for each in known]
+    warnings += few_validation_cells(inputs) + blank_fields(inputs.task, "test", inputs.test)
     warnings += blank_fields(inputs.task, "train", inputs.pool or inputs.train)
     warnings += check_completions(encoder, config, inputs.task, inputs.train)
     if not inputs.task.answer.closed or config.evaluate.generate:
@@ -168,6 +170,7 @@ def gather_run(
         "config": config.model_dump(mode="json"),
         "environment": environment(),
         **hub_commit(config.pinned_model),
+        **({"trained_on": trained_on} if (trained_on := _trained_on(config, inputs.bank)) else {}),
         **({"failures": failed} if failed else {}),
         "levels": guess_levels(inputs.test),
         **gathered,
@@ -179,6 +182,14 @@ def gather_run(
     write_report(results, output / PAGE, folder=output, examples=inputs.test)
     tell_cards(config, read_verdict(output, results), findings)
     return results
+
+
+def _trained_on(config: RunConfig, bank: Bank) -> list[dict[str, Any]]:
+    """Return which unseen prompts the weights that all methods begin from met in a former training."""
+    begun = [config.model, *([config.train.start_from] if config.train.start_from is not None else [])]
+    met = met_in_training(begun)
+    ids = [prompt.id for prompt in bank.require("test") if prompt.id in met]
+    return [{"method": "base", "weights": begun[-1], "prompts": ids}] if ids else []
 
 
 def tell_cards(config: RunConfig, verdict: str, findings: Sequence[Finding]) -> None:
