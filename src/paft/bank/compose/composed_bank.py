@@ -110,11 +110,12 @@ def _candidates(task: Task, terms: Terms, wanted: dict[bool, int], seed: int) ->
         if all(passed[listed] >= POOL * number for listed, number in wanted.items()):
             return screened
         if size >= MOST_CANDIDATES * count:
-            if all(passed[listed] >= number for listed, number in wanted.items()):
+            found = sum(min(passed[listed], number) for listed, number in wanted.items())
+            if found == count:
                 return screened
             raise PromptError(
-                f"task {task.name!r} gives only {len(screened.kept)} distinct prompts, not {count}: ask for "
-                "fewer, or say more in the task's `description` and the descriptions of its fields"
+                f"task {task.name!r} gives only {found} distinct prompts, not {count}: ask for fewer, or say "
+                "more in the task's `description` and the descriptions of its fields"
             )
         size *= 2
 
