@@ -122,6 +122,10 @@ def test_what_cannot_be_done_is_refused_in_one_message(paft, own_desk, lines, tm
     refused(paft("bank", "split", lines, "--output", out, "--test", 1, "--adversarial", 2), "give --task")
     refused(paft("bank", "split", lines, "--output", out, "--test", 1, "--hold-out", "a"), "write name=value")
     refused(
+        paft("bank", "split", lines, "--output", out, "--test", 1, "--reword", task),
+        "it is for --adversarial",
+    )
+    refused(
         paft("bank", "screen", lines, "--task", task, "--output", out, "--skip", "stubs"),
         "did you mean 'stub'",
     )

@@ -250,7 +250,9 @@ def bank_split(
         raise typer.BadParameter(
             "adversarial versions keep a task's labels: give --task", param_hint="--adversarial"
         )
-    prompts = list({p.id: p for source in sources for p in import_prompts(source)}.values())
+    if reword is not None and not adversarial:
+        raise typer.BadParameter("it is for --adversarial: give that too", param_hint="--reword")
+    prompts = list({p.id: p for source in sources for p in import_prompts(source, to_split=True)}.values())
     held = [_pair(item, "--hold-out") for item in hold_out or []]
     bank = split_prompts(
         prompts,

@@ -50,6 +50,10 @@ READERS: dict[str, Callable[[Path, bool], Imported]] = {
     "nemo-skills": read_nemo_skills,
 }
 FORMATS = tuple(READERS)
+APART = {
+    "adversarial": "they are versions of test prompts",
+    "final": "they are kept for one last look",
+}
 
 
 def read_candidates(
@@ -77,19 +81,28 @@ def read_candidates(
     return replace(imported, candidates=candidates)
 
 
-def import_prompts(path: str | Path, rename: Mapping[str, str] | None = None) -> list[Prompt]:
+def import_prompts(path: str | Path, *, to_split: bool = False) -> list[Prompt]:
     """Read a file all of whose rows are valid templates; the first row that is none is an error.
+
+    With ``to_split`` also one that must be on neither side of a new split.
 
     Returns:
         Prompts in file order, exact repeats removed; provenance names file and row.
     """
-    imported = read_candidates(path, rename=rename)
+    imported = read_candidates(path)
+    for item in imported.candidates if to_split else ():
+        apart = next((name for name in APART if name in (item.split, item.provenance.get("source"))), None)
+        if apart is not None:
+            raise PromptError(
+                f"{item.where}: {apart} prompts take no part in a split, as {APART[apart]}: remove them from "
+                "the file first"
+            )
     if imported.skipped:
         first = imported.skipped[0]
         raise PromptError(
             f"{first.where}: cannot be expressed with plain {{field}} placeholders: it uses {first.reason} "
             f"({len(imported.skipped)} of {len(imported.candidates) + len(imported.skipped)} prompts in "
-            "this file are like that); use `read_candidates` to take the others"
+            "this file are like that); `paft bank import` (in Python `read_candidates`) takes the others"
         )
     if not imported.candidates:
         raise PromptError(f"{path} has no prompts")
