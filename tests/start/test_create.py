@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -249,3 +250,40 @@ def test_the_name_is_that_of_the_file(data, name, tmp_path, monkeypatch):
 def test_a_name_that_is_none_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"--name 'a/b': use letters, digits"):
         create(write_sample(tmp_path, "40 rows"), tmp_path / "made", name="a/b")
+
+
+@pytest.mark.parametrize("kind", ["folder", "column", "hub"])
+def test_validation_rows_that_stand_in_for_test_rows_are_told(kind, hub, tmp_path):  # noqa: F811
+    rows = [{"text": text(i), "label": "ab"[i % 2]} for i in range(60)]
+    data = tmp_path / "data"
+    if kind == "folder":
+        data.mkdir()
+        write(data / "train.csv", rows[:40])
+        write(data / "dev.csv", rows[40:])
+    elif kind == "column":
+        told = [{**row, "split": "train" if i < 40 else "dev"} for i, row in enumerate(rows)]
+        data = write(tmp_path / "t.csv", told)
+    else:
+        data = "owner/name"
+        del hub[0]["test"]
+    started = create(data, tmp_path / "made")
+    assert started.draft.unsure == ["there are no test rows, so the validation rows are used for testing"]
+    made = yaml.safe_load((tmp_path / "made" / "task.yaml").read_text("utf-8"))["data"]
+    files = {"folder": "../data/dev.csv", "column": "test.jsonl", "hub": "validation"}
+    assert made["test"] == files[kind] and "validation" not in made
+
+
+def test_validation_rows_without_answers_are_not_read(tmp_path):
+    rows = [{"text": text(i), "label": "ab"[i % 2]} for i in range(60)]
+    for name, part in {"train": rows[:40], "test": rows[40:50]}.items():
+        write(tmp_path / f"{name}.csv", part)
+    write(tmp_path / "valid.csv", [{**row, "label": ""} for row in rows[50:]])
+    started = create(tmp_path, tmp_path / "made")
+    assert "the validation rows have no answers: they are not used" in started.draft.warnings
+    assert Task.from_yaml(tmp_path / "made" / "task.yaml").data.validation is None
+
+
+def test_the_command_can_be_pasted_whatever_the_folder_is_called(tmp_path):
+    started = create(write_sample(tmp_path, "40 rows"), tmp_path / "my tickets")
+    assert shlex.split(started.command) == ["paft", "run", f"{tmp_path}/my tickets/run.yaml"]
+    assert (tmp_path / "my tickets" / "run.yaml").read_text("utf-8").startswith(f"# {started.command}\n")
