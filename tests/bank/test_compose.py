@@ -336,3 +336,11 @@ def test_too_few_prompts_of_one_kind_are_told_with_their_number(monkeypatch):
     monkeypatch.setattr(composed_bank, "screen", keep_unlisted)
     with pytest.raises(PromptError, match="gives only 10 distinct prompts, not 20"):
         compose_bank(SHIPPED["snips"], count=20, options_share=0.5)
+
+
+def test_a_defect_that_most_candidates_have_is_named():
+    task = made(ANSWERS["fixed"], [f"{letter}_" + "question_" * 60 for letter in "abc"])
+    with pytest.raises(
+        PromptError, match=r"others were rejected as too_long \(\d+ characters\): change what"
+    ):
+        compose_bank(task, count=20)
