@@ -101,10 +101,10 @@ def bank_generate(
     """
     from rich.console import Console
 
+    from paft.bank.generate.calls import dry_run as describe
     from paft.bank.generate.generators import Generators
     from paft.bank.generate.live import LiveCalls, remarks, tally_table
     from paft.bank.generate.request_log import request_log_path
-    from paft.bank.generate.run import dry_run as describe
     from paft.bank.generate.run import generate
     from paft.errors import PromptError
     from paft.task.task import load_task

@@ -14,9 +14,10 @@ import pytest
 
 from chat_server import ChatServer
 from paft.bank.generate import request_log
+from paft.bank.generate.calls import plan
 from paft.bank.generate.generators import Generators
 from paft.bank.generate.request_log import request_log_path
-from paft.bank.generate.run import generate, plan
+from paft.bank.generate.run import generate
 from paft.errors import ConfigError, PaftError, ResumeError
 from paft.task.task import Task
 from raw_server import Server, completion, send

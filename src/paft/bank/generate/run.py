@@ -19,18 +19,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from paft.bank.generate.calls import Call, dry_run, plan
+from paft.bank.generate.calls import Call, plan
 from paft.bank.generate.generators import Generators
 from paft.bank.generate.local import LocalClient, open_client
 from paft.bank.generate.meta_prompts import instructions_fingerprint
-from paft.bank.generate.outcome import Generated, Tally, done, gather, tally, templates
+from paft.bank.generate.outcome import Generated, done, gather, tally, templates
 from paft.bank.generate.request_log import Record, RequestLog, request_log_path
 from paft.errors import ConfigError, ModelError, ResumeError
 from paft.files import fingerprint
 from paft.model.endpoint import Client, Reply
 from paft.task.task import Task
-
-__all__ = ["Call", "Generated", "Reporter", "Tally", "dry_run", "generate", "plan"]
 
 
 class Reporter:
