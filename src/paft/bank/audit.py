@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from paft.bank.checks import REASONS
@@ -174,7 +175,7 @@ def audit_leaks(seen: Path, unseen: Path) -> Audit:
 
 def audit_table(audits: Sequence[Audit]) -> Table:
     """Return one column a file (or pair of files), one row a kind of finding that occurs."""
-    table = Table("finding", "", *(f"{audit.name}\n{audit.rows} rows" for audit in audits))
+    table = Table("finding", "", *(f"{escape(audit.name)}\n{audit.rows} rows" for audit in audits))
     counts = [audit.counts for audit in audits]
     for reason, meaning in MEANING.items():
         if any(count[reason] for count in counts):

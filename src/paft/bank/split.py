@@ -71,7 +71,8 @@ def split_prompts(
         return hashlib.sha256(f"{seed}:{min(unique[i].id for i in group)}".encode()).hexdigest()
 
     groups = sorted(clusters(unique), key=rank)
-    held, free = [], []
+    held: list[list[int]] = []
+    free: list[list[int]] = []
     for group in groups:
         is_held = hold_out is not None and any(hold_out(unique[i]) for i in group)
         (held if is_held else free).append(group)
