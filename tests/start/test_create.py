@@ -287,3 +287,17 @@ def test_the_command_can_be_pasted_whatever_the_folder_is_called(tmp_path):
     started = create(write_sample(tmp_path, "40 rows"), tmp_path / "my tickets")
     assert shlex.split(started.command) == ["paft", "run", f"{tmp_path}/my tickets/run.yaml"]
     assert (tmp_path / "my tickets" / "run.yaml").read_text("utf-8").startswith(f"# {started.command}\n")
+
+
+def test_columns_called_by_whole_questions_leave_room_for_prompts(tmp_path):
+    asked = [f"How satisfied were you with the {what} of our shop on the day of your visit, and why?"
+             for what in ("speed", "price", "staff", "light", "music", "food", "seats", "size")]  # fmt: skip
+    rows = [[text(10 * i + k) for k in range(8)] + [["yes", "no"][i % 2]] for i in range(40)]
+    create(write_table(tmp_path / "t.csv", (*asked, "again"), rows), tmp_path / "made")
+    task = Task.from_yaml(tmp_path / "made" / "task.yaml")
+    assert list(task.fields)[:2] == [
+        "how_satisfied_were_you_with_the_speed_of",
+        "how_satisfied_were_you_with_the_price_of",
+    ]
+    assert task.description == "Decide which again fits the texts."
+    assert all(question[:-1].replace(",", "") in task.prompts[0].template for question in asked)

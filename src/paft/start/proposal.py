@@ -34,7 +34,8 @@ _ORDER = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "ei
 _SHORT = ("words", "number", "text")  # kinds that can be asked about, where nothing else is there
 SENTENCE = 3  # words on average from which texts that come again are read as texts, not as a property
 _EMPTY = 0.9  # share of empty cells above which a column is no field
-_LISTED = 200  # characters of options that the user prompt lists
+_LISTED = 200  # characters of options that the user prompt lists, and of fields that the description does
+_NAME = 40  # characters of a field's name, which stands in every prompt
 
 
 def propose(
@@ -180,7 +181,7 @@ def field_names(names: Sequence[str], answer: str) -> list[str]:
     for name in names:
         words = re.sub(r"\W+", "_", re.sub(r"['\u2019]", "", name))
         plain = name if name.isidentifier() else words.strip("_").lower()
-        plain = plain if plain.isidentifier() else f"column_{plain}".rstrip("_")
+        plain = (plain if plain.isidentifier() else f"column_{plain}")[:_NAME].rstrip("_")
         plain = f"{plain}_text" if plain in (OPTIONS, answer) else plain
         same = sum(
             each == plain or (each.startswith(f"{plain}_") and each[len(plain) + 1 :].isdigit())
@@ -203,6 +204,7 @@ def noun(name: str) -> str:
 def describe_task(draft: Draft) -> str:
     """Return a sentence that says what is asked; a user knows better."""
     answer, fields = noun(draft.label.name), _and([f"the {noun(column.name)}" for column in _asked(draft)])
+    fields = fields if len(fields) <= _LISTED else "the texts"
     if draft.rule == "choice":
         return f"Choose the option that fits {fields} best."
     if draft.rule == "label":
