@@ -61,16 +61,6 @@ class Generated:
     stopped: str
     complete: bool
 
-    @property
-    def tokens(self) -> int:
-        """Tokens of all requests and replies."""
-        return sum(tally.input_tokens + tally.output_tokens for tally in self.tallies.values())
-
-    @property
-    def cost(self) -> float:
-        """US dollars of all requests and replies."""
-        return sum(tally.cost for tally in self.tallies.values())
-
 
 def templates(reply: Record, call: Call) -> list[str]:
     """Templates in one reply, repeats included."""
