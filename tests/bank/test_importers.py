@@ -437,3 +437,11 @@ def test_prompts_that_are_on_neither_side_are_not_split_anew(tmp_path, apart):
     pool.save(tmp_path / "pool.jsonl")
     with pytest.raises(PromptError, match="row 1: adversarial prompts take no part"):
         import_prompts(tmp_path / "pool.jsonl", to_split=True)
+
+
+def test_two_columns_of_templates_are_refused(tmp_path):
+    rows = [["text", "text"], ["Sort {text}", "Judge {text}"]]
+    (tmp_path / "a.csv").write_text("".join(",".join(row) + "\n" for row in rows))
+    for path in (tmp_path / "a.csv", workbook(tmp_path / "a.xlsx", *rows)):
+        with pytest.raises(DataError, match="two columns are called 'text': rename or remove one"):
+            read_candidates(path)

@@ -301,3 +301,12 @@ def test_columns_called_by_whole_questions_leave_room_for_prompts(tmp_path):
     ]
     assert task.description == "Decide which again fits the texts."
     assert all(question[:-1].replace(",", "") in task.prompts[0].template for question in asked)
+
+
+def test_what_typed_columns_lack_is_null_in_the_files(tmp_path):
+    rows = [
+        {"text": text(i), "meta": {"by": "x" if i % 2 else None}, "label": "ab"[i % 2]} for i in range(40)
+    ]
+    create(write(tmp_path / "t.parquet", rows), tmp_path / "made")
+    lines = (tmp_path / "made" / "train.jsonl").read_text("utf-8").splitlines()
+    assert {json.loads(line)["meta"] for line in lines} == {'{"by": null}', '{"by": "x"}'}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,7 @@ import yaml
 from paft.bank.compose.composed_bank import compose_bank
 from paft.bank.foreign_yaml import Dumper
 from paft.files import new_folder, write_text
-from paft.start.columns import cell_text
+from paft.start.columns import cell_text, json_text
 from paft.start.draft import Draft
 from paft.start.proposal import describe_field, describe_task, write_prompt
 from paft.start.rows import Item
@@ -182,7 +181,7 @@ def _line(item: Item, draft: Draft) -> str:
         row[draft.listed.column] = item.row[draft.listed.column]
     unused = {key: value for key, value in item.row.items() if key.strip() and key not in used}
     others = {key: cell_text(value) or "" for key, value in unused.items()}  # any may become a field
-    return json.dumps({**others, **row}, ensure_ascii=False, default=str) + "\n"
+    return json_text({**others, **row}) + "\n"
 
 
 def _yaml(section: Mapping[str, Any]) -> str:

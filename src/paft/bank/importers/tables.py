@@ -74,6 +74,8 @@ def read_csv(path: Path, decode: bool) -> Imported:
 def _candidates(
     path: Path, header: list[str], column: str, rows: Sequence[tuple[int, Sequence[str]]], decode: bool
 ) -> Imported:
+    if header.count(column) > 1:
+        raise DataError(f"{path}: two columns are called {column!r}: rename or remove one")
     found: list[Candidate] = []
     for number, cells in rows:
         row = dict(zip(header, cells, strict=False))
