@@ -57,9 +57,8 @@ def propose(
         DataError: If no rule reads the answers, or no column is left to be asked about.
     """
     if len(columns) < 2:
-        raise DataError(
-            f"the table has one column, {columns[0].name!r}: it needs one to ask about, one with answers"
-        )
+        held = f"one column, {columns[0].name!r}" if columns else "no column with a name"
+        raise DataError(f"the table has {held}: it needs one to ask about, one with answers")
     draft = _draft_answer(columns, label, ask)
     draft.choices = _draft_choices(draft, columns, ask)
     draft.listed = None if draft.choices else find_listed(columns, draft.label)
