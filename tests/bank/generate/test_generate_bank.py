@@ -217,6 +217,24 @@ def test_a_missing_key_is_said_before_any_call(task, server, tmp_path, monkeypat
 # --- limits -----------------------------------------------------------------------------------
 
 
+def test_a_request_that_a_filter_refuses_costs_its_generator_no_other(task, tmp_path):
+    texts = [f"Where does {{message}} belong, in {word}?" for word in ("brief", "short", "full")]
+    refusal = {"error": {"message": "filtered", "code": "content_filter"}}
+
+    def answer(handler):
+        filtered = len(filtering.seen) == 1
+        body = refusal if filtered else completion(json.dumps({"prompts": texts}))
+        send(handler, 400 if filtered else 200, body)
+
+    with Server(answer) as filtering:
+        settings, output = file_for(filtering, models=["m0"], concurrency=1), tmp_path / "bank.jsonl"
+        found = generate(task, settings, output)
+        assert (len(found.candidates), found.complete) == (9, False)
+        assert "its content filter refused the request" in found.failures["m0"]
+        again = generate(task, settings, output)
+    assert (len(again.candidates), again.complete, again.failures) == (12, True, {})
+
+
 def test_a_limit_of_tokens_stops_new_calls_and_a_higher_one_goes_on(undisturbed, task, server, tmp_path):
     output = tmp_path / "bank.jsonl"
     limit = tokens(undisturbed) // 3

@@ -53,8 +53,8 @@ class LiveCalls(Reporter):
         self._tell(f"{generator}: {why}; again in {wait:.1f} s")
 
     def failed(self, generator: str, why: str) -> None:
-        self.reasons[generator] = f"given up: {why}"
-        self._tell(f"{generator}: given up: {why}")
+        self.reasons[generator] = f"failed: {why}"
+        self._tell(f"{generator}: failed: {why}")
 
     def _tell(self, line: str) -> None:
         if self.console.is_terminal:
