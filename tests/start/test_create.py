@@ -172,10 +172,11 @@ def test_a_split_with_rows_that_cannot_be_used_is_written_without_them(tmp_path)
 
 
 def test_a_test_file_beside_a_training_file_is_told(tmp_path):
-    write_sample(tmp_path, "40 rows").rename(tmp_path / "train.csv")
-    (tmp_path / "test.csv").write_text("text,label\n")
-    started = create(tmp_path / "train.csv", tmp_path / "made")
-    told = f"test.csv lies beside it and is not used: `paft init {tmp_path}` takes both"
+    (tmp_path / "my data").mkdir()
+    write_sample(tmp_path, "40 rows").rename(tmp_path / "my data" / "train.csv")
+    (tmp_path / "my data" / "test.csv").write_text("text,label\n")
+    started = create(tmp_path / "my data" / "train.csv", tmp_path / "made")
+    told = f"test.csv lies beside it and is not used: `paft init '{tmp_path}/my data'` takes both"
     assert started.draft.unsure == [told]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -70,8 +71,8 @@ def create_task(
     if Path(data).suffix.lower() == ".csv" and (mark := find_delimiter(Path(data))) != ",":
         draft.guesses["cells"] = f"separated by {mark!r}"
     if beside := split_beside(data):
-        folder_name = Path(data).parent.as_posix()
-        draft.unsure.append(f"{beside} lies beside it and is not used: `paft init {folder_name}` takes both")
+        both = shlex.join(["paft", "init", Path(data).parent.as_posix()])
+        draft.unsure.append(f"{beside} lies beside it and is not used: `{both}` takes both")
     used = _with_answers(table, draft)
     if "test" in used.splits:
         parts = {split: usable_items(rows, draft, f"{split} rows") for split, rows in used.splits.items()}
