@@ -94,6 +94,14 @@ def test_import_tells_what_it_left_out(paft, tmp_path, lines):
     assert code == 0 and "train: 1 exact repeats left out" in out
 
 
+def test_import_tells_of_prompts_that_are_of_other_splits_in_their_files(paft, tmp_path, lines):
+    paft("bank", "split", lines, "--output", tmp_path / "bank.jsonl", "--test", 4, "--validation", 1)
+    args = ("bank", "import", "--train", tmp_path / "bank.jsonl", "--output", tmp_path / "again.jsonl")
+    told = "note: train now has prompts that are of other splits in their files: test, validation"
+    assert told in paft(*args)[1]
+    assert "note:" not in paft("bank", "import", "--train", lines, "--output", tmp_path / "again.jsonl")[1]
+
+
 def test_diversity_writes_picture_and_figures(paft, lines, tmp_path):
     bank = tmp_path / "bank.jsonl"
     paft("bank", "split", lines, "--output", bank, "--test", 4)

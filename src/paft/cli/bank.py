@@ -63,12 +63,7 @@ def bank_compose(
     if output.exists():
         raise PromptError(f"{output} exists and is not overwritten: choose another --output, or delete it")
     composed = compose_bank(
-        load_task(task),
-        count=count,
-        seed=seed,
-        options_share=options_share,
-        test=test,
-        validation=validation,
+        load_task(task), count=count, seed=seed, options_share=options_share, test=test, validation=validation
     )
     _save_left_out(composed.screened, output)
     _save(composed.bank, output)
@@ -170,6 +165,9 @@ def bank_import(
         prompts = prompts_of(candidates)
         if len(prompts) < len(candidates):
             typer.echo(f"{split}: {len(candidates) - len(prompts)} exact repeats left out")
+        if others := {each.split for each in candidates if each.split} - {split}:
+            told = ", ".join(sorted(others))
+            typer.echo(f"note: {split} now has prompts that are of other splits in their files: {told}")
         if prompts:
             splits[split] = tuple(prompts)
     bank = Bank(splits)
