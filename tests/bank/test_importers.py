@@ -137,13 +137,13 @@ def test_candidates_keep_every_row_repeats_and_invalid_templates_included(tmp_pa
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "a.txt"])
-def test_escapes_stay_when_they_are_asked_to(tmp_path, name):
+def test_what_stands_in_the_file_is_kept_beside_what_it_stands_for(tmp_path, name):
     path = tmp_path / name
     if name == "a.xlsx":
         workbook(path, ["text"], [r"a\n{x}"])
     else:
         written(path, r"a\n{x}")
-    assert templates(read_candidates(path, decode=False)) == [r"a\n{x}"]
+    assert [each.written for each in read_candidates(path).candidates] == [r"a\n{x}"]
     assert templates(read_candidates(path)) == ["a\n{x}"]
 
 

@@ -154,7 +154,7 @@ def audit_file(path: Path, task: Task | None = None) -> Audit:
     rows = _rows(imported.candidates)
     findings = [
         *(Finding("not_expressible", item.where, "", item.reason) for item in imported.skipped),
-        *_defects(path, imported.candidates, rows, task),
+        *_defects(imported.candidates, rows, task),
         # Adversarial prompts are versions of others, so their likeness is meant.
         *_duplicates([row for row in rows if row.split != "adversarial"]),
         *_leaks_between_splits(rows),
@@ -222,18 +222,15 @@ def _rows(candidates: Sequence[Candidate]) -> list[Row]:
     return rows
 
 
-def _defects(
-    path: Path, candidates: Sequence[Candidate], rows: Sequence[Row], task: Task | None
-) -> list[Finding]:
+def _defects(candidates: Sequence[Candidate], rows: Sequence[Row], task: Task | None) -> list[Finding]:
     found = []
     target, sound = task or _task_of(rows), {row.where for row in rows}
-    written = read_candidates(path, decode=False).candidates
     for reason, find in REASONS.items():
         if task is None and reason in NEEDS_RULE:
             continue
-        for candidate, raw in zip(candidates, written, strict=True):
+        for candidate in candidates:
             if candidate.where in sound or reason in ("syntax", "literal_escape"):
-                detail = find((raw if reason == "literal_escape" else candidate).template, target)
+                detail = find(candidate.written if reason == "literal_escape" else candidate.template, target)
                 if detail is not None:
                     found.append(Finding(reason, candidate.where, candidate.template, detail))
     return found

@@ -40,7 +40,7 @@ __all__ = ["FORMATS", "Candidate", "Imported", "import_prompts", "prompts_of", "
 
 SUFFIXES = {".xlsx": "xlsx", ".csv": "csv", ".txt": "txt", ".jsonl": "jsonl", ".json": "json"}
 YAML_SUFFIXES = (".yaml", ".yml")
-READERS: dict[str, Callable[[Path, bool], Imported]] = {
+READERS: dict[str, Callable[[Path], Imported]] = {
     "xlsx": read_xlsx,
     "csv": read_csv,
     "txt": read_lines,
@@ -57,22 +57,18 @@ APART = {
 
 
 def read_candidates(
-    path: str | Path,
-    *,
-    format: str | None = None,
-    rename: Mapping[str, str] | None = None,
-    decode: bool = True,
+    path: str | Path, *, format: str | None = None, rename: Mapping[str, str] | None = None
 ) -> Imported:
     """Read every row of a file but blank ones as a candidate, repeats and invalid templates included.
 
     The format (one of ``FORMATS``) is found from the file's suffix and content by default. ``rename`` gives
-    new names of placeholders by old ones; ``decode`` is whether escapes are decoded (see the module).
+    new names of placeholders by old ones.
     """
     path = Path(path)
     name = format if format is not None else _detect(path)
     if name not in READERS:
         raise DataError(f"cannot import {path}: unknown format {name!r} (known: {', '.join(FORMATS)})")
-    imported = READERS[name](path, decode)
+    imported = READERS[name](path)
     if not rename:
         return imported
     candidates = tuple(

@@ -49,8 +49,8 @@ def is_promptsource(data: Any) -> bool:
     )
 
 
-def read_promptsource(path: Path, decode: bool) -> Imported:
-    """Read a ``templates.yaml``; texts are taken literally whatever ``decode`` says."""
+def read_promptsource(path: Path) -> Imported:
+    """Read a ``templates.yaml``."""
     data = load_yaml(path)
     if not is_promptsource(data):
         raise DataError(f"{path}: expected `templates:` with entries that have `jinja:`, as promptsource has")
