@@ -166,9 +166,7 @@ def check_same_task(folder: Path, task: Task, name: str | None) -> None:
 def take_recorded(config: C, adapters: Sequence[str]) -> tuple[C, list[str]]:
     """Fill in from the files beside the weights what nobody set.
 
-    Args:
-        config: What was set.
-        adapters: Folders of all adapters that it asks.
+    ``adapters`` are the folders of all adapters that it asks.
 
     Returns:
         The configuration to work with, and warnings of what was set otherwise than in the training.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from paft.evaluate.log import EvaluationLog, run_batches
+from paft.evaluate.log import EvaluationLog, run_unique
 from paft.evaluate.scoring.batch_plan import Limits, Plan, Request, plan_batches
 from paft.evaluate.scoring.likelihood import Scorer, Way, find_way
 from paft.files import fingerprint
@@ -48,13 +48,7 @@ def score_options(
 ) -> list[np.ndarray]:
     """Return the log-probability of every option of every request.
 
-    Args:
-        model: A causal language model in evaluation mode.
-        requests: What to score.
-        pad: Token id for padding.
-        batch_tokens: Tokens (padding counted) per forward pass at most, but at least one request.
-        on_cells: Called as requests finish.
-        log: Keeps what is finished; see :mod:`paft.evaluate.log`.
+    ``batch_tokens`` is the most tokens of a forward pass, padding counted, unless a single request has more.
 
     Returns:
         For each request, in order, float64 of shape (options,), in nats, summed over tokens.
@@ -62,37 +56,22 @@ def score_options(
     Raises:
         NotFiniteError: If log-probabilities come out that are no numbers.
     """
-    places: dict[Request, list[int]] = {}
-    for i, request in enumerate(requests):
-        places.setdefault(request, []).append(i)
-    if not places:
+    if not requests:
         return []
     scorer = Scorer(model, pad)
-    way, plan = _plan(scorer, list(places), batch_tokens)
-
-    name = str(scorer.model.config._name_or_path)
+    way, plan = _plan(scorer, list(dict.fromkeys(requests)), batch_tokens)
 
     def compute(batch: Sequence[Request]) -> list[list[float]]:
         found = scorer.score(way, batch, batch[0].prefix if plan.sharing else ())
-        check_scores(found, name)
+        check_scores(found, str(scorer.model.config._name_or_path))
         return found
-
-    def tell(number: int) -> None:
-        if on_cells:
-            on_cells(sum(len(places[request]) for request in plan.batches[number]))
 
     def identity() -> str:
         batches = [[[request.context, request.options] for request in batch] for batch in plan.batches]
         return fingerprint([way.value, plan.sharing, batches])
 
-    results = run_batches(plan.batches, compute, plan=identity, log=log, on_batch=tell)
-    scores: list[np.ndarray] = [np.empty(0)] * len(requests)
-    for batch, values in zip(plan.batches, results, strict=True):
-        check_scores(values, name)  # a file of finished work may be a former version's
-        for request, row in zip(batch, values, strict=True):
-            for i in places[request]:
-                scores[i] = np.array(row)
-    return scores
+    found = run_unique(requests, plan.batches, compute, plan=identity, log=log, on_cells=on_cells)
+    return [np.array(row) for row in found]
 
 
 def _plan(scorer: Scorer, requests: Sequence[Request], batch_tokens: int) -> tuple[Way, Plan]:
