@@ -10,7 +10,7 @@ import torch
 
 from paft.errors import NotFiniteError
 from paft.evaluate.cells import evaluate_matrix
-from paft.evaluate.scoring.likelihood import find_way
+from paft.evaluate.scoring.score import find_way
 from paft.experiment.evaluate import EvaluateConfig, evaluate
 from paft.model.finite import FiniteLogits, check_scores
 from paft.model.load import load_model
