@@ -124,9 +124,7 @@ def _draft_fields(draft: Draft, columns: Sequence[Column]) -> None:
         draft.guesses["left out"] = ", ".join(left)
     for column in (draft.label, *taken):
         if column.empty:
-            draft.warnings.append(
-                f"{column.title}: {column.empty:,} of {len(column.texts):,} cells are empty"
-            )
+            draft.warnings.append(f"{column.title}: empty cells, {column.empty:,} of {len(column.texts):,}")
     for column in taken:
         for place, words in {"begins": column.beginning, "ends": column.ending}.items():
             if words:
