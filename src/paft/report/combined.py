@@ -214,10 +214,7 @@ def _places(sources: Sequence[Source]) -> list[dict[Any, int]]:
     keyed: list[dict[Any, int]]
     if blind is None:
         keyed = [source.keys() for source in sources]
-    elif (
-        None not in (known := {source.identity.get("test examples") for source in sources})
-        and len(known) == 1
-    ):
+    elif None not in known and len(known) == 1:
         keyed = [{index: index for index in source.indices} for source in sources]
     else:
         raise DataError(

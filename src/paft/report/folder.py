@@ -19,6 +19,7 @@ from paft.report.run_folder import (
     BANK,
     CONFIG,
     IDENTITY,
+    PAGE,
     RESULTS,
     SUMMARY,
     TRAINED,
@@ -53,6 +54,11 @@ def read_results(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
         DataError: If the folder is missing, is no run, or no trial of it is finished.
     """
     saved = folder / RESULTS
+    if (folder / "grid.yaml").exists():
+        raise DataError(
+            f"{folder} is of `paft grid`: its tables are in {folder / PAGE}; give the folder of one of its "
+            "runs"
+        )
     if not saved.exists() and not (folder / IDENTITY).exists():
         raise DataError(
             f"{folder} is no run: it has neither results.json nor run.json; give the folder that "
@@ -179,7 +185,7 @@ def _disagreement(results: Mapping[str, Any]) -> str:
     """Say where rows and their prompts do not fit together; an empty text where they do."""
     rows = {(row["method"], row["seed"], row["split"]): row["n_prompts"] for row in results["rows"]}
     counts = Counter((entry["method"], entry["seed"], entry["split"]) for entry in results["per_prompt"])
-    if "budget" not in results and (rows != counts or len(rows) != len(results["rows"])):
+    if rows != counts or len(rows) != len(results["rows"]):
         return "rows and per_prompt are of different trials"
     return ""
 
