@@ -182,7 +182,7 @@ def _check_alike(first: Source, other: Source) -> None:
         ("are of different prompts", ({"split": first.split}, {"split": other.split})),
     ):
         one, two = found
-        differs = next((key for key in one.keys() & two.keys() if one[key] != two[key]), None)
+        differs = next((key for key in one if key in two and one[key] != two[key]), None)
         if differs is not None:
             told = f"{differs}: {shown(one[differs])} and {shown(two[differs])}"
             raise DataError(f"{both} {words} ({told}): only figures of the same thing can be compared")
