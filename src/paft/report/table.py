@@ -140,9 +140,9 @@ class Table:
             # In a narrow terminal heads of two words break first, then long names; figures stay whole.
             if side == "l":
                 short = max((len(row[number]) for row in self.rows), default=0) <= SHORT
-                table.add_column(Text(name), overflow="fold", no_wrap=short)
+                table.add_column(escape(name), overflow="fold", no_wrap=short)
             else:
-                table.add_column(Text(name), justify="right", overflow="fold", no_wrap=" " not in name)
+                table.add_column(escape(name), justify="right", overflow="fold", no_wrap=" " not in name)
         for number, row in enumerate(self.rows):
             table.add_row(*map(Text, row), style="bold" if number in bold else None)
         return table
