@@ -21,7 +21,8 @@ OPTIONAL_NUMBER = (int, float, type(None))
 # What everything that reads these files needs; they hold more.
 ROW = {
     "method": str, "seed": (int, type(None)), "split": str, "mean": NUMBER, "std": OPTIONAL_NUMBER,
-    "min": NUMBER, "top": NUMBER, "top_threshold": NUMBER, "n_prompts": int, "n_examples": int,
+    "min": NUMBER, "max": NUMBER, "top": NUMBER, "top_threshold": NUMBER, "n_prompts": int,
+    "n_examples": int, "train_steps": int,
 }  # fmt: skip
 PROMPT_ROW = {
     "method": str, "seed": (int, type(None)), "split": str, "prompt_id": str, "prompt": str,

@@ -7,6 +7,7 @@ import json
 import pytest
 from chromium import NAMES, Chromium, find
 
+from paft.report.budget import BudgetReport, PartlyScored, budget_page
 from paft.report.data import read_report
 from paft.report.foreign import read_foreign_report
 from paft.report.html import page
@@ -190,3 +191,32 @@ def test_a_table_from_elsewhere_names_its_examples_and_says_nothing_of_answers(b
     text = browser.run("document.querySelector('#table tbody details').innerText")
     assert f"scores, example e0 </script> {HOSTILE_TEXT[-8:]}" in text
     assert "answer" not in text and "undefined" not in text
+
+
+def test_the_page_of_several_models_sorts_by_model_by_prompt_and_by_number(browser, tmp_path):
+    prompts = tuple(
+        PartlyScored(model, f"{model}{text}", text, cells, 0.5)
+        for cells, (model, text) in enumerate(
+            [("b", "Why {t}"), ("a", "2 {t}"), ("b", "10 {t}"), ("a", "As {t}")]
+        )
+    )
+    whole = {"value": 0.5, "low": 0.4, "high": 0.6, "standard_error": 0.05}
+    models = [{"name": name, "cells": 3, "mean": whole, "std": whole} for name in "ab"]
+    pair = {"first": "b", "second": "a", **whole}
+    made = {
+        "prompts": 2, "examples": 4, "cells": 6, "precision": 0.1, "looks": [3], "models": models,
+        "compared": ["b", "a"], "differences": [pair],
+    }  # fmt: skip
+    results = {"task": "t", "model": "m", "bank_fingerprint": "f", "warnings": [], "budget": made}
+    (tmp_path / "page.html").write_text(
+        budget_page(BudgetReport(results, ("a", "b"), "test", prompts)), "utf-8"
+    )
+    browser.open(tmp_path / "page.html")
+    for column, wanted in enumerate((["a", "a", "b", "b"], ["10 {t}", "2 {t}", "As {t}", "Why {t}"])):
+        click(browser, f"#table th:nth-child({column + 1}) button")
+        assert browser.run(f"{ROWS}.map(row => row.cells[{column}].textContent)") == wanted
+    click(browser, "#table th:nth-child(4) button")
+    assert browser.run(f"{ROWS}.map(row => row.cells[3].textContent)") == ["0", "1", "2", "3"]
+    assert (
+        browser.run("getComputedStyle(document.querySelector('#table td:nth-child(2)')).textAlign") == "left"
+    )

@@ -227,3 +227,22 @@ def test_the_folder_of_a_training_says_how_it_is_judged(tmp_path):
     shutil.rmtree(folder / "adapter")
     with pytest.raises(DataError, match="is of `paft train` and not finished"):
         read_results(folder)
+
+
+def test_a_damaged_run_among_several_is_named(copies):
+    path = copies[1] / "results.json"
+    rows = json.loads(path.read_text("utf-8"))["rows"]
+    for key in ("max", "train_steps"):
+        put(path, "rows", [{name: row[name] for name in row if name != key} for row in rows])
+        with pytest.raises(DataError, match=rf"{copies[1].name}/results.json is damaged .*{key} is missing"):
+            read_combined(copies)
+
+
+def test_the_folder_of_a_grid_is_no_run_and_nothing_in_it_is_to_be_deleted(tmp_path):
+    (tmp_path / "grid.yaml").write_text("tasks: {}\n", "utf-8")
+    (tmp_path / "results.json").write_text('{"grid": "small"}', "utf-8")
+    with pytest.raises(
+        DataError, match=r"is of `paft grid`: .*report\.html; give .* one of its runs"
+    ) as raised:
+        read_results(tmp_path)
+    assert "delete" not in str(raised.value)

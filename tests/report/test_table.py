@@ -32,6 +32,13 @@ def test_the_terminal_has_a_table_for_each_group():
     assert [[cell for cell in row if cell != "│"] for row in rows] == [["p_1", "1", "2"], ["p_1", "3"]]
 
 
+def test_the_terminal_takes_no_text_for_markup():
+    console = Console(width=80)
+    with console.capture() as shown:
+        console.print(Table(["Name [b]", "1"], "lr", [["v[old] :fire:", "2"]]).terminal("t [i]", "c [u]"))
+    assert all(text in shown.get() for text in ("Name [b]", "v[old] :fire:", "t [i]", "c [u]"))
+
+
 def test_latex_and_csv_escape_their_own():
     table = Table(["Name", "50 %"], "lr", [["=a_b", "1"]])
     latex = table.latex("x & y", label="x & y", comments=["a\nb"])

@@ -32,7 +32,7 @@ def on_ray(
         gpus_per_trial: Share of a GPU, or GPUs, of each trial; without meaning where there are none.
 
     Raises:
-        ConfigError: If Ray is not installed or the cluster is out of reach.
+        ConfigError: If the cluster is out of reach.
     """
     ray = _connected(address)
     try:
@@ -64,7 +64,6 @@ def require_ray() -> None:
 
 
 def _connected(address: str | None) -> Any:
-    require_ray()
     import ray
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told of anybody's runs

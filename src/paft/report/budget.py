@@ -205,11 +205,9 @@ def _scored(path: Path, name: str, prompts: Sequence[Prompt], count: int) -> lis
 
 def budget_table(results: Mapping[str, Any], split: str) -> RichTable:
     """Return estimates of accuracy over prompts with their 95 % intervals for the terminal."""
-    from rich.markup import escape
-
     made = results["budget"]
     prompts = prompts_name(results, split, made["prompts"])
-    return _figures(made, escape).terminal(
+    return _figures(made).terminal(
         title=f"{results['task']}: accuracy on {prompts} x {made['examples']} "
         f"examples, estimated from {made['cells']} of {_all_cells(made)} cells",
         caption=f"percent.{stop_reason(made)}" if "precision" in made else "percent",
@@ -320,11 +318,11 @@ def _looked_for_worst(made: Mapping[str, Any]) -> bool:
     return any("worst" in each for each in made.get("models", [made]))
 
 
-def _figures(made: Mapping[str, Any], escape: Callable[[str], str] = str) -> Table:
-    """Return the estimates of every model, and differences; ``escape`` is done to the names of models."""
+def _figures(made: Mapping[str, Any]) -> Table:
+    """Return the estimates of every model, and differences."""
     keys = "value", "low", "high", "standard_error"
     rows = [
-        [f"{escape(each['name'])}: {figure}" if "models" in made else figure]
+        [f"{each['name']}: {figure}" if "models" in made else figure]
         + [percent(each[figure].get(key)) for key in keys]
         for each in made.get("models", [made])
         for figure in FIGURES
@@ -332,7 +330,7 @@ def _figures(made: Mapping[str, Any], escape: Callable[[str], str] = str) -> Tab
     ]
     rows += [
         [
-            f"{escape(each['first'])} - {escape(each['second'])}: mean",
+            f"{each['first']} - {each['second']}: mean",
             *(signed_points(each[key]) for key in keys[:3]),
             percent(each["standard_error"]),
         ]

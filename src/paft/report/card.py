@@ -416,9 +416,7 @@ def merged_card(text: str) -> str | None:
         return text
     card.data.library_name = "transformers"
     card.data.tags = [tag for tag in card.data.tags or [] if tag != "lora"]
-    # Cards of former versions have the folder in quotes.
-    last = re.escape(ADAPTER).replace("FOLDER", '"?FOLDER"?')
-    loading = f"{re.escape(ADAPTER_IMPORT)}.*?{last}\n"
+    loading = f"{re.escape(ADAPTER_IMPORT)}.*?{re.escape(ADAPTER)}\n"
     whole = "\n".join(whole_loading_code()) + "\n"
     card.text = re.sub(loading, lambda _: whole, card.text, count=1, flags=re.DOTALL)
     card.text = card.text.replace("- Weights: ", "- Weights: merged into the base: ", 1)

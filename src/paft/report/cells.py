@@ -296,7 +296,7 @@ def choose_showcase(
     if len(known) < len(PLACES) or any(np.isnan(each.scores[0]).any() for each in cells):
         return None
     by_accuracy = np.argsort(accuracies(second), kind="stable")
-    rows = _distinct(by_accuracy[[0, len(by_accuracy) // 2, -1]])
+    rows = list(dict.fromkeys(by_accuracy[[0, len(by_accuracy) // 2, -1]].tolist()))
     hard = np.argsort((easiness(first) + easiness(second))[known], kind="stable")
     columns = [known[hard[int(share * len(known))]] for share in PLACES]
     return Showcase(
@@ -308,10 +308,6 @@ def choose_showcase(
             for row in rows
         ),
     )
-
-
-def _distinct(places: np.ndarray) -> Sequence[int]:
-    return list(dict.fromkeys(map(int, places)))
 
 
 def _answer(cells: Cells, row: int, column: int) -> Answer:

@@ -182,7 +182,7 @@ def _check_alike(first: Source, other: Source) -> None:
         ("are of different prompts", ({"split": first.split}, {"split": other.split})),
     ):
         one, two = found
-        differs = next((key for key in one.keys() & two.keys() if one[key] != two[key]), None)
+        differs = next((key for key in one if key in two and one[key] != two[key]), None)
         if differs is not None:
             told = f"{differs}: {shown(one[differs])} and {shown(two[differs])}"
             raise DataError(f"{both} {words} ({told}): only figures of the same thing can be compared")
@@ -214,10 +214,7 @@ def _places(sources: Sequence[Source]) -> list[dict[Any, int]]:
     keyed: list[dict[Any, int]]
     if blind is None:
         keyed = [source.keys() for source in sources]
-    elif (
-        None not in (known := {source.identity.get("test examples") for source in sources})
-        and len(known) == 1
-    ):
+    elif None not in known and len(known) == 1:
         keyed = [{index: index for index in source.indices} for source in sources]
     else:
         raise DataError(

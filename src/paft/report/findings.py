@@ -72,10 +72,18 @@ def read_findings(folder: Path, results: Mapping[str, Any]) -> list[Finding]:
     Raises:
         DataError: If a file of a trial is there and cannot be read.
     """
+    return list_findings(results, read_cells(folder, results), read_trained(folder, results))
+
+
+def read_cells(folder: Path, results: Mapping[str, Any]) -> dict[str, Cells | None]:
+    """Return the cells of each method of a run on the prompts it is about, None where they are not there.
+
+    Raises:
+        DataError: If a matrix is there and cannot be read.
+    """
     matrices, split = read_matrices(folder, results), main_split(results)
     names = [row.method for row in method_rows(results, split)]
-    cells = {name: gather_cells(matrices, name, split) for name in names}
-    return list_findings(results, cells, read_trained(folder, results))
+    return {name: gather_cells(matrices, name, split) for name in names}
 
 
 def list_findings(

@@ -15,10 +15,12 @@ from paft.builtin import IN_PYTHON
 from paft.config import load_config
 from paft.errors import DataError, PaftError
 from paft.files import read_yaml
+from paft.report.method_rows import same_trial
 from paft.report.run_folder import (
     BANK,
     CONFIG,
     IDENTITY,
+    PAGE,
     RESULTS,
     SUMMARY,
     TRAINED,
@@ -53,6 +55,11 @@ def read_results(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
         DataError: If the folder is missing, is no run, or no trial of it is finished.
     """
     saved = folder / RESULTS
+    if (folder / "grid.yaml").exists():
+        raise DataError(
+            f"{folder} is of `paft grid`: its tables are in {folder / PAGE}; give the folder of one of its "
+            "runs"
+        )
     if not saved.exists() and not (folder / IDENTITY).exists():
         raise DataError(
             f"{folder} is no run: it has neither results.json nor run.json; give the folder that "
@@ -92,11 +99,7 @@ def read_matrices(folder: Path, results: Mapping[str, Any]) -> dict[tuple[str, i
         path = matrix_file(Trial(row["method"], row["seed"]).folder(folder), row["split"])
         if path.exists():
             matrix = Matrix.load(path)
-            mine = [
-                entry["prompt_id"]
-                for entry in results["per_prompt"]
-                if all(entry[key] == row[key] for key in ("method", "seed", "split"))
-            ]
+            mine = [entry["prompt_id"] for entry in results["per_prompt"] if same_trial(entry, row)]
             examples = matrix.examples
             if len(examples) != row["n_examples"]:
                 raise DataError(

@@ -36,7 +36,7 @@ from paft.model.encode import Encoder
 from paft.names import short_name
 from paft.prompt import Prompt
 from paft.report.folder import read_examples, read_matrices, read_results, read_task
-from paft.report.method_rows import main_split
+from paft.report.method_rows import LABELS, main_split, same_trial
 from paft.report.run_folder import IDENTITY, RESULTS, Trial
 from paft.shape import interpreted
 from paft.statistics.comparison import estimable, estimate
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 VERSION = 1.0  # of the harness tasks we name
 FILTER = "none"
 UNSAFE = re.compile(r'["<>:/|\\?*\[\]]+')  # as lm_eval.utils.sanitize_model_name
-LABELS = ("method", "seed", "split")
 
 
 @dataclass(frozen=True)
@@ -147,7 +146,7 @@ def _evaluated_models(results: Mapping[str, Any], folder: Path) -> list[Evaluate
     available = len(task.examples("test")) if task is not None and examples else None
     found = []
     for row in (row for row in results["rows"] if row["split"] == split):
-        mine = [entry for entry in results["per_prompt"] if _key(entry) == _key(row)]
+        mine = [entry for entry in results["per_prompt"] if same_trial(entry, row)]
         scored = EvaluatedModel(
             results=results,
             row=row,
@@ -160,10 +159,6 @@ def _evaluated_models(results: Mapping[str, Any], folder: Path) -> list[Evaluate
         )
         found.append(scored)
     return found
-
-
-def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[label] for label in LABELS)
 
 
 def _document(scored: EvaluatedModel, samples: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
@@ -275,7 +270,7 @@ def _robustness(scored: EvaluatedModel) -> dict[str, Any]:
     figures = {key: row[key] for key in ("mean", "std", "min", "max", "top")}
     figures["threshold"] = row["top_threshold"]
     for entry in scored.results.get("robustness", []):
-        if _key(entry) == _key(row):
+        if same_trial(entry, row):
             figures |= {key: value for key, value in entry.items() if key not in LABELS}
     if matrix is None:
         return {**figures, "intervals": {}}

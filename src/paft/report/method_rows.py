@@ -15,6 +15,8 @@ from paft.report.table import Table, percent
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
+LABELS = ("method", "seed", "split")  # what rows of results are told apart by
+
 
 @dataclass(frozen=True)
 class MethodRow:
@@ -106,7 +108,7 @@ def with_readable_threshold(results: Mapping[str, Any], split: str) -> Mapping[s
 
 def same_trial(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two rows are of one method, seed and split."""
-    return all(one[key] == other[key] for key in ("method", "seed", "split"))
+    return all(one[key] == other[key] for key in LABELS)
 
 
 def compared_pair(

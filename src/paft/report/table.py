@@ -130,19 +130,21 @@ class Table:
         return text.getvalue()
 
     def terminal(self, title: str, caption: str | None = None, bold: Sequence[int] = ()) -> RichTable:
-        """Return the table for the terminal, some rows in bold."""
+        """Return the table for the terminal, some rows in bold; no text in it is markup."""
+        from rich.markup import escape
         from rich.table import Table as RichTable
+        from rich.text import Text
 
-        table = RichTable(title=title, caption=caption)
+        table = RichTable(title=escape(title), caption=None if caption is None else escape(caption))
         for number, (name, side) in enumerate(zip(self.head, self.align, strict=True)):
             # In a narrow terminal heads of two words break first, then long names; figures stay whole.
             if side == "l":
                 short = max((len(row[number]) for row in self.rows), default=0) <= SHORT
-                table.add_column(name, overflow="fold", no_wrap=short)
+                table.add_column(escape(name), overflow="fold", no_wrap=short)
             else:
-                table.add_column(name, justify="right", overflow="fold", no_wrap=" " not in name)
+                table.add_column(escape(name), justify="right", overflow="fold", no_wrap=" " not in name)
         for number, row in enumerate(self.rows):
-            table.add_row(*row, style="bold" if number in bold else None)
+            table.add_row(*map(Text, row), style="bold" if number in bold else None)
         return table
 
     def terminal_by_group(self, name: str, ending: str = "") -> list[RichTable]:

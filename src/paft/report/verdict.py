@@ -12,9 +12,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from paft.report.cells import Cells, estimable, gather_cells
-from paft.report.findings import guessed
-from paft.report.folder import read_matrices
+from paft.report.cells import Cells, estimable
+from paft.report.findings import guessed, read_cells
 from paft.report.method_rows import MethodRow, compared_pair, main_split, method_rows, prompts_name
 from paft.report.table import Table, difference_text, percent, signed_points, with_interval
 from paft.statistics.comparison import Difference, difference, estimate
@@ -95,18 +94,12 @@ def read_verdict(folder: Path, results: Mapping[str, Any]) -> str:
     Raises:
         DataError: If a matrix is there and cannot be read.
     """
-    return verdict(results, _read_cells(folder, results))
+    return verdict(results, read_cells(folder, results))
 
 
 def read_differences(folder: Path, results: Mapping[str, Any]) -> tuple[PairDifference, ...]:
     """Return what :func:`pair_differences` does, of a run whose cells lie in a folder; arguments as above."""
-    return pair_differences(_read_cells(folder, results))
-
-
-def _read_cells(folder: Path, results: Mapping[str, Any]) -> dict[str, Cells | None]:
-    matrices, split = read_matrices(folder, results), main_split(results)
-    names = [row.method for row in method_rows(results, split)]
-    return {name: gather_cells(matrices, name, split) for name in names}
+    return pair_differences(read_cells(folder, results))
 
 
 def verdict(results: Mapping[str, Any], cells: Mapping[str, Cells | None]) -> str:

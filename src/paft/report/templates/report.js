@@ -55,7 +55,7 @@
   const rows = [...body.rows].map((row) => ({
     row,
     text: row.querySelector("pre").textContent.toLowerCase(),
-    values: [...row.cells].map((cell) => parseFloat(cell.textContent)),
+    values: [...row.cells].map((cell) => cell.textContent),
   }));
 
   table.addEventListener("toggle", (event) => {
@@ -84,9 +84,9 @@
       const direction = head.getAttribute("aria-sort") === "ascending" ? -1 : 1;
       for (const other of heads) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", direction === 1 ? "ascending" : "descending");
-      const compare = column === 0 ? (a, b) => a.text.localeCompare(b.text)
-        : (a, b) => (isNaN(a.values[column]) - isNaN(b.values[column])) || a.values[column] - b.values[column];
-      rows.sort((a, b) => direction * compare(a, b));
+      const compare = head.className === "text" ? (a, b) => a.localeCompare(b)
+        : (a, b) => (isNaN(parseFloat(a)) - isNaN(parseFloat(b))) || parseFloat(a) - parseFloat(b);
+      rows.sort((a, b) => direction * compare(a.values[column], b.values[column]));
       body.append(...rows.map(({ row }) => row));
     });
   });
