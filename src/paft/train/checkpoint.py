@@ -28,7 +28,7 @@ from paft.model.load import LanguageModel, model_fingerprint
 from paft.prompt import Prompt
 from paft.task.task import Example, data_fingerprint
 from paft.train.arguments import LOG_EVERY
-from paft.train.settings import Train
+from paft.train.settings import FREE, Train
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -154,6 +154,7 @@ def training_inputs(
     device: str,
 ) -> dict[str, Any]:
     """Return everything the weights of a run depend on, by the name a user knows it by."""
+    start = config.start_from
     return {
         "model": model_fingerprint(language_model.name) or language_model.name,
         "tokenizer": tokenizer_fingerprint(language_model.tokenizer),
@@ -162,7 +163,8 @@ def training_inputs(
         "prompts": fingerprint([prompt.id for prompt in prompts]),
         "training examples": data_fingerprint(examples),
         "seed": seed,
-        **_flat("train", config.model_dump(mode="json")),
+        **_flat("train", config.model_dump(mode="json", exclude={*FREE, "start_from"})),
+        "start files": None if start is None else model_fingerprint(start),
         "processes": processes,
         "device": device,
         **{name: version(name) for name in _PACKAGES},
