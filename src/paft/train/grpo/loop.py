@@ -116,7 +116,7 @@ def reinforce(
         processing_class=copy.deepcopy(language_model.tokenizer),  # TRL gives it padding
         reward_funcs=[own_reward(config.grpo, limit), *rewards],
         train_dataset=_row_dataset(unroll_rows(sampler, config, -(-steps // config.iterations))),
-        renderer=RowRenderer(dataset, schedule.placed),
+        renderer=RowRenderer(dataset),
         reader=reader,
         sums=sums,
         checkpoints=checkpoints,
