@@ -79,7 +79,8 @@ class Checkpoints:
         for folder in _steps(self.folder):
             harm = damage(folder)
             if harm is None:
-                found = _read(folder)
+                record = read_json(folder / RECORD, "checkpoint record")
+                found = Checkpoint(folder, record["step"], record["seconds"], record["inputs"])
                 break
             damaged.append(f"checkpoint {folder.name} was passed over: {harm}")
         self.damaged = tuple(damaged)
@@ -208,12 +209,6 @@ def damage(folder: Path) -> str | None:
     except (DataError, ValueError, TypeError, KeyError, AttributeError):
         return f"its record {RECORD} is missing or none of a checkpoint"
     return None
-
-
-def _read(folder: Path) -> Checkpoint:
-    """Return a checkpoint that is whole."""
-    record = read_json(folder / RECORD, "checkpoint record")
-    return Checkpoint(folder, record["step"], record["seconds"], record["inputs"])
 
 
 def _sync(path: Path) -> None:
