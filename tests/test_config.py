@@ -127,6 +127,16 @@ def test_lists_of_methods_and_seeds_are_checked(key, value, said):
     assert said in complaint({key: value})
 
 
+@pytest.mark.parametrize(
+    ("given", "rate"), [({}, 1e-4), ({"learning_rate": 1e-5}, 1e-5), ({"epochs": 2}, 1e-4)]
+)
+def test_the_built_in_model_has_a_rate_of_its_own_however_a_section_is_given(given, rate):
+    train = {"algorithm": "grpo", **given}
+    assert RunConfig(train=train).train.learning_rate == rate
+    assert RunConfig(train=Train(**train)).train == RunConfig(train=train).train
+    assert RunConfig(train=Train(**train), model="m").train.learning_rate == 1e-5
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(DataError, match=r"configuration file not found: .*gone\.yaml"):
         load_config(tmp_path / "gone.yaml")

@@ -13,6 +13,7 @@ from paft.errors import ConfigError, DataError, PaftError
 from paft.files import (
     disk_error,
     fingerprint,
+    new_folder,
     read_json,
     read_jsonl,
     read_text,
@@ -36,6 +37,20 @@ JSON = st.recursive(
 def rows(path, text):
     path.write_text(text, encoding="utf-8", newline="")
     return list(read_jsonl(path, "data"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="rights of POSIX")
+@pytest.mark.parametrize(("mask", "file", "folder"), [(0o022, 0o644, 0o755), (0o077, 0o600, 0o700)])
+def test_what_is_written_has_the_rights_that_the_user_gives_new_files(tmp_path, mask, file, folder):
+    before = os.umask(mask)
+    try:
+        write_text(tmp_path / "a.txt", "x")
+        with new_folder(tmp_path / "made"):
+            pass
+    finally:
+        assert os.umask(before) == mask
+    rights = [(tmp_path / name).stat().st_mode & 0o777 for name in ("a.txt", "made")]
+    assert rights == [file, folder]
 
 
 def test_a_missing_file_is_named_with_what_it_was_for(tmp_path):

@@ -8,7 +8,9 @@ import pytest
 
 import paft
 from paft.errors import PaftError, ResumeError
+from paft.experiment import output_folder
 from paft.experiment.evaluate import EvaluateConfig, evaluate
+from paft.experiment.output_folder import working_in
 from paft.experiment.train import train
 from paft.lock import LOCK, locked, sole_process
 
@@ -97,6 +99,8 @@ def test_no_lock_is_put_into_a_folder_of_something_else(verbs, tmp_path, verb):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_of_several_processes_of_one_job_the_first_holds_the_lock(tmp_path):
-    with sole_process(tmp_path), sole_process(tmp_path, rank=1), sole_process(tmp_path, rank=2):
-        pass
+def test_of_several_processes_of_one_job_the_first_holds_the_lock(tmp_path, monkeypatch):
+    with working_in(tmp_path / "out"):
+        monkeypatch.setattr(output_folder, "processes", lambda: (1, 2))
+        with working_in(tmp_path / "out"):
+            pass

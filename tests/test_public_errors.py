@@ -43,7 +43,7 @@ CASES = {
         (lambda: paft.Bank({"train": "{text}"}), "the train prompts of a bank must be a list of prompts, no"),
         (lambda: paft.Bank({"train": ["{"]}), "template"),
         (lambda: paft.Bank({"train": (PROMPT,)}).save(None), "the file of a bank must be of type str or Pa"),
-        (lambda: paft.Bank({"trian": (PROMPT,)}), "unknown split 'trian'; did you mean 'train'"),
+        (lambda: paft.Bank({"trian": (PROMPT,)}), "a bank has no split 'trian'; did you mean 'train'"),
     ],
     "EvaluateConfig": [
         (lambda: paft.EvaluateConfig(output="x", adaptor="y"), "EvaluateConfig: unknown key 'adaptor'; did"),

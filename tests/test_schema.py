@@ -1,7 +1,7 @@
 """What a user writes is checked: key paths, values and near keys stand in the message."""
 
 import pytest
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from paft.config import RunConfig, merged
 from paft.config_reference import list_settings
@@ -18,6 +18,12 @@ class Bicycle(Schema):
     colour: str = "red"
     front: Wheel
     spare: Wheel | None = None
+
+    @model_validator(mode="after")
+    def _check_wheels(self):
+        if self.spare is not None and self.spare.spokes != self.front.spokes:
+            raise ValueError("the wheels differ")
+        return self
 
 
 def complaint(data):
@@ -54,6 +60,10 @@ def test_a_value_that_does_not_fit_is_shown():
     text = complaint({"front": {"spokes": 0}})
     assert "front.spokes: " in text
     assert "greater than or equal to 1 (got 0)" in text
+
+
+def test_what_is_wrong_with_the_whole_names_no_key():
+    assert complaint({"front": {"spokes": 3}, "spare": {"spokes": 4}}) == "bike.yaml: the wheels differ"
 
 
 def test_all_complaints_stand_in_one_line():

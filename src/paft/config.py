@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import yaml
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from paft.builtin import IN_PYTHON
+from paft.builtin import IN_PYTHON, RUN
 from paft.errors import ConfigError
 from paft.evaluate.settings import Evaluate
 from paft.experiment.baselines.settings import Choose
@@ -23,8 +23,8 @@ from paft.methods import DEFAULT, METHODS
 from paft.model.settings import Chat
 from paft.names import REVISION, pin_model
 from paft.schema import Schema, nearest, parse
+from paft.text_values import load_yaml
 from paft.train.settings import LARGEST_SEED, Train
-from paft.yaml_text import load_yaml
 
 if TYPE_CHECKING:
     from paft.task.task import Task
@@ -156,10 +156,8 @@ def load_config(path: str | Path | None, overrides: Mapping[str, Any] | None = N
         ConfigError: If the file is malformed, a key is unknown or a value does not fit.
         DataError: If the file cannot be read.
     """
-    from paft.builtin import RUNS
-
     if path is None and "task" not in (overrides or {}):
-        path = RUNS[BUILTIN_TASK]
+        path = RUN
     data = read_yaml(Path(path), "configuration") if path is not None else {}
     where = str(path) if path is not None else "configuration"
     return parse(RunConfig, merged(data, overrides or {}), where)

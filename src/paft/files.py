@@ -24,7 +24,7 @@ import yaml
 from paft.errors import ConfigError, DataError, PaftError
 from paft.names import require_file
 from paft.part import in_writing, part_of
-from paft.yaml_text import load_yaml
+from paft.text_values import load_yaml
 
 _BEYOND = "malformed JSON (a number of thousands of digits, or thousands of brackets inside of each other)"
 _PART = 1 << 20  # bytes read at once
@@ -152,7 +152,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             write(part)
             with part.open("rb") as file:
                 os.fsync(file.fileno())
-            part.chmod(0o644)
+            part.chmod(0o666 & ~_withheld())
             part.replace(path)
     except OSError as error:
         raise disk_error(path, error) from error
@@ -172,7 +172,7 @@ def new_folder(output: Path) -> Iterator[Path]:
             raise PaftError(f"another PAFT process writes {output}: wait for it, or stop it first")
         with part_of(output, folder=True) as part:
             yield part
-            part.chmod(0o755)
+            part.chmod(0o777 & ~_withheld())
             require_new_folder(output)  # somebody may have been faster
             if output.exists():
                 output.rmdir()
@@ -189,6 +189,13 @@ def require_new_folder(output: Path) -> None:
     """
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise ConfigError(f"{output} already exists: choose a new folder, or remove this one first")
+
+
+def _withheld() -> int:
+    """Return the rights that the user's umask withholds from new files."""
+    mask = os.umask(0o077)  # it is the whole process's, so never a wider one in between
+    os.umask(mask)
+    return mask
 
 
 def disk_error(path: Path, error: OSError) -> PaftError:

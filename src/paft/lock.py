@@ -23,10 +23,7 @@ POLL = 0.1  # seconds between tries
 def locked(path: Path, what: str, *, wait: float = 0.0) -> Iterator[None]:
     """Hold a lock, a file that is made where it is missing, while the block runs.
 
-    Args:
-        path: The file.
-        what: Who holds it otherwise, for the error.
-        wait: Seconds to wait for another holder.
+    ``what`` says who holds it otherwise, for the error; another holder is waited for so many seconds.
 
     Raises:
         PaftError: If another process holds the lock, or the file cannot be written.
@@ -46,16 +43,11 @@ def locked(path: Path, what: str, *, wait: float = 0.0) -> Iterator[None]:
 
 
 @contextmanager
-def sole_process(folder: Path, *, rank: int = 0) -> Iterator[None]:
+def sole_process(folder: Path) -> Iterator[None]:
     """Keep other PAFT processes out of an output folder, made where it is missing, while the block runs.
-
-    Of several processes that share the work the first, of rank 0, holds the lock.
 
     Raises:
         PaftError: If another process works in the folder.
     """
-    if rank > 0:
-        yield
-        return
     with locked(folder / LOCK, f"another PAFT process works in {folder}"):
         yield

@@ -108,9 +108,7 @@ def _parse(template: str) -> tuple[tuple[str, str | None], ...]:
 def as_prompts(values: Iterable[Prompt | str], what: str) -> tuple[Prompt, ...]:
     """Return prompts that are given as such or as text.
 
-    Args:
-        values: They, in order.
-        what: What they are, for the message.
+    ``what`` they are stands in errors.
 
     Raises:
         ConfigError: If something is neither.

@@ -164,7 +164,7 @@ def _config_error(model: type[BaseModel], error: ValidationError, where: str) ->
 
 def _explain(model: type[BaseModel], item: dict[str, Any]) -> str:
     location = [str(part) for part in item["loc"]]
-    path = ".".join(location) or "(top level)"
+    path = ".".join(location)
     if item["type"] == "extra_forbidden":
         known = _known_keys(model, location[:-1])
         ours = find_setting(model, location[-1])
@@ -194,7 +194,7 @@ def _explain(model: type[BaseModel], item: dict[str, Any]) -> str:
     if item["type"] == "literal_error":
         known = re.findall(r"'([^']*)'", item["ctx"]["expected"])
         got += _near(str(value), known)
-    return f"{path}: {message}{got}"
+    return f"{path}: {message}{got}" if path else f"{message}{got}"
 
 
 def unquoted(value: Any) -> str:

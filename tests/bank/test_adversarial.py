@@ -68,6 +68,12 @@ def test_lettered_options_change_their_order_and_their_marks_but_not_their_lette
         assert line.strip("([").startswith(letter)
 
 
+def test_the_cue_of_a_question_of_options_is_no_enumerator():
+    asked = Prompt(LETTERED.template.replace("Answer:", "A:"))
+    versions = [perturb(asked, "enumerators", QUIZ, seed).template for seed in range(9)]
+    assert len(set(versions)) > 1 and all(text.endswith("\nA:") for text in versions)
+
+
 def test_what_does_not_change_is_no_version():
     assert perturb(Prompt("{message} which team"), "label_order", ROUTING) is None
     assert perturb(Prompt("{message} which team"), "lower_case", ROUTING) is None

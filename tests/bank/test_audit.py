@@ -6,7 +6,7 @@ import json
 import pytest
 
 from paft.bank.audit import MEANING, audit_file, audit_leaks, audit_paths, audit_table, worst_rows
-from paft.errors import DataError
+from paft.errors import ConfigError, DataError
 from screening import TASKS
 
 CLEAN = ["Which team should take this? {message}", "{message} Name the desk:", "Forward {message} to"]
@@ -152,3 +152,19 @@ def test_the_papers_banks_have_the_defects_that_were_counted_by_hand(name, paft_
     near = [finding for finding in leaks.findings if finding.reason == "leak_near"]
     assert near
     assert all(finding.similarity >= 0.5 and finding.twin for finding in near)
+
+
+def test_rows_without_a_split_are_training_rows_and_final_ones_unseen(tmp_path):
+    rows = [{"template": CLEAN[0]}, {"template": CLEAN[1]}, {"split": "test", "template": CLEAN[0] + "!"},
+            {"split": "final", "template": CLEAN[1] + "!"}]  # fmt: skip
+    audit = audit_file(write(tmp_path, "bank.jsonl", [json.dumps(row) for row in rows]))
+    assert rows_of(audit, "leak_skeleton") == [3, 4]
+
+
+def test_a_folder_is_audited_whatever_the_case_of_endings_and_without_what_lies_beside_banks(tmp_path):
+    write(tmp_path, "A.TXT", CLEAN)
+    write(tmp_path, "pool.rejected.jsonl", ['{"template": "{", "reason": "syntax"}'])
+    write(tmp_path, "pool.jsonl.log.jsonl", ['{"log": 1}'])
+    assert [(audit.name, audit.findings) for audit in audit_paths(tmp_path)] == [("A.TXT", [])]
+    with pytest.raises(ConfigError, match="is a folder: --against compares a file"):
+        audit_paths(tmp_path, tmp_path / "A.TXT")

@@ -19,7 +19,7 @@ from paft.bank.compose.composed_bank import COUNT, MOST, OPTIONS_SHARE, VALIDATI
 from paft.bank.compose.grammar import write_prompt
 from paft.bank.compose.terms import GENERIC_ANSWERS, plural, terms_of
 from paft.bank.compose.words import fill, marks
-from paft.bank.screen import screen
+from paft.bank.screen import Screened, screen
 from paft.builtin import TASKS
 from paft.cli.bank import bank_app
 from paft.errors import ConfigError, PromptError
@@ -318,3 +318,29 @@ def test_the_command_writes_a_bank_once(paft, own_desk, tmp_path):
     assert load_bank(output).fingerprint == bank.fingerprint
     code, out, err = paft("bank", "show", output, "--where", "manner=question", "--limit", 1)
     assert code == 0 and "manner question" in out
+
+
+@pytest.mark.parametrize("note", ["Tags such as <br> do not count", "Write {x.y} or {}", "Keep <item>"])
+def test_what_a_description_says_besides_is_no_template(note):
+    terms = terms_of(made(ANSWERS["fixed"], description=f"Decide whether it is spam. {note}."))
+    prompts = [write_prompt(terms, 0, number, listed=False) for number in range(60)]
+    told = [prompt for prompt in prompts if prompt.provenance.get("note")]
+    assert told and all(note.lower() in prompt.render({"first": ""}).lower() for prompt in told)
+
+
+def test_too_few_prompts_of_one_kind_are_told_with_their_number(monkeypatch):
+    def keep_unlisted(candidates, task, known):
+        found = screen(candidates, task, known=known)
+        return Screened(tuple(p for p in found.kept if not p.provenance["listed"]), found.rejected)
+
+    monkeypatch.setattr(composed_bank, "screen", keep_unlisted)
+    with pytest.raises(PromptError, match="gives only 10 distinct prompts, not 20"):
+        compose_bank(SHIPPED["snips"], count=20, options_share=0.5)
+
+
+def test_a_defect_that_most_candidates_have_is_named():
+    task = made(ANSWERS["fixed"], [f"{letter}_" + "question_" * 60 for letter in "abc"])
+    with pytest.raises(
+        PromptError, match=r"others were rejected as too_long \(\d+ characters\): change what"
+    ):
+        compose_bank(task, count=20)

@@ -55,13 +55,13 @@ def test_exact_repeats_are_kept_once_with_their_first_row(tmp_path):
 
 def test_placeholders_are_renamed_and_literal_braces_are_not(tmp_path):
     (tmp_path / "a.txt").write_text("{prompt} {only_option1} {{prompt}} {{{prompt}}}\n")
-    (prompt,) = import_prompts(tmp_path / "a.txt", rename={"prompt": "sentence"})
+    (prompt,) = read_candidates(tmp_path / "a.txt", rename={"prompt": "sentence"}).candidates
     assert prompt.template == "{sentence} {only_option1} {{prompt}} {{{sentence}}}"
 
 
 def test_two_placeholders_can_swap_their_names(tmp_path):
     (tmp_path / "a.txt").write_text("{a} {b}\n")
-    (prompt,) = import_prompts(tmp_path / "a.txt", rename={"a": "b", "b": "a"})
+    (prompt,) = read_candidates(tmp_path / "a.txt", rename={"a": "b", "b": "a"}).candidates
     assert prompt.template == "{b} {a}"
 
 
@@ -137,13 +137,13 @@ def test_candidates_keep_every_row_repeats_and_invalid_templates_included(tmp_pa
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "a.txt"])
-def test_escapes_stay_when_they_are_asked_to(tmp_path, name):
+def test_what_stands_in_the_file_is_kept_beside_what_it_stands_for(tmp_path, name):
     path = tmp_path / name
     if name == "a.xlsx":
         workbook(path, ["text"], [r"a\n{x}"])
     else:
         written(path, r"a\n{x}")
-    assert templates(read_candidates(path, decode=False)) == [r"a\n{x}"]
+    assert [each.written for each in read_candidates(path).candidates] == [r"a\n{x}"]
     assert templates(read_candidates(path)) == ["a\n{x}"]
 
 
@@ -425,3 +425,23 @@ def test_lines_that_look_like_one_prompt_are_found(tmp_path, texts, said):
     path.write_text("\n".join(texts))
     hints = broken_prompts(read_candidates(path).candidates, ["a", "b"])
     assert len(hints) == len(said) and all(map(str.startswith, hints, said))
+
+
+@pytest.mark.parametrize("apart", ["adversarial", "final"])
+def test_prompts_that_are_on_neither_side_are_not_split_anew(tmp_path, apart):
+    Bank({"train": ("Sort {text}",), apart: ("SORT IT {text}",)}).save(tmp_path / "bank.jsonl")
+    assert len(import_prompts(tmp_path / "bank.jsonl")) == 2
+    with pytest.raises(PromptError, match=rf"row 2: {apart} prompts take no part in a split, as they are"):
+        import_prompts(tmp_path / "bank.jsonl", to_split=True)
+    pool = Bank({"train": (Prompt("SORT IT {text}", {"source": "adversarial"}),)})
+    pool.save(tmp_path / "pool.jsonl")
+    with pytest.raises(PromptError, match="row 1: adversarial prompts take no part"):
+        import_prompts(tmp_path / "pool.jsonl", to_split=True)
+
+
+def test_two_columns_of_templates_are_refused(tmp_path):
+    rows = [["text", "text"], ["Sort {text}", "Judge {text}"]]
+    (tmp_path / "a.csv").write_text("".join(",".join(row) + "\n" for row in rows))
+    for path in (tmp_path / "a.csv", workbook(tmp_path / "a.xlsx", *rows)):
+        with pytest.raises(DataError, match="two columns are called 'text': rename or remove one"):
+            read_candidates(path)

@@ -179,3 +179,16 @@ def test_labels_that_are_numbers_or_letters_are_asked_for_as_such(options, templ
     )
     defect = first_defect(template, task)
     assert (defect and defect[0]) == found
+
+
+@pytest.mark.parametrize("skip", ["duplicate_near", "duplicate_embedding"])
+def test_likeness_that_is_skipped_is_not_looked_for(skip):
+    near = GOOD[0].replace("this", "this now")
+    known = {GOOD[0]: [1.0, 0.0], near: [0.0, 1.0], GOOD[1]: [1.0, 0.0]}
+    found = screen(
+        [(text, {}) for text in known],
+        ROUTING,
+        skip=[skip],
+        embed=lambda texts: np.array([known[text] for text in texts]),
+    )
+    assert found.counts == {"duplicate_near" if skip == "duplicate_embedding" else "duplicate_embedding": 1}

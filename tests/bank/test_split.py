@@ -222,3 +222,11 @@ def test_the_papers_banks_split_anew_leak_nothing(name, paft_banks):
     bank = split_prompts(prompts, test=counts_of("8:1", len(prompts)))
     assert near_duplicates_across(bank) == []  # it would raise for equal skeletons
     assert abs(len(bank.prompts("train")) - 8 * len(bank.prompts("test"))) <= 8
+
+
+def test_a_condition_that_holds_for_no_prompt_or_for_all_is_refused():
+    prompts = [Prompt(p.template, {"generator": "gpt"}) for p in DISTINCT]
+    with pytest.raises(PromptError, match="no prompt is held out: name what some of the 10 prompts have"):
+        split_prompts(prompts, test=2, hold_out=written_by([("generator", "gtp")]))
+    with pytest.raises(PromptError, match="all prompts, with their near duplicates, are held out"):
+        split_prompts(prompts, test=2, hold_out=written_by([("generator", "gpt")]))

@@ -111,8 +111,16 @@ def test_a_prompt_stands_in_one_split_once():
 
 
 def test_an_unknown_split_is_named_with_the_nearest():
-    with pytest.raises(PromptError, match="unknown split 'trian'; did you mean 'train'"):
+    with pytest.raises(PromptError, match="a bank has no split 'trian'; did you mean 'train'"):
         Bank({"trian": (A,)})
+
+
+def test_a_split_that_is_misspelt_is_no_empty_one():
+    bank = Bank({"train": ["{text} a"]})
+    assert bank.prompts("test") == () and "trian" not in bank
+    for ask in (bank.prompts, bank.require, bank.__getitem__):
+        with pytest.raises(PromptError, match="a bank has no split 'trian'; did you mean 'train'"):
+            ask("trian")
 
 
 def test_a_split_that_is_needed_but_absent_is_named():
@@ -121,3 +129,15 @@ def test_a_split_that_is_needed_but_absent_is_named():
     assert bank.require("train") == (A,)
     with pytest.raises(PromptError, match=r"no 'test' prompts: .*paft bank split"):
         bank.require("test")
+
+
+def test_only_splits_that_there_are_can_be_made(tmp_path):
+    bank = Bank({"test": (A,), "train": (B,), "final": ()})
+    assert list(bank.splits) == ["train", "test"] and list(bank) == [B, A] and "final" not in bank
+    for get in (bank.require, bank.__getitem__):
+        with pytest.raises(
+            PromptError, match=r"no 'validation' prompts: .* `paft bank split --validation N`"
+        ):
+            get("validation")
+        with pytest.raises(PromptError, match=r"no 'final' prompts: add lines with .{16}$"):
+            get("final")  # no command makes these

@@ -94,6 +94,14 @@ def test_import_tells_what_it_left_out(paft, tmp_path, lines):
     assert code == 0 and "train: 1 exact repeats left out" in out
 
 
+def test_import_tells_of_prompts_that_are_of_other_splits_in_their_files(paft, tmp_path, lines):
+    paft("bank", "split", lines, "--output", tmp_path / "bank.jsonl", "--test", 4, "--validation", 1)
+    args = ("bank", "import", "--train", tmp_path / "bank.jsonl", "--output", tmp_path / "again.jsonl")
+    told = "note: train now has prompts that are of other splits in their files: test, validation"
+    assert told in paft(*args)[1]
+    assert "note:" not in paft("bank", "import", "--train", lines, "--output", tmp_path / "again.jsonl")[1]
+
+
 def test_diversity_writes_picture_and_figures(paft, lines, tmp_path):
     bank = tmp_path / "bank.jsonl"
     paft("bank", "split", lines, "--output", bank, "--test", 4)
@@ -121,6 +129,10 @@ def test_what_cannot_be_done_is_refused_in_one_message(paft, own_desk, lines, tm
     refused(paft("bank", "split", lines, "--output", out, "--test", 10), "cannot split 10")
     refused(paft("bank", "split", lines, "--output", out, "--test", 1, "--adversarial", 2), "give --task")
     refused(paft("bank", "split", lines, "--output", out, "--test", 1, "--hold-out", "a"), "write name=value")
+    refused(
+        paft("bank", "split", lines, "--output", out, "--test", 1, "--reword", task),
+        "it is for --adversarial",
+    )
     refused(
         paft("bank", "screen", lines, "--task", task, "--output", out, "--skip", "stubs"),
         "did you mean 'stub'",

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from paft.experiment.baselines.attack import ATTACKS
+from paft.experiment.baselines.bat import ATTACKS
 from paft.experiment.baselines.settings import Choose
 from paft.experiment.baselines.zopo import COMPONENTS
 from paft.methods import METHODS

@@ -37,6 +37,13 @@ def test_python_example_shows_the_difference_that_the_page_prints(
     assert means["per_example"] > means["single"] + 0.1
 
 
+def test_the_files_to_read_are_as_few_and_short_as_it_says() -> None:
+    told = README.partition("## Read the code")[2].partition("## ")[0]
+    files = [Path(paft.__file__).parent / name for name in re.findall(r"`(\S+\.py)`", told)]
+    assert len(files) == 5 and "five files, less than 1,400 lines" in told
+    assert sum(len(file.read_text("utf-8").splitlines()) for file in files) < 1400
+
+
 def test_example_stays_short() -> None:
     (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len(example.strip().splitlines()) <= 24

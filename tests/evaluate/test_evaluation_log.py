@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paft.errors import DataError, ModelError, PaftError, ResumeError
-from paft.evaluate.log import EvaluationLog, run_batches
+from paft.evaluate.log import EvaluationLog, run_batches, run_unique
 
 BATCHES = [[1, 2, 3], [4], [5, 6], [7, 8, 9, 10]]
 
@@ -150,15 +150,18 @@ def test_results_that_were_changed_after_they_were_written_are_noticed(tmp_path)
             run(log=EvaluationLog(tmp_path, "test"))
 
 
-def test_a_log_of_a_version_without_digests_is_read(tmp_path):
-    log = EvaluationLog(tmp_path, "test")
-    run(log=log)
-    head, *rows = map(json.loads, log.path.read_text("utf-8").splitlines())
-    log.path.write_text("".join(json.dumps(row) + "\n" for row in [head, *(r[:2] for r in rows)]), "utf-8")
-    assert run(lambda batch: pytest.fail("computed again"), log=EvaluationLog(tmp_path, "test")) == EXPECTED
+def test_a_member_that_comes_twice_is_computed_once_and_counted_twice(tmp_path):
+    told = []
+    found = run_unique(
+        "abcab", ["c", "ab"], lambda batch: [member * 2 for member in batch], plan=lambda: "p",
+        log=EvaluationLog(tmp_path, "test"), on_cells=told.append,
+    )  # fmt: skip
+    assert found == ["aa", "bb", "cc", "aa", "bb"] and told == [1, 4]
 
 
-@pytest.mark.parametrize("row", ["[" * 100_000, "[0, 1]", "[0, []]", "[-1, [1]]", '[0, {"0": 1}]'])
+@pytest.mark.parametrize(
+    "row", ["[" * 100_000, "[0, [1]]", '[0, [], "d"]', '[-1, [1], "d"]', '[0, {"0": 1}, "d"]']
+)
 def test_a_row_that_is_no_batch_is_named(tmp_path, row):
     path = EvaluationLog(tmp_path, "test").path
     path.write_text(f'{{"log": 1, "plan": "p"}}\n{row}\n')

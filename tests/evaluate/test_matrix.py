@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from paft.errors import DataError
-from paft.evaluate.cells import evaluate_matrix
+from paft.errors import ConfigError, DataError
+from paft.evaluate.cells import _closed_cell, evaluate_matrix
 from paft.evaluate.matrix import Matrix
+from paft.evaluate.scoring.batch_plan import Request
 from paft.evaluate.scoring.generation import generate_answers
 from paft.evaluate.scoring.score import rounding
 from paft.task.replies.extract import extract, extract_option
-from paft.task.task import Task
+from paft.task.task import Example, Task
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +72,14 @@ def test_options_can_be_written_and_read_instead(language_model, task, bank, tes
     assert max(cell.tokens for cell in cut.cells) <= 3
 
 
+def test_what_is_given_twice_is_refused(language_model, task, bank, test_examples, train_examples):
+    prompts, two = bank.prompts("test"), [*test_examples[:2], *train_examples[:2]]
+    with pytest.raises(ConfigError, match=r"example 0 is given twice.*two splits number theirs alike"):
+        evaluate_matrix(language_model, task, prompts, two)
+    with pytest.raises(ConfigError, match=f"prompt {prompts[0].id} is given twice"):
+        evaluate_matrix(language_model, task, [*prompts, prompts[0]], test_examples)
+
+
 def test_choose_mean_divides_by_the_tokens_of_an_option(language_model, task, bank, test_examples):
     prompts = bank.prompts("test")[:1]
     matrix = evaluate_matrix(language_model, task, prompts, test_examples, choose="mean")
@@ -81,6 +90,14 @@ def test_choose_mean_divides_by_the_tokens_of_an_option(language_model, task, ba
         lengths = [len(encoder.answer(rendered, option)) + 1 for option in example.options]  # closed by end
         means = np.array(cell.log_probabilities) / lengths
         assert cell.prediction == example.options[int(np.argmax(means))]
+
+
+@pytest.mark.parametrize(("gap", "tie"), [(0.2, True), (0.3, False), (1.1, False)])
+def test_options_of_equal_length_are_tied_by_their_means_where_they_are_by_their_sums(task, gap, tie):
+    prompt, example = task.prompts[0], Example(0, {}, "a", ("a", "b"))
+    request, scores = Request((1,), ((1, 2, 3, 4, 5), (1, 2, 3, 4, 6))), np.array([-1.0, -1.0 - gap])
+    for choose in ("sum", "mean"):
+        assert _closed_cell(task, prompt, example, request, scores, choose, 0.25).tie == tie
 
 
 def test_the_batch_size_does_not_change_a_cell(language_model, task, bank, test_examples, closed):

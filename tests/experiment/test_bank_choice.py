@@ -10,12 +10,16 @@ from paft.bank.compose.composed_bank import compose_bank
 from paft.errors import ResumeError
 from paft.experiment import bank_choice
 from paft.experiment.bank_choice import bank_file, choose_bank, is_composed
+from paft.experiment.contenders import AdapterOnTask
 from paft.experiment.dry_run import describe_plan, dry_run
+from paft.experiment.identity import run_identity
 from paft.experiment.inputs import load_inputs
+from paft.experiment.output_folder import begin_output
 from paft.experiment.run import run
+from paft.experiment.side_by_side import try_model
 from paft.experiment.train import train
 from paft.progress import Reporter
-from paft.task.task import load_task
+from paft.task.task import Task, load_task
 
 
 class Hears(Reporter):
@@ -73,6 +77,18 @@ def test_a_bank_that_was_given_is_not_taken_for_a_composed_one(configure, tmp_pa
         run(config.model_copy(update={"bank": None}))
 
 
+def test_a_folder_of_another_task_is_refused_by_what_differs(configure, tmp_path, task, small):
+    rows = [{"question": f"What is {i} + {i}?", "kind": "ab"[i % 2]} for i in range(8)]
+    answer = {"rule": "label", "field": "kind", "options": ["a", "b"]}
+    sums = Task(name="sums", fields={"question": "a sum"}, answer=answer, data={"train": rows, "test": rows},
+                prompt="{question} is")  # fmt: skip
+    config = configure(tmp_path / "out", bank=None, methods=("base",), evaluate={"examples": 2})
+    inputs = load_inputs(config, sums)
+    begin_output(tmp_path / "out", run_identity(config, inputs), config, inputs.bank)
+    with pytest.raises(ResumeError, match=r"other inputs .*task.fields: \['question'\] there, \['message'\]"):
+        run(config, Reporter())
+
+
 def test_a_composed_bank_that_was_changed_by_hand_is_refused(configure, tmp_path, small):
     config = configure(tmp_path / "out", bank=None, methods=("base",), evaluate={"examples": 2})
     run(config)
@@ -89,9 +105,12 @@ def test_the_built_in_task_keeps_its_own_bank_and_a_task_in_python_gets_one_of_i
     assert bank_file(config) is not None
     own = choose_bank(config, load_task("routing"), tmp_path)
     assert not is_composed(own) and small == []
-    assert is_composed(choose_bank(config, task, tmp_path))
+    assert is_composed(choose_bank(config.of_task(task), task, tmp_path))
     assert load_inputs(config, task).composed
     assert not load_inputs(config, task, own_bank(task)).composed
+    assert load_inputs(config, task.model_copy(update={"name": "routing"})).composed
+    unseen = [shown.prompt.id for shown in try_model(AdapterOnTask(model=config.model), 2, task=task).prompts]
+    assert set(unseen) <= {task.prompts[0].id, *(each.id for each in compose_bank(task).bank.prompts("test"))}
 
 
 def own_bank(task):

@@ -302,6 +302,18 @@ def test_the_command_line_says_by_how_much_two_models_differ(paft, settings, ada
     assert "[new] - base: mean" in said and "base: mean" in said and "base: worst" not in said
 
 
+def test_parts_of_several_models_may_be_generated(paft, settings, adapter_pair):
+    config = settings()
+    code, out, err = paft(
+        "evaluate", "--task", config.task, "--bank", config.bank, "--model", config.model, "--mean-only",
+        "--adapter", adapter_pair["new"], "--precision", 0.45, "--output", config.output,
+        "--set", "evaluate.generate=true",
+    )  # fmt: skip
+    assert code == 0, err
+    said = " ".join(out.split())
+    assert "of 120 cells" in said and "Scored by generation (rule label) " in said
+
+
 def test_a_budget_is_still_for_one_model(paft, tmp_path, adapter_pair):
     adapters = [part for name in adapter_pair for part in ("--adapter", f"{name}={adapter_pair[name]}")]
     code, _, err = paft("evaluate", "--output", tmp_path / "out", *adapters, "--budget", 0.5)

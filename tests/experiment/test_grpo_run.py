@@ -149,6 +149,8 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(command, t
     code, _, err = command("train", "--method", "paft", **settings)
     assert code == 2 and told in " ".join(err.split())
     assert not (tmp_path / "out").exists()
+    code, _, err = command("train", "--method", "paft", "--dry-run", **settings)
+    assert code == 2 and told in " ".join(err.split())
 
 
 def test_a_missing_extra_is_one_clear_error(command, tmp_path, monkeypatch):
@@ -201,6 +203,6 @@ def test_a_plan_is_told_in_lines(own_desk, model_folder, tmp_path):
     config = load_config(None, {
         "task": str(own_desk / "task.yaml"), "bank": str(own_desk / "bank.jsonl"), "model": str(model_folder),
         "output": str(tmp_path / "out"), "methods": ["single"], "train.algorithm": "grpo",
-        "train.grpo.max_tokens": 4, "train.max_steps": 5,
+        "train.grpo.max_tokens": 16, "train.max_steps": 5,
     })  # fmt: skip
     assert any(line.startswith("steps     5, 640 completions") for line in describe_plan(dry_run(config)))

@@ -127,12 +127,8 @@ def rewrite_identity(folder, without="", **more):
 
 
 def test_a_folder_of_an_earlier_version_goes_on_and_then_knows_what_counts(started, own_desk, tmp_path):
-    free = {
-        "task": "a hash of the whole task",
-        "choose.writer file": "another",
-        "evaluate.batch_tokens": 4096,
-    }
-    rewrite_identity(tmp_path / "run", "task.answer.max_tokens", **{"model files": None}, **free)
+    free = {"model files": None, "evaluate.batch_tokens": 4096}
+    rewrite_identity(tmp_path / "run", "task.answer.max_tokens", **free)
     started()
     assert identity_in(tmp_path / "run")["model files"] is not None
     edited(own_desk / "task.yaml", "rule: label", "rule: label\n  max_tokens: 3")
@@ -156,6 +152,12 @@ def test_the_same_weights_elsewhere_are_the_same_model(started, model_folder, tm
     import shutil
 
     started(model=str(shutil.copytree(model_folder, tmp_path / "elsewhere")))
+
+
+def test_the_same_writers_may_be_named_in_another_file():
+    then, now = ({"choose.writer": name, "choose.writers": "hash"} for name in ("a.yaml", "b/a.yaml"))
+    assert changes(then, now) == []
+    assert changes(then, {**now, "choose.writers": "another"}) == ["choose.writer", "choose.writers"]
 
 
 def test_a_method_that_chooses_may_be_added_and_its_settings_count_from_then_on(configure, tmp_path):
@@ -211,15 +213,3 @@ def test_an_evaluation_goes_on_after_a_typo_and_elsewhere(own_desk, model_folder
     assert evaluated(twin, evaluate={"batch_tokens": 128})["rows"] == first["rows"]
     with pytest.raises(ResumeError, match=r"\(max_length: 1024 there, 512 now\)"):
         evaluated(model_folder, max_length=512)
-
-
-def test_settings_of_former_names_are_those_of_now():
-    now = {"train.user_prompt_share": 0.5, "train.recombination": 0.25, "train.word_dropout": None}
-    then = {
-        "train.canonical_ratio": 0.5,
-        "train.crossover": 0.25,
-        "train.prompt_dropout": None,
-        "train.worst": None,
-    }
-    assert changes(then, now) == []
-    assert changes({**then, "train.crossover": 0.5}, now) == ["train.recombination"]

@@ -6,6 +6,9 @@ import csv
 import io
 import json
 import math
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
 
 import pytest
 
@@ -16,7 +19,9 @@ from paft.errors import ConfigError, DataError
 from paft.evaluate.cells import evaluate_matrix
 from paft.evaluate.matrix import Matrix
 from paft.experiment import predict as module
+from paft.experiment.contenders import Contender
 from paft.experiment.evaluate import EvaluateConfig, evaluate
+from paft.experiment.prediction_file import write_predictions
 from paft.experiment.train import train
 from paft.model.load import load_model
 from paft.prompt import Prompt
@@ -347,6 +352,36 @@ def test_a_name_that_contradicts_is_refused(paft, finished, tmp_path, arguments,
     filled = [str(rows) if argument == "{rows}" else argument for argument in arguments]
     code, _, err = paft("predict", rows, "--run", finished, *filled)
     assert code == 2 and words in err and err.count("\n") == 1
+
+
+def test_the_main_trial_is_of_the_method_that_the_verdict_is_about(finished, monkeypatch):
+    side = module.try_run(finished, 0)
+    contenders = [Contender(name, "m") for name in ("base", "per_step-1", "per_example-0")]
+    monkeypatch.setattr(module, "try_run", lambda *_, **__: replace(side, contenders=contenders))
+    assert module.open_predictor(finished, {}).contender.name == "per_step-1"
+
+
+def test_a_prompt_given_in_python_is_taken_as_it_is(trained, task):
+    given = Prompt("Write \\n for a line break. {message}\nTopic:")
+    assert module.open_predictor(trained, {}, prompt=given.template).prompt == given
+
+
+def test_columns_of_the_rows_are_written_as_the_table_had_them(task, tmp_path):
+    columns = {
+        "when": datetime(2024, 1, 2), "day": date(2024, 1, 2), "exact": Decimal("1.50"), "none": None,
+        "tags": ["é", 1],
+    }  # fmt: skip
+    record = {**columns, "share": math.nan, "prediction": "x", "reply": "y"}
+    for name in ("a.csv", "a.jsonl"):
+        write_predictions(
+            tmp_path / name, name[2:], task, [*columns, "share"], ("prediction", "reply"), [record]
+        )
+    _, line = (tmp_path / "a.csv").read_text("utf-8").splitlines()
+    assert line == '2024-01-02 00:00:00,2024-01-02,1.50,,"[""é"", 1]",nan,x,y'
+    assert json.loads((tmp_path / "a.jsonl").read_text("utf-8"), parse_constant=pytest.fail) == {
+        "when": "2024-01-02 00:00:00", "day": "2024-01-02", "exact": "1.50", "none": None, "tags": ["é", 1],
+        "share": None, "prediction": "x", "reply": "y",
+    }  # fmt: skip
 
 
 def test_what_a_model_writes_is_no_formula_in_a_csv(task):

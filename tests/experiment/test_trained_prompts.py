@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+from typing import Any
 
 import pytest
 
 import paft as api
 from paft.bank import Bank
-from paft.experiment.contenders import prompts_met
+from paft.experiment.dry_run import plan_run
 from paft.experiment.evaluate import EvaluateConfig, evaluate
 from paft.experiment.train import train
 from paft.prompt import Prompt
 from paft.report.combined import read_combined
 from paft.report.data import read_report
+from paft.report.run_folder import met_in_training
 from paft.report.text import markdown
 
 SAYS = "nothing about unseen prompts, take others instead"
@@ -50,7 +52,7 @@ def test_a_model_on_prompts_of_its_training_is_told_everywhere(trained, task, ba
 
 @pytest.mark.slow
 def test_the_adapter_that_was_trained_is_named(paft, desk, trained, bank, model_folder, tmp_path):
-    (met,) = prompts_met([str(trained / "run" / "trials" / "paft-0" / "adapter")])
+    (met,) = met_in_training([str(trained / "run" / "trials" / "paft-0" / "adapter")])
     prompts = tmp_path / "bank.jsonl"
     Bank({"test": (*bank["train"], NEW)}).save(prompts)
     adapters = [
@@ -81,9 +83,27 @@ def test_what_was_trained_before_counts_and_what_has_no_record_does_not(trained,
     began = next(line for line in text.splitlines() if line.startswith("model:"))
     (later / "config.yaml").write_text(text.replace(began, f"model: {first}"))
     ids = {prompt.id for prompt in bank["train"]}
-    assert prompts_met([str(later / "model")]) == ids | {NEW.id}
+    assert met_in_training([str(later / "model")]) == ids | {NEW.id}
     shutil.copytree(first, tmp_path / "elsewhere")
-    assert prompts_met([str(tmp_path / "elsewhere"), "tiny"]) == set()
+    assert met_in_training([str(tmp_path / "elsewhere"), "tiny"]) == set()
+
+
+def test_a_run_that_goes_on_from_a_training_tells_which_unseen_prompts_were_in_it(
+    configure, trained, bank, tmp_path
+):
+    model, seen = str(trained / "whole" / "model"), bank["train"]
+    mixed = Bank({"train": bank["test"], "test": (seen[0], NEW)})
+    mixed.save(tmp_path / "mixed.jsonl")
+    settings: dict[str, Any] = {"model": model, "bank": str(tmp_path / "mixed.jsonl")}
+    config = configure(tmp_path / "out", **settings, methods=("base", "single"), train={"max_steps": 1})
+    told = f"1 of the 2 prompts was in the training of 'base' ({model}): its figures say {SAYS}"
+    assert told in plan_run(config)["warnings"]
+    results = api.run(config)
+    assert told in results["warnings"] and {"kind": "trained_prompts", "text": told} in results["findings"]
+    assert results["trained_on"] == [{"method": "base", "weights": model, "prompts": [seen[0].id]}]
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    for text in (page, f"{results!r} {results.verdict}"):
+        assert text.count("unseen") == text.count("nothing about unseen")
 
 
 def test_the_training_split_is_meant_to_be_known(trained, task, bank, tmp_path):

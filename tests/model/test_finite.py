@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +10,7 @@ import torch
 
 from paft.errors import NotFiniteError
 from paft.evaluate.cells import evaluate_matrix
-from paft.evaluate.log import EvaluationLog
-from paft.evaluate.scoring.likelihood import find_way
+from paft.evaluate.scoring.score import find_way
 from paft.experiment.evaluate import EvaluateConfig, evaluate
 from paft.model.finite import FiniteLogits, check_scores
 from paft.model.load import load_model
@@ -100,25 +98,6 @@ def test_watching_changes_no_logit():
     watch(torch.zeros(1, 1), scores)
     with pytest.raises(NotFiniteError):
         watch.check("m")
-
-
-def test_finished_work_of_a_former_version_that_holds_nan_is_refused(
-    language_model, task, bank, test_examples, tmp_path
-):
-    def run():
-        return evaluate_matrix(
-            language_model, task, bank.prompts("test"), test_examples,
-            max_length=200, log=EvaluationLog(tmp_path, "test"),
-        )  # fmt: skip
-
-    run()
-    path = tmp_path / "test.log-0.jsonl"
-    lines = path.read_text().splitlines()
-    number, results, _ = json.loads(lines[1])  # a former version wrote no digest
-    results[0][0] = NAN
-    path.write_text("\n".join([lines[0], json.dumps([number, results]), *lines[2:]]) + "\n")
-    with pytest.raises(NotFiniteError):
-        run()
 
 
 def test_a_way_that_gives_no_numbers_is_passed_over_for_one_that_does(language_model):

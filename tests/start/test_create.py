@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -171,10 +172,11 @@ def test_a_split_with_rows_that_cannot_be_used_is_written_without_them(tmp_path)
 
 
 def test_a_test_file_beside_a_training_file_is_told(tmp_path):
-    write_sample(tmp_path, "40 rows").rename(tmp_path / "train.csv")
-    (tmp_path / "test.csv").write_text("text,label\n")
-    started = create(tmp_path / "train.csv", tmp_path / "made")
-    told = f"test.csv lies beside it and is not used: `paft init {tmp_path}` takes both"
+    (tmp_path / "my data").mkdir()
+    write_sample(tmp_path, "40 rows").rename(tmp_path / "my data" / "train.csv")
+    (tmp_path / "my data" / "test.csv").write_text("text,label\n")
+    started = create(tmp_path / "my data" / "train.csv", tmp_path / "made")
+    told = f"test.csv lies beside it and is not used: `paft init '{tmp_path}/my data'` takes both"
     assert started.draft.unsure == [told]
 
 
@@ -249,3 +251,63 @@ def test_the_name_is_that_of_the_file(data, name, tmp_path, monkeypatch):
 def test_a_name_that_is_none_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"--name 'a/b': use letters, digits"):
         create(write_sample(tmp_path, "40 rows"), tmp_path / "made", name="a/b")
+
+
+@pytest.mark.parametrize("kind", ["folder", "column", "hub"])
+def test_validation_rows_that_stand_in_for_test_rows_are_told(kind, hub, tmp_path):  # noqa: F811
+    rows = [{"text": text(i), "label": "ab"[i % 2]} for i in range(60)]
+    data = tmp_path / "data"
+    if kind == "folder":
+        data.mkdir()
+        write(data / "train.csv", rows[:40])
+        write(data / "dev.csv", rows[40:])
+    elif kind == "column":
+        told = [{**row, "split": "train" if i < 40 else "dev"} for i, row in enumerate(rows)]
+        data = write(tmp_path / "t.csv", told)
+    else:
+        data = "owner/name"
+        del hub[0]["test"]
+    started = create(data, tmp_path / "made")
+    assert started.draft.unsure == ["there are no test rows, so the validation rows are used for testing"]
+    made = yaml.safe_load((tmp_path / "made" / "task.yaml").read_text("utf-8"))["data"]
+    files = {"folder": "../data/dev.csv", "column": "test.jsonl", "hub": "validation"}
+    assert made["test"] == files[kind] and "validation" not in made
+
+
+def test_validation_rows_without_answers_are_not_read(tmp_path):
+    rows = [{"text": text(i), "label": "ab"[i % 2]} for i in range(60)]
+    for name, part in {"train": rows[:40], "test": rows[40:50]}.items():
+        write(tmp_path / f"{name}.csv", part)
+    write(tmp_path / "valid.csv", [{**row, "label": ""} for row in rows[50:]])
+    started = create(tmp_path, tmp_path / "made")
+    assert "the validation rows have no answers: they are not used" in started.draft.warnings
+    assert Task.from_yaml(tmp_path / "made" / "task.yaml").data.validation is None
+
+
+def test_the_command_can_be_pasted_whatever_the_folder_is_called(tmp_path):
+    started = create(write_sample(tmp_path, "40 rows"), tmp_path / "my tickets")
+    assert shlex.split(started.command) == ["paft", "run", f"{tmp_path}/my tickets/run.yaml"]
+    assert (tmp_path / "my tickets" / "run.yaml").read_text("utf-8").startswith(f"# {started.command}\n")
+
+
+def test_columns_called_by_whole_questions_leave_room_for_prompts(tmp_path):
+    asked = [f"How satisfied were you with the {what} of our shop on the day of your visit, and why?"
+             for what in ("speed", "price", "staff", "light", "music", "food", "seats", "size")]  # fmt: skip
+    rows = [[text(10 * i + k) for k in range(8)] + [["yes", "no"][i % 2]] for i in range(40)]
+    create(write_table(tmp_path / "t.csv", (*asked, "again"), rows), tmp_path / "made")
+    task = Task.from_yaml(tmp_path / "made" / "task.yaml")
+    assert list(task.fields)[:2] == [
+        "how_satisfied_were_you_with_the_speed_of",
+        "how_satisfied_were_you_with_the_price_of",
+    ]
+    assert task.description == "Decide which again fits the texts."
+    assert all(question[:-1].replace(",", "") in task.prompts[0].template for question in asked)
+
+
+def test_what_typed_columns_lack_is_null_in_the_files(tmp_path):
+    rows = [
+        {"text": text(i), "meta": {"by": "x" if i % 2 else None}, "label": "ab"[i % 2]} for i in range(40)
+    ]
+    create(write(tmp_path / "t.parquet", rows), tmp_path / "made")
+    lines = (tmp_path / "made" / "train.jsonl").read_text("utf-8").splitlines()
+    assert {json.loads(line)["meta"] for line in lines} == {'{"by": null}', '{"by": "x"}'}

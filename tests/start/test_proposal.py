@@ -286,6 +286,7 @@ def test_a_table_of_short_columns_only_is_taken_whole_and_told():
     ("columns", "rows", "label", "said"),
     [
         (("text",), [(text(i),) for i in range(30)], None, "the table has one column, 'text'"),
+        ((), [()] * 30, None, "the table has no column with a name"),  # but that of its split
         (
             ("text", "label"),
             [(text(i), f"label {i % 5000}") for i in range(12_000)],

@@ -154,3 +154,24 @@ def test_of_many_rows_only_equal_words_are_looked_for(monkeypatch):
     split_items(items, draft)
     assert "near-duplicates kept together: 1" in draft.guesses["split"]
     assert "of 61 rows only equal words were looked for" in draft.guesses["split"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "bad", "said"),
+    [
+        (
+            [i * i for i in range(60)],
+            ("about", "some"),
+            "'about 0' say (it is not one number and nothing else)",
+        ),
+        (["yes", "no"] * 30, ("Ja", "Nein"), "'Ja 0', say, is none of the options"),
+    ],
+)
+def test_rows_of_one_defect_are_told_once_with_their_number(answers, bad, said):
+    rows = [{"text": text(i), "answer": answer} for i, answer in enumerate(answers)]
+    draft = propose(read_columns(["text", "answer"], rows), "answer", take_first)
+    others = [{"text": text(90 + i), "answer": f"{bad[i % 2]} {i}"} for i in range(3)]
+    draft.warnings.clear()
+    assert len(usable_items([*rows, *others], draft)) == 60
+    (told,) = draft.warnings
+    assert told.startswith("3 of 63 rows left out: ") and told.endswith(said)

@@ -69,8 +69,8 @@ def test_a_folder_has_a_file_for_each_split(tmp_path):
     write(tmp_path / "dev.jsonl", ROWS[:3])
     (tmp_path / "notes.txt").write_text("x")
     table = read_table(str(tmp_path))
-    assert {split: len(rows) for split, rows in table.splits.items()} == {"train": 12, "test": 3}
-    assert table.origins == {"train": f"{tmp_path}/train.csv", "test": f"{tmp_path}/dev.jsonl"}
+    assert {split: len(rows) for split, rows in table.splits.items()} == {"train": 12, "validation": 3}
+    assert table.origins == {"train": f"{tmp_path}/train.csv", "validation": f"{tmp_path}/dev.jsonl"}
     write(tmp_path / "test.csv", ROWS[:2])
     assert {split: len(rows) for split, rows in read_table(str(tmp_path)).splits.items()} == {
         "train": 12, "validation": 3, "test": 2
@@ -90,7 +90,7 @@ def test_a_column_may_say_which_split_a_row_is_of(tmp_path):
     rows = [{**row, "split": ("train", "Training ", "dev")[i % 3]} for i, row in enumerate(ROWS)]
     table = read_table(str(write(tmp_path / "t.csv", rows)))
     assert table.columns == ("text", "label")
-    assert {split: len(rows) for split, rows in table.splits.items()} == {"train": 8, "test": 4}
+    assert {split: len(rows) for split, rows in table.splits.items()} == {"train": 8, "validation": 4}
     odd = [{**row, "split": ("train", "other")[i % 2]} for i, row in enumerate(ROWS)]
     assert list(read_table(str(write(tmp_path / "t.csv", odd))).splits) == ["train"]
 
@@ -168,9 +168,8 @@ def test_a_data_set_on_the_hub_has_its_own_splits_and_words(hub):
         "train": 40, "validation": 40, "test": 40
     }  # fmt: skip
     assert table.words == {"label": ["ham", "spam"]} and table.hub.id == "owner/name"
-    held, configs = hub
-    del held["test"]
-    assert table.origins["test"] == "test" and read_table("owner/name").origins["test"] == "validation"
+    _, configs = hub
+    assert table.origins == {split: split for split in ("train", "validation", "test")}
     configs[:] = ["plain", "other"]
     with pytest.raises(
         DataError, match=r"several configurations \(plain, other\): name one, owner/name:plain say"
@@ -222,3 +221,10 @@ def test_a_conversation_of_more_turns_is_named(more, said, tmp_path):
 def test_a_column_that_is_only_called_messages_stays(tmp_path):
     rows = [{"messages": text(i), "label": "ab"[i % 2]} for i in range(9)]
     assert read_table(str(write(tmp_path / "t.jsonl", rows))).columns == ("messages", "label")
+
+
+def test_a_turn_that_the_first_conversation_lacks_is_a_column_and_names_are_distinct(tmp_path):
+    rows = [{"user": f"u{i}", "messages": conversation(i, "messages")[i < 3 :]} for i in range(9)]
+    table = read_table(str(write(tmp_path / "t.jsonl", rows)))
+    assert table.columns == ("user", "system", "assistant")
+    assert [row.get("system") for row in table.rows] == [None] * 3 + ["Be brief."] * 6

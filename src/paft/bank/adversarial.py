@@ -40,6 +40,8 @@ def perturb(prompt: Prompt, kind: str, task: Task, seed: int = 0) -> Prompt | No
     else:
         literals = KINDS[kind]([literal for literal, _ in prompt.pieces], chance, task)
         names = [name for _, name in prompt.pieces]
+        if kind == "enumerators" and names[-1] is None and task.answer.rule == "choice":
+            literals[-1] = prompt.pieces[-1][0]  # "A:" asks for the answer there, "(A)" would be one
         template = unparse(list(zip(literals, names, strict=True)))
     if template == prompt.template or not template.strip():
         return None

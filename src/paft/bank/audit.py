@@ -9,6 +9,7 @@ A finding is an *error* (a bank with it should not be used) or a *warning* (to b
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,11 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from paft.bank.checks import REASONS
 from paft.bank.importers import Candidate, read_candidates
-from paft.errors import DataError, PromptError
+from paft.bank.split import IN_ORDER
+from paft.errors import ConfigError, DataError, PromptError
 from paft.prompt import Prompt
 from paft.similarity import DEGREES, near_pairs, skeleton
 from paft.task.task import OPTIONS, Task
@@ -28,6 +31,8 @@ from paft.task.task import OPTIONS, Task
 WARNINGS = ("placeholder_repeated", "too_long", "duplicate_near", "not_expressible", "leak_near")
 SHOWN = 3  # rows per finding under the table; `--json` has all
 WIDTH = 110
+IN_FOLDER = (".xlsx", ".csv", ".jsonl", ".txt")  # what is audited of a folder
+BESIDE = re.compile(r"\.(?:rejected|log)\.jsonl$")  # what `paft bank` itself writes beside a bank
 NEEDS_RULE = ("unreadable_answer", "contradicts_rule", "answer_leaked")
 MEANING = {
     "syntax": "not a template",
@@ -113,10 +118,10 @@ class Audit:
 
 @dataclass(frozen=True)
 class Row:
-    """A row that is a template: where it stands in a file, and the split it names, if it does."""
+    """A row that is a template: where it stands in a file, and its split, as a bank is read."""
 
     where: str
-    split: str | None
+    split: str
     prompt: Prompt
 
 
@@ -127,7 +132,10 @@ def audit_paths(path: Path, against: Path | None = None, task: Task | None = Non
     by those of ``path``.
     """
     if path.is_dir():
-        files = sorted(p for p in path.iterdir() if p.suffix in {".xlsx", ".csv", ".jsonl", ".txt"})
+        if against is not None:
+            raise ConfigError(f"{path} is a folder: --against compares a file with another one")
+        known = (p for p in path.iterdir() if p.suffix.lower() in IN_FOLDER)
+        files = sorted(p for p in known if not BESIDE.search(p.name))
         if not files:
             raise DataError(f"{path} holds no .xlsx, .csv, .jsonl or .txt files of prompts")
         pairs = [(f.with_name(f.name.replace("test", "train")), f) for f in files if "test" in f.name]
@@ -144,14 +152,12 @@ def audit_file(path: Path, task: Task | None = None) -> Audit:
     """Audit one file: defects, duplicates, and leaks between the splits it names."""
     imported = read_candidates(path)
     rows = _rows(imported.candidates)
-    of = {split: [row for row in rows if row.split == split] for split in ("train", "validation", "test")}
     findings = [
         *(Finding("not_expressible", item.where, "", item.reason) for item in imported.skipped),
-        *_defects(path, imported.candidates, rows, task),
+        *_defects(imported.candidates, rows, task),
         # Adversarial prompts are versions of others, so their likeness is meant.
         *_duplicates([row for row in rows if row.split != "adversarial"]),
-        *_leaks(of["train"], of["validation"]),
-        *_leaks([*of["train"], *of["validation"]], of["test"]),
+        *_leaks_between_splits(rows),
     ]
     return Audit(
         path.name,
@@ -169,7 +175,7 @@ def audit_leaks(seen: Path, unseen: Path) -> Audit:
 
 def audit_table(audits: Sequence[Audit]) -> Table:
     """Return one column a file (or pair of files), one row a kind of finding that occurs."""
-    table = Table("finding", "", *(f"{audit.name}\n{audit.rows} rows" for audit in audits))
+    table = Table("finding", "", *(f"{escape(audit.name)}\n{audit.rows} rows" for audit in audits))
     counts = [audit.counts for audit in audits]
     for reason, meaning in MEANING.items():
         if any(count[reason] for count in counts):
@@ -212,22 +218,19 @@ def _rows(candidates: Sequence[Candidate]) -> list[Row]:
     rows = []
     for candidate in candidates:
         with suppress(PromptError):
-            rows.append(Row(candidate.where, candidate.split, Prompt(candidate.template)))
+            rows.append(Row(candidate.where, candidate.split or "train", Prompt(candidate.template)))
     return rows
 
 
-def _defects(
-    path: Path, candidates: Sequence[Candidate], rows: Sequence[Row], task: Task | None
-) -> list[Finding]:
+def _defects(candidates: Sequence[Candidate], rows: Sequence[Row], task: Task | None) -> list[Finding]:
     found = []
     target, sound = task or _task_of(rows), {row.where for row in rows}
-    written = read_candidates(path, decode=False).candidates
     for reason, find in REASONS.items():
         if task is None and reason in NEEDS_RULE:
             continue
-        for candidate, raw in zip(candidates, written, strict=True):
+        for candidate in candidates:
             if candidate.where in sound or reason in ("syntax", "literal_escape"):
-                detail = find((raw if reason == "literal_escape" else candidate).template, target)
+                detail = find(candidate.written if reason == "literal_escape" else candidate.template, target)
                 if detail is not None:
                     found.append(Finding(reason, candidate.where, candidate.template, detail))
     return found
@@ -237,7 +240,7 @@ def _duplicates(rows: Sequence[Row]) -> list[Finding]:
     """Every row that repeats an earlier one of the same split, by the strictest degree that holds."""
     found: dict[str, Finding] = {}
     for reason, key in DEGREES.items():
-        first: dict[tuple[str | None, str], Row] = {}
+        first: dict[tuple[str, str], Row] = {}
         for row in rows:
             twin = first.setdefault((row.split, key(row.prompt)), row)
             if twin is not row:
@@ -248,6 +251,17 @@ def _duplicates(rows: Sequence[Row]) -> list[Finding]:
         if a.split == b.split and a.where not in found and b.where not in found
     ]
     return [*found.values(), *near]
+
+
+def _leaks_between_splits(rows: Sequence[Row]) -> list[Finding]:
+    """What rows of each split are known from those before it."""
+    found: list[Finding] = []
+    seen: list[Row] = []
+    for split in IN_ORDER:
+        unseen = [row for row in rows if row.split == split]
+        found += _leaks(seen, unseen) if seen and unseen else []
+        seen += unseen
+    return found
 
 
 def _leaks(seen: Sequence[Row], unseen: Sequence[Row]) -> list[Finding]:

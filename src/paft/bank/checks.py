@@ -36,11 +36,10 @@ STUB = re.compile(
     # two or more words, the first in lower case: "[specific topic]"
     r"|\[(?!(?:start|beginning|end) of\b)(?:(?-i:[a-z])[\w'’-]* )+[\w'’-]+\]"
     r"|\[\s*(?:\.{3}|…)\s*\]|<\s*(?:\.{3}|…)\s*>"
-    r"|\b(?:TODO|TBD|FIXME|XXX+)\b|\b[Ll]orem ipsum\b"
+    r"|(?-i:\b(?:TODO|TBD|FIXME|XXX+)\b)|\blorem ipsum\b"  # a to-do list is none
     r"|\((?:insert|fill in|add|put|describe|write)\b[^){}]*\bhere\b[^){}]*\)",
     re.IGNORECASE,
 )
-SHOUTED_STUB = re.compile(r"\b(?:TODO|TBD|FIXME|XXX+)\b")
 CODE_COMMENT = re.compile(r"(?:^|\s)//\s*\w|/\*.*?\*/|<!--.*?-->", re.DOTALL)
 SPECIAL_TOKEN = re.compile(
     r"<\|[^|<>\n]*\|>|\[/?INST\]|<<\s*/?SYS\s*>>|</?s>|<(?:start|end)_of_turn>"
@@ -113,12 +112,6 @@ def placeholder_repeated(template: str, task: Task) -> str | None:
     return next(("{" + name + "}" for name, count in counts.items() if count > 1), None)
 
 
-def stub(template: str, task: Task) -> str | None:
-    """Return text meant for the prompt's author, left unfilled."""
-    match = next((m for m in STUB.finditer(template) if not _lower_mark(m[0])), None)
-    return match[0] if match else None
-
-
 def control_character(template: str, task: Task) -> str | None:
     """Return an invisible character; line breaks, tabs and joiners in emoji and other scripts are fine."""
     for i, letter in enumerate(template):
@@ -161,7 +154,8 @@ REASONS: dict[str, Finder] = {
     "placeholder_missing": placeholder_missing,
     "placeholder_repeated": placeholder_repeated,
     "literal_escape": lambda template, task: literal_escape(template),
-    "stub": stub,
+    # Text meant for the prompt's author, left unfilled.
+    "stub": lambda template, task: _found(STUB, template),
     "code_comment": lambda template, task: _found(CODE_COMMENT, template),
     "too_short": too_short,
     "too_long": lambda template, task: f"{len(template)} characters" if len(template) > MAX_LETTERS else None,
@@ -179,8 +173,3 @@ def _found(pattern: re.Pattern[str], text: str) -> str | None:
 
 def _literals(template: str) -> str:
     return " ".join(literal for literal, _ in Prompt(template).pieces)
-
-
-def _lower_mark(text: str) -> bool:
-    """``todo`` in lower case is a word (a to-do list); ``TODO`` is a mark."""
-    return bool(re.fullmatch(SHOUTED_STUB.pattern, text, re.IGNORECASE)) and not SHOUTED_STUB.match(text)

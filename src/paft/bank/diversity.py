@@ -127,12 +127,6 @@ def close_pairs(vectors: Vectors, cosine: float) -> list[tuple[int, int, float]]
     return found
 
 
-def squared_distances(a: Vectors, b: Vectors) -> Vectors:
-    """Return squared Euclidean distances, shape ``(len(a), len(b))``."""
-    norms = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1)[None, :]
-    return np.asarray(np.maximum(norms - 2 * a @ b.T, 0.0))
-
-
 def compare(a: Vectors, b: Vectors, *, permutations: int = 500, seed: int = 0) -> dict[str, float]:
     """Return MMD² of two sets with its permutation noise floor.
 
@@ -205,13 +199,12 @@ def diversity_of(
     ``embed`` makes sentence embeddings, whose model's name ``embedding`` is kept; TF-IDF of letters by
     default.
     """
-    splits = [name for name in ("train", "validation", "test") if bank.prompts(name)]
     for name in ("train", "test"):
         if len(bank.require(name)) < LEAST:
-            raise PromptError(f"split {name!r} has {len(bank.prompts(name))} prompts; {LEAST} are needed")
-    everyone = [prompt for name in splits for prompt in bank.prompts(name)]
-    vectors = embed_prompts(everyone, embed)
-    ends = np.cumsum([len(bank.prompts(name)) for name in splits])
+            raise PromptError(f"split {name!r} has {len(bank[name])} prompts; {LEAST} are needed")
+    splits = {name: bank[name] for name in ("train", "validation", "test") if name in bank}
+    vectors = embed_prompts([prompt for prompts in splits.values() for prompt in prompts], embed)
+    ends = np.cumsum([len(prompts) for prompts in splits.values()])
     parts = dict(zip(splits, np.split(vectors, ends[:-1]), strict=True))
     return {
         "schema": 1,
@@ -233,7 +226,8 @@ def write_diversity(measured: dict[str, Any], picture: Path) -> None:
 
 
 def _kernel(vectors: Vectors) -> Vectors:
-    distances = squared_distances(vectors, vectors)
+    squares = (vectors * vectors).sum(axis=1)
+    distances = np.maximum(squares[:, None] + squares[None, :] - 2 * vectors @ vectors.T, 0.0)
     median = float(np.median(distances[np.triu_indices(len(vectors), k=1)]))
     return np.asarray(np.exp(-distances / (median or 1.0)))
 

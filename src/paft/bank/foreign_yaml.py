@@ -30,21 +30,21 @@ def load_yaml(path: Path) -> Any:
         raise DataError(f"{path}: YAML nested too deeply to be a set of prompts") from None
 
 
-class _Dumper(yaml.SafeDumper):
+class Dumper(yaml.SafeDumper):
     """Writes texts of several lines as blocks."""
 
 
-def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+def _text(dumper: Dumper, text: str) -> yaml.ScalarNode:
     # YAML 1.1 takes these for line breaks and YAML 1.2 does not: escaped, both read the same text.
     odd = any(char in text for char in "\x85\u2028\u2029")
     style = '"' if odd else "|" if "\n" in text else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
 
 
-_Dumper.add_representer(str, _text)
+Dumper.add_representer(str, _text)
 
 
 def yaml_text(data: Any) -> str:
     """Return YAML in the order of the data, which every parser reads back as the same texts."""
     options: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": float("inf")}
-    return str(yaml.dump(data, Dumper=_Dumper, **options))
+    return str(yaml.dump(data, Dumper=Dumper, **options))

@@ -151,8 +151,10 @@ def _repeats(
             first = seen.setdefault((reason, key(prompt)), i)
             if first != i and i >= fixed and i not in found and reason not in skip:
                 found[i] = (reason, _named(prompts[first]))
-    alike = {"duplicate_near": near_pairs(prompts) if "duplicate_near" not in skip else []}
-    if embed is not None:
+    alike = {}
+    if "duplicate_near" not in skip:
+        alike["duplicate_near"] = near_pairs(prompts)
+    if embed is not None and "duplicate_embedding" not in skip:
         alike["duplicate_embedding"] = close_pairs(embed([p.template for p in prompts]), NEAR_EMBEDDING)
     for reason, pairs in alike.items():
         # In order of the later prompt, so that whether the earlier one is kept is known by then.

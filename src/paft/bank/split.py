@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 
 from paft.bank.store import Bank
 from paft.errors import ConfigError, PromptError, expect_whole, shown
@@ -21,7 +22,7 @@ from paft.prompt import Prompt, as_prompts
 from paft.similarity import clusters, near_pairs, skeleton
 
 FEW_TEST = 5  # test prompts, below which the spread over prompts and the worst one say little
-_IN_ORDER = ("train", "validation", "test", "final")  # a prompt may not come again in a later one
+IN_ORDER = ("train", "validation", "test", "final")  # a prompt may not come again in a later one
 
 
 def split_prompts(
@@ -48,7 +49,8 @@ def split_prompts(
 
     Raises:
         ConfigError: If a count or the seed is no whole number.
-        PromptError: If the counts leave no training prompt or cannot be met by whole clusters.
+        PromptError: If the counts leave no training prompt or cannot be met by whole clusters, or
+            ``hold_out`` holds for no prompt, or for all.
     """
     prompts = as_prompts(prompts, "the prompts to split")
     test = expect_whole(test, "the number of test prompts", least=1)
@@ -69,18 +71,24 @@ def split_prompts(
         return hashlib.sha256(f"{seed}:{min(unique[i].id for i in group)}".encode()).hexdigest()
 
     groups = sorted(clusters(unique), key=rank)
-    held = [hold_out is not None and any(hold_out(unique[i]) for i in group) for group in groups]
-    chosen: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
-    for group, is_held in zip(groups, held, strict=True):
-        if is_held:
-            chosen["test"].extend(group)
+    held: list[list[int]] = []
+    free: list[list[int]] = []
+    for group in groups:
+        is_held = hold_out is not None and any(hold_out(unique[i]) for i in group)
+        (held if is_held else free).append(group)
+    if hold_out is not None and not (held and free):
+        which = "all prompts, with their near duplicates, are" if held else "no prompt is"
+        raise PromptError(
+            f"{which} held out: name what some of the {len(unique)} prompts have in their provenance "
+            "(`paft bank show` prints it)"
+        )
+    chosen: dict[str, list[int]] = {"train": [], "validation": [], "test": list(chain.from_iterable(held))}
     room = {"test": max(0, test - len(chosen["test"])), "validation": validation}
-    for group, is_held in zip(groups, held, strict=True):
-        if not is_held:
-            split = next((name for name, left in room.items() if len(group) <= left), "train")
-            if split != "train":
-                room[split] -= len(group)
-            chosen[split].extend(group)
+    for group in free:
+        split = next((name for name, left in room.items() if len(group) <= left), "train")
+        if split != "train":
+            room[split] -= len(group)
+        chosen[split].extend(group)
     if any(room.values()) or not chosen["train"]:
         raise PromptError(
             f"{len(unique)} prompts form only {len(groups)} clusters of near duplicates, too few to "
@@ -123,7 +131,7 @@ def near_duplicates_across(bank: Bank) -> list[tuple[Prompt, Prompt, float]]:
         PromptError: If a prompt of a later split has the words of one of an earlier split (equal
             skeleton): that is no unseen prompt, whatever its placeholders and punctuation.
     """
-    placed = [(split, prompt) for split in _IN_ORDER for prompt in bank.prompts(split)]
+    placed = [(split, prompt) for split in IN_ORDER for prompt in bank.prompts(split)]
     seen: dict[str, tuple[str, Prompt]] = {}
     for split, prompt in placed:
         home, twin = seen.setdefault(skeleton(prompt), (split, prompt))

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from paft.errors import PromptError, expect
@@ -26,10 +27,10 @@ KEYS = ("id", "split", "template", "provenance")
 
 @dataclass(frozen=True, repr=False, init=False)
 class Bank:
-    """Prompts by split, each prompt in one place; splits without prompts may be absent.
+    """Prompts by split, each prompt in one place.
 
     A bank is a collection of its prompts, and ``bank["test"]`` has those of a split. Prompts may be
-    given as text.
+    given as text. ``splits`` holds splits with prompts only, in the order of ``SPLITS``.
 
     >>> bank = Bank({"train": ["Sort: {text}", "{text} ->"], "test": [Prompt("{text}:")]})
     >>> bank, len(bank), bank["test"][0].template, [prompt.template for prompt in bank][0]
@@ -40,14 +41,17 @@ class Bank:
 
     def __init__(self, splits: Mapping[str, Iterable[Prompt | str]]) -> None:
         expect(splits, Mapping, "the prompts by split of a bank")
-        found = {
-            split: as_prompts(given, f"the {split} prompts of a bank") for split, given in splits.items()
+        for split in splits:
+            _check_split(split)
+        given = {
+            split: as_prompts(splits[split], f"the {split} prompts of a bank")
+            for split in SPLITS
+            if split in splits
         }
+        found = {split: prompts for split, prompts in given.items() if prompts}
         object.__setattr__(self, "splits", found)
         home: dict[str, str] = {}
         for split, prompts in found.items():
-            if split not in SPLITS:
-                raise PromptError(f"unknown split {split!r}{nearest(split, list(SPLITS))}")
             for prompt in prompts:
                 if prompt.id in home:
                     where = "twice" if home[prompt.id] == split else f"also in {home[prompt.id]!r}"
@@ -60,48 +64,48 @@ class Bank:
             raise PromptError("the bank is empty: it needs at least one prompt")
 
     def __getitem__(self, split: str) -> tuple[Prompt, ...]:
-        """The prompts of a split, at least one.
-
-        Raises:
-            PromptError: If there is no such split, or it has no prompts.
-        """
-        if split not in SPLITS:
-            raise PromptError(f"a bank has no split {split!r}{nearest(str(split), list(SPLITS))}")
         return self.require(split)
 
     def __iter__(self) -> Iterator[Prompt]:
-        return (prompt for split in SPLITS for prompt in self.prompts(split))
+        return chain.from_iterable(self.splits.values())
 
     def __len__(self) -> int:
         return sum(map(len, self.splits.values()))
 
     def __contains__(self, item: object) -> bool:
         """Whether a prompt is in the bank, or a split has prompts."""
-        return bool(self.prompts(item)) if isinstance(item, str) else any(item == each for each in self)
+        return item in self.splits if isinstance(item, str) else any(item == each for each in self)
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{split}: {len(self.prompts(split))}" for split in SPLITS if split in self)
+        counts = ", ".join(f"{split}: {len(prompts)}" for split, prompts in self.splits.items())
         return f"Bank({counts} prompts)"
 
     def prompts(self, split: str) -> tuple[Prompt, ...]:
-        """The prompts of a split, in order; empty when there are none."""
-        return tuple(self.splits.get(split, ()))
+        """The prompts of a split, in order; empty when there are none.
+
+        Raises:
+            PromptError: If no bank has such a split.
+        """
+        _check_split(split)
+        return self.splits.get(split, ())
 
     @cached_property
     def fingerprint(self) -> str:
         """Hash of (split, id) of every prompt in order."""
-        return fingerprint([[split, p.id] for split in SPLITS for p in self.prompts(split)])
+        return fingerprint([[split, p.id] for split, prompts in self.splits.items() for p in prompts])
 
     def require(self, split: str) -> tuple[Prompt, ...]:
-        """The prompts of a split, at least one."""
+        """The prompts of a split, at least one; ``bank[split]`` is the same.
+
+        Raises:
+            PromptError: If it has none, or no bank has such a split.
+        """
         prompts = self.prompts(split)
         if not prompts:
-            how = f" --{split} N" if split in ("test", "validation", "adversarial") else ""
+            how = "" if split == "train" else f" --{split} N"
             too = "" if split == "adversarial" else " (in Python split_prompts)"
-            raise PromptError(
-                f"the bank has no {split!r} prompts: add lines with "
-                f'"split": "{split}", or make the split with `paft bank split{how}`{too}'
-            )
+            made = "" if split == "final" else f", or make the split with `paft bank split{how}`{too}"
+            raise PromptError(f'the bank has no {split!r} prompts: add lines with "split": "{split}"{made}')
         return prompts
 
     def save(self, path: str | Path) -> None:
@@ -114,8 +118,8 @@ class Bank:
                 "template": prompt.template,
                 "provenance": dict(prompt.provenance),
             }
-            for split in SPLITS
-            for prompt in self.prompts(split)
+            for split, prompts in self.splits.items()
+            for prompt in prompts
         )
         write_text(Path(path), "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
@@ -144,7 +148,12 @@ def load_bank(path: str | Path) -> Bank:
         splits.setdefault(split, []).append(prompt)
     if not lines:
         raise PromptError(f'bank {path} is empty: add lines like {{"split": "train", "template": "..."}}')
-    return Bank({split: tuple(prompts) for split, prompts in splits.items()})
+    return Bank(splits)
+
+
+def _check_split(split: str) -> None:
+    if split not in SPLITS:
+        raise PromptError(f"a bank has no split {split!r}{nearest(str(split), list(SPLITS))}")
 
 
 def _prompt(row: Mapping[str, object], where: str) -> Prompt:

@@ -20,7 +20,7 @@ def _files(pattern: str) -> dict[str, Path]:
 
 
 TASKS = {"routing": _HERE / "routing" / "task.yaml", **_files("tasks/*.yaml")}
-RUNS = {"routing": _HERE / "routing" / "run.yaml"}
+RUN = _HERE / "routing" / "run.yaml"  # settings of a run on the default task
 BANKS = {
     "routing": _HERE / "routing" / "bank.jsonl",
     **_files("banks/*.jsonl"),

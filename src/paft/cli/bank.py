@@ -63,12 +63,7 @@ def bank_compose(
     if output.exists():
         raise PromptError(f"{output} exists and is not overwritten: choose another --output, or delete it")
     composed = compose_bank(
-        load_task(task),
-        count=count,
-        seed=seed,
-        options_share=options_share,
-        test=test,
-        validation=validation,
+        load_task(task), count=count, seed=seed, options_share=options_share, test=test, validation=validation
     )
     _save_left_out(composed.screened, output)
     _save(composed.bank, output)
@@ -101,10 +96,10 @@ def bank_generate(
     """
     from rich.console import Console
 
+    from paft.bank.generate.calls import dry_run as describe
     from paft.bank.generate.generators import Generators
     from paft.bank.generate.live import LiveCalls, remarks, tally_table
     from paft.bank.generate.request_log import request_log_path
-    from paft.bank.generate.run import dry_run as describe
     from paft.bank.generate.run import generate
     from paft.errors import PromptError
     from paft.task.task import load_task
@@ -170,6 +165,9 @@ def bank_import(
         prompts = prompts_of(candidates)
         if len(prompts) < len(candidates):
             typer.echo(f"{split}: {len(candidates) - len(prompts)} exact repeats left out")
+        if others := {each.split for each in candidates if each.split} - {split}:
+            told = ", ".join(sorted(others))
+            typer.echo(f"note: {split} now has prompts that are of other splits in their files: {told}")
         if prompts:
             splits[split] = tuple(prompts)
     bank = Bank(splits)
@@ -250,7 +248,9 @@ def bank_split(
         raise typer.BadParameter(
             "adversarial versions keep a task's labels: give --task", param_hint="--adversarial"
         )
-    prompts = list({p.id: p for source in sources for p in import_prompts(source)}.values())
+    if reword is not None and not adversarial:
+        raise typer.BadParameter("it is for --adversarial: give that too", param_hint="--reword")
+    prompts = list({p.id: p for source in sources for p in import_prompts(source, to_split=True)}.values())
     held = [_pair(item, "--hold-out") for item in hold_out or []]
     bank = split_prompts(
         prompts,

@@ -11,6 +11,12 @@ import typer
 if TYPE_CHECKING:
     from paft.config import RunConfig
 
+
+def line_breaks(prompt: str) -> str:
+    r"""Return a prompt that was typed on a command line, where ``\n`` stands for a line break."""
+    return prompt.replace("\\n", "\n")
+
+
 Config = Annotated[
     Path | None, typer.Argument(help="YAML file; by default the built-in task's.", metavar="CONFIG")
 ]

@@ -100,7 +100,8 @@ def predict(
         raise ConfigError("what is to be predicted? Give a file, or pipe rows in")
     kind = choose_format(rows, output, format)
     settings = merged({}, options.overrides(given))
-    predictor = open_predictor(run, settings, trial=trial, prompt=prompt, prompt_id=prompt_id)
+    typed = None if prompt is None else options.line_breaks(prompt)
+    predictor = open_predictor(run, settings, trial=trial, prompt=typed, prompt_id=prompt_id)
     counts: Counter[str] = Counter()
     with open_rows(rows) as found, Live(console) as live:
         count, columns = predictor.check(found)

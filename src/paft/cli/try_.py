@@ -72,7 +72,7 @@ def try_(
         raise ConfigError("what is to be tried? Give the folder of a run, or --model or --adapter")
     elif settings:
         raise ConfigError(f"the run says itself what its {sorted(settings)[0]} is: leave the option out")
-    side = _load(run, settings, prompts, prompt or [])
+    side = _load(run, settings, prompts, [options.line_breaks(each) for each in prompt or []])
     if side.unfinished and not json_:
         say(console, f"not finished yet, so left out: {', '.join(side.unfinished)}", "yellow")
     if run is None and not json_:

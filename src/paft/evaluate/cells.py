@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,9 +12,8 @@ import numpy as np
 from paft.errors import ConfigError, expect, expect_items, expect_whole, shown
 from paft.evaluate.log import EvaluationLog
 from paft.evaluate.matrix import Cell, Matrix
-from paft.evaluate.scoring.batch_plan import Request, share_beginnings
+from paft.evaluate.scoring.batch_plan import Request, close_options, share_beginnings
 from paft.evaluate.scoring.generation import generate_answers
-from paft.evaluate.scoring.option_tree import close_options
 from paft.evaluate.scoring.score import rounding, score_options
 from paft.evaluate.scoring.server import ServedModel, as_generated
 from paft.evaluate.scoring.vllm import VllmModel
@@ -26,11 +26,12 @@ from paft.task.programs.code_answer import check_opt_in
 from paft.task.replies.extract import cell_score
 from paft.task.task import Example, Task
 
+AnyModel = LanguageModel | VllmModel | ServedModel  # what can be evaluated
 CHOICES = ("sum", "mean")  # of log-probabilities, which decides between options
 
 
 def evaluate_matrix(
-    language_model: LanguageModel | VllmModel | ServedModel,
+    language_model: AnyModel,
     task: Task,
     prompts: Sequence[Prompt],
     examples: Sequence[Example],
@@ -74,6 +75,9 @@ def evaluate_matrix(
     batch_tokens = expect_whole(batch_tokens, "batch_tokens", least=1)
     if not len(prompts) or not len(examples):
         raise ConfigError("there is no cell to score: give one prompt and one example at least")
+    ids, indices = tuple(prompt.id for prompt in prompts), tuple(example.index for example in examples)
+    _check_distinct("prompt", ids)
+    _check_distinct("example", indices, " (two splits number theirs alike: evaluate each by itself)")
     if chosen is not None:
         _check_chosen(chosen, (len(prompts), len(examples)))
     check_opt_in(task, allow_code)
@@ -90,8 +94,13 @@ def evaluate_matrix(
         cells = work.compare_options(language_model, language_model.encoder(max_length))
     else:
         cells = work.generate(language_model, language_model.encoder(max_length))
-    ids = tuple(prompt.id for prompt in prompts)
-    return Matrix(ids, tuple(example.index for example in examples), tuple(cells))
+    return Matrix(ids, indices, tuple(cells))
+
+
+def _check_distinct(what: str, names: Sequence[str | int], hint: str = "") -> None:
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise ConfigError(f"{what} {twice} is given twice, and its cells would be one: leave one out{hint}")
 
 
 def _check_chosen(chosen: np.ndarray, shape: tuple[int, int]) -> None:
@@ -128,17 +137,11 @@ class _Work:
     def rendered(self) -> list[str]:
         return [prompt.render(example.values) for prompt, example in self.places]
 
-    @property
-    def limit(self) -> int:
-        """Tokens of a generated answer at most."""
-        return self.task.answer.generation_limit
-
     def ask(self, served: ServedModel) -> list[Cell]:
         """Let a server answer; rules of every kind are read from the reply."""
         names = [f"prompt {prompt.id} on example {example.index}" for prompt, example in self.places]
-        replies = served.replies(
-            self.rendered, names, max_tokens=self.limit, on_cells=self.on_cells, log=self.log
-        )
+        limit = self.task.answer.generation_limit
+        replies = served.replies(self.rendered, names, max_tokens=limit, on_cells=self.on_cells, log=self.log)
         return [
             replace(_open_cell(self.task, *place, as_generated(reply)), context_tokens=reply.input_tokens)
             for place, reply in zip(self.places, replies, strict=True)
@@ -174,7 +177,7 @@ class _Work:
 
     def generate(self, model: LanguageModel | VllmModel, encoder: Encoder) -> list[Cell]:
         """Generate an answer and read it."""
-        limit = self.limit
+        limit = self.task.answer.generation_limit
         pairs = [encoder.context(text, limit) for text in self.rendered]
         contexts = [tuple(context) for context, _ in pairs]
         if isinstance(model, VllmModel):
@@ -216,13 +219,14 @@ def _closed_cell(
     task: Task, prompt: Prompt, example: Example, request: Request, scores: np.ndarray, choose: str,
     epsilon: float,
 ) -> Cell:  # fmt: skip
-    lengths = np.array([len(option) for option in request.options])
-    compared = scores / lengths if choose == "mean" else scores
+    divisors = np.array([len(option) if choose == "mean" else 1 for option in request.options])
+    compared = scores / divisors
     best = int(np.argmax(compared))
+    close = compared > compared[best] - epsilon / np.minimum(divisors, divisors[best])  # a mean's rounding
     prediction = example.options[best]
     score = cell_score(task.metric, task.answer.rule, prediction, example.gold)
     cell = Cell(prompt.id, example.index, prediction, True, score, 0, tuple(map(float, scores)))
-    return replace(cell, tie=bool((compared > compared[best] - epsilon).sum() > 1))
+    return replace(cell, tie=bool(close.sum() > 1))
 
 
 def _open_cell(task: Task, prompt: Prompt, example: Example, answer: Generated) -> Cell:

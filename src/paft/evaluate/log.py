@@ -16,7 +16,9 @@ reads all. A later run may have another number of processes.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +31,7 @@ from paft.log import Log
 FORMAT = 1
 Results = list[Any]
 T = TypeVar("T")
+M = TypeVar("M", bound=Hashable)
 
 
 class EvaluationLog:
@@ -96,17 +99,16 @@ class EvaluationLog:
 
 
 def _batch(path: Path, line: int, row: Any) -> tuple[int, Results]:
-    """Return number and results of a line; one of an older version has no digest."""
-    if not isinstance(row, list) or len(row) not in (2, 3) or type(row[0]) is not int or row[0] < 0:
+    """Return number and results of a line."""
+    number, results, digest = row
+    if type(number) is not int or number < 0 or not isinstance(results, list) or not results:
         raise TypeError("a batch is a list of number, results and digest")
-    if not isinstance(row[1], list) or not row[1]:
-        raise TypeError("the results of a batch are a list")
-    if len(row) == 3 and row[2] != fingerprint(row[:2]):
+    if digest != fingerprint([number, results]):
         raise DataError(
             f"{path}:{line}: the results were damaged or changed after they were written (their digest is "
             "another): remove the line, and its batch is computed again"
         )
-    return row[0], row[1]
+    return number, results
 
 
 def run_batches(
@@ -151,6 +153,31 @@ def run_batches(
         log.wait()
         log.refresh()
     return [finished[number] for number in range(len(batches))]
+
+
+def run_unique(
+    members: Sequence[M],
+    batches: Sequence[Sequence[M]],
+    compute: Callable[[Sequence[M]], Results],
+    *,
+    plan: Callable[[], str],
+    log: EvaluationLog | None,
+    on_cells: Callable[[int], None] | None,
+) -> Results:
+    """Compute each distinct member once; return the results of all, in order.
+
+    ``batches`` has the distinct ones as they are computed together; ``on_cells`` is called with the number of
+    members whose results have just come. All else is as for :func:`run_batches`.
+    """
+    counts = Counter(members)
+
+    def tell(number: int) -> None:
+        if on_cells:
+            on_cells(sum(counts[member] for member in batches[number]))
+
+    results = run_batches(batches, compute, plan=plan, log=log, on_batch=tell)
+    found = dict(zip(chain.from_iterable(batches), chain.from_iterable(results), strict=True))
+    return [found[member] for member in members]
 
 
 def _within_memory(batch: Sequence[T], compute: Callable[[Sequence[T]], Results]) -> Results:

@@ -14,7 +14,7 @@ tokens; ``generate`` asks for the same of a model in this process.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -194,12 +194,8 @@ def require_cells(
 ) -> None:  # fmt: skip
     """Refuse cells of other prompts or examples than those that were judged, and a lack of some.
 
-    Args:
-        path: The file.
-        cells: What it holds.
-        prompts: Ids of the P prompts.
-        examples: Indices of the N examples.
-        chosen: Which cells were scored, (P, N) of bool; all by default.
+    Asked for are the cells of these prompts (ids) and examples (indices), or some of them: ``chosen``, (P, N)
+    of bool.
 
     Raises:
         DataError: Naming the file and the first cell that is missing or too many.
@@ -211,19 +207,15 @@ def require_cells(
         if chosen is None or chosen[i, j]
     ]
     found = [(cell.prompt_id, cell.example) for cell in cells]
-    _same(path, wanted, found)
-    if chosen is None and found != wanted:
-        raise DataError(f"{path} is damaged (its rows stand in another order): {ADVICE}")
-
-
-def _same(path: Path, wanted: Collection[tuple[str, int]], found: Collection[tuple[str, int]]) -> None:
-    for kind, cells in (("lacks", set(wanted) - set(found)), ("has too many", set(found) - set(wanted))):
-        if cells:
-            prompt, example = min(cells)
+    for kind, wrong in (("lacks", set(wanted) - set(found)), ("has too many", set(found) - set(wanted))):
+        if wrong:
+            prompt, example = min(wrong)
             raise DataError(
-                f"{path} is damaged (it {kind}: {len(cells)} of {len(wanted)} cells, the first of prompt "
+                f"{path} is damaged (it {kind}: {len(wrong)} of {len(wanted)} cells, the first of prompt "
                 f"{prompt} and example {example}): {ADVICE}"
             )
+    if chosen is None and found != wanted:
+        raise DataError(f"{path} is damaged (its rows stand in another order): {ADVICE}")
 
 
 def _wrong(cell: Cell) -> str:

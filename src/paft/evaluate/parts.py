@@ -13,19 +13,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from paft.errors import DataError
+from paft.evaluate.cells import AnyModel
 from paft.evaluate.log import EvaluationLog
 from paft.evaluate.matrix import Cell, Matrix, require_cells
 from paft.evaluate.runner import evaluate_split, processes
-from paft.evaluate.scoring.server import ServedModel
-from paft.evaluate.scoring.vllm import VllmModel
 from paft.evaluate.settings import Evaluate
 from paft.files import write_json
-from paft.model.load import LanguageModel
 from paft.prompt import Prompt
 from paft.shape import ADVICE, NUMBER, read_record
 from paft.statistics.budget import PartEstimate
@@ -35,14 +32,8 @@ from paft.task.task import Example, Task
 PARTS = "parts"  # folder beside the matrix
 
 
-class Loader(Protocol):
-    """Loads a model by its name, for the number of cells of a part that is to be scored."""
-
-    def __call__(self, name: str, cells: int) -> LanguageModel | VllmModel | ServedModel: ...
-
-
 def evaluate_parts(
-    load: Loader,
+    load: Callable[[str, int], AnyModel],
     *,
     task: Task,
     prompts: Sequence[Prompt],
@@ -58,19 +49,9 @@ def evaluate_parts(
 ) -> tuple[dict[str, Matrix], dict[str, Measured], dict[tuple[str, str], PartEstimate]]:
     """Score as many cells of a split as the precision takes, or return what a former run left.
 
-    Args:
-        load: Loads a model for a part.
-        task: The task.
-        prompts: P prompts, at least 2.
-        examples: N examples, at least 2.
-        folders: Where the matrix of each model goes, by its name.
-        split: Its name.
-        settings: Stage 3.
-        max_length: Tokens of prompt and answer at most.
-        precision: Half-width of the interval that is wanted.
-        worst: Whether the worst prompt of each model is looked for.
-        seed: Of the order of the cells.
-        on_cells: Called with the number of cells just finished.
+    Arguments are those of :func:`paft.evaluate.runner.evaluate_split` for each model by its name, and what
+    :func:`paft.statistics.precision.measure_models` takes; ``load`` is also given the number of cells of the
+    part that is to be scored.
 
     Returns:
         The matrix of each model with the cells that were scored, what they say, and the mean of one model

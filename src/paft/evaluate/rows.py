@@ -68,6 +68,30 @@ class Robustness:
     adversarial_min: float | None
 
 
+def model_rows(
+    method: str, seed: int | None, splits: Mapping[str, tuple[Sequence[Prompt], Matrix, float]], main: str,
+    threshold: float, sample: Matrix | None, training: Mapping[str, Any],
+) -> dict[str, list[dict[str, Any]]]:  # fmt: skip
+    """Return ``rows``, ``per_prompt`` and ``robustness`` of one model, as ``results.json`` has them.
+
+    ``splits`` has by split its prompts, its matrix and the seconds that scoring took; ``main`` is the one
+    whose robustness is described, and of which there may be a sample of cells that were generated too;
+    ``training`` is what each row says of the training. All else is as in :func:`split_row`.
+    """
+    rows, per_prompt = [], []
+    for split, (prompts, matrix, seconds) in splits.items():
+        generated = sample_figures(sample) if split == main else {}
+        row = split_row(method, seed, split, matrix, threshold, seconds)
+        rows.append({**row, **generated, **training})
+        per_prompt += prompt_rows(method, seed, split, prompts, matrix, seconds)
+    matrices = {split: matrix for split, (_, matrix, _) in splits.items()}
+    return {
+        "rows": rows,
+        "per_prompt": per_prompt,
+        "robustness": [robustness_row(method, seed, main, matrices, threshold)],
+    }
+
+
 def split_row(
     method: str, seed: int | None, split: str, matrix: Matrix, threshold: float, seconds: float
 ) -> dict[str, Any]:
@@ -77,13 +101,8 @@ def split_row(
     (:func:`paft.evaluate.scoring.score.rounding`): another batch size or device may answer otherwise.
     ``cut_answers`` and ``withheld_answers`` count as :func:`answer_ends` does.
 
-    Args:
-        method: What was evaluated.
-        seed: Its training seed; None if it was not trained here.
-        split: Which prompts it was evaluated on.
-        matrix: Every cell.
-        threshold: t of Top@t.
-        seconds: What scoring took.
+    ``seed`` is that of the training, None if ``method`` was not trained here; ``threshold`` is t of Top@t;
+    ``seconds`` is what scoring took.
     """
     return {
         "method": method,
@@ -122,14 +141,6 @@ def prompt_rows(
 
     ``context_tokens`` and ``tokens`` (generated) are means over examples. ``seconds`` is the prompt's
     share of the split's by tokens: prompts share batches, so no clock could separate them.
-
-    Args:
-        method: What was evaluated.
-        seed: Its training seed; None if it was not trained here.
-        split: Which prompts it was evaluated on.
-        prompts: The prompts (P), in the matrix's order.
-        matrix: Every cell.
-        seconds: What scoring the split took.
     """
     accuracies, rates = matrix.scores.mean(axis=1), matrix.parsed.mean(axis=1)
     shape = len(prompts), len(matrix.examples)
@@ -163,12 +174,7 @@ def robustness_row(
 ) -> dict[str, Any]:
     """Return the :class:`Robustness` of one model in one flat row.
 
-    Args:
-        method: What was evaluated.
-        seed: Its training seed; None if it was not trained here.
-        split: Which of the matrices to describe.
-        matrices: By split; ``user`` and ``adversarial`` are compared with, where they are there.
-        threshold: t of Top@t.
+    Its cells are compared with those of ``user`` and ``adversarial``, where these are among the matrices.
     """
     numbers = robustness(
         matrices[split], threshold, user=matrices.get("user"), adversarial=matrices.get("adversarial")
@@ -181,11 +187,7 @@ def robustness(
 ) -> Robustness:
     """Compute all robustness numbers of a matrix.
 
-    Args:
-        matrix: Cells of the prompts to describe.
-        threshold: t of Top@t, in [0, 1].
-        user: Cells of the user prompt on the same examples.
-        adversarial: Cells of adversarial prompts.
+    ``user`` has the cells of the user prompt on the same examples.
 
     Raises:
         ValueError: If a matrix is empty, or ``user`` is not one prompt on the examples of ``matrix``.
@@ -237,11 +239,6 @@ def _answers(matrix: Matrix, user: Matrix | None) -> tuple[agreement.Codes, agre
 
 def describe_scoring(task: Task, backend: str = "hf", generate: bool = False) -> dict[str, Any]:
     """Return how answers are scored: figures of different ways are not comparable.
-
-    Args:
-        task: Gives the answer rule.
-        backend: ``hf``, ``vllm`` or ``openai``; a server gives no likelihood of an option.
-        generate: Whether options are generated and read too.
 
     Returns:
         ``backend``; ``by``: ``likelihood`` of the options or ``generation``; ``rule``: what is read
@@ -310,11 +307,13 @@ def scoring_line(found: Mapping[str, Any]) -> str:
     """
     if found["by"] == "likelihood":
         return f"Scored by likelihood of the options (rule {found['rule']})"
-    right = found["accuracy_given_parsed"]
     held = f", programs held by {found['isolation']}" if "isolation" in found else ""
+    told = f"Scored by generation (rule {found['rule']}{held})"
+    if "parse_rate" not in found:  # parts of the cells of several models
+        return told
+    right = found["accuracy_given_parsed"]
     return (
-        f"Scored by generation (rule {found['rule']}{held}): "
-        + f"{100 * found['parse_rate']:.1f} % of answers readable, "
+        f"{told}: {100 * found['parse_rate']:.1f} % of answers readable, "
         + ("" if right is None else f"{100 * right:.1f} % of them right, ")
         + f"{found['tokens_per_answer']:.1f} tokens each"
         + "".join(f", {words}" for words in ends_in_words(found))
@@ -322,13 +321,9 @@ def scoring_line(found: Mapping[str, Any]) -> str:
 
 
 def scoring_lines(results: Mapping[str, Any]) -> list[str]:
-    """Return :func:`scoring_line` of an evaluation, one for each of several models that generated.
-
-    Args:
-        results: The content of ``results.json``.
-    """
+    """Return :func:`scoring_line` of an evaluation, one for each of several models that generated."""
     scoring = results["scoring"]
-    if scoring["by"] == "likelihood" or "parse_rate" in scoring:
+    if scoring["by"] == "likelihood" or "parse_rate" in scoring or "budget" in results:
         return [scoring_line(scoring)]
     lines = []
     for figures in results["robustness"]:

@@ -18,14 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from paft.evaluate.cells import evaluate_matrix
+from paft.evaluate.cells import AnyModel, evaluate_matrix
 from paft.evaluate.log import EvaluationLog
 from paft.evaluate.matrix import Matrix, require_cells
-from paft.evaluate.scoring.server import ServedModel
-from paft.evaluate.scoring.vllm import VllmModel
 from paft.evaluate.settings import Evaluate
 from paft.files import write_json
-from paft.model.load import LanguageModel
 from paft.prompt import Prompt
 from paft.shape import NUMBER, read_record
 from paft.task.task import Example, Task
@@ -36,7 +33,7 @@ SAMPLE_TOKENS = 24  # of an answer, besides half the characters of the longest o
 
 
 def evaluate_split(
-    load: Callable[[], LanguageModel | VllmModel | ServedModel],
+    load: Callable[[], AnyModel],
     task: Task,
     prompts: Sequence[Prompt],
     examples: Sequence[Example],
@@ -94,7 +91,7 @@ def evaluate_split(
 
 
 def evaluate_sample(
-    load: Callable[[], LanguageModel | VllmModel | ServedModel],
+    load: Callable[[], AnyModel],
     task: Task,
     prompts: Sequence[Prompt],
     examples: Sequence[Example],

@@ -13,6 +13,7 @@ from paft.bank.compose.composed_bank import compose_bank
 from paft.bank.compose.grammar import SOURCE
 from paft.builtin import BANKS
 from paft.config import ModelOnTask
+from paft.errors import PromptError
 from paft.report.run_folder import BANK, IDENTITY
 from paft.task.task import Task
 
@@ -24,14 +25,33 @@ def choose_bank(config: ModelOnTask, task: Task, output: Path) -> Bank:
         PaftError: If the bank cannot be read, or none can be composed.
     """
     file = bank_file(config)
-    # A task made in Python stands beside the name of the built-in one, which is the default.
-    if file is not None and (config.bank is not None or task.name == config.task):
+    if file is not None:
         return load_bank(file)
     if (output / IDENTITY).exists() and (output / BANK).exists():
         frozen = load_bank(output / BANK)
-        if is_composed(frozen):
+        # One that does not fit is of another task: what the folder holds is refused by name later on.
+        if is_composed(frozen) and _fits(frozen, task):
             return frozen
     return compose_bank(task).bank
+
+
+def check_prompts(bank: Bank, task: Task) -> None:
+    """Refuse a bank with prompts that do not fit a task.
+
+    Raises:
+        PromptError: Naming the first.
+    """
+    for prompts in bank.splits.values():
+        for prompt in prompts:
+            task.check_prompt(prompt)
+
+
+def _fits(bank: Bank, task: Task) -> bool:
+    try:
+        check_prompts(bank, task)
+    except PromptError:
+        return False
+    return True
 
 
 def bank_file(config: ModelOnTask) -> Path | None:

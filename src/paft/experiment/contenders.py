@@ -20,7 +20,6 @@ from paft.bank import load_bank
 from paft.config import ModelOnTask, load_config
 from paft.errors import ConfigError, DataError, shown
 from paft.experiment.identity import task_identity
-from paft.files import read_yaml
 from paft.model.adapter import (
     RECORD,
     base_name,
@@ -34,7 +33,7 @@ from paft.model.chat import check_chat, described
 from paft.model.files import resolve_model, weights_digest
 from paft.model.settings import Chat
 from paft.names import folder_name, pin_model, short_name, split_revision
-from paft.report.run_folder import BANK, CONFIG, IDENTITY, TRAINED
+from paft.report.run_folder import BANK, CONFIG, IDENTITY, training_of
 from paft.schema import parse
 from paft.shape import ADVICE, read_record
 from paft.task.task import Task, load_task
@@ -86,7 +85,7 @@ def take_task(config: C, weights: Sequence[str]) -> C:
     Raises:
         ConfigError: If the task has changed since or was made in Python, or they were trained on several.
     """
-    homes = [home for home in map(_training_of, weights) if home is not None]
+    homes = [home for home in map(training_of, weights) if home is not None]
     if not homes:
         return config
     trained = [load_config(home / CONFIG) for home in homes]
@@ -99,42 +98,6 @@ def take_task(config: C, weights: Sequence[str]) -> C:
         raise ConfigError(f"{' and '.join(banks.values())} are different banks: give one by --bank")
     bank = {} if config.bank is not None else {"bank": next(iter(banks.values()))}
     return config.model_copy(update={"task": trained[0].task, "data": data, **bank})
-
-
-def _training_of(weights: str) -> Path | None:
-    """Return the folder of the run or training that made weights, None if there is none around them."""
-    place = Path(weights).resolve()
-    runs = [folder for folder in list(place.parents)[:3] if (folder / IDENTITY).is_file()]
-    if not place.is_dir() or not runs or not (runs[0] / CONFIG).is_file():
-        return None
-    of_training = "methods" in read_yaml(runs[0] / CONFIG, "configuration")  # else of `paft evaluate`
-    return runs[0] if of_training else None
-
-
-def prompts_met(weights: Sequence[str]) -> set[str]:
-    """Return the ids of all prompts that weights met in training, as far as records around them tell.
-
-    Those of the weights that a training began from are among them, and of a bank only what was drawn.
-
-    Args:
-        weights: Folders of a model and of an adapter on top of it.
-    """
-    met: set[str] = set()
-    known: set[Path] = set()
-    left = [*weights]
-    while left:
-        name = left.pop()
-        place, home = Path(name).resolve(), _training_of(name)
-        if home is None or place in known:
-            continue
-        known.add(place)
-        record = place.parent / TRAINED
-        if record.is_file():
-            met.update(read_record(record, "training record", {}).get("by_prompt", ()))
-        config = read_yaml(home / CONFIG, "configuration")
-        begun = [config.get("model"), (config.get("train") or {}).get("start_from")]
-        left += [each for each in begun if each]
-    return met
 
 
 def check_same_task(folder: Path, task: Task, name: str | None) -> None:
@@ -166,9 +129,7 @@ def check_same_task(folder: Path, task: Task, name: str | None) -> None:
 def take_recorded(config: C, adapters: Sequence[str]) -> tuple[C, list[str]]:
     """Fill in from the files beside the weights what nobody set.
 
-    Args:
-        config: What was set.
-        adapters: Folders of all adapters that it asks.
+    ``adapters`` are the folders of all adapters that it asks.
 
     Returns:
         The configuration to work with, and warnings of what was set otherwise than in the training.

@@ -13,19 +13,11 @@ from paft.bank import Bank, near_duplicates_across, near_warnings
 from paft.config import BUILTIN_MODEL, RunConfig
 from paft.errors import DataError
 from paft.experiment.answer_tokens import spread
-from paft.experiment.inputs import (
-    Inputs,
-    blank_fields,
-    check_algorithm,
-    encoder_of,
-    few_validation_cells,
-    load_inputs,
-)
+from paft.experiment.inputs import Inputs, encoder_of
 from paft.experiment.run import checked_inputs
-from paft.experiment.train import only_seed
+from paft.experiment.train import only_seed, training_inputs
 from paft.methods import METHODS, method_to_train
 from paft.model.encode import Encoder
-from paft.model.load import check_model
 from paft.report.findings import planned_prompts_findings, tested_findings, training_findings
 from paft.task.task import Task
 from paft.train.schedule import Schedule, make_schedule
@@ -53,24 +45,21 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
     from paft.train.batches import RenderedExamples
     from paft.train.variation import variation
 
-    inputs = load_inputs(config, task, bank, evaluate=False, methods=[method_to_train(config.methods)])
-    inputs = inputs.for_seed(only_seed(config))
-    check_model(config.pinned_model, config.chat, trust_remote_code=config.trust_remote_code)
-    check_algorithm(config)
-    method = METHODS[method_to_train(config.methods)]
-    settings = method.settings(config.train)
-    prompts = inputs.training_prompts(method, settings, seed=only_seed(config))
+    inputs = training_inputs(config, task, bank)
+    name, seed = method_to_train(config.methods), only_seed(config)
+    settings = METHODS[name].settings(config.train)
+    prompts = inputs.training_prompts(METHODS[name], settings, seed=seed)
     size = len(inputs.train)
-    schedule = make_schedule(settings, len(prompts), seed=only_seed(config), examples=size)
+    schedule = make_schedule(settings, len(prompts), seed=seed, examples=size)
     encoder = encoder_of(config)
-    varied = variation(settings, prompts, only_seed(config))
+    varied = variation(settings, prompts, seed)
     dataset = RenderedExamples(inputs.train, prompts, encoder, varied)
     planned = _plan_sampled if settings.algorithm == "grpo" else _plan_supervised
     found: dict[str, Any] = {
         "task": inputs.task.name,
         "model": config.model,
-        "method": method_to_train(config.methods),
-        "seed": only_seed(config),
+        "method": name,
+        "seed": seed,
         "examples": size,
         "validation_examples": len(inputs.validation),
         "validation_prompts": len(inputs.bank.prompts("validation")) if inputs.validation else 0,
@@ -79,15 +68,17 @@ def dry_run(config: RunConfig, *, task: Task | None = None, bank: Bank | None = 
         "answers": answer_shares(inputs),
         **planned(config, settings, inputs, dataset, schedule),
     }
-    leaks = near_warnings(inputs.bank, near_duplicates_across(inputs.bank)) + few_validation_cells(inputs)
-    blank = blank_fields(inputs.task, "train", inputs.train)
-    data = [*_beyond_builtin(config, inputs), *inputs.repeats, *blank]
-    few = training_findings(
-        found["method"], steps=found["steps"], met=found["prompts_used"], prompts=len(prompts)
-    )
-    few += planned_prompts_findings(found["method"], len(prompts))
-    wrong = _warnings(found, unreachable(inputs, encoder), encoder.max_length)
-    return {**found, "warnings": leaks + data + [each.text for each in few] + wrong}
+    few = training_findings(name, steps=found["steps"], met=found["prompts_used"], prompts=len(prompts))
+    few += planned_prompts_findings(name, len(prompts))
+    warnings = [
+        *near_warnings(inputs.bank, near_duplicates_across(inputs.bank)),
+        *_beyond_builtin(config, inputs),
+        *inputs.repeats,
+        *inputs.warnings,
+        *(each.text for each in few),
+        *_warnings(found, unreachable(inputs, encoder), encoder.max_length),
+    ]
+    return {**found, "warnings": warnings}
 
 
 def _beyond_builtin(config: RunConfig, inputs: Inputs) -> list[str]:

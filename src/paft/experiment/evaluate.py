@@ -9,16 +9,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import NoneType
-from typing import Any, TypedDict
-
-import numpy as np
+from typing import Any
 
 from paft.bank import Bank
 from paft.errors import ConfigError, DataError, expect
+from paft.evaluate.cells import AnyModel
 from paft.evaluate.matrix import Matrix
 from paft.evaluate.parts import evaluate_parts
 from paft.evaluate.rows import (
@@ -26,18 +24,13 @@ from paft.evaluate.rows import (
     cell_warnings,
     describe_scoring,
     guess_levels,
-    prompt_rows,
-    robustness_row,
-    sample_figures,
-    split_row,
+    model_rows,
 )
 from paft.evaluate.runner import evaluate_sample, evaluate_split, processes
-from paft.evaluate.scoring.server import ServedModel
 from paft.evaluate.scoring.vllm import VllmModel, import_vllm, load_vllm
-from paft.evaluate.settings import Evaluate
 from paft.experiment.answer_tokens import check_lengths, check_options
 from paft.experiment.bank_choice import is_composed, tell_composed
-from paft.experiment.contenders import Contender, prompts_met, take_recorded, take_task
+from paft.experiment.contenders import Contender, take_recorded, take_task
 from paft.experiment.evaluate_config import EvaluateConfig as EvaluateConfig
 from paft.experiment.evaluated_bank import choose_evaluated
 from paft.experiment.identity import FREE, task_identity, unset_keys
@@ -47,18 +40,19 @@ from paft.experiment.trained_card import fill_trained_card
 from paft.files import write_json, write_text
 from paft.model.adapter import check_base, check_before_loading
 from paft.model.files import hub_commit
-from paft.model.load import LanguageModel, check_model, load_encoder, model_fingerprint
+from paft.model.load import check_model, load_encoder, model_fingerprint
 from paft.model.quantised import four_bit, trained_quantised
 from paft.model.shared_base import SharedBase
 from paft.progress import Reporter, speaking
+from paft.prompt import Prompt
 from paft.provenance import environment
 from paft.report.budget import budget_page, read_budget
 from paft.report.findings import read_findings, trained_prompts_findings
 from paft.report.html import write_report
 from paft.report.results import Results
-from paft.report.run_folder import PAGE, RESULTS, TRIALS
+from paft.report.run_folder import PAGE, RESULTS, TRIALS, met_in_training
 from paft.statistics.budget import PartEstimate, estimate_mean, estimate_std
-from paft.statistics.precision import Measured, WorstPrompt
+from paft.statistics.precision import Measured
 from paft.task.programs.code_answer import check_opt_in
 from paft.task.repeats import count_repeats, repeats_warning
 from paft.task.task import Example, Task, data_fingerprint, load_task
@@ -99,7 +93,7 @@ def evaluate(
         config = take_task(config, [*map(str, config.adapter_folders.values())] or [config.model])
     if task is None and "task" not in config.model_fields_set:
         reporter.finish(config.task, "the built-in task, since none is given: name yours")
-    made = task
+    config = config.of_task(task)
     task = task or load_task(config.task, config.data)
     check_opt_in(task, config.evaluate.allow_code)
     told: list[str] = []
@@ -110,7 +104,6 @@ def evaluate(
         bank, lines = choose_evaluated(config, task, Path(config.output), config.split)
         told += lines
     examples, warnings = _check(config, task, bank)
-    config = config.of_task(made)
     trained_on = _trained_on(config, bank)
     trained = [each.text for each in trained_prompts_findings(trained_on, len(bank.require(config.split)))]
     warnings = [*told, *trained, *warnings]
@@ -133,7 +126,7 @@ def evaluate(
             **({"trained_on": trained_on} if trained_on else {}),
             **({} if config.backend == "openai" else hub_commit(config.pinned_model)),
             "levels": guess_levels(examples),
-            **_evaluate_all(config, task, bank, examples, reporter),
+            **_Evaluation(config, task, bank, examples, reporter).run(),
         }
         if content["rows"]:
             content["findings"] = [dataclasses.asdict(each) for each in read_findings(output, content)]
@@ -193,7 +186,7 @@ def _trained_on(config: EvaluateConfig, bank: Bank) -> list[dict[str, Any]]:
         return []
     found = []
     for each in config.contenders:
-        met = prompts_met([each.model, *([str(each.adapter)] if each.adapter is not None else [])])
+        met = met_in_training([each.model, *([str(each.adapter)] if each.adapter is not None else [])])
         ids = [prompt.id for prompt in bank.require(config.split) if prompt.id in met]
         found += [{"method": each.name, "weights": each.weights, "prompts": ids}] if ids else []
     return found
@@ -250,23 +243,105 @@ def _check_model(config: EvaluateConfig) -> None:
         )  # fmt: skip
 
 
-@dataclass
-class _Models:
-    """What loads the models of an evaluation, one base or one engine for all of them."""
+class _Evaluation:
+    """One evaluation: what it is on, and its models, which share one base or one engine."""
 
-    config: EvaluateConfig
-    reporter: Reporter
-    _base: SharedBase
-    _stack: ExitStack
-    _engine: VllmModel | None = None
-    _held: tuple[Contender, LanguageModel | VllmModel | ServedModel] | None = None
+    def __init__(
+        self, config: EvaluateConfig, task: Task, bank: Bank, examples: Sequence[Example], reporter: Reporter
+    ) -> None:
+        self.config, self.task, self.reporter = config, task, reporter
+        self.prompts = bank.require(config.split)
+        self.cells = config.cells(len(self.prompts), len(examples))
+        self.shared: dict[str, Any] = {
+            "task": task, "examples": examples, "settings": config.evaluate, "max_length": config.max_length,
+        }  # fmt: skip
+        self._base = SharedBase(config.chat, config.trust_remote_code, config.any_base)
+        self._stack = ExitStack()
+        self._engine: VllmModel | None = None
+        self._held: tuple[Contender, AnyModel] | None = None
 
-    def start(self, contender: Contender, split: str, cells: int) -> LanguageModel | VllmModel | ServedModel:
+    def run(self) -> dict[str, Any]:
+        """Evaluate every model, one after another; return what the results hold of them."""
+        with self._stack:
+            if self.config.precision is not None:
+                found = self._measure_all(self.config.precision)
+                if found is not None:
+                    return found
+            each = [self._evaluate_one(contender) for contender in self.config.contenders]
+        if len(each) == 1:
+            return each[0]
+        return {
+            "scoring": self._scoring(),
+            "compared": self.config.compared,
+            **{
+                key: [item for one in each for item in one[key]]
+                for key in ("warnings", "rows", "per_prompt", "robustness")
+            },
+        }
+
+    def _measure_all(self, precision: float) -> dict[str, Any] | None:
+        """Score the split until the precision is reached; None if that took every cell of every model."""
+        config = self.config
+        contenders = {each.name: each for each in config.contenders}
+        matrices, measured, differences = evaluate_parts(
+            lambda name, cells: self._start(contenders[name], config.split, cells),
+            prompts=self.prompts, split=config.split,
+            folders={name: self._folder(name) for name in contenders},
+            precision=precision, worst=not config.mean_only, seed=config.budget_seed,
+            on_cells=self.reporter.advance, **self.shared,
+        )  # fmt: skip
+        if all(matrix.complete for matrix in matrices.values()):
+            return None
+        warnings = [
+            text
+            for name, each in contenders.items()
+            for text in self._warnings(each, {config.split: matrices[name]})
+        ]
+        about = self._scoring()
+        if len(contenders) == 1:
+            about |= answer_figures(next(iter(matrices.values())))
+        found = {name: _measured(matrices[name], measured[name]) for name in contenders}
+        budget = _measured_budget(config, found, differences)
+        return {"warnings": warnings, "scoring": about, "rows": [], "per_prompt": [], "budget": budget}
+
+    def _evaluate_one(self, contender: Contender) -> dict[str, Any]:
+        """Evaluate the split and the user's own prompt, or estimate the split from some of its cells."""
+        name, main, chosen, examples = contender.name, self.config.split, self.cells, self.shared["examples"]
+        tested: dict[str, Sequence[Prompt]] = {main: self.prompts}
+        if chosen is None:  # else the user prompt is where all of the split is
+            tested["user"] = self.task.prompts[:1]
+        splits: dict[str, tuple[Sequence[Prompt], Matrix, float]] = {}
+        for split, prompts in tested.items():
+            cells = len(prompts) * len(examples) if chosen is None else int(chosen.sum())
+            matrix, seconds = evaluate_split(
+                partial(self._start, contender, split, cells),
+                prompts=prompts, split=split, folder=self._folder(name), chosen=chosen,
+                on_cells=self.reporter.advance, **self.shared,
+            )  # fmt: skip
+            splits[split] = prompts, matrix, seconds
+        matrices = {split: matrix for split, (_, matrix, _) in splits.items()}
+        about = {
+            "warnings": self._warnings(contender, matrices),
+            "scoring": self._scoring() | answer_figures(matrices[main]),
+        }
+        if chosen is not None:
+            scores = matrices[main].scores
+            budget = _estimated(matrices[main], estimate_mean(scores), estimate_std(scores))
+            return {**about, "rows": [], "per_prompt": [], "budget": budget}
+        sample = None
+        if self.config.backend != "openai":
+            sample = evaluate_sample(
+                partial(self._hold, contender),
+                prompts=self.prompts, split=main, folder=self._folder(name), **self.shared,
+            )  # fmt: skip
+        return about | model_rows(name, None, splits, main, self.task.thresholds[0], sample, UNTRAINED)
+
+    def _start(self, contender: Contender, split: str, cells: int) -> AnyModel:
         """Return a model that is to score so many cells."""
         self.reporter.stage(contender.name, f"evaluate on {split} prompts", cells)
-        return self.hold(contender)
+        return self._hold(contender)
 
-    def hold(self, contender: Contender) -> LanguageModel | VllmModel | ServedModel:
+    def _hold(self, contender: Contender) -> AnyModel:
         """Return a model, and let go of the one before."""
         if self._held is None or self._held[0] != contender:
             self._held = None
@@ -275,7 +350,7 @@ class _Models:
         return self._held[1]
 
     @contextmanager
-    def _loaded(self, contender: Contender) -> Iterator[LanguageModel | VllmModel | ServedModel]:
+    def _loaded(self, contender: Contender) -> Iterator[AnyModel]:
         """Give a model for a while."""
         config = self.config
         if config.backend == "openai":
@@ -291,62 +366,24 @@ class _Models:
             )  # fmt: skip
             yield self._engine.wearing(contender.adapter)
 
+    def _warnings(self, contender: Contender, matrices: Mapping[str, Matrix]) -> list[str]:
+        """Warn of an adapter on another base, of a precision that took every cell, and of what cells say."""
+        config, name, matrix = self.config, contender.name, matrices[self.config.split]
+        found = []
+        if contender.adapter is not None:
+            found.append(check_base(contender.adapter, config.pinned_model, any_base=config.any_base))
+        if config.precision is not None and matrix.complete:
+            cells = len(matrix.cells)
+            found.append(f"{name}: precision {config.precision:g} took all {cells} {config.split} cells")
+        return [*filter(None, found)] + [
+            text for split in matrices for text in cell_warnings(name, split, matrices[split])
+        ]
 
-def _evaluate_all(
-    config: EvaluateConfig, task: Task, bank: Bank, examples: Sequence[Example], reporter: Reporter
-) -> dict[str, Any]:
-    """Evaluate every model, one after another; return what the results hold of them."""
-    shared = _Shared(task=task, examples=examples, settings=config.evaluate, max_length=config.max_length)
-    base = SharedBase(config.chat, config.trust_remote_code, config.any_base)
-    with ExitStack() as stack:
-        models = _Models(config, reporter, base, stack)
-        if config.precision is not None:
-            found = _measure_all(config, config.precision, models, bank, shared)
-            if found is not None:
-                return found
-        each = [_evaluate_one(config, contender, models, bank, shared) for contender in config.contenders]
-    if len(each) == 1:
-        return each[0]
-    return {
-        "scoring": describe_scoring(task, config.backend, config.evaluate.generate),
-        "compared": config.compared,
-        **{
-            key: [item for one in each for item in one[key]]
-            for key in ("warnings", "rows", "per_prompt", "robustness")
-        },
-    }
+    def _scoring(self) -> dict[str, Any]:
+        return describe_scoring(self.task, self.config.backend, self.config.evaluate.generate)
 
-
-def _measure_all(
-    config: EvaluateConfig, precision: float, models: _Models, bank: Bank, shared: _Shared
-) -> dict[str, Any] | None:
-    """Score the split until the precision is reached; None if that took every cell of every model."""
-    contenders = {each.name: each for each in config.contenders}
-    matrices, measured, differences = evaluate_parts(
-        lambda name, cells: models.start(contenders[name], config.split, cells),
-        prompts=bank.require(config.split), split=config.split,
-        folders={name: _folder(config, name) for name in contenders},
-        precision=precision, worst=not config.mean_only, seed=config.budget_seed,
-        on_cells=models.reporter.advance, **shared,
-    )  # fmt: skip
-    if all(matrix.complete for matrix in matrices.values()):
-        return None
-    warnings = [
-        text
-        for name, each in contenders.items()
-        for text in _warnings(config, each, {config.split: matrices[name]})
-    ]
-    about = describe_scoring(shared["task"], config.backend, config.evaluate.generate)
-    if len(contenders) == 1:
-        about |= answer_figures(next(iter(matrices.values())))
-    found = {name: _measured(matrices[name], measured[name]) for name in contenders}
-    return {
-        "warnings": warnings,
-        "scoring": about,
-        "rows": [],
-        "per_prompt": [],
-        "budget": _measured_budget(config, found, differences),
-    }
+    def _folder(self, name: str) -> Path:
+        return Path(self.config.output) / TRIALS / name
 
 
 def _measured_budget(
@@ -375,106 +412,30 @@ def _measured_budget(
     }
 
 
-def _evaluate_one(
-    config: EvaluateConfig, contender: Contender, models: _Models, bank: Bank, shared: _Shared
-) -> dict[str, Any]:
-    """Evaluate the split and the user's own prompt, or estimate the split from some of its cells."""
-    name, task = contender.name, shared["task"]
-    splits = {config.split: bank.require(config.split), "user": task.prompts[:1]}
-    chosen = config.cells(len(splits[config.split]), len(shared["examples"]))
-    if chosen is not None:  # the user prompt is where all of the split is
-        del splits["user"]
-    matrices: dict[str, Matrix] = {}
-    seconds: dict[str, float] = {}
-    for split, prompts in splits.items():
-        cells = len(prompts) * len(shared["examples"]) if chosen is None else int(chosen.sum())
-        matrices[split], seconds[split] = evaluate_split(
-            partial(models.start, contender, split, cells),
-            prompts=prompts, split=split, folder=_folder(config, name), chosen=chosen,
-            on_cells=models.reporter.advance, **shared,
-        )  # fmt: skip
-    sample = None
-    if chosen is None and config.backend != "openai":
-        sample = evaluate_sample(
-            partial(models.hold, contender), prompts=splits[config.split], split=config.split,
-            folder=_folder(config, name), **shared,
-        )  # fmt: skip
-    matrix, threshold = matrices[config.split], task.thresholds[0]
-    about = {
-        "warnings": _warnings(config, contender, matrices),
-        "scoring": describe_scoring(task, config.backend, config.evaluate.generate) | answer_figures(matrix),
-    }
-    if chosen is not None:
-        return {**about, "rows": [], "per_prompt": [], "budget": _estimated(matrix.scores)}
-    rows, per_prompt = [], []
-    for split, prompts in splits.items():
-        row = split_row(name, None, split, matrices[split], threshold, seconds[split])
-        rows.append(row | (sample_figures(sample) if split == config.split else {}) | UNTRAINED)
-        per_prompt += prompt_rows(name, None, split, prompts, matrices[split], seconds[split])
-    summary = robustness_row(name, None, config.split, matrices, threshold)
-    return {**about, "rows": rows, "per_prompt": per_prompt, "robustness": [summary]}
-
-
-def _warnings(config: EvaluateConfig, contender: Contender, matrices: Mapping[str, Matrix]) -> list[str]:
-    """Warn of an adapter on another base, of a precision that took every cell, and of what cells say."""
-    name, matrix = contender.name, matrices[config.split]
-    found = []
-    if contender.adapter is not None:
-        found.append(check_base(contender.adapter, config.pinned_model, any_base=config.any_base))
-    if config.precision is not None and matrix.complete:
-        cells = len(matrix.cells)
-        found.append(f"{name}: precision {config.precision:g} took all {cells} {config.split} cells")
-    return [*filter(None, found)] + [
-        text for split in matrices for text in cell_warnings(name, split, matrices[split])
-    ]
-
-
-def _folder(config: EvaluateConfig, name: str) -> Path:
-    return Path(config.output) / TRIALS / name
-
-
-class _Shared(TypedDict):
-    """What scoring of every split, whole or in parts, is given."""
-
-    task: Task
-    examples: Sequence[Example]
-    settings: Evaluate
-    max_length: int
-
-
-def _estimated(scores: np.ndarray) -> dict[str, Any]:
-    """Return what some of the cells (P, N), NaN elsewhere, say of all of them."""
-    return {
-        "prompts": scores.shape[0],
-        "examples": scores.shape[1],
-        "cells": int((~np.isnan(scores)).sum()),
-        "mean": dataclasses.asdict(estimate_mean(scores)),
-        "std": dataclasses.asdict(estimate_std(scores)),
-    }
-
-
 def _measured(matrix: Matrix, measured: Measured) -> dict[str, Any]:
-    """Return what was found of one model to a precision, as :func:`_estimated` does."""
-    worst = measured.worst
+    """Return what was found of one model to a precision."""
+    found = _estimated(matrix, measured.mean, measured.std) | {"looks": list(measured.looks)}
+    if measured.worst is not None:
+        prompt = matrix.prompt_ids[measured.worst.prompt]
+        found["worst"] = dataclasses.asdict(measured.worst) | {"prompt": prompt}
+    return found
+
+
+def _estimated(matrix: Matrix, mean: PartEstimate, std: PartEstimate) -> dict[str, Any]:
+    """Return what some of the cells say of all of them."""
     return {
         "prompts": len(matrix.prompt_ids),
         "examples": len(matrix.examples),
         "cells": len(matrix.cells),
-        "mean": dataclasses.asdict(measured.mean),
-        "std": dataclasses.asdict(measured.std),
-        "looks": list(measured.looks),
-        **({} if worst is None else {"worst": _named(matrix, worst)}),
+        "mean": dataclasses.asdict(mean),
+        "std": dataclasses.asdict(std),
     }
-
-
-def _named(matrix: Matrix, worst: WorstPrompt) -> dict[str, Any]:
-    return dataclasses.asdict(worst) | {"prompt": matrix.prompt_ids[worst.prompt]}
 
 
 def _identity(config: EvaluateConfig, task: Task, bank: Bank, examples: str) -> dict[str, Any]:
     """Everything a figure depends on, by name."""
     others = {"output", "task", "data", "bank", "evaluate", "server", "any_base", "base", "adapters"}
-    others |= unset_keys(config.trust_remote_code, config.revision)
+    others |= unset_keys(config)
     others |= {"mean_only"} if not config.mean_only else set()
     if config.precision is not None and config.with_base:  # which cells are scored depends on every model
         others -= {"base"}

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from paft.errors import ConfigError, ModelError, said
-from paft.experiment.hub import check_push, push
+from paft.errors import ConfigError, ModelError, PaftError, said
 from paft.files import new_folder, read_text, write_json, write_text
 from paft.methods import METHODS, main_method
 from paft.model.adapter import CONFIG as ADAPTER_CONFIG
@@ -111,7 +110,7 @@ def export(
         base = resolve_model(base or _base_name(weights))
         warning = _check_adapter(weights, base, any_base, trust_remote_code)
     if push_to is not None:
-        check_push(push_to, base if is_adapter and not merge else None)
+        _check_push(push_to, base if is_adapter and not merge else None)
     model = difference = None
     if not is_adapter:
         model = _load(str(weights), trust_remote_code=trust_remote_code)
@@ -126,7 +125,7 @@ def export(
                 _write_model(model, weights, own, dtype, part, trust_remote_code)
     except ValueError as error:
         raise ModelError(f"cannot write {output}: {said(error)}") from error
-    url = push(output, push_to, private=private) if push_to is not None else None
+    url = _push(output, push_to, private=private) if push_to is not None else None
     return Exported(weights, merge or not is_adapter, difference, url, warning)
 
 
@@ -151,7 +150,7 @@ def find_weights(source: Path, trial: str | None = None) -> Path:
     if not found:
         raise ConfigError(f"{source} holds no trained weights: give a run, an adapter or a model folder")
     if trial is None:
-        trial = next(iter(found)) if len(found) == 1 else main_trial(found)
+        trial = next(iter(found)) if len(found) == 1 else _main_trial(found)
     elif trial not in found:  # a method with one seed needs no number
         of_method = [name for name in found if name.rpartition("-")[0] == trial]
         trial = of_method[0] if len(of_method) == 1 else trial
@@ -161,7 +160,7 @@ def find_weights(source: Path, trial: str | None = None) -> Path:
     return found[trial]
 
 
-def main_trial(names: Iterable[str]) -> str | None:
+def _main_trial(names: Iterable[str]) -> str | None:
     """Return the first seed of the method that a run is about; None where that is not clear."""
     by_method: dict[str, list[str]] = {}
     for name in sorted(names, key=lambda name: (len(name), name)):
@@ -323,3 +322,63 @@ def _save_tokenizer(weights: Path, base: str, part: Path, trusted: bool) -> None
     """Write the tokenizer that lies beside the weights, else the base's, chat template included."""
     source = str(weights) if (weights / "tokenizer_config.json").exists() else base
     read_tokenizer(source, trust_remote_code=trusted).save_pretrained(part)
+
+
+def _check_push(repository: str, base: str | None = None) -> None:
+    """Make sure, before anything is computed, that a push to ``owner/name`` can succeed.
+
+    Args:
+        repository: The repository.
+        base: Base model of the adapter to push; None for a whole model.
+
+    Raises:
+        ConfigError: If the name is malformed, there is no token, or the base is a folder here.
+        PaftError: If the Hub cannot be reached or refuses the token.
+    """
+    from huggingface_hub import HfApi, get_token
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
+
+    try:
+        validate_repo_id(repository)
+    except HFValidationError as error:
+        raise ConfigError(f"--push-to-hub {repository!r}: {error}") from None
+    if base is not None and Path(base).is_dir():
+        raise ConfigError(
+            f"--push-to-hub: the adapter's base is the folder {base}, which others do not have: add --merge, "
+            "or name the base on the Hub by --base"
+        )
+    if get_token() is None:
+        raise ConfigError("--push-to-hub needs a token: set HF_TOKEN, or log in by `hf auth login`")
+    try:
+        HfApi().whoami()
+    except Exception as error:  # the library raises many unrelated types for one cause
+        raise PaftError(_failed(repository, error)) from error
+
+
+def _push(folder: Path, repository: str, *, private: bool) -> str:
+    """Upload a folder, making the repository if it is new; return its address.
+
+    Raises:
+        PaftError: If the Hub cannot be reached or refuses; the folder stays.
+    """
+    from huggingface_hub import HfApi
+
+    api = HfApi()
+    try:
+        url = api.create_repo(repository, private=private, exist_ok=True)
+        api.upload_folder(repo_id=repository, folder_path=folder, commit_message="Upload by paft export")
+    except Exception as error:  # as above
+        raise PaftError(
+            f"{_failed(repository, error)}. {folder} is complete: `hf upload {repository} {folder}` does "
+            "the rest"
+        ) from error
+    return str(url)
+
+
+def _failed(repository: str, error: Exception) -> str:
+    detail = str(error).strip().splitlines()[0] if str(error).strip() else "no detail"
+    return (
+        f"cannot push to {repository} on the Hub ({type(error).__name__}: {detail}): check the network and "
+        "that the token may write"
+    )

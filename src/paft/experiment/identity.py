@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from paft.config import RunConfig
+from paft.config import ModelOnTask, RunConfig
 from paft.errors import SHOWN, shown
 from paft.evaluate.settings import Evaluate
 from paft.experiment.baselines.settings import Choose
@@ -22,19 +22,19 @@ from paft.task.answer import Answer
 from paft.task.task import Task, data_fingerprint
 from paft.train.grpo.rewards import reward_digests
 from paft.train.settings import FREE as FREE_IN_TRAINING
-from paft.train.settings import RENAMED, Train
+from paft.train.settings import Train
 
 # Settings that change no figure.
 FREE = (
     *(f"train.{key}" for key in FREE_IN_TRAINING), "evaluate.batch_tokens", "evaluate.allow_code",
-    "task", "choose.writer file",  # hashes of more than counts, which earlier versions kept too
 )  # fmt: skip
-# Names of weights, and their hash: with the same hash they may lie elsewhere.
+# Names of files, and their hash: with the same hash they may lie elsewhere.
 FILES = {
     "model": "model files",
     "revision": "model files",
     "adapter": "adapter files",
     "train.start_from": "start files",
+    "choose.writer": "choose.writers",
 }
 KEPT = 20  # characters that are shown before the first that differs
 
@@ -42,7 +42,7 @@ KEPT = 20  # characters that are shown before the first that differs
 def run_identity(config: RunConfig, inputs: Inputs, methods: tuple[str, ...] | None = None) -> dict[str, Any]:
     """Return everything a finished trial of the planned methods depends on, by name."""
     apart = {"methods", "seeds", "output", "task", "data", "bank", "choose"}
-    apart |= unset_keys(config.trust_remote_code, config.revision)
+    apart |= unset_keys(config)
     settings = config.model_dump(mode="json", exclude=apart)
     flat = {f"{key}.{k}": v for key in ("train", "evaluate") for k, v in settings.pop(key).items()}
     return {
@@ -70,10 +70,9 @@ def _training_files(train: Train) -> dict[str, Any]:
     return found
 
 
-def unset_keys(trust_remote_code: bool, revision: str | None) -> set[str]:
-    """Return the keys that no identity has where nobody sets them, as before there were any."""
-    given = {"trust_remote_code": trust_remote_code, "revision": revision}
-    return {key for key, value in given.items() if not value}
+def unset_keys(config: ModelOnTask) -> set[str]:
+    """Return the keys that no identity has where nobody sets them."""
+    return {key for key in ("trust_remote_code", "revision") if not getattr(config, key)}
 
 
 def training_identity(config: RunConfig, inputs: Inputs, method: str, seed: int) -> dict[str, Any]:
@@ -110,8 +109,6 @@ def choice_identity(choose: Choose, methods: tuple[str, ...], inputs: Inputs) ->
 
 def changes(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """Return the names of what differs and changes figures: what a folder was made from, and is to be now."""
-    former = {f"train.{old}": f"train.{new}" for old, new in RENAMED.items()}
-    found = {former.get(key, key): value for key, value in found.items()}
     # A version that did not have a setting yet worked as one that leaves it alone.
     then = {**{key: value for key, value in _defaults(wanted).items() if key in wanted}, **found}
     return [

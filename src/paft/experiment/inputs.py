@@ -14,16 +14,14 @@ import numpy as np
 
 from paft.bank import Bank, near_duplicates_across
 from paft.bank.generate.generators import Generators
-from paft.bank.store import SPLITS
 from paft.config import BUILTIN_TASK, RunConfig
 from paft.errors import ConfigError, DataError, PromptError, expect
-from paft.experiment.bank_choice import choose_bank, is_composed
+from paft.experiment.bank_choice import check_prompts, choose_bank, is_composed
 from paft.experiment.baselines.settings import RULES
 from paft.methods import METHODS, Method
 from paft.model.adapter import refuse_as_model
 from paft.model.encode import Encoder
 from paft.model.load import check_model, load_encoder, resolve_model
-from paft.model.quantised import four_bit
 from paft.prompt import Prompt
 from paft.similarity import skeleton
 from paft.task.programs.code_answer import check_opt_in
@@ -190,18 +188,15 @@ def load_inputs(
 ) -> Inputs:
     """Load what is not given, and check task, bank, examples and methods.
 
-    Args:
-        config: The run's configuration.
-        task: A task made in Python.
-        bank: A bank made in Python.
-        evaluate: Whether test prompts and test examples are needed too.
-        methods: Those to check; by default those of the configuration.
+    ``evaluate`` says whether test prompts and test examples are needed too; ``methods`` are those to check,
+    by default those of the configuration.
 
     Raises:
         PaftError: On the first thing that cannot be used.
     """
     expect(task, (Task, NoneType), "the task")
     expect(bank, (Bank, NoneType), "the bank")
+    config = config.of_task(task)
     task = task or load_task(config.task, config.data)
     if evaluate or config.train.algorithm == "grpo":  # whose rewards are scores
         check_opt_in(task, config.evaluate.allow_code)
@@ -238,26 +233,14 @@ def load_inputs(
 
 
 def check_trained(config: RunConfig) -> None:
-    """Refuse a model that cannot be had, or not with the adapter it is to get; no weights are loaded.
+    """Refuse a model, an adapter, an extra or a reward function that cannot be had; no weights are loaded.
 
     Raises:
         PaftError: Saying why.
     """
-    check_model(config.pinned_model, config.chat, trust_remote_code=config.trust_remote_code)
     train, trusted = config.train, config.trust_remote_code
-    if train.adapt.quantised:
-        four_bit()
+    check_model(config.pinned_model, config.chat, trust_remote_code=trusted)
     check_adapt(config.pinned_model, train.adapt, trust_remote_code=trusted)
-    check_algorithm(config)
-
-
-def check_algorithm(config: RunConfig) -> None:
-    """Refuse an adapter to start from, an extra or a reward function that cannot be had.
-
-    Raises:
-        PaftError: Saying why.
-    """
-    train, trusted = config.train, config.trust_remote_code
     if train.start_from is not None:
         check_start(config.pinned_model, train.start_from, train.adapt, trust_remote_code=trusted)
     if train.algorithm == "grpo":
@@ -276,9 +259,7 @@ def encoder_of(config: RunConfig) -> Encoder:
 def _check_prompts(config: RunConfig, task: Task, bank: Bank) -> None:
     """Refuse a bank whose prompts do not fit the task, which nobody may have named."""
     try:
-        for split in SPLITS:
-            for prompt in bank.prompts(split):
-                task.check_prompt(prompt)
+        check_prompts(bank, task)
     except PromptError as error:
         if config.task != BUILTIN_TASK or config.bank is None:
             raise

@@ -29,14 +29,17 @@ from paft.shape import read_record
 def working_in(output: Path) -> Iterator[None]:
     """Keep other processes out of an output folder while the block runs; see :mod:`paft.lock`.
 
+    Of several processes that share the work the first holds the lock.
+
     Raises:
         ResumeError: If it holds files of something else, which gets no lock put beside it.
         PaftError: If another process works in it.
     """
-    rank = processes()[0]
-    if rank == 0:
-        _begun(output)
-    with sole_process(output, rank=rank):
+    if processes()[0] > 0:
+        yield
+        return
+    _begun(output)
+    with sole_process(output):
         yield
 
 

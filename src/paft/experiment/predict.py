@@ -7,7 +7,7 @@ memory does not grow with their number. Programs are written and never run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,8 +17,8 @@ from paft.errors import ConfigError, DataError, expect, shown
 from paft.evaluate.answers import Answer, answer_inputs
 from paft.evaluate.settings import Evaluate
 from paft.experiment.contenders import AdapterOnTask, Contender
-from paft.experiment.export import main_trial
 from paft.experiment.side_by_side import SideBySide, try_model, try_run
+from paft.methods import main_method
 from paft.prompt import Prompt
 from paft.schema import find_setting, nearest, parse
 from paft.spreadsheet import frame_rows
@@ -98,9 +98,7 @@ class Predictor:
     ) -> Iterator[dict[str, Any]]:
         """Yield every row with what is predicted of it, in order.
 
-        Args:
-            rows: The rows.
-            on_rows: Called with the number of rows just finished.
+        ``on_rows`` is called with the number of rows just finished.
 
         Raises:
             PaftError: If a row, or the model, cannot be used.
@@ -215,13 +213,7 @@ def open_predictor(
 ) -> Predictor:
     """Find model, settings and prompt, and check them; no weights are loaded.
 
-    Args:
-        run: Folder of `paft run` or `paft train`.
-        settings: Without a run: those of :class:`PredictConfig`.
-        trial: Which trial of the run.
-        prompt: The prompt; the user prompt by default.
-        prompt_id: The same by its id in the bank.
-        task: A task made in Python; of a run the one that it was given.
+    Arguments are those of :func:`predict`; without a prompt it is the user prompt.
 
     Raises:
         PaftError: If something is missing, contradicts itself or does not fit.
@@ -243,11 +235,17 @@ def open_predictor(
     else:
         config = parse(PredictConfig, settings, "predict")
         side = try_model(config, 0, typed, task=task, evaluate=config.evaluate)
-    by_name = {contender.name: contender for contender in side.contenders}
-    name = next(iter(by_name)) if len(by_name) == 1 else main_trial(by_name)
-    if name is None:
-        raise ConfigError(f"the run has several methods: choose a trial ({', '.join(by_name)})")
-    return Predictor(side, by_name[name], _chosen(side, prompt, prompt_id))
+    return Predictor(side, _main_contender(side.contenders), _chosen(side, prompt, prompt_id))
+
+
+def _main_contender(contenders: Sequence[Contender]) -> Contender:
+    """Return the only model, or that of the method that the run's verdict is about."""
+    by_method = {each.name.partition("-")[0]: each for each in contenders}
+    main = main_method(by_method) if len(contenders) > 1 else next(iter(by_method))
+    if main is None:
+        names = ", ".join(each.name for each in contenders)
+        raise ConfigError(f"the run has several methods: choose a trial ({names})")
+    return by_method[main]
 
 
 def _check_known(settings: Mapping[str, Any]) -> None:

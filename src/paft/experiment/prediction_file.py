@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import shutil
 import sys
 import tempfile
@@ -78,13 +79,8 @@ def write_predictions(
 ) -> None:  # fmt: skip
     """Write records as they come, to standard output or atomically to a file.
 
-    Args:
-        output: The file; None for standard output.
-        format: A CSV has a column for the probability of each of a task's fixed options.
-        task: The task.
-        columns: Columns of the rows.
-        added: What records have besides.
-        records: The records.
+    A CSV has a column for the probability of each of a task's fixed options. ``added`` is what records have
+    besides the columns of the rows.
 
     Raises:
         PaftError: If the file cannot be written, or what the records raise.
@@ -95,7 +91,8 @@ def write_predictions(
             _write_csv(stream, task, columns, added, records)
             return
         for record in records:
-            stream.write(json.dumps(record, ensure_ascii=False, default=str) + "\n")
+            told = {name: None if _endless(value) else value for name, value in record.items()}
+            stream.write(json.dumps(told, ensure_ascii=False, default=str) + "\n")
 
     def fill(part: Path) -> None:
         with part.open("w", encoding="utf-8", newline="") as file:
@@ -132,8 +129,10 @@ def _write_csv(
 
 def _cell(value: Any) -> Any:
     """Return what a cell of a CSV holds for a value of a row."""
-    if value is None:
-        return ""
-    return (
-        value if isinstance(value, (str, float, int)) else json.dumps(value, ensure_ascii=False, default=str)
-    )
+    nested = isinstance(value, (list, dict))
+    return json.dumps(value, ensure_ascii=False, default=str) if nested else value
+
+
+def _endless(value: Any) -> bool:
+    """Whether a value is a float that JSON does not have."""
+    return isinstance(value, float) and not math.isfinite(value)

@@ -36,13 +36,14 @@ from paft.experiment.trial import run_trial
 from paft.files import disk_error, write_json
 from paft.methods import METHODS
 from paft.model.files import hub_commit
+from paft.model.quantised import four_bit
 from paft.progress import Reporter, speaking
 from paft.provenance import environment
 from paft.report import read_verdict, write_report
 from paft.report.card import tell_verdict
-from paft.report.findings import Finding, read_findings
+from paft.report.findings import Finding, read_findings, trained_prompts_findings
 from paft.report.results import Results
-from paft.report.run_folder import PAGE, RESULTS, Trial, plan_trials, weights_name
+from paft.report.run_folder import PAGE, RESULTS, met_in_training, plan_trials, weights_name
 from paft.task.task import Task
 
 TRIAL_LISTS = ("rows", "per_prompt", "robustness", "warnings")  # what every trial brings
@@ -74,10 +75,11 @@ def run(
     reporter = reporter or Reporter()
     inputs = checked_inputs(config, task, bank)
     config = config.of_task(task)
-    with working_in(Path(config.output)):
+    output = Path(config.output)
+    with working_in(output):
         prepare(config, inputs)
         if inputs.composed:
-            reporter.finish(inputs.task.name, tell_composed(inputs.bank, Path(config.output)))
+            reporter.finish(inputs.task.name, tell_composed(inputs.bank, output))
         for hint in inputs.hints:
             reporter.finish(inputs.task.name, hint)
         for warning in inputs.warnings:
@@ -85,12 +87,12 @@ def run(
         trials, failures = [], {}
         for plan in plan_trials(config):
             try:
-                trials.append(run_trial(plan, config, inputs, trial_folder(config, plan), reporter))
+                trials.append(run_trial(plan, config, inputs, plan.folder(output), reporter))
             except DivergedError as error:  # the other trials do not depend on it
                 failures[plan.name] = str(error)
                 reporter.finish(plan.name, f"failed: {error}")
             except OSError as error:
-                raise disk_error(trial_folder(config, plan), error) from error
+                raise disk_error(plan.folder(output), error) from error
         if not trials:
             raise DivergedError(f"no trial has figures: {'; '.join(failures.values())}")
         return gather_run(config, inputs, trials, failures)
@@ -104,13 +106,17 @@ def checked_inputs(config: RunConfig, task: Task | None = None, bank: Bank | Non
     """
     inputs = load_inputs(config, task, bank)
     check_trained(config)
+    if config.train.adapt.quantised:
+        four_bit()
     for plan in plan_trials(config):
         chooser = METHODS[plan.method].chooser
-        if chooser is not None and not (trial_folder(config, plan) / "choice.json").exists():
+        if chooser is not None and not (plan.folder(Path(config.output)) / "choice.json").exists():
             check_chooser(chooser, config, inputs.generators)
     encoder = encoder_of(config)
     check_options(encoder, inputs.task, inputs.train, inputs.test)
-    warnings = few_validation_cells(inputs) + blank_fields(inputs.task, "test", inputs.test)
+    known = trained_prompts_findings(_trained_on(config, inputs.bank), len(inputs.bank.require("test")))
+    warnings = [each.text for each in known]
+    warnings += few_validation_cells(inputs) + blank_fields(inputs.task, "test", inputs.test)
     warnings += blank_fields(inputs.task, "train", inputs.pool or inputs.train)
     warnings += check_completions(encoder, config, inputs.task, inputs.train)
     if not inputs.task.answer.closed or config.evaluate.generate:
@@ -127,11 +133,6 @@ def prepare(config: RunConfig, inputs: Inputs) -> None:
     begin_output(Path(config.output), run_identity(config, inputs), config, inputs.bank)
 
 
-def trial_folder(config: RunConfig, plan: Trial) -> Path:
-    """Return where a trial of a run lies."""
-    return plan.folder(Path(config.output))
-
-
 def gather_run(
     config: RunConfig,
     inputs: Inputs,
@@ -140,11 +141,8 @@ def gather_run(
 ) -> Results:
     """Write ``results.json`` and ``report.html`` of finished trials; return the content of the first.
 
-    Args:
-        config: What was compared.
-        inputs: What it was compared on.
-        trials: What :func:`paft.experiment.trial.run_trial` returned.
-        failures: What other trials failed of, by their name.
+    ``trials`` is what :func:`paft.experiment.trial.run_trial` returned; ``failures`` says by name what others
+    failed of.
     """
     output = Path(config.output)
     gathered = {key: [item for trial in trials for item in trial[key]] for key in TRIAL_LISTS}
@@ -172,6 +170,7 @@ def gather_run(
         "config": config.model_dump(mode="json"),
         "environment": environment(),
         **hub_commit(config.pinned_model),
+        **({"trained_on": trained_on} if (trained_on := _trained_on(config, inputs.bank)) else {}),
         **({"failures": failed} if failed else {}),
         "levels": guess_levels(inputs.test),
         **gathered,
@@ -185,7 +184,15 @@ def gather_run(
     return results
 
 
+def _trained_on(config: RunConfig, bank: Bank) -> list[dict[str, Any]]:
+    """Return which unseen prompts the weights that all methods begin from met in a former training."""
+    begun = [config.model, *([config.train.start_from] if config.train.start_from is not None else [])]
+    met = met_in_training(begun)
+    ids = [prompt.id for prompt in bank.require("test") if prompt.id in met]
+    return [{"method": "base", "weights": begun[-1], "prompts": ids}] if ids else []
+
+
 def tell_cards(config: RunConfig, verdict: str, findings: Sequence[Finding]) -> None:
     """Put a run's verdict and what stands against it into the model cards of all that it trained."""
     for plan in plan_trials(config):
-        tell_verdict(trial_folder(config, plan) / weights_name(config), verdict, findings)
+        tell_verdict(plan.folder(Path(config.output)) / weights_name(config), verdict, findings)

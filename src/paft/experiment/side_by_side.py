@@ -198,6 +198,7 @@ def try_model(
     """
     if task is None and "task" not in config.model_fields_set:
         config = take_task(config, [config.adapter or config.model])
+    config = config.of_task(task)
     task = task or load_task(config.task, config.data)
     config, _ = take_recorded(config, [] if config.adapter is None else [config.adapter])
     adapter = None if config.adapter is None else Path(config.adapter)
@@ -228,7 +229,7 @@ def _spread(test: Sequence[Prompt], per_prompt: Sequence[Mapping[str, Any]], cou
 
 def _prompts(task: Task, unseen: Sequence[Prompt], templates: Sequence[str]) -> list[Shown]:
     """Put the user prompt first, then unseen ones, then what the user typed; none stands twice."""
-    typed = [Prompt(template.replace("\\n", "\n"), {"source": "typed"}) for template in templates]
+    typed = [Prompt(template, {"source": "typed"}) for template in templates]
     for prompt in typed:
         task.check_prompt(prompt)
     listed = [("user", task.prompts[0]), *(("unseen", p) for p in unseen), *(("yours", p) for p in typed)]

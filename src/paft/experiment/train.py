@@ -6,6 +6,7 @@ result (``model/`` when all weights are trained), and ``train.json``, what the t
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from paft.experiment.answer_tokens import check_completions, check_options
 from paft.experiment.bank_choice import tell_composed
 from paft.experiment.identity import training_identity
 from paft.experiment.inputs import (
+    Inputs,
     blank_fields,
     chat_hint,
     check_trained,
@@ -28,6 +30,7 @@ from paft.experiment.output_folder import begin_output, working_in
 from paft.experiment.trial import prompts_met, train_trial, write_trial_card
 from paft.files import disk_error
 from paft.methods import method_to_train
+from paft.model.quantised import four_bit
 from paft.progress import Reporter, speaking
 from paft.report.results import TrainRecord
 from paft.report.run_folder import Trial
@@ -58,26 +61,19 @@ def train(
     """
     expect(config, RunConfig, "the configuration of a training")
     reporter = reporter or Reporter()
-    method, seed = method_to_train(config.methods), only_seed(config)
-    plan = Trial(method, seed)
-    inputs = load_inputs(config, task, bank, evaluate=False, methods=[method]).for_seed(seed)
-    check_trained(config)
+    inputs = training_inputs(config, task, bank)
+    if config.train.adapt.quantised:
+        four_bit()
     config = config.of_task(task)
-    encoder = encoder_of(config)
-    check_options(encoder, inputs.task, inputs.train)
-    warnings = check_completions(encoder, config, inputs.task, inputs.train)
-    output = Path(config.output)
+    method, seed, output = method_to_train(config.methods), only_seed(config), Path(config.output)
+    plan = Trial(method, seed)
     with working_in(output):
         identity = training_identity(config, inputs, method, seed)
         begin_output(output, identity, config, inputs.bank)
         if inputs.composed:
             reporter.finish(inputs.task.name, tell_composed(inputs.bank, output))
-        warnings += [
-            *few_validation_cells(inputs),
-            *inputs.repeats,
-            *blank_fields(inputs.task, "train", inputs.train),
-        ]
-        for line in (*chat_hint(encoder, config), *map("warning: {}".format, warnings)):
+        warnings = [*inputs.warnings, *inputs.repeats]
+        for line in (*inputs.hints, *map("warning: {}".format, warnings)):
             reporter.finish(inputs.task.name, line)
         try:
             trained = TrainRecord(train_trial(plan, config, inputs, output, reporter))
@@ -87,6 +83,26 @@ def train(
             write_trial_card(plan, config, inputs, output)
     reporter.finish(inputs.task.name, _outcome(trained, prompts_met(method, config, inputs, trained)))
     return trained
+
+
+def training_inputs(config: RunConfig, task: Task | None = None, bank: Bank | None = None) -> Inputs:
+    """Load everything that one training works on and check it; nothing is written.
+
+    Raises:
+        PaftError: If an input is unusable.
+    """
+    seed = only_seed(config)
+    methods = [method_to_train(config.methods)]
+    inputs = load_inputs(config, task, bank, evaluate=False, methods=methods).for_seed(seed)
+    check_trained(config)
+    encoder = encoder_of(config)
+    check_options(encoder, inputs.task, inputs.train)
+    warnings = [
+        *check_completions(encoder, config, inputs.task, inputs.train),
+        *few_validation_cells(inputs),
+        *blank_fields(inputs.task, "train", inputs.train),
+    ]
+    return dataclasses.replace(inputs, warnings=warnings, hints=chat_hint(encoder, config))
 
 
 def only_seed(config: RunConfig) -> int:

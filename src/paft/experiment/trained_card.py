@@ -25,14 +25,8 @@ def fill_trained_card(
 ) -> str | None:  # fmt: skip
     """Put the figures of an evaluation into the card beside what ``paft train`` trained.
 
-    Args:
-        contender: What was evaluated.
-        folder: Where the evaluation's matrices lie.
-        task: What it was evaluated on.
-        bank: The prompts.
-        results: Its rows.
-        examples: The test examples.
-        repeats: Warnings of test examples that are training examples.
+    ``folder`` is where the evaluation's matrices lie, ``results`` has its rows, and ``repeats`` warns of test
+    examples that are training examples.
 
     Returns:
         What to say of it; None for weights of others, or without a row of unseen prompts.

@@ -13,15 +13,14 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paft.config import RunConfig
 from paft.errors import DataError, DivergedError, NotFiniteError
-from paft.evaluate.matrix import Matrix
-from paft.evaluate.rows import cell_warnings, prompt_rows, robustness_row, sample_figures, split_row
+from paft.evaluate.rows import cell_warnings, model_rows
 from paft.evaluate.runner import evaluate_sample, evaluate_split, processes, sample_name
 from paft.experiment.baselines.choice import Seen, choose_prompt, most_cells
 from paft.experiment.inputs import Inputs
@@ -46,7 +45,7 @@ if TYPE_CHECKING:
 
 FAILED = "failed.json"
 SPLITS = ("test", "adversarial", "user")
-UNTRAINED = {"steps": 0, "tokens": 0, "seconds": 0.0, "loss": None, "truncated": 0}
+UNTRAINED = {"steps": 0, "tokens": 0, "seconds": 0.0, "truncated": 0}
 
 
 def write_trial_card(plan: Trial, config: RunConfig, inputs: Inputs, folder: Path) -> None:
@@ -113,8 +112,7 @@ def _evaluate_splits(
     trained: dict[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     """Return what :func:`run_trial` does, of a trial that is trained."""
-    threshold = inputs.task.thresholds[0]
-    rows, per_prompt, warnings, matrices = [], [], [], {}
+    warnings = []
     if trained["truncated"]:
         cut = f"{trained['truncated']} training prompts were cut to max_length"
         warnings.append(f"{plan.name}: of {trained['looked_at']} looked at, {cut}")
@@ -124,17 +122,28 @@ def _evaluate_splits(
     weights = trial_weights(plan, config, folder)  # what is evaluated lies on disk, as it gets deployed
     trusted = config.trust_remote_code
     loaded = cache(lambda: load_model(*weights, chat=config.chat, trust_remote_code=trusted))
-    for split, prompts in inputs.tested_prompts().items():
-        matrix, seconds, sample = _evaluate_split(
-            plan, config, inputs, split, prompts, folder, reporter, loaded
-        )
-        matrices[split] = matrix
-        row = split_row(plan.method, plan.seed, split, matrix, threshold, seconds) | sample_figures(sample)
-        rows.append({**row, **{f"train_{key}": trained[key] for key in ("steps", "tokens", "seconds")}})
-        per_prompt.extend(prompt_rows(plan.method, plan.seed, split, prompts, matrix, seconds))
+
+    def load(split: str, cells: int) -> LanguageModel:
+        reporter.stage(plan.name, f"evaluate on {split} prompts", cells)
+        return loaded()
+
+    shared: dict[str, Any] = {
+        "task": inputs.task, "examples": inputs.test, "folder": folder, "settings": config.evaluate,
+        "max_length": config.train.max_length,
+    }  # fmt: skip
+    tested, splits = inputs.tested_prompts(), {}
+    for split, prompts in tested.items():
+        matrix, seconds = evaluate_split(
+            partial(load, split, len(prompts) * len(inputs.test)),
+            prompts=prompts, split=split, on_cells=reporter.advance, **shared,
+        )  # fmt: skip
+        splits[split] = prompts, matrix, seconds
         warnings.extend(cell_warnings(plan.name, split, matrix))
-    summary = robustness_row(plan.method, plan.seed, "test", matrices, threshold)
-    return {"rows": rows, "per_prompt": per_prompt, "robustness": [summary], "warnings": warnings}
+    sample = evaluate_sample(loaded, prompts=tested["test"], split="test", **shared)
+    training = {f"train_{key}": trained[key] for key in ("steps", "tokens", "seconds")}
+    threshold = inputs.task.thresholds[0]
+    rows = model_rows(plan.method, plan.seed, splits, "test", threshold, sample, training)
+    return {**rows, "warnings": warnings}
 
 
 def _twin_warning(plan: Trial, chosen: Prompt, inputs: Inputs) -> list[str]:
@@ -251,30 +260,6 @@ def _chosen(
     )
     reporter.stage(plan.name, "choose a prompt", most_cells(chooser, seen, config))
     return choose_prompt(chooser, seen, config, folder, reporter, seed=plan.seed)
-
-
-def _evaluate_split(
-    plan: Trial, config: RunConfig, inputs: Inputs, split: str, prompts: Sequence[Prompt],
-    folder: Path, reporter: Reporter, loaded: Callable[[], LanguageModel],
-) -> tuple[Matrix, float, Matrix | None]:  # fmt: skip
-    """Score one split; of unseen prompts some cells are generated too."""
-
-    def load() -> LanguageModel:
-        reporter.stage(plan.name, f"evaluate on {split} prompts", len(prompts) * len(inputs.test))
-        return loaded()
-
-    settings, max_length = config.evaluate, config.train.max_length
-    matrix, seconds = evaluate_split(
-        load, inputs.task, prompts, inputs.test,
-        folder=folder, split=split, settings=settings, max_length=max_length, on_cells=reporter.advance,
-    )  # fmt: skip
-    if split != "test":
-        return matrix, seconds, None
-    sample = evaluate_sample(
-        loaded, inputs.task, prompts, inputs.test,
-        folder=folder, split=split, settings=settings, max_length=max_length,
-    )  # fmt: skip
-    return matrix, seconds, sample
 
 
 def trial_weights(plan: Trial, config: RunConfig, folder: Path) -> tuple[str, Path | None]:

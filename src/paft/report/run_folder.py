@@ -10,12 +10,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from paft.config import RunConfig
 from paft.errors import ResumeError
+from paft.files import read_yaml
 from paft.methods import METHODS
+from paft.shape import read_record
 
 CONFIG = "config.yaml"
 IDENTITY = "run.json"
@@ -76,3 +79,39 @@ def weights_name(config: RunConfig) -> str:
 def matrix_file(trial: Path, split: str) -> Path:
     """Return the file of a matrix in the folder of a trial."""
     return trial / f"{split}.parquet"
+
+
+def training_of(weights: str) -> Path | None:
+    """Return the folder of the run or training that made weights, None if there is none around them."""
+    place = Path(weights).resolve()
+    runs = [folder for folder in list(place.parents)[:3] if (folder / IDENTITY).is_file()]
+    if not place.is_dir() or not runs or not (runs[0] / CONFIG).is_file():
+        return None
+    of_training = "methods" in read_yaml(runs[0] / CONFIG, "configuration")  # else of `paft evaluate`
+    return runs[0] if of_training else None
+
+
+def met_in_training(weights: Sequence[str]) -> set[str]:
+    """Return the ids of all prompts that weights met in training, as far as records around them tell.
+
+    Those of the weights that a training began from are among them, and of a bank only what was drawn.
+
+    Args:
+        weights: Folders of a model and of an adapter on top of it.
+    """
+    met: set[str] = set()
+    known: set[Path] = set()
+    left = [*weights]
+    while left:
+        name = left.pop()
+        place, home = Path(name).resolve(), training_of(name)
+        if home is None or place in known:
+            continue
+        known.add(place)
+        record = place.parent / TRAINED
+        if record.is_file():
+            met.update(read_record(record, "training record", {}).get("by_prompt", ()))
+        config = read_yaml(home / CONFIG, "configuration")
+        begun = [config.get("model"), (config.get("train") or {}).get("start_from")]
+        left += [each for each in begun if each]
+    return met

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from paft.errors import ConfigError
 from paft.schema import nearest
-from paft.start.choice_columns import find_choices
+from paft.start.choices import find_choices, find_listed
 from paft.start.columns import Column
-from paft.start.listed_choices import find_listed
 
 _NAMES = (
     (5, "label labels gold target answer answers class"),

@@ -157,12 +157,19 @@ def cell_text(value: Any) -> str | None:
     if isinstance(value, Unknown):
         return None
     if _is_nested(value):
-        return json.dumps(value, ensure_ascii=False, default=str)
+        return json_text(value)
     try:
         text = as_text(value)
     except ValueError:
         return None
     return None if not text.strip() or text.strip() in MISSING else text
+
+
+def json_text(value: Any) -> str:
+    """Return a value as JSON: null for what is unknown, text for what JSON has not."""
+    return json.dumps(
+        value, ensure_ascii=False, default=lambda part: None if isinstance(part, Unknown) else str(part)
+    )
 
 
 def nested_value(text: str) -> Any:

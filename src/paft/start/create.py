@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paft.errors import ConfigError, DataError
 from paft.files import require_new_folder
 from paft.start.columns import cell_text, read_columns
 from paft.start.draft import Ask, Draft
-from paft.start.files import write_files
+from paft.start.files import run_command, write_files
 from paft.start.proposal import propose
 from paft.start.rows import Item, usable_items, warn_of_labels, without_repeats
 from paft.start.split import split_items
-from paft.start.table import Row, Table, read_table, split_beside
+from paft.start.table import Table, read_table, split_beside
 from paft.task.answer import CLOSED_RULES
 from paft.task.options import HIDDEN
 from paft.task.text_rows import find_delimiter
@@ -44,7 +45,7 @@ class Started:
     @property
     def command(self) -> str:
         """What to run next."""
-        return f"paft run {(self.folder / 'run.yaml').as_posix()}"
+        return run_command(self.folder)
 
 
 def create_task(
@@ -70,15 +71,15 @@ def create_task(
     if Path(data).suffix.lower() == ".csv" and (mark := find_delimiter(Path(data))) != ",":
         draft.guesses["cells"] = f"separated by {mark!r}"
     if beside := split_beside(data):
-        folder_name = Path(data).parent.as_posix()
-        draft.unsure.append(f"{beside} lies beside it and is not used: `paft init {folder_name}` takes both")
-    splits = _answered_splits(table, draft)
-    if "test" in splits:
-        parts = {split: usable_items(rows, draft, f"{split} rows") for split, rows in splits.items()}
-        as_it_is = _is_clean(table, splits, parts, draft)
+        both = shlex.join(["paft", "init", Path(data).parent.as_posix()])
+        draft.unsure.append(f"{beside} lies beside it and is not used: `{both}` takes both")
+    used = _with_answers(table, draft)
+    if "test" in used.splits:
+        parts = {split: usable_items(rows, draft, f"{split} rows") for split, rows in used.splits.items()}
+        as_it_is = _is_clean(used, parts, draft)
         _describe_split(parts, draft)
     else:
-        items = without_repeats(usable_items(splits["train"], draft), draft)
+        items = without_repeats(usable_items(used.splits["train"], draft), draft)
         parts, as_it_is = split_items(items, draft), False
     warn_of_labels(parts["train"], draft)
     if draft.rule != "label":
@@ -86,7 +87,7 @@ def create_task(
             f"the built-in model learns labels only; for rule {draft.rule} set `model` in run.yaml to a "
             "folder or a Hub id, Qwen/Qwen3-0.6B say"
         )
-    files = write_files(folder, name, draft, table, parts, as_it_is=as_it_is)
+    files = write_files(folder, name, draft, used, parts, as_it_is=as_it_is)
     return Started(len(table.rows), len(table.columns), draft, folder, files)
 
 
@@ -100,28 +101,29 @@ def _task_name(data: str, name: str | None) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", stem).strip("_.-") or "task"
 
 
-def _answered_splits(table: Table, draft: Draft) -> dict[str, Sequence[Row]]:
-    """Return the splits that have answers; where the test split has none, validation stands in."""
-    splits = dict(table.splits)
+def _with_answers(table: Table, draft: Draft) -> Table:
+    """Return the table without splits that have no answers; validation stands in for a test split."""
+    splits, origins = dict(table.splits), dict(table.origins)
     for split in ("test", "validation"):
         answers = [cell_text(row.get(draft.label.name)) for row in splits.get(split, ())]
         if answers and all(answer is None or answer in HIDDEN for answer in answers):
             del splits[split]
+            origins.pop(split, None)
             draft.warnings.append(f"the {split} rows have no answers: they are not used")
     if "test" not in splits and "validation" in splits:
+        draft.unsure.append("there are no test rows, so the validation rows are used for testing")
         splits["test"] = splits.pop("validation")
-        draft.unsure.append("the validation rows are used for testing")
-    return splits
+        if "validation" in origins:
+            origins["test"] = origins.pop("validation")
+    return replace(table, splits=splits, origins=origins)
 
 
-def _is_clean(
-    table: Table, splits: Mapping[str, Sequence[Row]], parts: Mapping[str, Sequence[Item]], draft: Draft
-) -> bool:
+def _is_clean(table: Table, parts: Mapping[str, Sequence[Item]], draft: Draft) -> bool:
     """Whether the task can read the table where it is: no row is left out and no cell is changed."""
-    if not set(splits) <= set(table.origins):
+    if not set(table.splits) <= set(table.origins):
         return False
-    for split, rows in splits.items():
-        if len(rows) != len(parts[split]) or table.splits.get(split) is not rows:
+    for split, rows in table.splits.items():
+        if len(rows) != len(parts[split]):
             return False
         for item in parts[split]:
             cells = [item.row.get(column.name) for column in draft.fields.values()]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from paft.start.choice_columns import ChoiceColumns
+from paft.start.choices import ChoiceColumns, ListedChoices
 from paft.start.columns import Column
-from paft.start.listed_choices import ListedChoices
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 import yaml
 
 from paft.bank.compose.composed_bank import compose_bank
+from paft.bank.foreign_yaml import Dumper
 from paft.files import new_folder, write_text
-from paft.start.columns import cell_text
+from paft.start.columns import cell_text, json_text
 from paft.start.draft import Draft
 from paft.start.proposal import describe_field, describe_task, write_prompt
 from paft.start.rows import Item
@@ -35,12 +36,8 @@ _RULES = {
 }
 
 
-class _Dumper(yaml.SafeDumper):
-    """YAML with texts of several lines as blocks, and short lists in one line."""
-
-
-def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+class _Dumper(Dumper):
+    """Writes short lists in one line, too."""
 
 
 def _represent_list(dumper: yaml.SafeDumper, items: list[Any]) -> yaml.Node:
@@ -48,7 +45,6 @@ def _represent_list(dumper: yaml.SafeDumper, items: list[Any]) -> yaml.Node:
     return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=in_line)
 
 
-_Dumper.add_representer(str, _represent_text)
 _Dumper.add_representer(list, _represent_list)
 
 
@@ -85,7 +81,7 @@ def write_files(
         task.examples("train"), task.examples("test")  # what is written can be used, to the last row
         bank = compose_bank(task).bank
         bank.save(folder / "bank.jsonl")
-        counted = ", ".join(f"{len(bank.prompts(split))} {split}" for split in bank.splits)
+        counted = ", ".join(f"{len(prompts)} {split}" for split, prompts in bank.splits.items())
         draft.guesses["bank"] = f"{counted} prompts, composed"
         write_text(folder / "run.yaml", run_text(output, name, parts, len(draft.words)))
         return sorted(path.name for path in folder.iterdir())
@@ -120,6 +116,11 @@ def task_text(draft: Draft, name: str, data: Mapping[str, Any]) -> str:
     return "\n".join(f"# {comment}\n{_yaml(section)}" for comment, section in parts)
 
 
+def run_command(output: Path) -> str:
+    """Return what starts the first run of a task's folder."""
+    return shlex.join(["paft", "run", (output / "run.yaml").as_posix()])
+
+
 def run_text(output: Path, name: str, parts: Mapping[str, Sequence[Item]], labels: int) -> str:
     """Return the configuration of a first run that ends in minutes on a laptop."""
     wanted = max(TRAINED, OF_A_LABEL * labels)
@@ -127,9 +128,8 @@ def run_text(output: Path, name: str, parts: Mapping[str, Sequence[Item]], label
     epochs = min(max(-(-STEPS * BATCH // trained), EPOCHS[0]), EPOCHS[1])
     files = {"task": (output / "task.yaml").as_posix()}
     files |= {"bank": (output / "bank.jsonl").as_posix()}
-    run = (output / "run.yaml").as_posix()
     return f"""\
-# paft run {run}
+# {run_command(output)}
 # Paths are relative to the folder you start it in; `paft config` lists every setting.
 {_yaml(files)}
 # The built-in model: small, for a first look at labels. Then a folder or a Hub id, say Qwen/Qwen3-0.6B.
@@ -138,7 +138,7 @@ model: tiny
 # base: untrained; single: trained on the user prompt; per_example: a new prompt for each example.
 methods: [base, single, per_example]
 seeds: [0]                  # three or more before you believe a difference
-output: {_scalar(f"runs/{name}")}
+{_yaml({"output": f"runs/{name}"}).strip()}
 train:
   examples: {trained:<18}# of {len(parts["train"]):,}; without this line all
   epochs: {epochs}
@@ -181,12 +181,8 @@ def _line(item: Item, draft: Draft) -> str:
         row[draft.listed.column] = item.row[draft.listed.column]
     unused = {key: value for key, value in item.row.items() if key.strip() and key not in used}
     others = {key: cell_text(value) or "" for key, value in unused.items()}  # any may become a field
-    return json.dumps({**others, **row}, ensure_ascii=False, default=str) + "\n"
+    return json_text({**others, **row}) + "\n"
 
 
 def _yaml(section: Mapping[str, Any]) -> str:
     return str(yaml.dump(dict(section), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH))
-
-
-def _scalar(text: str) -> str:
-    return _yaml({"x": text}).removeprefix("x: ").strip()

@@ -6,15 +6,15 @@ Where two readings are plausible the user is asked; where nobody can be asked th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+from paft.bank.compose.words import capitalised
 from paft.errors import DataError, shown
 from paft.start.answer_column import find_answer
 from paft.start.answer_rule import draft_rule
-from paft.start.choice_columns import ChoiceColumns, find_choices
+from paft.start.choices import LETTERS, ChoiceColumns, find_choices, find_listed
 from paft.start.columns import MOST, Column
 from paft.start.draft import Ask, Draft, Question, listed
-from paft.start.listed_choices import find_listed
 from paft.task.answer import seen
 from paft.task.task import OPTIONS
 
@@ -34,7 +34,8 @@ _ORDER = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "ei
 _SHORT = ("words", "number", "text")  # kinds that can be asked about, where nothing else is there
 SENTENCE = 3  # words on average from which texts that come again are read as texts, not as a property
 _EMPTY = 0.9  # share of empty cells above which a column is no field
-_LISTED = 200  # characters of options that the user prompt lists
+_LISTED = 200  # characters of options that the user prompt lists, and of fields that the description does
+_NAME = 40  # characters of a field's name, which stands in every prompt
 
 
 def propose(
@@ -56,9 +57,8 @@ def propose(
         DataError: If no rule reads the answers, or no column is left to be asked about.
     """
     if len(columns) < 2:
-        raise DataError(
-            f"the table has one column, {columns[0].name!r}: it needs one to ask about, one with answers"
-        )
+        held = f"one column, {columns[0].name!r}" if columns else "no column with a name"
+        raise DataError(f"the table has {held}: it needs one to ask about, one with answers")
     draft = _draft_answer(columns, label, ask)
     draft.choices = _draft_choices(draft, columns, ask)
     draft.listed = None if draft.choices else find_listed(columns, draft.label)
@@ -124,9 +124,7 @@ def _draft_fields(draft: Draft, columns: Sequence[Column]) -> None:
         draft.guesses["left out"] = ", ".join(left)
     for column in (draft.label, *taken):
         if column.empty:
-            draft.warnings.append(
-                f"{column.title}: {column.empty:,} of {len(column.texts):,} cells are empty"
-            )
+            draft.warnings.append(f"{column.title}: empty cells, {column.empty:,} of {len(column.texts):,}")
     for column in taken:
         for place, words in {"begins": column.beginning, "ends": column.ending}.items():
             if words:
@@ -156,19 +154,16 @@ def _copies(columns: Sequence[Column]) -> dict[str, str]:
     found: dict[str, str] = {}
     for at, copy in enumerate(columns):
         for first in columns[:at]:
-            same = sum(a is not None and b is not None and seen(a) == seen(b) for a, b in _pairs(first, copy))
+            pairs = zip(first.texts, copy.texts, strict=True)
+            same = sum(a is not None and b is not None and seen(a) == seen(b) for a, b in pairs)
             if same >= MOST * len(copy.texts):
                 found.setdefault(copy.name, f"what {first.name} holds")
     return found
 
 
-def _pairs(one: Column, other: Column) -> Iterator[tuple[str | None, str | None]]:
-    return zip(one.texts, other.texts, strict=True)
-
-
 def _gives_away(column: Column, label: Column) -> bool:
     """Whether a text holds the answer in nine of ten rows, as a word of its own."""
-    pairs = [pair for pair in _pairs(column, label) if None not in pair]
+    pairs = [pair for pair in zip(column.texts, label.texts, strict=True) if None not in pair]
     held = sum(str(answer).strip() in re.findall(r"[\w.,]*\w", str(text)) for text, answer in pairs)
     return held >= 0.9 * max(1, len(pairs))
 
@@ -183,7 +178,7 @@ def field_names(names: Sequence[str], answer: str) -> list[str]:
     for name in names:
         words = re.sub(r"\W+", "_", re.sub(r"['\u2019]", "", name))
         plain = name if name.isidentifier() else words.strip("_").lower()
-        plain = plain if plain.isidentifier() else f"column_{plain}".rstrip("_")
+        plain = (plain if plain.isidentifier() else f"column_{plain}")[:_NAME].rstrip("_")
         plain = f"{plain}_text" if plain in (OPTIONS, answer) else plain
         same = sum(
             each == plain or (each.startswith(f"{plain}_") and each[len(plain) + 1 :].isdigit())
@@ -206,6 +201,7 @@ def noun(name: str) -> str:
 def describe_task(draft: Draft) -> str:
     """Return a sentence that says what is asked; a user knows better."""
     answer, fields = noun(draft.label.name), _and([f"the {noun(column.name)}" for column in _asked(draft)])
+    fields = fields if len(fields) <= _LISTED else "the texts"
     if draft.rule == "choice":
         return f"Choose the option that fits {fields} best."
     if draft.rule == "label":
@@ -224,16 +220,18 @@ def describe_field(draft: Draft, column: Column) -> str:
 
 def write_prompt(draft: Draft) -> str:
     """Return a plain user prompt with every field and the options, where they are short."""
-    lines, letters = [describe_task(draft)], iter("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    lines, letters = [describe_task(draft)], iter(LETTERS)
     if draft.rule == "label" and len(", ".join(draft.words)) <= _LISTED:
         lines[0] += " Possible answers: {options}."
     shown = []
     for name, column in draft.fields.items():
         option = draft.choices is not None and column in draft.choices.columns
-        shown.append(f"{next(letters)}. {{{name}}}" if option else f"{_title(noun(column.name))}: {{{name}}}")
+        shown.append(
+            f"{next(letters)}. {{{name}}}" if option else f"{capitalised(noun(column.name))}: {{{name}}}"
+        )
     if draft.listed is not None:
         shown.append("{options}")
-    answer = "Answer" if draft.rule == "choice" else _title(noun(draft.label.name))
+    answer = "Answer" if draft.rule == "choice" else capitalised(noun(draft.label.name))
     return "\n\n".join([*lines, "\n".join(shown), f"{answer}:"])
 
 
@@ -244,7 +242,3 @@ def _asked(draft: Draft) -> list[Column]:
 
 def _and(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
-
-
-def _title(words: str) -> str:
-    return words[:1].upper() + words[1:]

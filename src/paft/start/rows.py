@@ -45,18 +45,18 @@ class Item:
 
 def usable_items(rows: Sequence[Mapping[str, Any]], draft: Draft, what: str = "rows") -> list[Item]:
     """Return the rows with an answer that the rule reads and something to ask about; warn of the others."""
-    kept, left = [], Counter[str]()
+    kept = []
+    left: dict[str, list[str]] = {}  # by kind
     for row in rows:
         fields = {name: cell_text(row.get(column.name)) or "" for name, column in draft.fields.items()}
         options = cell_text(row.get(draft.listed.column)) if draft.listed else None
         item = Item(fields, _answer(row, draft), row, options or "")
         why = _why_unusable(item, draft)
-        left[why or ""] += 1
-        if not why:
+        if why is None:
             kept.append(item)
-    for why, count in left.items():
-        if why:
-            draft.warnings.append(f"{count:,} of {len(rows):,} {what} left out: {why}")
+        else:
+            left.setdefault(why[0], []).append(why[1])
+    draft.warnings += [f"{len(told):,} of {len(rows):,} {what} left out: {told[0]}" for told in left.values()]
     return kept
 
 
@@ -124,23 +124,24 @@ def _alike(text: str, draft: Draft) -> str:
     return next((label for label in draft.options or () if seen(label) in wanted), text.strip())
 
 
-def _why_unusable(item: Item, draft: Draft) -> str | None:
+def _why_unusable(item: Item, draft: Draft) -> tuple[str, str] | None:
+    """Return what is wrong with a row, in general and of this one as an example; None if it can be used."""
     if item.answer is None:
-        return f"column {draft.label.name!r} is empty"
+        return "answer", f"column {draft.label.name!r} is empty"
     if not any(text.strip() for text in item.fields.values()):
-        return "all fields are empty"
+        return "fields", "all fields are empty"
     if draft.rule in CLOSED_RULES:
         named = (
             draft.listed.names_option(item.row, item.answer)
             if draft.listed
             else item.answer in (draft.options or ())
         )
-        return None if named else f"{shown(item.answer)}, say, is none of the options"
+        return None if named else ("option", f"{shown(item.answer)}, say, is none of the options")
     try:
-        why = next(
-            filter(None, (why_unreadable(draft.rule, text) for text in gold_texts(draft.rule, item.answer))),
-            None,
-        )
+        reasons = [why_unreadable(draft.rule, text) for text in gold_texts(draft.rule, item.answer)]
     except ValueError as error:
-        why = str(error)
-    return why and f"the answer is not read by rule {draft.rule}, {shown(item.answer)} say ({why})"
+        reasons = [str(error)]
+    why = next(filter(None, reasons), None)
+    if why is None:
+        return None
+    return "rule", f"the answer is not read by rule {draft.rule}, {shown(item.answer)} say ({why})"

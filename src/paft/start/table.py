@@ -15,13 +15,12 @@ from paft.files import to_utf8
 from paft.task.data import FORMATS, ArrowRows, DataSource, HubDataset, Rows, file_rows, read_rows
 
 Row = Mapping[str, Any]
-TEST_NAMES = ("test", "testing", "eval", "evaluation")
-VALIDATION_NAMES = ("validation", "valid", "val", "dev", "development")
 SPLIT_OF = {
     **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(VALIDATION_NAMES, "validation"),
-    **dict.fromkeys(TEST_NAMES, "test"),
+    **dict.fromkeys(("validation", "valid", "val", "dev", "development"), "validation"),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
 }
+SPLITS = ("train", "validation", "test")
 SPLIT_COLUMNS = ("split", "set", "subset", "partition", "fold")
 CONVERSATIONS = ("messages", "conversations", "conversation")
 ROLES = ("system", "user", "assistant")
@@ -44,7 +43,7 @@ class Table:
     Attributes:
         source: What the user named.
         columns: Names of the columns that have one, in order.
-        splits: Rows by split; under ``train`` alone where the table has no split.
+        splits: Rows by split, those for training first; under ``train`` alone where the table has no split.
         origins: By split the file, or the name of the Hub's split, that holds exactly its rows.
         hub: The data set on the Hub, if it is one.
         words: By column what its numbers stand for, counted from 0, where the data says so.
@@ -71,18 +70,18 @@ def read_table(data: str) -> Table:
     """
     path = Path(data)
     if path.is_dir():
-        return part_turns(_read_folder(path))
+        return _part_turns(_read_folder(path))
     if path.exists() or path.suffix.lower() in FORMATS:
         table = _table(data, {"train": _read_file(path)}, {"train": data})
-        return _by_column(part_turns(_with_lists(table)))
+        return _by_column(_part_turns(_with_lists(table)))
     if data.count("/") != 1 or path.suffix.lower() in (".xls", ".ods", ".txt", ".gz", ".zip"):
         raise DataError(f"data file not found: {path} (a data set on the Hub is owner/name)")
-    return part_turns(_read_hub(data))
+    return _part_turns(_read_hub(data))
 
 
 def _table(source: str, splits: Mapping[str, Rows], origins: Mapping[str, str], **more: Any) -> Table:
     """Read all rows; a column may be absent from some."""
-    held = {split: [row for _, row in rows] for split, rows in splits.items()}
+    held = {split: [row for _, row in splits[split]] for split in SPLITS if split in splits}
     names = dict.fromkeys(name for rows in held.values() for row in rows for name in row if name.strip())
     if not names or not any(held.values()):
         raise DataError(f"{source} holds no rows: give a file with a header line and a row for each example")
@@ -150,7 +149,7 @@ def _read_list(cell: Any) -> list[Any] | None:
     return None
 
 
-def part_turns(table: Table) -> Table:
+def _part_turns(table: Table) -> Table:
     """Give the turns of conversations of one question and one answer columns of their own.
 
     Raises:
@@ -171,8 +170,10 @@ def part_turns(table: Table) -> Table:
                 )
             others = {column: value for column, value in row.items() if column != name}
             splits.setdefault(split, []).append({**others, **dict(turns)})
-    names = [column for column in table.columns if column != name]
-    return Table(table.source, (*names, *(role for role in ROLES if role in splits["train"][0])), splits)
+    rows = [row for part in splits.values() for row in part]
+    roles = [role for role in ROLES if any(role in row for row in rows)]
+    names = dict.fromkeys([*(column for column in table.columns if column != name), *roles])
+    return Table(table.source, tuple(names), splits)
 
 
 def _turns(cell: Any) -> list[tuple[str, str]] | None:
@@ -194,11 +195,9 @@ def _by_column(table: Table) -> Table:
         told = [SPLIT_OF.get(str(row.get(name)).strip().lower()) for row in table.rows]
         if None in told or "train" not in told or len(set(told)) == 1:
             continue
-        splits: dict[str, list[Row]] = {"train": [], "validation": [], "test": []}
-        for split, row in zip(told, table.rows, strict=True):
-            splits[str(split)].append(row)
-        columns = tuple(column for column in table.columns if column != name)
-        return Table(table.source, columns, _with_test(splits))
+        rows = list(zip(told, table.rows, strict=True))
+        splits = {split: [row for of, row in rows if of == split] for split in SPLITS if split in told}
+        return Table(table.source, tuple(column for column in table.columns if column != name), splits)
     return table
 
 
@@ -212,14 +211,6 @@ def split_beside(data: str) -> str | None:
     return next((each.name for each in others if SPLIT_OF.get(each.stem.lower(), own) != own), None)
 
 
-def _with_test(splits: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the splits in their order; validation rows stand in for test rows where there are none."""
-    found = {split: splits[split] for split in ("train", "validation", "test") if splits.get(split)}
-    if "test" not in found and "validation" in found:
-        found["test"] = found.pop("validation")
-    return found
-
-
 def _read_folder(folder: Path) -> Table:
     files: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
@@ -230,7 +221,6 @@ def _read_folder(folder: Path) -> Table:
             files[split] = path
     if "train" not in files:
         raise DataError(f"{folder} holds no file of training rows, train.csv say: give the file itself")
-    files = _with_test(files)
     found = {split: _read_file(path) for split, path in files.items()}
     return _table(str(folder), found, {split: str(path) for split, path in files.items()})
 
@@ -256,7 +246,7 @@ def _read_hub(data: str) -> Table:
             f"({said(error)}): check the name and the network"
         ) from None
     hub = HubDataset(id=name, config=config)
-    kept = _with_test({SPLIT_OF[each]: each for each in reversed(names) if each in SPLIT_OF})
+    kept = {SPLIT_OF[each]: each for each in reversed(names) if each in SPLIT_OF}
     if "train" not in kept:
         kept = {"train": names[0]}
     found = {

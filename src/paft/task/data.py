@@ -33,12 +33,12 @@ from xxhash import xxh3_128_hexdigest
 
 from paft.errors import DataError, shown
 from paft.files import as_object, file_digest, fingerprint, read_text
-from paft.json_values import read_json_value
 from paft.names import part_range, split_part
 from paft.schema import Schema
 from paft.spreadsheet import frame_rows, read_sheet
 from paft.task.text_rows import Records, find_csv, find_delimiter, find_lines, table_reader
 from paft.task.values import Unknown, as_list, as_text, from_arrow
+from paft.text_values import read_json_value
 
 if TYPE_CHECKING:
     from datasets import Dataset

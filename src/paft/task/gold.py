@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 
 from paft.errors import DataError
-from paft.json_values import read_json_value
 from paft.task.numerals import find_numbers, fold, number_meant, read_number
 from paft.task.replies.extract import FINAL, extract
 from paft.task.values import Unknown, as_list, as_text
+from paft.text_values import read_json_value
 
 SEVERAL = ("number", "final_number", "text")  # rules whose gold answer may be a list of references
 _FRACTIONS = "\u00bc-\u00be\u2150-\u215e"

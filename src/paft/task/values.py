@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from paft.errors import shown
-from paft.json_values import read_json_value
 from paft.task.numerals import LIMIT, plain
+from paft.text_values import read_json_value
 
 if TYPE_CHECKING:
     from pyarrow import DataType, Scalar

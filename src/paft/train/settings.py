@@ -229,9 +229,13 @@ class Train(Schema):
         for old, new in RENAMED.items():
             if old in data and new in data:
                 raise ValueError(f"{old} is the former name of {new}, which is there too: leave {old} out")
-        if data.get("algorithm") == "grpo":
-            data = {"learning_rate": GRPO_RATE, **data}
         return {RENAMED.get(key, key): value for key, value in data.items() if key not in _REMOVED}
+
+    @model_validator(mode="after")
+    def _fill_in_rate(self) -> Train:
+        if self.algorithm == "grpo" and "learning_rate" not in self.model_fields_set:
+            self.__dict__["learning_rate"] = GRPO_RATE  # not as set: the built-in model has a rate of its own
+        return self
 
     @model_validator(mode="after")
     def _check_attention(self) -> Train:

@@ -14,9 +14,10 @@ import pytest
 
 from chat_server import ChatServer
 from paft.bank.generate import request_log
+from paft.bank.generate.calls import plan
 from paft.bank.generate.generators import Generators
 from paft.bank.generate.request_log import request_log_path
-from paft.bank.generate.run import generate, plan
+from paft.bank.generate.run import generate
 from paft.errors import ConfigError, PaftError, ResumeError
 from paft.task.task import Task
 from raw_server import Server, completion, send
@@ -65,6 +66,14 @@ def dateless(generated):
     return [(text, {k: v for k, v in about.items() if k != "date"}) for text, about in generated.candidates]
 
 
+def tokens(generated):
+    return sum(tally.input_tokens + tally.output_tokens for tally in generated.tallies.values())
+
+
+def cost(generated):
+    return sum(tally.cost for tally in generated.tallies.values())
+
+
 def recorded(output):
     """Call and attempt of every reply in the log."""
     lines = request_log_path(output).read_text(encoding="utf-8").split("\n")[1:]
@@ -106,7 +115,6 @@ def test_every_model_brings_what_it_was_asked_for_in_the_order_of_the_plan(undis
         assert (tally.asked, tally.candidates) == (12, 12)
         assert tally.replies == 4 + tally.broken
     assert sum(tally.broken for tally in undisturbed.tallies.values()) > 0
-    assert undisturbed.tokens == sum(t.input_tokens + t.output_tokens for t in undisturbed.tallies.values())
 
 
 def test_a_candidate_says_where_it_comes_from(undisturbed):
@@ -209,13 +217,31 @@ def test_a_missing_key_is_said_before_any_call(task, server, tmp_path, monkeypat
 # --- limits -----------------------------------------------------------------------------------
 
 
+def test_a_request_that_a_filter_refuses_costs_its_generator_no_other(task, tmp_path):
+    texts = [f"Where does {{message}} belong, in {word}?" for word in ("brief", "short", "full")]
+    refusal = {"error": {"message": "filtered", "code": "content_filter"}}
+
+    def answer(handler):
+        filtered = len(filtering.seen) == 1
+        body = refusal if filtered else completion(json.dumps({"prompts": texts}))
+        send(handler, 400 if filtered else 200, body)
+
+    with Server(answer) as filtering:
+        settings, output = file_for(filtering, models=["m0"], concurrency=1), tmp_path / "bank.jsonl"
+        found = generate(task, settings, output)
+        assert (len(found.candidates), found.complete) == (9, False)
+        assert "its content filter refused the request" in found.failures["m0"]
+        again = generate(task, settings, output)
+    assert (len(again.candidates), again.complete, again.failures) == (12, True, {})
+
+
 def test_a_limit_of_tokens_stops_new_calls_and_a_higher_one_goes_on(undisturbed, task, server, tmp_path):
     output = tmp_path / "bank.jsonl"
-    limit = undisturbed.tokens // 3
+    limit = tokens(undisturbed) // 3
     stopped = generate(task, file_for(server, concurrency=1), output, max_tokens_total=limit)
     assert not stopped.complete
     assert f"the limit of {limit} tokens is reached" in stopped.stopped
-    assert limit <= stopped.tokens < limit + 1500, "the call that crosses the limit is the last"
+    assert limit <= tokens(stopped) < limit + 1500, "the call that crosses the limit is the last"
     again = generate(task, file_for(server, concurrency=1), output, max_tokens_total=limit)
     assert again == stopped
     done = generate(task, file_for(server, concurrency=1), output, max_tokens_total=10**6)
@@ -234,7 +260,7 @@ def test_a_limit_of_tokens_holds_where_the_endpoint_does_not_count(task, tmp_pat
     assert "replies without a count taken for the most they can be" in stopped.stopped
     replies = sum(tally.replies for tally in stopped.tallies.values())
     assert 1 <= replies <= 4, "each may have 500 tokens, and its request as many as it has bytes"
-    assert stopped.tokens < 2000 * replies, "what is shown stays an estimate"
+    assert tokens(stopped) < 2000 * replies, "what is shown stays an estimate"
 
 
 def test_a_limit_of_cost_stops_too_and_needs_prices(undisturbed, task, server, tmp_path):
@@ -243,7 +269,7 @@ def test_a_limit_of_cost_stops_too_and_needs_prices(undisturbed, task, server, t
     own = {name: {"price_input": 10, "price_output": 30} for name in ("m0", "m1", "m2")}
     found = generate(task, file_for(server, own=own), tmp_path / "bank.jsonl", max_cost=0.02)
     assert "0.02 US dollars" in found.stopped
-    assert 0.02 <= found.cost < 0.1
+    assert 0.02 <= cost(found) < 0.1
     assert generate(task, file_for(server, own=own), tmp_path / "bank.jsonl", max_cost=9).complete
 
 
@@ -283,7 +309,7 @@ def test_what_does_not_change_a_reply_may_change(task, server, tmp_path):
     thresholds = Task.model_validate({**task.model_dump(), "thresholds": (0.5,)})
     again = generate(thresholds, other, tmp_path / "bank.jsonl")
     assert again.candidates == first.candidates
-    assert again.cost > 0
+    assert cost(again) > 0
 
 
 def test_a_full_disk_ends_the_run_at_once_and_is_no_failure_of_a_model(task, server, tmp_path, monkeypatch):

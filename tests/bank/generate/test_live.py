@@ -1,11 +1,14 @@
 """What the terminal says of models that write well, badly and nothing at all."""
 
+import io
 import json
 
 import pytest
+from rich.console import Console
 
 from chat_server import ChatServer
-from paft.bank.generate.live import remarks
+from paft.bank.generate.generators import Generators
+from paft.bank.generate.live import LiveCalls, remarks
 from paft.bank.generate.outcome import Generated, Tally
 from paft.bank.generate.request_log import request_log_path
 from paft.bank.screen import Screened
@@ -65,3 +68,12 @@ def test_templates_that_were_not_taken_are_counted_aloud(left_out, lines):
     tally = Tally(4, 4, left_out, 1, 0, 10, 10, 0.0)
     made = Generated([], {"m": tally}, {}, "", complete=True)
     assert remarks(made, Screened((), ())) == lines
+
+
+def test_what_an_endpoint_says_is_no_markup(task):
+    console = Console(file=io.StringIO(), force_terminal=True, width=200)
+    live = LiveCalls(console, task, Generators(generators=[{"name": "a", "model": "m"}]))
+    with live:
+        live.failed("a", "no route [/v1/chat] here")
+    console.print(live._table())
+    assert "no route [/v1/chat] here" in console.file.getvalue()

@@ -6,7 +6,7 @@ import pytest
 
 from paft.bank.generate import reword as rewording
 from paft.bank.generate.generators import Generators
-from paft.model.endpoint import Reply
+from paft.model.endpoint import Reply, WithheldError
 from paft.prompt import Prompt
 from screening import TASKS
 
@@ -82,3 +82,19 @@ def test_the_same_seed_chooses_the_same_prompts(monkeypatch):
     scripted(monkeypatch, lambda text: as_reply("Kindly, " + parent_in(text).template))
     first = rewording.reword(PROMPTS, ROUTING, ONE, 1)
     assert first == rewording.reword(PROMPTS[::-1], ROUTING, ONE, 1)
+
+
+def test_a_request_that_a_filter_refuses_is_passed_over(monkeypatch):
+    def answer(text):
+        if "Desk" in text:
+            raise WithheldError("refused")
+        return as_reply("Kindly, " + parent_in(text).template)
+
+    scripted(monkeypatch, answer)
+    assert len(rewording.reword(PROMPTS, ROUTING, ONE, 3)) == 2
+
+
+def test_a_field_may_be_called_template(monkeypatch):
+    client = scripted(monkeypatch, lambda text: "no")
+    rewording.reword([Prompt("Sort {template}: now")], ROUTING, ONE, 1)
+    assert "braces ({template}) exactly" in client.asked[0]

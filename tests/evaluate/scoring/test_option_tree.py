@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from paft.evaluate.scoring.option_tree import OptionTree, close_options
+from paft.evaluate.scoring.batch_plan import close_options
+from paft.evaluate.scoring.likelihood import OptionTree
 
 
 def test_options_are_closed_only_when_one_begins_with_another():

@@ -11,10 +11,9 @@ import torch
 from paft.evaluate.scoring import batch_plan as plan
 from paft.evaluate.scoring import likelihood as passes
 from paft.evaluate.scoring import score as score_module
-from paft.evaluate.scoring.batch_plan import Request, share_beginnings
-from paft.evaluate.scoring.likelihood import Scorer, Way, find_way, takes_tree_mask
-from paft.evaluate.scoring.option_tree import close_options
-from paft.evaluate.scoring.score import score_options
+from paft.evaluate.scoring.batch_plan import Request, close_options, share_beginnings
+from paft.evaluate.scoring.likelihood import Scorer, Way
+from paft.evaluate.scoring.score import find_way, score_options, takes_tree_mask
 
 OPTIONS = {
     "single tokens": ((10,), (11,), (12,)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
 from pathlib import Path
@@ -260,8 +261,8 @@ def test_open_answers_are_read_by_their_rule(server):
 def test_identical_rendered_prompts_are_asked_once(server, task, bank, test_examples):
     served = ServedModel("m", Server(base_url=server.url))
     told = []
-    prompts = bank.prompts("test")[:1] * 3
-    evaluate_matrix(served, task, prompts, test_examples, on_cells=told.append)
+    same = [dataclasses.replace(e, index=e.index + 100 * turn) for turn in range(3) for e in test_examples]
+    evaluate_matrix(served, task, bank.prompts("test")[:1], same, on_cells=told.append)
     assert len(server.bodies) == len(test_examples)
     assert sum(told) == 3 * len(test_examples)
 

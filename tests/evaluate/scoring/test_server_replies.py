@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from paft.errors import ModelError
@@ -177,18 +175,11 @@ def test_cut_answers_are_counted_and_said(server, judge):
     assert warning.startswith("m: 1 of 4 test answers were cut at the limit of tokens (answer.max_tokens")
 
 
-def test_matrices_and_logs_of_former_versions_are_read(server, judge, tmp_path):
+def test_matrices_of_former_versions_are_read(server, judge, tmp_path):
     from pyarrow import parquet
 
     server.reply = lambda text, body: "It is 2."
-    matrix = judge(EvaluationLog(tmp_path, "test"))
-    (log,) = tmp_path.glob("*.jsonl")
-    head, *rows = map(json.loads, log.read_text().splitlines())
-    old = [head, *([number, [results[0][:3]]] for number, results, _ in rows)]
-    log.write_text("".join(json.dumps(row) + "\n" for row in old))
-    asked = len(server.bodies)
-    assert judge(EvaluationLog(tmp_path, "test")) == matrix
-    assert len(server.bodies) == asked
+    matrix = judge()
     matrix.save(tmp_path / "new.parquet")
     table = parquet.read_table(tmp_path / "new.parquet").drop_columns(["cut", "withheld", "sampled"])
     parquet.write_table(table, tmp_path / "old.parquet")

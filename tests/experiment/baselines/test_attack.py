@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paft.experiment.baselines.attack import ATTACKS, SENTENCE, WORDS, Attacked, attack, versions
+from paft.experiment.baselines.bat import ATTACKS, SENTENCE, WORDS, Attacked, attack, versions
 from paft.experiment.baselines.scores import Measured, Score, Scores
 from paft.prompt import Prompt
 from paft.task.task import Task

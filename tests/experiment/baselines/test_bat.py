@@ -9,8 +9,7 @@ from paft.bank.generate.generators import Generators
 from paft.errors import DataError, ModelError
 from paft.experiment.baselines import bat as search
 from paft.experiment.baselines import writers
-from paft.experiment.baselines.attack import ATTACKS, Attacked, attack
-from paft.experiment.baselines.bat import bat
+from paft.experiment.baselines.bat import ATTACKS, Attacked, attack, bat
 from paft.experiment.baselines.scores import Measured, Scores
 from paft.experiment.baselines.writers import BankWriter, ModelWriter
 from paft.files import fingerprint, write_json

@@ -16,7 +16,7 @@ from paft.evaluate.cells import evaluate_matrix
 from paft.evaluate.matrix import Cell, Matrix
 from paft.experiment import trial as cell
 from paft.experiment.baselines import choice
-from paft.experiment.baselines.attack import ATTACKS, versions
+from paft.experiment.baselines.bat import ATTACKS, versions
 from paft.experiment.baselines.choice import Seen, choose_prompt, hidden_states, measured, most_cells
 from paft.experiment.baselines.scores import Measured, Score
 from paft.experiment.inputs import load_inputs

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from paft.bank.checks import REASONS
 from paft.bank.compose.draw import Draw
 from paft.bank.compose.grammar import write_prompt
 from paft.bank.compose.terms import Terms, terms_of
 from paft.bank.screen import Screened, screen, vary
 from paft.bank.split import counts_of, split_prompts
 from paft.bank.store import Bank
-from paft.errors import ConfigError, PromptError
+from paft.errors import SHOWN, ConfigError, PromptError, shorten
 from paft.prompt import Prompt
 from paft.task.task import Task
 
@@ -110,13 +111,25 @@ def _candidates(task: Task, terms: Terms, wanted: dict[bool, int], seed: int) ->
         if all(passed[listed] >= POOL * number for listed, number in wanted.items()):
             return screened
         if size >= MOST_CANDIDATES * count:
-            if all(passed[listed] >= number for listed, number in wanted.items()):
+            found = sum(min(passed[listed], number) for listed, number in wanted.items())
+            if found == count:
                 return screened
             raise PromptError(
-                f"task {task.name!r} gives only {len(screened.kept)} distinct prompts, not {count}: ask for "
-                "fewer, or say more in the task's `description` and the descriptions of its fields"
+                f"task {task.name!r} gives only {found} distinct prompts, not {count}: {_advice(screened)}"
             )
         size *= 2
+
+
+def _advice(screened: Screened) -> str:
+    """Say what to do where too few candidates pass: most others are repeats, or have one defect in common."""
+    reason = next(iter(screened.counts), "")
+    if reason not in REASONS:
+        return "ask for fewer, or say more in the task's `description` and the descriptions of its fields"
+    detail = next(each.detail for each in screened.rejected if each.reason == reason)
+    return (
+        f"{screened.counts[reason]} others were rejected as {reason} ({shorten(detail, SHOWN)}): change what "
+        "the task's `description`, fields and options say or are called (docs/bank.md explains the reasons)"
+    )
 
 
 def _choose(screened: Screened, wanted: dict[bool, int]) -> Screened:

@@ -120,8 +120,9 @@ def _paragraph(draw: Draw, terms: Terms, words: Mapping[str, str], case: str) ->
     if manner != "terse" and draw.chance("opening told", OPENED):
         sentences.insert(0, draw.pick("opening", phrases.OPENINGS))
     if manner != "terse" and not sentences[-1].endswith(":"):
-        notes = terms.asked.notes
-        sentences += [draw.pick("note", notes)] if notes and draw.chance("note told", NOTED) else []
+        if terms.asked.notes and draw.chance("note told", NOTED):
+            words = {**words, "note": draw.pick("note", terms.asked.notes)}  # the user's, so no marks of ours
+            sentences.append("<note>")
         sentences += [draw.pick("remark", phrases.REMARKS)] if draw.chance("remark told", REMARKED) else []
         sentences += [draw.pick("aside", stories.ASIDES)] if draw.chance("aside told", ASIDE) else []
         formed = draw.chance("form told", FORMED.get(terms.rule, FORMED["other"]))

@@ -21,23 +21,13 @@ CODE_LAYOUTS = {"plain": 4, "labelled-block": 3, "heading": 3, "fenced": 3}  # i
 QUOTES = ('"{}"', '"{}"', "'{}'", "“{}”", "«{}»", "> {}", ">> {} <<", "({})", "[{}]", "* {}", "` {} `")
 LABELLED = ("{}: {}", "{}: {}", '{}: "{}"', "{} - {}", "{} = {}", "{} | {}", "{} >> {}", "{}, {}", "[{}] {}")
 HEADINGS = (
-    "{}\n{}",
-    "{}:\n{}",
-    "## {}\n{}",
-    "=== {} ===\n{}",
-    "**{}**\n{}",
-    "--- {} ---\n{}",
-    "{}\n\n{}",
+    "{}\n{}", "{}:\n{}", "## {}\n{}", "=== {} ===\n{}", "**{}**\n{}", "--- {} ---\n{}", "{}\n\n{}",
     "# {}\n{}",
-)
+)  # fmt: skip
 FENCES = (
-    "```\n{}\n```",
-    '"""\n{}\n"""',
-    "---\n{}\n---",
-    "----------\n{}\n----------",
-    "<<<\n{}\n>>>",
+    "```\n{}\n```", '"""\n{}\n"""', "---\n{}\n---", "----------\n{}\n----------", "<<<\n{}\n>>>",
     "~~~\n{}\n~~~",
-)
+)  # fmt: skip
 TAGS = ("<{0}>{1}</{0}>", "<{0}>\n{1}\n</{0}>", "[{0}]{1}[/{0}]", "[{0}] {1} [end of {0}]", "<{0}> {1}")
 JSON_LIKE = ("{{{{{}}}}}", "{}", "[{}]", "record({})", "{}")  # around key-value pairs
 PAIRS = ('{}: "{}"', '"{}": "{}"', '{} = "{}"', "{}={}")
@@ -50,15 +40,8 @@ LETTERED = (
 NAMED = ("{noun} {}: {}", "{noun} ({}): {}", "{noun} {}\n{}")
 JOINTS = {"normal": ("\n", "\n", "\n\n"), "line": (" ", "; ", " / ")}
 INTRODUCTIONS = (
-    "",
-    "",
-    "Options:",
-    "Choices:",
-    "Choose from:",
-    "Possible answers:",
-    "The candidates:",
-    "Given:",
-)
+    "", "", "Options:", "Choices:", "Choose from:", "Possible answers:", "The candidates:", "Given:",
+)  # fmt: skip
 
 
 def lay_out(draw: Draw, pairs: Sequence[Pair], case: str, *, code: bool = False) -> str:

@@ -61,7 +61,7 @@ class Terms:
         answers: Nouns for an answer.
         cues: What the user prompts end in, where it is short.
         options: Fixed options; empty where they differ by example, or the answer is open.
-        placeholder: Whether ``{options}`` exists, and whether it must be used.
+        required: Whether ``{options}`` must be used.
     """
 
     rule: str
@@ -73,7 +73,6 @@ class Terms:
     answers: tuple[str, ...]
     cues: tuple[str, ...]
     options: tuple[str, ...]
-    placeholder: bool
     required: bool
 
     @property
@@ -105,7 +104,6 @@ def terms_of(task: Task) -> Terms:
         answers=(*own, *own, *(word for word in generic if word not in own)),
         cues=cues,
         options=task.answer.words or (),
-        placeholder=task.answer.closed,
         required=task.answer.options_field is not None,
     )
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from paft.bank.foreign_yaml import yaml_text
 from paft.bank.importers.tables import BANK_COLUMNS, PROVENANCE
-from paft.bank.store import SPLITS, Bank
+from paft.bank.store import Bank
 from paft.files import new_folder, write_text
 from paft.prompt import Prompt
 from paft.spreadsheet import inert
@@ -31,8 +31,8 @@ def write_csv(bank: Bank, output: Path) -> None:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, BANK_COLUMNS, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writeheader()
-    for split in SPLITS:
-        for prompt in bank.prompts(split):
+    for split, prompts in bank.splits.items():
+        for prompt in prompts:
             row = {"id": prompt.id, "split": split, "template": prompt.template, **_told(prompt)}
             writer.writerow({name: inert(cell) for name, cell in row.items()})
     write_text(output, text.getvalue())
@@ -42,9 +42,8 @@ def write_dataset(bank: Bank, output: Path, task: Task | None) -> None:
     """Write the dataset folder."""
     with new_folder(output) as folder:
         (folder / "data").mkdir()
-        for split in _splits(bank):
-            rows = [_row(prompt) for prompt in bank.prompts(split)]
-            write_parquet(folder / "data" / f"{split}.parquet", rows)
+        for split, prompts in bank.splits.items():
+            write_parquet(folder / "data" / f"{split}.parquet", [_row(prompt) for prompt in prompts])
         write_text(folder / "README.md", _card(bank, task))
 
 
@@ -67,20 +66,15 @@ def _told(prompt: Prompt) -> dict[str, str]:
     return {name: str(prompt.provenance.get(name) or "") for name in PROVENANCE}
 
 
-def _splits(bank: Bank) -> list[str]:
-    return [split for split in SPLITS if bank.prompts(split)]
-
-
 def _row(prompt: Prompt) -> dict[str, str]:
     provenance = json.dumps(dict(prompt.provenance), ensure_ascii=False, sort_keys=True)
     return {"id": prompt.id, "template": prompt.template, **_told(prompt), "provenance": provenance}
 
 
 def _card(bank: Bank, task: Task | None) -> str:
-    splits = _splits(bank)
-    told = [_told(prompt) for split in splits for prompt in bank.prompts(split)]
+    told = map(_told, bank)
     writers = Counter(row["generator"] or row["source"] or "unknown" for row in told)
-    files = [{"split": split, "path": f"data/{split}.parquet"} for split in splits]
+    files = [{"split": split, "path": f"data/{split}.parquet"} for split in bank.splits]
     name = "Prompts" if task is None else f"Prompts for {task.name}"
     head = {
         "pretty_name": name,
@@ -96,7 +90,7 @@ def _card(bank: Bank, task: Task | None) -> str:
         "",
         "| split | prompts |",
         "|---|---|",
-        *(f"| {split} | {len(bank.prompts(split))} |" for split in splits),
+        *(f"| {split} | {len(prompts)} |" for split, prompts in bank.splits.items()),
         "",
         "Columns: `id` (hash of the template), `template`, `source`, `generator`, `strategy` (empty where",
         "unknown) and `provenance` (all that is known, as JSON).",

@@ -84,25 +84,21 @@ class Call:
 
 def plan(task: Task, generators: Generators) -> list[Call]:
     """Return all calls, in the order in which the candidates stand in the end."""
-    return [
-        _call(task, generators, place, strategy, number, first)
-        for place, generator in enumerate(generators.generators)
-        for strategy in STRATEGIES
-        for number, first in enumerate(range(0, generators.wanted(generator, strategy), generators.per_call))
-    ]
-
-
-def _call(
-    task: Task, generators: Generators, place: int, strategy: Strategy, number: int, first: int
-) -> Call:
-    generator = generators.generators[place]
-    count = min(generators.per_call, generators.wanted(generator, strategy) - first)
-    # Generators and strategies begin at different briefs: with two calls each all would else have
-    # the same two.
-    style = style_at(number + 4 * place + 2 * STRATEGIES.index(strategy))
-    examples = task.prompts if strategy == "few-shot" else ()
-    messages = meta_prompt(task, strategy, count, style, examples)
-    return Call(generator, strategy, number, style.name, count, tuple(messages), tuple(task.placeholders))
+    calls = []
+    for place, generator in enumerate(generators.generators):
+        for kind, strategy in enumerate(STRATEGIES):
+            wanted = generators.wanted(generator, strategy)
+            for number, first in enumerate(range(0, wanted, generators.per_call)):
+                count = min(generators.per_call, wanted - first)
+                # Generators and strategies begin at different briefs: with two calls each all would else have
+                # the same two.
+                style = style_at(number + 4 * place + 2 * kind)
+                messages = tuple(meta_prompt(task, strategy, count, style, task.prompts))
+                call = Call(
+                    generator, strategy, number, style.name, count, messages, tuple(task.placeholders)
+                )
+                calls.append(call)
+    return calls
 
 
 def dry_run(task: Task, generators: Generators) -> str:

@@ -9,6 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from paft.bank.generate.generators import Generators
 from paft.bank.generate.meta_prompts import STRATEGIES
@@ -52,8 +53,8 @@ class LiveCalls(Reporter):
         self._tell(f"{generator}: {why}; again in {wait:.1f} s")
 
     def failed(self, generator: str, why: str) -> None:
-        self.reasons[generator] = f"given up: {why}"
-        self._tell(f"{generator}: given up: {why}")
+        self.reasons[generator] = f"failed: {why}"
+        self._tell(f"{generator}: failed: {why}")
 
     def _tell(self, line: str) -> None:
         if self.console.is_terminal:
@@ -68,7 +69,7 @@ class LiveCalls(Reporter):
         for name, asked in self.asked.items():
             counts = self.counts[name]
             cells = (counts["replies"], counts["templates"], asked, counts["tokens"], counts["retries"])
-            table.add_row(name, *map(str, cells), self.reasons.get(name, ""))
+            table.add_row(name, *map(str, cells), Text(self.reasons.get(name, "")))  # an endpoint's words
         return table
 
 

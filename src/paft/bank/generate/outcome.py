@@ -50,7 +50,7 @@ class Generated:
     Attributes:
         candidates: Template and provenance of each candidate, in the order of the plan.
         tallies: What became of each generator's calls, by its name.
-        failures: Why a generator was given up, by its name; running again retries it.
+        failures: Why a generator was given up, or a call of it, by its name; running again retries it.
         stopped: Which limit held a call back; empty if none did.
         complete: Whether every call of the plan is done.
     """
@@ -60,16 +60,6 @@ class Generated:
     failures: dict[str, str]
     stopped: str
     complete: bool
-
-    @property
-    def tokens(self) -> int:
-        """Tokens of all requests and replies."""
-        return sum(tally.input_tokens + tally.output_tokens for tally in self.tallies.values())
-
-    @property
-    def cost(self) -> float:
-        """US dollars of all requests and replies."""
-        return sum(tally.cost for tally in self.tallies.values())
 
 
 def templates(reply: Record, call: Call) -> list[str]:

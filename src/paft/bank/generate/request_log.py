@@ -54,7 +54,7 @@ class Record(Schema):
     text: str
     input_tokens: int
     output_tokens: int
-    counted: bool = True
+    counted: bool
 
 
 def request_log_path(output: str | Path) -> Path:
@@ -119,8 +119,7 @@ class RequestLog:
 
     def _record(self, line: bytes, number: int) -> Record:
         row = self._object(line, number)
-        digest = row.pop(DIGEST, None)  # lines of an older version have none
-        if digest is not None and digest != fingerprint(row):
+        if row.pop(DIGEST, None) != fingerprint(row):
             raise DataError(
                 f"{self.path}:{number}: the reply was damaged or changed after it was recorded (its digest "
                 "is another): remove the line, and its call is made again"

@@ -1,8 +1,8 @@
 """Rewording of unseen prompts by a language model, for the adversarial split.
 
 One call a prompt, so that every rewording knows its parent. A reply that has no usable template (it
-lost a field, asks for another answer, repeats a prompt) is passed over; the caller fills the gap
-with deterministic versions (:mod:`paft.bank.adversarial`).
+lost a field, asks for another answer, repeats a prompt) is passed over, and so is a request that a
+content filter refuses; the caller fills the gap with deterministic versions (:mod:`paft.bank.adversarial`).
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from paft.bank.generate.generators import Generator, Generators
 from paft.bank.generate.local import open_client
 from paft.bank.generate.replies import candidates
 from paft.bank.screen import screen
-from paft.model.endpoint import Client
+from paft.model.endpoint import Client, WithheldError
 from paft.prompt import Prompt
 from paft.task.task import Task
 
-INSTRUCTION = """\
+INSTRUCTION = Prompt(
+    """\
 Here is a prompt template for a language model:
 
 <template>
@@ -31,6 +32,7 @@ braces ({placeholders}) exactly as they are, each as often as in the template. K
 possible answers. Do not answer it. The template must still end where the answer comes next.
 
 Reply with one JSON object and nothing else: {{"prompts": ["your rewritten template"]}}"""
+)
 
 
 def reword(
@@ -67,12 +69,12 @@ def _ask(
     client: Client, generator: Generator, prompt: Prompt, task: Task, known: Sequence[Prompt], seed: int
 ) -> Prompt | None:
     names = ", ".join("{" + name + "}" for name in dict.fromkeys(prompt.placeholders))
-    # Plain replacement: the template's own braces must stay as they are.
-    text = INSTRUCTION.replace("{{", "{").replace("}}", "}")
-    text = text.replace("{placeholders}", names).replace("{template}", prompt.template)
-    reply = client.ask(
-        [{"role": "user", "content": text}], f"reword/{prompt.id}", seed, lambda why, wait: None
-    )
+    text = INSTRUCTION.render({"placeholders": names, "template": prompt.template})
+    message = {"role": "user", "content": text}
+    try:
+        reply = client.ask([message], f"reword/{prompt.id}", seed, lambda why, wait: None)
+    except WithheldError:
+        return None
     provenance = {
         "source": "adversarial",
         "kind": "reword",

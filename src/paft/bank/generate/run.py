@@ -19,18 +19,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from paft.bank.generate.calls import Call, dry_run, plan
+from paft.bank.generate.calls import Call, plan
 from paft.bank.generate.generators import Generators
 from paft.bank.generate.local import LocalClient, open_client
 from paft.bank.generate.meta_prompts import instructions_fingerprint
-from paft.bank.generate.outcome import Generated, Tally, done, gather, tally, templates
+from paft.bank.generate.outcome import Generated, done, gather, tally, templates
 from paft.bank.generate.request_log import Record, RequestLog, request_log_path
 from paft.errors import ConfigError, ModelError, ResumeError
 from paft.files import fingerprint
-from paft.model.endpoint import Client, Reply
+from paft.model.endpoint import Client, Reply, WithheldError
 from paft.task.task import Task
-
-__all__ = ["Call", "Generated", "Reporter", "Tally", "dry_run", "generate", "plan"]
 
 
 class Reporter:
@@ -43,7 +41,7 @@ class Reporter:
         """A request failed and is sent again after ``wait`` seconds."""
 
     def failed(self, generator: str, why: str) -> None:
-        """A generator is given up for this run."""
+        """A generator is given up for this run, or one call of it that a content filter refuses."""
 
 
 def generate(
@@ -102,6 +100,7 @@ class _Run:
     max_cost: float | None
     records: dict[str, list[Record]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    given_up: set[str] = field(default_factory=set)
     stopped: str = ""
     tokens: int = 0
     cost: float = 0.0
@@ -164,6 +163,8 @@ class _Run:
                     self._record(call, attempt, reply)
         except ModelError as error:
             with self.lock:
+                if not isinstance(error, WithheldError):
+                    self.given_up.add(name)
                 if name not in self.failures:
                     self.failures[name] = str(error)
                     self.reporter.failed(name, str(error))
@@ -215,7 +216,7 @@ class _Run:
     def _may_start(self, call: Call) -> bool:
         """Whether a request may be sent; a limit that forbids it is noted."""
         with self.lock:
-            if self.giving_up.is_set() or call.generator.name in self.failures:
+            if self.giving_up.is_set() or call.generator.name in self.given_up:
                 return False
             if self.max_tokens is not None and self.tokens >= self.max_tokens:
                 self.stopped = f"the limit of {self.max_tokens} tokens is reached ({self.tokens} used)"

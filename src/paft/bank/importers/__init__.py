@@ -40,7 +40,7 @@ __all__ = ["FORMATS", "Candidate", "Imported", "import_prompts", "prompts_of", "
 
 SUFFIXES = {".xlsx": "xlsx", ".csv": "csv", ".txt": "txt", ".jsonl": "jsonl", ".json": "json"}
 YAML_SUFFIXES = (".yaml", ".yml")
-READERS: dict[str, Callable[[Path, bool], Imported]] = {
+READERS: dict[str, Callable[[Path], Imported]] = {
     "xlsx": read_xlsx,
     "csv": read_csv,
     "txt": read_lines,
@@ -50,25 +50,25 @@ READERS: dict[str, Callable[[Path, bool], Imported]] = {
     "nemo-skills": read_nemo_skills,
 }
 FORMATS = tuple(READERS)
+APART = {
+    "adversarial": "they are versions of test prompts",
+    "final": "they are kept for one last look",
+}
 
 
 def read_candidates(
-    path: str | Path,
-    *,
-    format: str | None = None,
-    rename: Mapping[str, str] | None = None,
-    decode: bool = True,
+    path: str | Path, *, format: str | None = None, rename: Mapping[str, str] | None = None
 ) -> Imported:
     """Read every row of a file but blank ones as a candidate, repeats and invalid templates included.
 
     The format (one of ``FORMATS``) is found from the file's suffix and content by default. ``rename`` gives
-    new names of placeholders by old ones; ``decode`` is whether escapes are decoded (see the module).
+    new names of placeholders by old ones.
     """
     path = Path(path)
     name = format if format is not None else _detect(path)
     if name not in READERS:
         raise DataError(f"cannot import {path}: unknown format {name!r} (known: {', '.join(FORMATS)})")
-    imported = READERS[name](path, decode)
+    imported = READERS[name](path)
     if not rename:
         return imported
     candidates = tuple(
@@ -77,19 +77,28 @@ def read_candidates(
     return replace(imported, candidates=candidates)
 
 
-def import_prompts(path: str | Path, rename: Mapping[str, str] | None = None) -> list[Prompt]:
+def import_prompts(path: str | Path, *, to_split: bool = False) -> list[Prompt]:
     """Read a file all of whose rows are valid templates; the first row that is none is an error.
+
+    With ``to_split`` also one that must be on neither side of a new split.
 
     Returns:
         Prompts in file order, exact repeats removed; provenance names file and row.
     """
-    imported = read_candidates(path, rename=rename)
+    imported = read_candidates(path)
+    for item in imported.candidates if to_split else ():
+        apart = next((name for name in APART if name in (item.split, item.provenance.get("source"))), None)
+        if apart is not None:
+            raise PromptError(
+                f"{item.where}: {apart} prompts take no part in a split, as {APART[apart]}: remove them from "
+                "the file first"
+            )
     if imported.skipped:
         first = imported.skipped[0]
         raise PromptError(
             f"{first.where}: cannot be expressed with plain {{field}} placeholders: it uses {first.reason} "
             f"({len(imported.skipped)} of {len(imported.candidates) + len(imported.skipped)} prompts in "
-            "this file are like that); use `read_candidates` to take the others"
+            "this file are like that); `paft bank import` (in Python `read_candidates`) takes the others"
         )
     if not imported.candidates:
         raise PromptError(f"{path} has no prompts")

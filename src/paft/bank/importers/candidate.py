@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+from paft.bank.backslashes import decode_escapes
 
 
 @dataclass(frozen=True)
@@ -13,16 +15,18 @@ class Candidate:
     """The text of one row, not yet known to be a valid template.
 
     Attributes:
-        template: The text, placeholders written as ``{field}``.
+        template: The text, placeholders written as ``{field}``, escapes decoded.
+        written: The text as it stands in the file.
         provenance: Where it came from: ``source``, ``file``, ``row`` and what the file tells.
         where: File and row, for messages.
         split: The split the row names, if it does.
     """
 
     template: str
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-    where: str = ""
-    split: str | None = None
+    written: str
+    provenance: Mapping[str, Any]
+    where: str
+    split: str | None
 
 
 @dataclass(frozen=True)
@@ -58,18 +62,21 @@ def rename_placeholders(template: str, names: Mapping[str, str]) -> str:
 
 def candidate(
     file: str,
-    template: str,
+    text: str,
     row: int | str,
     where: str,
     told: Mapping[str, Any] | None = None,
     split: str | None = None,
+    *,
+    escaped: bool = False,
 ) -> Candidate:
     """Return a candidate whose provenance names file and row.
 
     ``file`` is without its folder: a bank shall not depend on a machine's paths. ``told`` is what
     the file says about the row, for instance its ``generator``; or the file that the row came from first.
+    Backslash and n are a line break in an ``escaped`` text.
     """
     told = told or {}
     place = {} if {"file", "row"} <= told.keys() else {"file": file, "row": row}
     provenance = {"source": "import", **told, **place}
-    return Candidate(template, provenance, where, split)
+    return Candidate(decode_escapes(text) if escaped else text, text, provenance, where, split)

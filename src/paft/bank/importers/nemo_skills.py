@@ -30,8 +30,8 @@ def is_nemo_skills(data: Any) -> bool:
         return False
 
 
-def read_nemo_skills(path: Path, decode: bool) -> Imported:
-    """Read a prompt file, or every file that a set names; texts are taken literally."""
+def read_nemo_skills(path: Path) -> Imported:
+    """Read a prompt file, or every file that a set names."""
     data = load_yaml(path)
     files: list[tuple[Path, Any, dict[str, str]]] = []
     if isinstance(data, dict) and "user" in data:

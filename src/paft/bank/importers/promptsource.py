@@ -11,7 +11,7 @@ indices, filters, calls, conditions, loops) has no counterpart and is named as t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 KEPT = ("answer_choices", "reference")
 NO_VALUE = ("", "null", "~")  # spellings of an absent value, which the loader leaves as text
-RESERVED = ("answer_choices",)
+NO_FIELD = "answer_choices"
 SEPARATOR = "|||"  # promptsource: what stands before it is the prompt, after it the answer
 REASONS = {
     "Getattr": "attribute access",
@@ -49,8 +49,8 @@ def is_promptsource(data: Any) -> bool:
     )
 
 
-def read_promptsource(path: Path, decode: bool) -> Imported:
-    """Read a ``templates.yaml``; texts are taken literally whatever ``decode`` says."""
+def read_promptsource(path: Path) -> Imported:
+    """Read a ``templates.yaml``."""
     data = load_yaml(path)
     if not is_promptsource(data):
         raise DataError(f"{path}: expected `templates:` with entries that have `jinja:`, as promptsource has")
@@ -60,7 +60,7 @@ def read_promptsource(path: Path, decode: bool) -> Imported:
         name = str(entry.get("name") or key)
         where = f"{path} template {name!r}"
         try:
-            template = template_of(entry["jinja"], RESERVED)
+            template = template_of(entry["jinja"])
         except NotPlainError as error:
             skipped.append(Skipped(where, str(error)))
             continue
@@ -78,10 +78,11 @@ class NotPlainError(ValueError):
     """A Jinja text uses more than plain fields; the message says what."""
 
 
-def template_of(source: str, reserved: Collection[str] = ()) -> str:
+def template_of(source: str) -> str:
     """Return the template that a Jinja text's part before ``|||`` is, stripped of outer white space.
 
-    Names that are ``reserved`` are no fields. What is more than plain fields is a :class:`NotPlainError`.
+    Raises:
+        NotPlainError: If it is more than plain fields.
     """
     from jinja2 import Environment, TemplateError, nodes
 
@@ -102,18 +103,18 @@ def template_of(source: str, reserved: Collection[str] = ()) -> str:
                 if separator:
                     return "".join(out).strip()
             else:
-                out.append(_placeholder(node, reserved))
+                out.append(_placeholder(node))
     return "".join(out).strip()
 
 
-def _placeholder(node: nodes.Node, reserved: Collection[str]) -> str:
+def _placeholder(node: nodes.Node) -> str:
     from jinja2 import nodes
 
     if isinstance(node, nodes.Const) and isinstance(node.value, str):
         return unparse([(node.value, None)])
     if not isinstance(node, nodes.Name):
         raise NotPlainError(_reason(node))
-    if node.name in reserved:
+    if node.name == NO_FIELD:
         raise NotPlainError(f"{{{{ {node.name} }}}}, which is no field")
     return "{" + node.name + "}"
 

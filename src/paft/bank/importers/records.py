@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from paft.bank.backslashes import decode_escapes
 from paft.bank.importers.candidate import Candidate, Imported, candidate
 from paft.errors import DataError
 from paft.files import as_object, read_json, read_jsonl, read_text
@@ -16,13 +15,12 @@ KEYS = ("template", "text", "prompt")
 _PLACEHOLDER = re.compile(r"(?<!\{)\{\w+\}(?!\})")
 
 
-def read_lines(path: Path, decode: bool) -> Imported:
+def read_lines(path: Path) -> Imported:
     r"""Read a template a line, in which ``\n`` stands for a line break; blank lines are skipped."""
     found = []
     for number, line in enumerate(read_text(path, "bank").split("\n"), start=1):
         if line.strip():
-            template = decode_escapes(line) if decode else line
-            found.append(candidate(path.name, template, number, f"{path} row {number}"))
+            found.append(candidate(path.name, line, number, f"{path} row {number}", escaped=True))
     return Imported(tuple(found))
 
 
@@ -64,13 +62,13 @@ def broken_prompts(lines: Sequence[Candidate], fields: Sequence[str]) -> list[st
     return found
 
 
-def read_json_lines(path: Path, decode: bool) -> Imported:
-    """Read JSON objects, one a line; texts are taken literally whatever ``decode`` says."""
+def read_json_lines(path: Path) -> Imported:
+    """Read JSON objects, one a line."""
     return _records(path, "row", read_jsonl(path, "bank"))
 
 
-def read_json_list(path: Path, decode: bool) -> Imported:
-    """Read a JSON list of templates or of objects; texts are taken literally."""
+def read_json_list(path: Path) -> Imported:
+    """Read a JSON list of templates or of objects."""
     data = read_json(path, "bank")
     if not isinstance(data, list):
         raise DataError(f"{path}: expected a JSON list of templates, got {type(data).__name__}")

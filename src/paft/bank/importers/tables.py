@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from paft.bank.backslashes import decode_escapes
 from paft.bank.importers.candidate import Candidate, Imported, candidate
 from paft.errors import DataError
 from paft.files import read_text
@@ -22,7 +21,7 @@ BANK_COLUMNS = ("id", "split", "template", *PROVENANCE)  # of our own export, wh
 CORRECT = {"true": True, "1": True, "false": False, "0": False}
 
 
-def read_xlsx(path: Path, decode: bool) -> Imported:
+def read_xlsx(path: Path) -> Imported:
     """Read the first sheet of a workbook; rows whose template cell is blank are skipped."""
     sheet = read_sheet(path, "bank")
     rows = [[cell.value for cell in row] for row in sheet]
@@ -38,15 +37,15 @@ def read_xlsx(path: Path, decode: bool) -> Imported:
                 "text (in the spreadsheet: copy, paste values only)"
             )
     cells = [(number, _texts(row)) for number, row in enumerate(rows[1:], start=2)]
-    return _candidates(path, header, column, cells, decode)
+    return _candidates(path, header, column, cells, escaped=True)
 
 
-def read_csv(path: Path, decode: bool) -> Imported:
+def read_csv(path: Path) -> Imported:
     """Read a table with a header line; rows whose template cell is blank are skipped.
 
-    A quoted cell may hold line breaks, so escapes are never decoded, whatever ``decode`` says. In a
-    table that :func:`paft.bank.exporters.tables.write_csv` wrote, texts lose the apostrophe that keeps
-    spreadsheets from running them.
+    A quoted cell may hold line breaks, so escapes are not decoded. In a table that
+    :func:`paft.bank.exporters.tables.write_csv` wrote, texts lose the apostrophe that keeps spreadsheets
+    from running them.
     """
     reader = csv.reader(io.StringIO(read_text(path, "bank", newline=""), newline=""), strict=True)
     rows = []
@@ -68,12 +67,14 @@ def read_csv(path: Path, decode: bool) -> Imported:
         (number, list(map(restored, row)) if ours else row)
         for number, (_, row) in enumerate(rows[1:], start=2)
     ]
-    return _candidates(path, header, column, numbered, decode=False)
+    return _candidates(path, header, column, numbered, escaped=False)
 
 
 def _candidates(
-    path: Path, header: list[str], column: str, rows: Sequence[tuple[int, Sequence[str]]], decode: bool
+    path: Path, header: list[str], column: str, rows: Sequence[tuple[int, Sequence[str]]], *, escaped: bool
 ) -> Imported:
+    if header.count(column) > 1:
+        raise DataError(f"{path}: two columns are called {column!r}: rename or remove one")
     found: list[Candidate] = []
     for number, cells in rows:
         row = dict(zip(header, cells, strict=False))
@@ -83,9 +84,8 @@ def _candidates(
         more: dict[str, Any] = {name: row[name] for name in PROVENANCE if row.get(name)}
         if column == STATE_OF_WHAT_ART:
             more |= _paraphrase(row)
-        template = decode_escapes(text) if decode else text
-        split = row.get("split") or None
-        found.append(candidate(path.name, template, number, f"{path} row {number}", more, split))
+        split, where = row.get("split") or None, f"{path} row {number}"
+        found.append(candidate(path.name, text, number, where, more, split, escaped=escaped))
     return Imported(tuple(found))
 
 

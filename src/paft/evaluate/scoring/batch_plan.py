@@ -20,9 +20,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
-from paft.evaluate.scoring.option_tree import Tokens
-
+Tokens = tuple[int, ...]
 Options = tuple[Tokens, ...]
 SHARING_GATE = 0.9  # share beginnings only where this part of the other plan's tokens suffices
 
@@ -46,6 +46,16 @@ class Request:
     def prefix(self) -> Tokens:
         """The leading tokens that others have too."""
         return self.context[: self.shared]
+
+
+def close_options(options: Sequence[Tokens], end: int) -> tuple[Tokens, ...]:
+    """Append ``end`` to every option if one of them begins with another, else leave all as they are.
+
+    The shorter of "card" and "card arrival" could otherwise never lose.
+    """
+    ordered = sorted(options)
+    overlap = any(b[: len(a)] == a for a, b in pairwise(ordered))
+    return tuple((*option, end) for option in options) if overlap else tuple(options)
 
 
 Behind = Callable[[Request], int]

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from paft.evaluate.log import EvaluationLog, run_batches
+from paft.evaluate.log import EvaluationLog, run_unique
+from paft.evaluate.scoring.batch_plan import Tokens
 from paft.files import fingerprint
 from paft.model.encode import Encoder, left_pad
 from paft.model.finite import FiniteLogits
@@ -19,8 +20,6 @@ from paft.model.reply import Generated, ends, read_generated, without_settings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-Tokens = tuple[int, ...]
 
 
 @torch.inference_mode()
@@ -36,19 +35,9 @@ def generate_answers(
 ) -> list[Generated]:
     """Generate greedily until end of turn or sequence or ``max_tokens``; identical contexts only once.
 
-    Args:
-        model: A causal language model in evaluation mode.
-        contexts: Token ids of rendered prompts.
-        encoder: Gives padding, end of sequence and decoding.
-        max_tokens: New tokens at most.
-        batch_tokens: Tokens (padding and new ones counted) per batch at most.
-        on_cells: Called with the number of contexts just finished.
-        log: Keeps what is finished; see :mod:`paft.evaluate.log`.
+    ``batch_tokens`` is the most tokens of a batch, padding and new ones counted.
     """
-    places: dict[Tokens, list[int]] = {}
-    for i, context in enumerate(contexts):
-        places.setdefault(context, []).append(i)
-    ordered = sorted(places, key=len, reverse=True)
+    ordered = sorted(dict.fromkeys(contexts), key=len, reverse=True)
     stops = ends(encoder, getattr(model, "generation_config", None))
     batches: list[list[Tokens]] = []
     start = 0
@@ -56,24 +45,15 @@ def generate_answers(
         size = max(1, batch_tokens // (len(ordered[start]) + max_tokens))
         batches.append(ordered[start : start + size])
         start += size
-
-    def tell(number: int) -> None:
-        if on_cells:
-            on_cells(sum(len(places[context]) for context in batches[number]))
-
-    found = run_batches(
+    found = run_unique(
+        contexts,
         batches,
         lambda batch: [made.row for made in _generate(model, batch, encoder, stops, max_tokens)],
         plan=lambda: fingerprint(["greedy", stops, max_tokens, batches]),
         log=log,
-        on_batch=tell,
+        on_cells=on_cells,
     )
-    results: list[Generated] = [Generated("", 0)] * len(contexts)
-    for batch, answers in zip(batches, found, strict=True):
-        for context, answer in zip(batch, answers, strict=True):
-            for i in places[context]:
-                results[i] = Generated(*answer)
-    return results
+    return [Generated(*row) for row in found]
 
 
 def _generate(

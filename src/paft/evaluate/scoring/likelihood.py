@@ -9,9 +9,7 @@ rows    every option is a sequence of its own behind its context, padded on the 
 single  the same without any padding: the slow way that every model can go
 ======  ======================================================================================
 
-Not every model can take the faster ways: some ignore positions or masks they are given, or have a
-window of attention. :func:`find_way` compares them on two requests and takes the first that agrees
-with ``single``.
+Not every model can take the faster ways: :func:`paft.evaluate.scoring.score.find_way` tries them.
 """
 
 from __future__ import annotations
@@ -19,16 +17,16 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from paft.evaluate.scoring.batch_plan import Options, Request
-from paft.evaluate.scoring.option_tree import OptionTree, Tokens
+from paft.evaluate.scoring.batch_plan import Options, Request, Tokens
 from paft.model.encode import left_pad
-from paft.model.finite import check_scores
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -42,9 +40,61 @@ class Way(Enum):
     SINGLE = "single"
 
 
-# Nats by which an option's token may differ between two ways: rounding, and far below any mistake.
-TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-4}
-ROUGH = 0.25  # in half precision
+@dataclass(frozen=True)
+class OptionTree:
+    """Options merged by their common beginnings, so that no token is computed twice.
+
+    "search creative work" and "search screening event" share their first token. An inner node is a
+    token with something behind it; the last token of an option is asked for and never run, so options
+    of a single token cost nothing beyond the context.
+
+    Attributes:
+        tokens: Token of each inner node, parents before children.
+        parents: Index of each inner node's parent; -1 is the end of the context.
+        paths: For each option, its (node that predicts, token predicted) pairs.
+    """
+
+    tokens: list[int]
+    parents: list[int]
+    paths: list[list[tuple[int, int]]]
+
+    @classmethod
+    def build(cls, options: Sequence[Tokens]) -> OptionTree:
+        """Merge options; an option's last token is never a node."""
+        tokens: list[int] = []
+        parents: list[int] = []
+        found: dict[tuple[int, int], int] = {}
+        paths = []
+        for option in options:
+            node, path = -1, []
+            for depth, token in enumerate(option):
+                path.append((node, token))
+                if depth == len(option) - 1:
+                    break
+                if (node, token) not in found:
+                    found[node, token] = len(tokens)
+                    tokens.append(token)
+                    parents.append(node)
+                node = found[node, token]
+            paths.append(path)
+        return cls(tokens, parents, paths)
+
+    @cached_property
+    def depths(self) -> list[int]:
+        """Distance of each node from the end of the context, from 0."""
+        depths: list[int] = []
+        for parent in self.parents:
+            depths.append(0 if parent < 0 else depths[parent] + 1)
+        return depths
+
+    @cached_property
+    def visible(self) -> torch.Tensor:
+        """Which nodes each node attends to: itself and its ancestors, (N, N) of bool."""
+        seen = torch.eye(len(self.tokens), dtype=torch.bool)
+        for node, parent in enumerate(self.parents):
+            if parent >= 0:
+                seen[node] |= seen[parent]
+        return seen
 
 
 class Scorer:
@@ -208,67 +258,3 @@ def _log_probabilities(
         values[here] = picked.double().cpu()
         start = stop
     return values
-
-
-def find_way(scorer: Scorer, requests: Sequence[Request]) -> tuple[Way, bool]:
-    """Return the fastest way that is right on this model, and whether beginnings may be shared.
-
-    Args:
-        scorer: The scorer.
-        requests: What will be scored, at least one; the two shortest of different length are tried
-            with two of their options.
-
-    Raises:
-        NotFiniteError: If even the slow way gives no numbers.
-    """
-    probe = _probe(scorer, requests)
-    for way in [Way.TREE, Way.ROWS] if takes_tree_mask(scorer, requests) else [Way.ROWS]:
-        if _agrees(scorer, way, probe):
-            return way, way is Way.TREE and _shares(scorer, probe[-1])
-    return Way.SINGLE, False
-
-
-def takes_tree_mask(scorer: Scorer, requests: Sequence[Request]) -> bool:
-    """Whether the model takes positions and a four-dimensional mask, and no window cuts a request."""
-    config = scorer.model.config.get_text_config()
-    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
-    windows = [getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size")]
-    narrowest = min((window for window in windows if window), default=None)
-    longest = max(len(request.context) + scorer.nodes(request.options) for request in requests)
-    return (
-        "position_ids" in scorer.accepted
-        and kinds <= {"full_attention", "sliding_attention", "chunked_attention"}
-        and (narrowest is None or longest < narrowest)
-        and config._attn_implementation in {"sdpa", "eager"}
-    )
-
-
-def _probe(scorer: Scorer, requests: Sequence[Request]) -> list[Request]:
-    """Return the shortest request and the shortest one with a longer context, if there is one."""
-    ordered = sorted(requests, key=lambda request: (len(request.context), scorer.nodes(request.options)))
-    shortest = len(ordered[0].context)
-    chosen = ordered[:1] + [request for request in ordered if len(request.context) > shortest][:1]
-    return [Request(request.context, tuple(sorted(request.options, key=len)[-2:])) for request in chosen]
-
-
-def _shares(scorer: Scorer, request: Request) -> bool:
-    """Whether two contexts come out right behind the keys and values of their beginning."""
-    if len(request.context) < 3:
-        return False
-    shorter = Request(request.context[:-1], request.options)
-    return _agrees(scorer, Way.TREE, [request, shorter], request.context[: len(request.context) // 2])
-
-
-def _agrees(scorer: Scorer, way: Way, probe: Sequence[Request], prefix: Tokens = ()) -> bool:
-    expected = scorer.score(Way.SINGLE, probe)
-    check_scores(expected, str(scorer.model.config._name_or_path))
-    try:
-        found = scorer.score(way, probe, prefix)
-    except (AttributeError, TypeError, ValueError, RuntimeError):
-        return False  # a model without a cache, or with inputs of its own
-    tolerance = TOLERANCE.get(scorer.model.dtype, ROUGH)
-    return all(
-        abs(a - b) <= tolerance * len(option)
-        for request, one, other in zip(probe, found, expected, strict=True)
-        for option, a, b in zip(request.options, one, other, strict=True)
-    )

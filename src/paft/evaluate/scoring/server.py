@@ -123,12 +123,8 @@ class ServedModel:
     ) -> list[Reply]:
         """Return the reply to every rendered prompt; identical ones are asked once.
 
-        Args:
-            rendered: What to ask.
-            cells: What errors call each of them.
-            max_tokens: Tokens of a reply at most, if the server's settings do not say.
-            on_cells: Called with the number of prompts just answered.
-            log: Keeps replies; see :mod:`paft.evaluate.log`.
+        ``cells`` is what errors call each of them; ``max_tokens`` is the most tokens of a reply where the
+        server's settings do not say.
 
         Raises:
             ModelError: If a reply cannot be had after all retries; its cell is named.
@@ -207,8 +203,8 @@ def as_generated(reply: Reply) -> Generated:
     return Generated(reply.text, reply.output_tokens, cut, withheld, reply.sampled)
 
 
-def _recorded(text: str, sent: int, written: int, ended: End = "stop", sampled: bool = False) -> Reply:
-    """Return a reply from its row in a log; rows of former versions do not say how it ended."""
+def _recorded(text: str, sent: int, written: int, ended: End, sampled: bool) -> Reply:
+    """Return a reply from its row in a log."""
     return Reply(text, sent, written, ended=ended, sampled=sampled)
 
 

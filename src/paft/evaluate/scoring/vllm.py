@@ -14,7 +14,7 @@ Written for vLLM 0.10 and newer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,9 +22,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from paft.errors import ModelError
-from paft.evaluate.log import EvaluationLog, Results, run_batches
-from paft.evaluate.scoring.batch_plan import Request
-from paft.evaluate.scoring.option_tree import Tokens
+from paft.evaluate.log import EvaluationLog, Results, run_unique
+from paft.evaluate.scoring.batch_plan import Request, Tokens
 from paft.files import fingerprint
 from paft.model.adapter import check_base, check_before_loading
 from paft.model.chat import make_encoder
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
 LOG_SEQUENCES = 2048  # a kill loses one batch; the engine wants hundreds of sequences at once
 LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # what vLLM can be built for
 
-T = TypeVar("T")
+M = TypeVar("M", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -100,16 +99,15 @@ class VllmModel:
     ) -> list[np.ndarray]:
         """Return the log-probability of every option of every request.
 
-        Args:
-            requests: What to score.
-            on_cells: Called with the number of requests just finished.
-            log: Keeps what is finished.
-
         Returns:
             For each request, in order, float64 of shape (options,), in nats, summed over tokens.
         """
-        found = _run_unique(requests, lambda r: len(r.options), self._score, "options", on_cells, log)
-        check_scores(found, self.name)  # a file of finished work may be a former version's
+        batches = _log_batches(requests, lambda request: len(request.options))
+
+        def plan() -> str:
+            return _fingerprint("options", [[[r.context, r.options] for r in batch] for batch in batches])
+
+        found = run_unique(requests, batches, self._score, plan=plan, log=log, on_cells=on_cells)
         return [np.array(values) for values in found]
 
     def generate_answers(
@@ -121,23 +119,18 @@ class VllmModel:
         on_cells: Callable[[int], None] | None = None,
         log: EvaluationLog | None = None,
     ) -> list[Generated]:
-        """Generate greedily until an end token or ``max_tokens``; identical contexts only once.
-
-        Args:
-            contexts: Token ids of rendered prompts.
-            encoder: Gives the tokens that end an answer, and decoding.
-            max_tokens: New tokens at most.
-            on_cells: Called with the number of contexts just finished.
-            log: Keeps what is finished.
-        """
+        """Generate greedily until an end token or ``max_tokens``; identical contexts only once."""
         stops = ends(encoder, self.generation)
-
-        def generate(batch: Sequence[Tokens]) -> Results:
-            return self._generate(batch, encoder, stops, max_tokens)
-
-        plan = f"answers of {max_tokens} tokens that end by {stops}"
-        found = _run_unique(contexts, lambda context: 1, generate, plan, on_cells, log)
-        return [Generated(*answer) for answer in found]
+        batches = _log_batches(contexts, lambda context: 1)
+        found = run_unique(
+            contexts,
+            batches,
+            lambda batch: self._generate(batch, encoder, stops, max_tokens),
+            plan=lambda: _fingerprint(f"answers of {max_tokens} tokens that end by {stops}", batches),
+            log=log,
+            on_cells=on_cells,
+        )
+        return [Generated(*row) for row in found]
 
     def _score(self, requests: Sequence[Request]) -> Results:
         from vllm import SamplingParams
@@ -269,42 +262,18 @@ def _tail(prompt_logprobs: Sequence[Any], option: Tokens) -> float:
     return float(sum(found[token].logprob for found, token in zip(last, option, strict=True)))
 
 
-def _run_unique(
-    members: Sequence[T],
-    size: Callable[[T], int],
-    compute: Callable[[Sequence[T]], Results],
-    what: str,
-    on_cells: Callable[[int], None] | None,
-    log: EvaluationLog | None,
-) -> Results:
-    """Compute each distinct member once, in log batches; return the results of all, in order."""
-    places: dict[T, list[int]] = {}
-    for i, member in enumerate(members):
-        places.setdefault(member, []).append(i)
-    batches: list[list[T]] = []
+def _log_batches(members: Sequence[M], size: Callable[[M], int]) -> list[list[M]]:
+    """Return the distinct members, in order, in batches of about ``LOG_SEQUENCES`` sequences."""
+    batches: list[list[M]] = []
     room = 0
-    for member in places:
+    for member in dict.fromkeys(members):
         if room < size(member):
             batches.append([])
             room = LOG_SEQUENCES
         batches[-1].append(member)
         room -= size(member)
-
-    def tell(number: int) -> None:
-        if on_cells:
-            on_cells(sum(len(places[member]) for member in batches[number]))
-
-    def plan() -> str:
-        return fingerprint(["vllm", what, [[_plain(member) for member in batch] for batch in batches]])
-
-    found = run_batches(batches, compute, plan=plan, log=log, on_batch=tell)
-    results: Results = [None] * len(members)
-    for batch, values in zip(batches, found, strict=True):
-        for member, value in zip(batch, values, strict=True):
-            for i in places[member]:
-                results[i] = value
-    return results
+    return batches
 
 
-def _plain(member: object) -> object:
-    return [member.context, member.options] if isinstance(member, Request) else member
+def _fingerprint(what: str, batches: Sequence[Sequence[Any]]) -> str:
+    return fingerprint(["vllm", what, batches])

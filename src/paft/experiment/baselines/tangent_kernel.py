@@ -91,10 +91,7 @@ def kernel(one: Parts, other: Parts) -> Array:
 def derivatives(at: Parts, change: Parts, other: Parts) -> Array:
     """Return the derivative of k(x, x') by the coordinates of x, shape (d, n').
 
-    Args:
-        at: The parts at x alone.
-        change: How they change there.
-        other: The parts at all x'.
+    ``at`` has the parts at x alone, ``change`` how they change there, ``other`` the parts at all x'.
     """
     found = change.a2 @ other.a2.T
     for (p, dp, q), (r, dr, s) in (

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 from paft.bank.generate.generators import Generator, Generators
 from paft.bank.generate.local import open_client
@@ -21,7 +20,7 @@ from paft.bank.generate.meta_prompts import meta_prompt, style_at
 from paft.bank.generate.replies import candidates
 from paft.bank.screen import screen
 from paft.errors import DataError
-from paft.experiment.baselines.attack import Attacked
+from paft.experiment.baselines.bat import Attacked, Writer
 from paft.experiment.baselines.scores import Score
 from paft.files import fingerprint, read_json, write_json
 from paft.prompt import Prompt
@@ -29,22 +28,6 @@ from paft.similarity import jaccard, letter_grams, skeleton
 from paft.task.task import Task
 
 TRIES = 2  # requests until one brings a usable rewrite
-
-
-class Writer(Protocol):
-    """Offers rewrites."""
-
-    def rewrites(
-        self, current: Attacked, failures: Sequence[Score], tried: Sequence[Prompt], count: int
-    ) -> list[Prompt]:
-        """Return at most ``count`` prompts to replace one, none of those tried.
-
-        Args:
-            current: The prompt to be replaced.
-            failures: Versions of it that did worse.
-            tried: Prompts not to be offered again, the current one among them.
-            count: Prompts at most.
-        """
 
 
 class BankWriter(Writer):
