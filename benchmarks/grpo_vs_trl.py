@@ -120,7 +120,7 @@ def run_trl(folder: Path, reward: str, steps: int, clock: Any) -> None:
         {name: int(column[at]) for name, column in columns.items()}
         for at in range(0, steps * BATCH * GENERATIONS, GENERATIONS)
     ]
-    rendered = RowRenderer(RenderedExamples(examples, prompts, encoder), False)(numbers)
+    rendered = RowRenderer(RenderedExamples(examples, prompts, encoder))(numbers)
     args = grpo_arguments(config, 0, folder / "out", LIMIT, encoder.stops, model)
     args.max_steps, args.reward_weights = steps, [1.0]
     trainer = GRPOTrainer(

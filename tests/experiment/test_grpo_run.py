@@ -109,7 +109,9 @@ def test_an_adapter_to_start_from_must_be_what_the_settings_say(command, tmp_pat
     code, _, err = command("train", start_from=start, **{"adapt.rank": 8})
     assert code == 2 and "train.adapt.rank is 8, but the adapter" in err and "has 4" in err
     code, _, err = command("train", start_from=start, **{"adapt.targets": "[q_proj]"})
-    assert code == 2 and "train.adapt.targets gives" in err
+    assert code == 2 and "train.adapt.targets gives ['q_proj'], but the adapter" in err
+    code, _, err = command("train", start_from=start, **{"adapt.targets": '".*_proj"'})
+    assert code == 2 and "train.adapt.targets gives '.*_proj', but the adapter" in err
     code, _, err = command("train", start_from=own_desk)
     assert code == 2 and "no adapter" in err
     assert not (tmp_path / "out").exists()

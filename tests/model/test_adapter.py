@@ -81,6 +81,17 @@ def test_a_shared_base_gives_what_loading_gives_and_is_left_as_it_was(adapter, m
             assert torch.equal(logits(tuned), logits(load_model(name, folder)))
 
 
+def test_a_base_on_which_an_adapter_failed_is_not_used_again(adapter, model_folder):
+    models, name, folder = SharedBase(), str(model_folder), adapter()
+    with models.loaded(name):
+        pass
+    spoiled(folder, half)
+    with pytest.raises(ModelError, match="cannot be loaded whole"), models.loaded(name, folder):
+        pass
+    with models.loaded(name) as base:
+        assert base.model.state_dict().keys() == load_model(name).model.state_dict().keys()
+
+
 def spoiled(folder, change):
     file = folder / "adapter_model.safetensors"
     tensors = load_file(file)

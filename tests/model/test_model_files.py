@@ -113,6 +113,9 @@ def test_a_folder_that_cannot_be_written_is_read_all_the_same(own):
 def test_a_hub_id_is_known_by_its_commit(hub):
     check_model("somebody/tiny")
     assert model_fingerprint("somebody/tiny") == hub_revision("somebody/tiny") == ONE
+    (hub(ONE) / "BF16").mkdir()
+    (hub(ONE) / "BF16" / "tiny.gguf").touch()
+    assert hub_revision("somebody/tiny:BF16/tiny.gguf") == ONE
     assert [file.name for file in weight_files("somebody/tiny")] == ["model.safetensors"]
     hub(TWO)
     assert model_fingerprint("somebody/tiny") == TWO

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ from paft.model.settings import Chat
 from paft.train import checkpoint
 from paft.train.checkpoint import Checkpoints, save_interval, tokenizer_fingerprint, training_inputs
 from paft.train.loop import mean_loss
-from paft.train.settings import Train
+from paft.train.settings import FREE, Train
 
 INPUTS = {"prompts": "a1", "train.epochs": 3}
 
@@ -185,10 +186,20 @@ def test_every_input_shows_under_its_own_name(inputs_of, language_model, bos_tok
     assert differs(config=Train(adapt={"dropout": 0.5})) == {"train.adapt.dropout"}
 
 
-def test_every_setting_of_training_is_an_input(inputs_of):
+def test_every_setting_that_changes_figures_is_an_input(inputs_of):
     inputs = inputs_of()
-    for name in Train.model_fields:
+    assert inputs_of(config=Train(workers=2, save_every=7, report_to=("tensorboard",))) == inputs
+    for name in set(Train.model_fields) - {*FREE, "start_from"}:
         assert f"train.{name}" in inputs or any(key.startswith(f"train.{name}.") for key in inputs), name
+
+
+def test_of_an_adapter_to_start_from_its_files_are_an_input_and_not_its_place(
+    inputs_of, adapter_pair, tmp_path
+):
+    old, new = (inputs_of(config=Train(start_from=adapter_pair[name])) for name in ("old", "new"))
+    assert changed(old, new) == {"start files"}
+    moved = shutil.copytree(adapter_pair["old"], tmp_path / "moved")
+    assert inputs_of(config=Train(start_from=str(moved))) == old
 
 
 def test_a_library_of_another_version_is_an_input(inputs_of, monkeypatch):

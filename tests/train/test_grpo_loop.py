@@ -345,3 +345,8 @@ def test_sft_goes_on_from_an_adapter_too(model_folder, train_examples, bank, sta
     before, after = weights(start), weights(output)
     assert max((before[name] - after[name]).abs().max().item() for name in before) < 1e-4
     assert not same(before, after)
+
+
+def test_a_reward_file_that_is_not_there_is_named(train):
+    with pytest.raises(ConfigError, match=r"train\.grpo\.rewards: nowhere\.py:f: there is no file"):
+        train(grpo={"rewards": ["nowhere.py:f"]})

@@ -99,11 +99,11 @@ def test_rows_are_a_pure_function_of_the_seed():
 def test_a_rendered_row_is_the_prompt_filled_with_the_example(train_examples, bank, language_model):
     prompts = bank.prompts("train")
     config = settings(word_dropout=0.4)
-    schedule, rows = made(config, len(prompts))
+    _, rows = made(config, len(prompts))
     dataset = RenderedExamples(
         train_examples, prompts, language_model.encoder(512), variation(config, prompts, seed=3)
     )
-    renderer = RowRenderer(dataset, schedule.placed)
+    renderer = RowRenderer(dataset)
     numbers = [{name: int(column[i]) for name, column in rows.items()} for i in range(8)]
     rendered = renderer(numbers)
     assert rendered == renderer(numbers)  # nothing is drawn anew
@@ -112,7 +112,7 @@ def test_a_rendered_row_is_the_prompt_filled_with_the_example(train_examples, ba
     example = train_examples[numbers[0]["example"]]
     assert (rendered[0]["gold"], rendered[0]["fields"]) == (example.gold, dict(example.values))
     assert rendered[0]["golds"] == example.golds
-    plain = RowRenderer(RenderedExamples(train_examples, prompts, dataset.encoder), False)(numbers)
+    plain = RowRenderer(RenderedExamples(train_examples, prompts, dataset.encoder))(numbers)
     prompt = prompts[numbers[0]["prompt_number"]]
     assert plain[0]["prompt"] == prompt.render(example.values) != texts[0]
     assert plain[0]["prompt_id"] == prompt.id

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, MambaConfig, Zamba2Config
 
+from paft.model.weights import empty_model
 from paft.train.adapt import adapted
 from paft.train.memory_estimate import Memory, Shape, estimate_memory, fitting_micro_batch, shape_of
 from paft.train.settings import Adapt, Train
@@ -27,6 +28,16 @@ def test_the_counts_are_those_of_the_loaded_model(model_folder, adapt):
     if adapt.method != "full":  # two layers: queries, keys, values, output, gate, up, down
         assert shape.frozen == 2 * (32 * 32 + 2 * 32 * 16 + 32 * 32 + 3 * 32 * 64)
     assert (shape.layers, shape.hidden, shape.queries, shape.keys, shape.inner) == (2, 32, 32, 16, 64)
+
+
+@pytest.mark.parametrize("config", [MambaConfig(num_hidden_layers=2), Zamba2Config()])
+def test_models_without_heads_or_with_shared_layers_have_a_shape(config, tmp_path):
+    config.save_pretrained(tmp_path)
+    shape = shape_of(str(tmp_path), Adapt(targets=("in_proj",)))
+    model = adapted(empty_model(str(tmp_path)), Adapt(targets=("in_proj",)))
+    assert shape.other > 0 and shape.keys > 0
+    frozen = sum(weight.numel() for weight in model.parameters() if not weight.requires_grad)
+    assert shape.frozen + shape.other == frozen
 
 
 def test_the_formula_by_hand():

@@ -143,6 +143,8 @@ def test_grouping_by_length_is_that_of_our_own_loop(make, bank, train_examples):
 def test_prompts_may_be_a_list_and_are_checked_against_the_task(make, task):
     rows = make(Train(schedule="single", batch_size=8), prompts=task.prompts[:1])
     assert {row["prompt"] for row in rows} == {task.prompts[0].id}
+    beside_a_bank = make(Train(schedule="single", batch_size=8))
+    assert list(beside_a_bank) == list(rows)
     with pytest.raises(PromptError):
         make(prompts=[Prompt("{nothing}")])
 

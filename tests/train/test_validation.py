@@ -32,12 +32,13 @@ STEPS = 6  # 24 examples by 8, twice
 def train(model_folder, train_examples, task, bank, tmp_path):
     """Fine-tune with validation; returns (record, folder)."""
 
-    def run(name="adapter", on_step=None, **settings):
+    def run(name="adapter", on_step=None, keep_checkpoints=False, **settings):
         output = tmp_path / name
         on = Validation(task, bank.prompts("validation"), task.examples("validation"), score_cells)
         trained = fine_tune(
             load_model(str(model_folder)), train_examples, bank.prompts("train"),
             Train(**{**SETTINGS, **settings}), seed=0, output=output, on_step=on_step, validation=on,
+            keep_checkpoints=keep_checkpoints,
         )  # fmt: skip
         return trained, output
 
@@ -120,6 +121,15 @@ def test_training_stops_when_nothing_got_better_for_long_enough(train, scripted)
     trained, _ = train(validate_every=1, patience=2)
     assert (trained.steps, len(trained.validations), left) == (3, 3, [0.9, 0.9, 0.9])
     assert trained.curve[-1][0] == 3  # so that the mean loss is that of all steps
+
+
+def test_a_run_that_was_killed_after_it_had_stopped_stops_again_at_the_same_step(train, scripted):
+    settings = {"validate_every": 1, "patience": 2, "save_every": 1, "keep_checkpoints": True}
+    scripted(0.5, 0.5, 0.4)
+    whole, _ = train(**settings)
+    scripted(0.4, 0.9, 0.9, 0.9)
+    again, _ = train(**settings)  # from what the first left: its last validation is made once more
+    assert (again.steps, again.validations) == (whole.steps, whole.validations) and whole.steps == 3
 
 
 @pytest.mark.slow

@@ -21,11 +21,12 @@ from paft.model.load import model_fingerprint
 from paft.task.answer import Answer
 from paft.task.task import Task, data_fingerprint
 from paft.train.grpo.rewards import reward_digests
+from paft.train.settings import FREE as FREE_IN_TRAINING
 from paft.train.settings import Train
 
-# Settings that change no figure: who does the work, what is kept of it, where it is reported.
+# Settings that change no figure.
 FREE = (
-    "train.workers", "train.save_every", "train.report_to", "evaluate.batch_tokens", "evaluate.allow_code",
+    *(f"train.{key}" for key in FREE_IN_TRAINING), "evaluate.batch_tokens", "evaluate.allow_code",
 )  # fmt: skip
 # Names of files, and their hash: with the same hash they may lie elsewhere.
 FILES = {

@@ -58,12 +58,13 @@ def hub_snapshot(name: str) -> Path | None:
     from huggingface_hub.errors import HFValidationError
 
     repository, where = pretrained(name)
+    file = where.get("gguf_file", "config.json")
     try:
-        file = where.get("gguf_file", "config.json")
         found = try_to_load_from_cache(repository, file, revision=where.get("revision"))
     except HFValidationError:
         return None
-    return Path(found).parent if isinstance(found, str) else None
+    # A GGUF file may lie in a folder of the repository.
+    return Path(found).parents[file.count("/")] if isinstance(found, str) else None
 
 
 def model_folder(name: str) -> Path | None:

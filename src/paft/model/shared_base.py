@@ -53,9 +53,11 @@ class SharedBase:
             yield self._hold(name, False)
         elif detachable(adapter):
             base = self._hold(name, trained_quantised(adapter))
+            held, self._held = self._held, {}  # a base that an adapter failed on is not used again
             trusted = self.trust_remote_code
             with wear_adapter(base, adapter, any_base=self.any_base, trust_remote_code=trusted) as model:
                 yield model
+            self._held = held
         else:
             self._held.clear()
             yield load_model(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -108,12 +109,17 @@ def check_start(name: str, start_from: str, adapt: Adapt, *, trust_remote_code: 
                 f"train.adapt.{ours} is {here!r}, but the adapter {start_from} has {there!r}: set it to that"
             )
     for theirs, ours in {"target_modules": "targets", "modules_to_save": "modules_to_save"}.items():
-        there, here = (set(getattr(each, theirs) or ()) for each in (found, wanted))
+        there, here = (_names(getattr(each, theirs)) for each in (found, wanted))
         if there != here:
             raise ConfigError(
-                f"train.adapt.{ours} gives {sorted(here)}, but the adapter {start_from} has {sorted(there)}: "
-                "set it to that"
+                f"train.adapt.{ours} gives {here!r}, but the adapter {start_from} has {there!r}: set it "
+                "to that"
             )
+
+
+def _names(modules: str | Iterable[str] | None) -> str | list[str]:
+    """Return modules of an adapter to compare: their names in order, or the expression that finds them."""
+    return modules if isinstance(modules, str) else sorted(modules or ())
 
 
 def unquantised(adapt: Adapt) -> Adapt:

@@ -40,8 +40,8 @@ class Plan(NamedTuple):
     Attributes:
         example: Index of the example.
         prompt: Index of the prompt.
-        place: (epoch, step within it, before batches of similar length are made), where a variant of the
-            prompt is drawn from them.
+        place: (epoch, step within it, before batches of similar length are made), which variants of the
+            prompt are drawn from; None for the prompt itself.
     """
 
     example: int
@@ -105,15 +105,12 @@ class PlanSampler(Sampler[Plan]):
                 continue
             if self.schedule.by_example or at % self.batch == 0:  # else it is the step's, already drawn
                 prompt = self.schedule.prompt(epoch=epoch, step=step, example=example)
-            yield self._plan(epoch, step, example, prompt)
+            yield Plan(example, prompt, (epoch, step))
 
     def plan(self, epoch: int, step: int, example: int) -> Plan:
         """Return the plan of an example that has its place at a step of an epoch."""
         prompt = self.schedule.prompt(epoch=epoch, step=step, example=example)
-        return self._plan(epoch, step, example, prompt)
-
-    def _plan(self, epoch: int, step: int, example: int, prompt: int) -> Plan:
-        return Plan(example, prompt, (epoch, step) if self.schedule.placed else None)
+        return Plan(example, prompt, (epoch, step))
 
     def order(self, epoch: int) -> np.ndarray:
         """Return the examples in the order of an epoch; under schedules by example plans sort it by window.

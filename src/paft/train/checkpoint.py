@@ -28,7 +28,7 @@ from paft.model.load import LanguageModel, model_fingerprint
 from paft.prompt import Prompt
 from paft.task.task import Example, data_fingerprint
 from paft.train.arguments import LOG_EVERY
-from paft.train.settings import Train
+from paft.train.settings import FREE, Train
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -79,7 +79,8 @@ class Checkpoints:
         for folder in _steps(self.folder):
             harm = damage(folder)
             if harm is None:
-                found = _read(folder)
+                record = read_json(folder / RECORD, "checkpoint record")
+                found = Checkpoint(folder, record["step"], record["seconds"], record["inputs"])
                 break
             damaged.append(f"checkpoint {folder.name} was passed over: {harm}")
         self.damaged = tuple(damaged)
@@ -154,6 +155,7 @@ def training_inputs(
     device: str,
 ) -> dict[str, Any]:
     """Return everything the weights of a run depend on, by the name a user knows it by."""
+    start = config.start_from
     return {
         "model": model_fingerprint(language_model.name) or language_model.name,
         "tokenizer": tokenizer_fingerprint(language_model.tokenizer),
@@ -162,7 +164,8 @@ def training_inputs(
         "prompts": fingerprint([prompt.id for prompt in prompts]),
         "training examples": data_fingerprint(examples),
         "seed": seed,
-        **_flat("train", config.model_dump(mode="json")),
+        **_flat("train", config.model_dump(mode="json", exclude={*FREE, "start_from"})),
+        "start files": None if start is None else model_fingerprint(start),
         "processes": processes,
         "device": device,
         **{name: version(name) for name in _PACKAGES},
@@ -206,12 +209,6 @@ def damage(folder: Path) -> str | None:
     except (DataError, ValueError, TypeError, KeyError, AttributeError):
         return f"its record {RECORD} is missing or none of a checkpoint"
     return None
-
-
-def _read(folder: Path) -> Checkpoint:
-    """Return a checkpoint that is whole."""
-    record = read_json(folder / RECORD, "checkpoint record")
-    return Checkpoint(folder, record["step"], record["seconds"], record["inputs"])
 
 
 def _sync(path: Path) -> None:

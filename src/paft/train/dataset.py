@@ -147,7 +147,8 @@ def prompt_dataset(
 
     Args:
         task: The task; its own prompt joins the others where ``user_prompt_share`` asks for it.
-        prompts: A bank, whose training split is used, or the training prompts.
+        prompts: A bank, whose training split is used (under schedule ``single`` the task's own prompt), or
+            the training prompts.
         tokenizer: The model's.
         config: Training settings; ``batch_size`` is the trainer's over devices and accumulation.
         seed: Seed of schedule and order.
@@ -176,11 +177,14 @@ def prompt_dataset(
         expect_items(examples, Example, "the training examples")
     if config.batch_size % fill:
         raise ConfigError(f"fill {fill} does not divide train.batch_size {config.batch_size}: change one")
-    chosen = list(prompts.require("train") if isinstance(prompts, Bank) else prompts)
+    own = task.prompts[0]
+    if not isinstance(prompts, Bank):
+        chosen = list(prompts)
+    else:
+        chosen = [own] if config.schedule == "single" else list(prompts.require("train"))
     for prompt in chosen:
         task.check_prompt(prompt)
     if config.user_prompt_first:
-        own = task.prompts[0]
         chosen = [own, *(prompt for prompt in chosen if prompt.id != own.id)]
     encoder = make_encoder(tokenizer, config.max_length, chat)
     given = task.examples("train") if examples is None else list(examples)

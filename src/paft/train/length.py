@@ -75,7 +75,7 @@ def plain_tokens(config: Train, dataset: RenderedExamples, seed: int, reference:
 def step_tokens(config: Train, dataset: RenderedExamples, schedule: Schedule) -> Iterator[int]:
     """Yield the tokens of prompts and answers of every optimiser step, without an end."""
     sampler, batch = make_sampler(config, dataset, schedule), config.batch_size
-    known: dict[Plan, int] = {}
+    known: dict[tuple[int, int], int] = {}
     for epoch in count():
         for _, step in groupby(enumerate(sampler.plans(epoch)), key=lambda item: item[0] // batch):
             yield sum(_tokens(dataset, plan, known) for _, plan in step)
@@ -101,13 +101,13 @@ def nearest_step(tokens: Iterator[int], budget: int) -> int:
     raise ValueError(f"the steps end before {budget} tokens")
 
 
-def _tokens(dataset: RenderedExamples, plan: Plan, known: dict[Plan, int]) -> int:
+def _tokens(dataset: RenderedExamples, plan: Plan, known: dict[tuple[int, int], int]) -> int:
     """Return the tokens of a plan; unless wordings vary, those of an example under a prompt never change."""
-    if plan.place is not None:
+    if dataset.vary is not None:
         return len(dataset[plan].input_ids)
-    if plan not in known:
-        known[plan] = len(dataset[plan].input_ids)
-    return known[plan]
+    if plan[:2] not in known:
+        known[plan[:2]] = len(dataset[plan].input_ids)
+    return known[plan[:2]]
 
 
 @dataclass(frozen=True)

@@ -177,11 +177,14 @@ def complete_training(
     """
     _average_weights(trainer, config, steps)
     validator = _validator(trainer, language_model, validation, config)
-    with (
-        clear_errors(config, trainer.args.per_device_train_batch_size),
-        _dropping_diverged(trainer, part, output),
-    ):
-        trainer.run()
+    try:
+        with clear_errors(config, trainer.args.per_device_train_batch_size):
+            trainer.run()
+    except DivergedError:
+        if trainer.is_world_process_zero():
+            shutil.rmtree(part, ignore_errors=True)
+            remove_checkpoints(output)
+        raise
     # The weights that stay, then the record; checkpoints go last.
     trained = summarise()
     _save_result(trainer, language_model, validator, config, part, output)
@@ -199,18 +202,6 @@ def _average_weights(trainer: ResumableTrainer, config: Train, steps: int) -> No
             "train.average needs all weights in every process: leave it out with FSDP, DeepSpeed"
         )
     trainer.add_keeper(Averager(config.average, steps))
-
-
-@contextmanager
-def _dropping_diverged(trainer: ResumableTrainer, part: Path, output: Path) -> Iterator[None]:
-    """Remove what a training has written if it diverges."""
-    try:
-        yield
-    except DivergedError:
-        if trainer.is_world_process_zero():
-            shutil.rmtree(part, ignore_errors=True)
-            remove_checkpoints(output)
-        raise
 
 
 def check_arguments(

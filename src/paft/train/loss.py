@@ -97,31 +97,18 @@ class StepLoss:
         Returns:
             A scalar. The sum over the step's micro-batches and devices is the step's loss, in nats.
         """
-        inputs = dict(batch)
-        answers = inputs.pop("answers")
-        logits = answer_logits(model, self.head, inputs, answers["at"]).float()
+        answers = batch["answers"]
+        inputs = {key: value for key, value in batch.items() if key not in ("answers", "labels")}
+        with _only(self.head, answers["at"]) if self.head is not None else nullcontext():
+            # With a cache the library would not look for examples that share a row.
+            logits: torch.Tensor = model(**inputs, use_cache=False)["logits"]
+        if self.head is None:
+            logits = logits.flatten(0, -2).index_select(0, answers["at"])
+        logits = logits.float()  # (N, V)
         losses = cross_entropy(logits, answers["ids"], reduction="none")
         self.tally.add(answers, losses, logits.detach().argmax(-1) == answers["ids"])
         weighted = losses if self.per == "token" else losses * answers["shares"]
         return weighted.sum() / items
-
-
-def answer_logits(
-    model: torch.nn.Module, head: torch.nn.Module | None, inputs: Mapping[str, Any], at: torch.Tensor
-) -> torch.Tensor:
-    """Return the logits (N, V) of the kept positions ``at``.
-
-    Args:
-        model: Takes the inputs; may be wrapped.
-        head: Its projection to the vocabulary, as of :class:`StepLoss`.
-        inputs: As of :class:`~paft.train.batches.Collator`.
-        at: (N,) indices among the kept positions of all rows.
-    """
-    inputs = {key: value for key, value in inputs.items() if key != "labels"}
-    with _only(head, at) if head is not None else nullcontext():
-        # With a cache the library would not look for examples that share a row.
-        logits: torch.Tensor = model(**inputs, use_cache=False)["logits"]
-    return logits if head is not None else logits.flatten(0, -2).index_select(0, at)
 
 
 @contextmanager
@@ -219,12 +206,7 @@ class Tally(PromptSums):
         self.add_rows(answers["prompts"], columns)
 
     def records(self, prompts: Sequence[Prompt], reduce: Reduce) -> dict[str, PromptRecord]:
-        """Return the record of every prompt that was used, by its id.
-
-        Args:
-            prompts: The prompts, M of them.
-            reduce: Adds up a tensor over all processes.
-        """
+        """Return the record of every prompt that was used, by its id; see :class:`PromptSums`."""
         return {
             prompt.id: PromptRecord(int(examples), round(loss / tokens, 6), round(right / examples, 6))
             for prompt, (examples, _, tokens, loss, right) in zip(prompts, self.total(reduce), strict=True)

@@ -84,7 +84,7 @@ def shape_of(name: str, adapt: Adapt, *, trust_remote_code: bool = False) -> Sha
     for weight in model.parameters():
         counts[weight.requires_grad] += weight.numel()
     config = model.config.get_text_config()
-    heads = config.num_attention_heads
+    heads = getattr(config, "num_attention_heads", None) or 1  # state-space models have none
     head = getattr(config, "head_dim", None) or config.hidden_size // heads
     return Shape(
         trained=counts[True],
@@ -100,13 +100,14 @@ def shape_of(name: str, adapt: Adapt, *, trust_remote_code: bool = False) -> Sha
 
 
 def _linear_weights(model: Any) -> int:
-    """Count the frozen weights of linear layers other than the output."""
+    """Count the frozen weights of linear layers other than the output, each once where layers share them."""
     head = model.get_output_embeddings()
-    return sum(
-        module.weight.numel()
+    linear = {
+        module.weight
         for module in model.modules()
         if isinstance(module, torch.nn.Linear) and module is not head and not module.weight.requires_grad
-    )
+    }
+    return sum(weight.numel() for weight in linear)
 
 
 def estimate_memory(

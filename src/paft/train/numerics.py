@@ -47,12 +47,12 @@ def trainable(
     prepare(language_model.model, config)
     model = adapted(language_model.model, config.adapt, config.start_from)
     model.train()
-    if config.padding_free and copies > 1:
-        raise ConfigError(
-            f"train.padding_free needs a process for each device, and this one has {copies}: start it with "
-            f"`torchrun --nproc-per-node {copies}`, or show it one device (CUDA_VISIBLE_DEVICES)"
-        )
     if config.padding_free:
+        if copies > 1:
+            raise ConfigError(
+                f"train.padding_free needs a process for each device, and this one has {copies}: start it "
+                f"with `torchrun --nproc-per-node {copies}`, or show it one device (CUDA_VISIBLE_DEVICES)"
+            )
         check_apart(model, [dataset[Plan(0, 0)], dataset[Plan(len(dataset) - 1, 0)]])
     if config.compile:
         compile_layers(model)

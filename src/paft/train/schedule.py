@@ -55,7 +55,6 @@ class Schedule:
             no other draw gives. It holds to one draw in every ``_STRETCH``, at random places.
         steps: Optimiser steps of an epoch; cycles and a ratio need it in modes ``step``, ``block``.
         examples: Number of examples; cycles and a ratio need it in mode ``example``.
-        placed: Whether plans say their epoch and step, for variants of a prompt.
 
     Raises:
         ConfigError: If a name is unknown, or a number is out of range or missing.
@@ -73,7 +72,6 @@ class Schedule:
     user_prompt_share: float = 0.0
     steps: int | None = None
     examples: int | None = None
-    placed: bool = False
 
     def __post_init__(self) -> None:
         for name, known in (("mode", get_args(Mode)), ("draws", get_args(Draws))):
@@ -214,5 +212,4 @@ def make_schedule(config: Train, prompts: int, *, seed: int, examples: int) -> S
         config.schedule, prompts, config.resample_every, seed, config.draws, config.user_prompt_share,
         steps=-(-examples // config.batch_size),
         examples=examples,
-        placed=config.word_dropout is not None or config.recombination is not None,
     )  # fmt: skip

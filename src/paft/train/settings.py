@@ -31,6 +31,8 @@ RENAMED = {
 }
 # What did not pay and was removed; see docs/results.md.
 _REMOVED = ("worst", "consistency", "curriculum", "low_kl", "augment_fraction", "weights")
+# Settings that change no figure: who does the work, what is kept of it, where it is reported.
+FREE = ("workers", "save_every", "report_to")
 # Switches, and the values of others that they go with alone.
 _APART: dict[str, list[tuple[str, Any, str]]] = {
     "max_steps": [("tokens", None, "both set the length of training")],

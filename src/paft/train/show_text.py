@@ -180,12 +180,8 @@ def _marked(tokens: Sequence[Token], plain: bool) -> Text:
             shown = f"[{shown}]"
         elif i and not (plain and tokens[i - 1].control) and not token.control:
             text.append("|", CONTEXT)
-        text.append(shown, " ".join(_styles(token)))
+        style = TRAINED if token.trained else CONTEXT
+        text.append(shown, f"{style} {CONTROL}" if token.control else style)
         if token.text.endswith("\n") and not token.trained:
             text.append("\n")
     return text
-
-
-def _styles(token: Token) -> list[str]:
-    """Return the styles of a token in colours."""
-    return [TRAINED if token.trained else CONTEXT] + ([CONTROL] if token.control else [])

@@ -5,24 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from paft.train.schedule import Schedule
 
 if TYPE_CHECKING:
+    from paft.progress import Reporter
     from paft.prompt import Prompt
     from paft.train.settings import Train
     from paft.train.validation import Point, Validation
-
-
-class Advances(Protocol):
-    """Counts units as done; see :class:`paft.progress.Reporter`."""
-
-    def advance(self, count: int, note: str = "") -> None:
-        """So many more units are done."""
-
-    def tell(self, text: str) -> None:
-        """Something is worth a line."""
 
 
 class Pace:
@@ -40,7 +31,7 @@ class Pace:
     """
 
     def __init__(
-        self, reporter: Advances, schedule: Schedule, prompts: Sequence[Prompt], steps: int, settings: Train
+        self, reporter: Reporter, schedule: Schedule, prompts: Sequence[Prompt], steps: int, settings: Train
     ) -> None:  # fmt: skip
         self.step = 0
         self._reporter = reporter

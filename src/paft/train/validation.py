@@ -135,6 +135,7 @@ class Validator(TrainerCallback):
                 write_json(self._digests(best.step), _digests_of(self._folder(best.step)))
         if self.config.patience and sum(p.step > best.step for p in points) >= self.config.patience:
             control.should_training_stop = control.should_log = True  # the curve ends with the run
+            control.should_save = False  # a run that goes on from here would not know that it is over
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Delete weights that the new checkpoint knows to be no longer the best."""

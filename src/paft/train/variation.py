@@ -14,10 +14,9 @@ marks alone stay.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 
@@ -27,13 +26,8 @@ from paft.train.settings import Train
 _RECOMBINATION, _DROPOUT = 0xC205, 0xD209  # first numbers of the keys of random draws
 _WORD = re.compile(r"[^\s]*\w[^\s]*[^\S\r\n]*")  # with the blanks behind it, but no line end
 Pieces = Sequence[tuple[str, str | None]]
-
-
-class Variation(Protocol):
-    """Makes a variant of a training prompt."""
-
-    def __call__(self, prompt: Prompt, *key: int) -> Prompt:
-        """Return the variant of a place: epoch, step, example and number of the prompt."""
+# (prompt, epoch, step, example, number of the prompt) -> its variant there
+Variation = Callable[[Prompt, int, int, int, int], Prompt]
 
 
 def variation(config: Train, prompts: Sequence[Prompt], seed: int) -> Variation | None:

@@ -82,6 +82,7 @@ def reinforce(
     seed, output = check_arguments(language_model, examples, prompts, config, seed, output, "grpo")
     expect(task, Task, "the task")
     check_extras(config.grpo)
+    rewards = [load_reward(spec) for spec in config.grpo.rewards]
     set_seed(seed)
     part = output.with_name(f".{output.name}.part")
     limit = completion_limit(config, task)
@@ -109,14 +110,13 @@ def reinforce(
     checkpoints = Checkpoints(checkpoint_folder(output), {**inputs, **_reward_inputs(config, task, limit)})
 
     sums = RewardSums(len(prompts))
-    model = trainable(language_model, dataset, config, copies=1)
     trainer = _make_trainer(
-        model=model,
+        model=trainable(language_model, dataset, config, copies=1),
         args=args,
         processing_class=copy.deepcopy(language_model.tokenizer),  # TRL gives it padding
-        reward_funcs=[own_reward(config.grpo, limit), *map(load_reward, config.grpo.rewards)],
+        reward_funcs=[own_reward(config.grpo, limit), *rewards],
         train_dataset=_row_dataset(unroll_rows(sampler, config, -(-steps // config.iterations))),
-        renderer=RowRenderer(dataset, schedule.placed),
+        renderer=RowRenderer(dataset),
         reader=reader,
         sums=sums,
         checkpoints=checkpoints,

@@ -60,11 +60,9 @@ class RowRenderer:
 
     Attributes:
         dataset: Examples under prompts.
-        placed: Whether prompts have variants by epoch and step.
     """
 
     dataset: RenderedExamples
-    placed: bool
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return the rows with ``prompt``, and with ``gold``, ``golds`` and ``fields`` for rewards."""
@@ -72,8 +70,7 @@ class RowRenderer:
 
     def plan(self, row: dict[str, Any]) -> Plan:
         """Return what a row stands for."""
-        place = (row["epoch"], row["step"]) if self.placed else None
-        return Plan(row["example"], row["prompt_number"], place)
+        return Plan(row["example"], row["prompt_number"], (row["epoch"], row["step"]))
 
     def _example(self, row: dict[str, Any]) -> dict[str, Any]:
         example, prompt = self.dataset.examples[row["example"]], self.dataset.prompts[row["prompt_number"]]
