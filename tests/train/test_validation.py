@@ -10,12 +10,15 @@ from safetensors.torch import load_file
 
 from paft.errors import ConfigError, DataError, PromptError, ResumeError
 from paft.evaluate.cells import evaluate_matrix, score_cells
+from paft.evaluate.settings import Evaluate
 from paft.experiment.inputs import load_inputs, validation_split
+from paft.files import fingerprint
 from paft.model.load import load_model
 from paft.prompt import Prompt
 from paft.schema import parse
 from paft.task.data import DataSource
 from paft.task.repeats import count_repeats
+from paft.task.task import data_fingerprint
 from paft.train import validation as validating
 from paft.train.loop import fine_tune
 from paft.train.settings import Train
@@ -180,6 +183,34 @@ def test_no_test_prompt_and_no_test_example_is_ever_rendered(configure, tmp_path
     assert not prompts & {p.id for p in inputs.bank.prompts("test")}
     assert not messages & {e.fields["message"] for e in inputs.test}
     assert json.loads((tmp_path / "out" / "train.json").read_text())["kept"] == trained["kept"]
+
+
+@pytest.mark.parametrize("rule", [{"choose": "mean"}, {"generate": True}])
+def test_a_validation_scores_as_the_evaluation_will(configure, tmp_path, model_folder, rule):
+    from paft.experiment.train import train as train_verb
+
+    def config(**evaluate):
+        return configure(tmp_path / "out", train={"validate_every": 3}, evaluate=evaluate)
+
+    last = train_verb(config(**rule))["validations"][-1]
+    inputs = load_inputs(config())
+    model = load_model(str(model_folder), tmp_path / "out" / "adapter")
+    on = (model, inputs.task, inputs.bank.prompts("validation"), inputs.validation)
+    asked, by_default = (evaluate_matrix(*on, **how).scores.mean() for how in (rule, {}))
+    assert last[1] == pytest.approx(asked) and asked != by_default
+    with pytest.raises(ResumeError, match=rf"\(evaluate\.{next(iter(rule))}: "):
+        train_verb(config())
+
+
+def test_the_rule_of_a_validation_is_in_its_fingerprint_where_it_is_not_the_default(configure, tmp_path):
+    inputs = load_inputs(configure(tmp_path, train={"validate_every": 3}))
+    prompts = [prompt.id for prompt in inputs.bank.prompts("validation")]
+    found = [
+        inputs.validated(Evaluate(**rule)).fingerprint()
+        for rule in ({}, {"batch_tokens": 64}, {"choose": "mean"}, {"generate": True})
+    ]
+    assert found[0] == found[1] == fingerprint([prompts, data_fingerprint(inputs.validation)])
+    assert len(set(found)) == 3
 
 
 def test_without_validation_data_a_tenth_is_held_out_of_training(task):

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -117,9 +118,10 @@ def score_cells(
     prompts: Sequence[Prompt],
     examples: Sequence[Example],
     max_length: int,
+    **settings: Any,
 ) -> np.ndarray:
     """Return the scores of :func:`evaluate_matrix` alone, in [0, 1], (P, N): what validation asks for."""
-    return evaluate_matrix(language_model, task, prompts, examples, max_length=max_length).scores
+    return evaluate_matrix(language_model, task, prompts, examples, max_length=max_length, **settings).scores
 
 
 @dataclass(frozen=True)

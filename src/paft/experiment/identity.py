@@ -14,7 +14,7 @@ from paft.config import ModelOnTask, RunConfig
 from paft.errors import SHOWN, shown
 from paft.evaluate.settings import Evaluate
 from paft.experiment.baselines.settings import Choose
-from paft.experiment.inputs import Inputs
+from paft.experiment.inputs import SCORING, Inputs
 from paft.files import fingerprint
 from paft.methods import METHODS
 from paft.model.load import model_fingerprint
@@ -78,7 +78,9 @@ def unset_keys(config: ModelOnTask) -> set[str]:
 def training_identity(config: RunConfig, inputs: Inputs, method: str, seed: int) -> dict[str, Any]:
     """Return everything that the weights of one training depend on, by name; nothing of their evaluation."""
     whole = run_identity(config, inputs, (method,))
-    found = {key: value for key, value in whole.items() if not key.startswith("evaluate.")}
+    # Of evaluation only what decides which weights a validation keeps.
+    scoring = [f"evaluate.{key}" for key in SCORING if inputs.validation]
+    found = {key: value for key, value in whole.items() if not key.startswith("evaluate.") or key in scoring}
     del found["test examples"]
     return {**found, "method": method, "seed": seed}
 

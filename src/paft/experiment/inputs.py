@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from paft.bank import Bank, near_duplicates_across
 from paft.bank.generate.generators import Generators
 from paft.config import BUILTIN_TASK, RunConfig
 from paft.errors import ConfigError, DataError, PromptError, expect
+from paft.evaluate.settings import Evaluate
 from paft.experiment.bank_choice import check_prompts, choose_bank, is_composed
 from paft.experiment.baselines.settings import RULES
 from paft.methods import METHODS, Method
@@ -37,6 +38,7 @@ from paft.train.settings import Train
 if TYPE_CHECKING:
     from paft.train.validation import Validation
 
+SCORING = ("choose", "generate")  # settings of evaluation that decide what a validation finds
 VALIDATION_CELLS = 50  # below so many a validation is warned of
 _STREAM = 0xDA7A
 _HELD_OUT = 0xDA7B
@@ -97,14 +99,17 @@ class Inputs:
         splits["user"] = self.task.prompts[:1]  # the others are examples for those who write prompts
         return splits
 
-    def validated(self) -> Validation | None:
-        """What a training is validated on, if it is to be."""
+    def validated(self, settings: Evaluate) -> Validation | None:
+        """What a training is validated on, if it is to be; scored as its weights will be evaluated."""
         if not self.validation:
             return None
         from paft.evaluate.cells import score_cells
         from paft.train.validation import Validation
 
-        return Validation(self.task, self.bank.require("validation"), self.validation, score_cells)
+        rule = {key: getattr(settings, key) for key in SCORING}
+        score = partial(score_cells, batch_tokens=settings.batch_tokens, **rule)
+        changed = {key: value for key, value in rule.items() if value != getattr(Evaluate(), key)}
+        return Validation(self.task, self.bank.require("validation"), self.validation, score, changed)
 
     def training_prompts(
         self, method: Method, settings: Train, chosen: Prompt | None = None, *, seed: int = 0

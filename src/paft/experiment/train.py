@@ -48,8 +48,8 @@ def train(
     """Train one model, or go on where a killed training stopped; return the content of ``train.json``.
 
     Args:
-        config: Settings, with one seed; :func:`paft.methods.method_to_train` tells the method. Section
-            ``evaluate`` has no part.
+        config: Settings, with one seed; :func:`paft.methods.method_to_train` tells the method. Of
+            section ``evaluate`` only how a validation scores has a part.
         reporter: Hears about progress; by default a bar in terminals, lines in notebooks and, on standard
             error, in scripts; ``Reporter()`` is silent.
         task: A task made in Python, instead of the one the configuration names.

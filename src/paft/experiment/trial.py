@@ -42,6 +42,7 @@ from paft.train.step_time import Pace
 
 if TYPE_CHECKING:
     from paft.train.loop import Trained
+    from paft.train.validation import Validation
 
 FAILED = "failed.json"
 SPLITS = ("test", "adversarial", "user")
@@ -212,7 +213,10 @@ def train_trial(
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        trained = _train(language_model, inputs, prompts, settings, plan, output, pace, reporter)
+        trained = _train(
+            language_model, inputs, prompts, settings, plan, output, pace, reporter,
+            inputs.validated(config.evaluate),
+        )  # fmt: skip
     except DivergedError as error:
         if processes()[0] == 0:
             give_up(folder, output, error)
@@ -229,12 +233,12 @@ def train_trial(
 
 def _train(
     language_model: LanguageModel, inputs: Inputs, prompts: Sequence[Prompt], settings: Train, plan: Trial,
-    output: Path, pace: Pace, reporter: Reporter,
+    output: Path, pace: Pace, reporter: Reporter, validation: Validation | None,
 ) -> Trained:  # fmt: skip
     """Train by the algorithm of the settings."""
     common: dict[str, Any] = {
         "seed": plan.seed, "output": output, "on_step": pace, "keep_checkpoints": True,
-        "validation": pace.listen(inputs.validated()),
+        "validation": pace.listen(validation),
     }  # fmt: skip
     if settings.algorithm == "grpo":
         from paft.train.grpo.loop import reinforce

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -57,6 +57,7 @@ class Validation:
         prompts: P prompts that are neither trained nor tested on.
         examples: N examples, likewise.
         score: Scores a model on them (:func:`paft.evaluate.cells.score_cells`).
+        rule: Settings by which it scores, other than its defaults.
         hear: Called with None where a validation begins, then with its figures and whether they are the
             best so far.
     """
@@ -65,6 +66,7 @@ class Validation:
     prompts: Sequence[Prompt]
     examples: Sequence[Example]
     score: Scorer
+    rule: Mapping[str, Any] = field(default_factory=dict)
     hear: Callable[[Point | None, bool], None] | None = None
 
     @property
@@ -73,8 +75,9 @@ class Validation:
         return f"{len(self.examples)} examples x {len(self.prompts)} prompts"
 
     def fingerprint(self) -> str:
-        """Hash of prompts and examples."""
-        return fingerprint([[prompt.id for prompt in self.prompts], data_fingerprint(self.examples)])
+        """Hash of prompts, examples and, where it is not the default one, the rule of scoring."""
+        on = [[prompt.id for prompt in self.prompts], data_fingerprint(self.examples)]
+        return fingerprint([*on, dict(self.rule)] if self.rule else on)
 
     def sums(self, language_model: LanguageModel, max_length: int, rank: int, world: int) -> np.ndarray:
         """Return the sum of scores under each prompt, (P,), over the share of process ``rank`` of ``world``.
