@@ -93,6 +93,21 @@ def test_a_number_of_steps_ends_the_schedule_within_an_epoch(show):
     assert "train.max_steps 7: the last epoch ends after 2 of 5 steps" in out
 
 
+def test_steps_on_the_same_completions_are_one_and_all_prompts_of_a_group_are_used(show):
+    grpo = ("--set", "train.algorithm=grpo", "--set", "train.grpo.iterations=4")
+    steps = ("--set", "train.max_steps=26", "--method", "paft")
+    found = figures(show("schedule", "--json", *grpo, *steps))
+    assert found["steps"] == 7 == sum(each["uses"] for each in found["prompts"])
+    spanning = ("--set", "train.grpo.group=spanning", "--set", "train.grpo.prompts_per_group=4")
+    spanned = figures(show("schedule", "--json", *grpo, *steps, *spanning))
+    assert spanned["stretches"] == found["stretches"]
+    assert sum(each["uses"] for each in spanned["prompts"]) == 4 * 7
+    code, out, err = show("schedule", *grpo, *steps, *spanning)
+    assert code == 0, err
+    assert "7 steps of at most 5" in out and "the last epoch ends after 2 of 5 steps" in out
+    assert "a step here is as many optimiser steps" in out and "4 prompts at once" in out
+
+
 def test_the_table_names_every_stretch_with_the_templates_first_words(show):
     code, out, err = show("schedule", "--method", "paft", "--seed", 1, "--set", "train.draws=cycle")
     assert code == 0, err

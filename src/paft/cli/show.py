@@ -72,7 +72,10 @@ def show_schedule(
     prompts = inputs.training_prompts(METHODS[method], train, seed=seed)
     schedule = make_schedule(train, len(prompts), seed=seed, examples=len(inputs.train))
     steps = -(-len(inputs.train) // train.batch_size)
-    found = outline(schedule, length=train.length(steps), steps=steps, examples=len(inputs.train))
+    found = outline(
+        schedule, length=train.rounds(steps), steps=steps, examples=len(inputs.train),
+        spanned=train.grpo.spanned,
+    )  # fmt: skip
     if as_json:
         head: dict[str, Any] = {"task": inputs.task.name, "bank_fingerprint": inputs.bank.fingerprint}
         head |= {"method": method, "seed": seed}

@@ -22,7 +22,7 @@ class Memory:
     """Estimated bytes of one training process.
 
     Attributes:
-        weights: All weights, and the copies in lower precision that mixed precision keeps.
+        weights: All weights, the copies in lower precision that mixed precision keeps, and their mean.
         gradients: Of the trained weights.
         optimiser: AdamW's two moments of each trained weight.
         activations: What one micro-batch keeps for the backward pass.
@@ -119,8 +119,8 @@ def estimate_memory(
     With b sequences of s tokens (padding counted) in a micro-batch, a answer tokens in each, and e
     bytes of a number in the forward pass (2 in bfloat16, else 4)::
 
-        weights      4 x trained (+ 2 under mixed precision) + e x frozen; in QLoRA 0.516 x those of
-                     linear layers + 4 x the others
+        weights      4 x trained (+ 2 under mixed precision, + 4 for train.average) + e x frozen; in
+                     QLoRA 0.516 x those of linear layers + 4 x the others
         gradients    4 x trained
         optimiser    8 x trained
         activations  b s (layers (e (4 h + 4 q + 2 k + 4 f) + 8 h) + e h)
@@ -155,7 +155,7 @@ def estimate_memory(
     if config.gradient_checkpointing:
         kept = shape.layers * residual + layer
     return Memory(
-        weights=(6 if mixed else 4) * shape.trained + frozen,
+        weights=(4 + 2 * mixed + 4 * (config.average is not None)) * shape.trained + frozen,
         gradients=4 * shape.trained,
         optimiser=8 * shape.trained,
         activations=max(micro_batch_size * kept, 2 * number * sampled * shape.layers * shape.keys) * length,

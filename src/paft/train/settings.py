@@ -267,6 +267,10 @@ class Train(Schema):
         """Return the optimiser steps of a training whose epochs have so many, unless ``tokens`` decides."""
         return self.epochs * per_epoch if self.max_steps is None else self.max_steps
 
+    def rounds(self, per_epoch: int) -> int:
+        """Return the steps of the schedule of a training whose epochs have so many of them."""
+        return -(-self.length(per_epoch * self.iterations) // self.iterations)
+
     @property
     def groups_by_length(self) -> bool:
         """Whether batches are of similar length."""

@@ -7,7 +7,7 @@ Both come from the functions that training itself calls, :class:`paft.train.sche
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
@@ -45,7 +45,7 @@ class Outline:
     """All prompts of a training.
 
     Attributes:
-        unit: What a prompt belongs to: an optimiser step, or an example under an epoch.
+        unit: What a prompt belongs to: a step of the schedule, or an example under an epoch.
         stretches: In order of epoch, then of step or example.
         uses: Steps, or examples, of every prompt over all epochs, (M,).
     """
@@ -60,34 +60,31 @@ class Outline:
         return [int(prompt) for prompt in np.flatnonzero(self.uses == 0)]
 
 
-def outline(schedule: Schedule, *, length: int, steps: int, examples: int) -> Outline:
+def outline(schedule: Schedule, *, length: int, steps: int, examples: int, spanned: int = 1) -> Outline:
     """List the prompts of a training.
 
     Args:
         schedule: Chooses them.
-        length: Optimiser steps of the training, at least 1.
-        steps: Optimiser steps of an epoch.
+        length: Steps of the schedule, at least 1.
+        steps: Those of an epoch.
         examples: Number of training examples. Of an epoch that ends early all are listed where each has
             its own prompt: their order is the sampler's.
+        spanned: Prompts of a group (reinforcement fine-tuning): stretches have the first, all are used.
     """
     by_example = schedule.by_example
-    stretches = tuple(
-        stretch
-        for epoch, first in enumerate(range(0, length, steps))
-        for stretch in _stretches(
-            schedule, epoch, examples if by_example else min(steps, length - first), by_example
-        )
-    )
+    stretches: list[Stretch] = []
     uses = np.zeros(schedule.bank_size, dtype=int)
-    for stretch in stretches:
-        uses[stretch.prompt] += stretch.last - stretch.first + 1
-    return Outline("example" if by_example else "step", stretches, uses)
+    for epoch, first in enumerate(range(0, length, steps)):
+        count = examples if by_example else min(steps, length - first)
+        places = ((0, i) if by_example else (i, 0) for i in range(count))
+        spans = [schedule.span(spanned, epoch=epoch, step=step, example=example) for step, example in places]
+        np.add.at(uses, np.concatenate(spans), 1)
+        stretches.extend(_stretches(epoch, [span[0] for span in spans]))
+    return Outline("example" if by_example else "step", tuple(stretches), uses)
 
 
-def _stretches(schedule: Schedule, epoch: int, count: int, by_example: bool) -> Iterator[Stretch]:
-    places = ((0, i) if by_example else (i, 0) for i in range(count))
-    prompts = [schedule.prompt(epoch=epoch, step=step, example=example) for step, example in places]
-    for prompt, group in groupby(range(count), key=prompts.__getitem__):
+def _stretches(epoch: int, prompts: Sequence[int]) -> Iterator[Stretch]:
+    for prompt, group in groupby(range(len(prompts)), key=prompts.__getitem__):
         run = list(group)
         yield Stretch(epoch, run[0], run[-1], prompt)
 

@@ -28,13 +28,13 @@ def schedule_figures(found: Outline, prompts: Sequence[Prompt], train: Train, st
         found: The schedule, listed.
         prompts: Training prompts.
         train: The settings it was made from.
-        steps: Optimiser steps of an epoch.
+        steps: Steps of the schedule in an epoch.
     """
     fields = {"schedule", "resample_every", "draws", "user_prompt_share", "epochs", "max_steps", "batch_size"}
     return {
         "train": train.model_dump(mode="json", include=fields),
         "steps_per_epoch": steps,
-        "steps": train.length(steps),
+        "steps": train.rounds(steps),
         "unit": found.unit,
         "stretches": [
             {"epoch": each.epoch, "first": each.first, "last": each.last, "prompt": prompts[each.prompt].id}
@@ -57,7 +57,7 @@ def print_schedule(
 
     The other arguments are those of :func:`schedule_figures`.
     """
-    length = train.length(steps)
+    length = train.rounds(steps)
     epochs = f"{train.epochs} epochs of {steps} steps = " if train.max_steps is None else ""
     console.print(
         f"{_told(train)}; {epochs}{length} steps of at most {train.batch_size} examples",
@@ -104,8 +104,12 @@ def _notes(train: Train, steps: int) -> list[str]:
     notes = []
     if train.tokens is not None:
         notes.append(f"train.tokens {train.tokens}: the number of steps follows from tokens, not from epochs")
-    if train.max_steps is not None and train.max_steps % steps:
-        last = f"{train.max_steps % steps} of {steps} steps"
+    if train.iterations > 1:
+        notes.append(f"train.grpo.iterations {train.iterations}: a step here is as many optimiser steps")
+    if train.grpo.spanned > 1 and train.schedule != "single":
+        notes.append(f"train.grpo.group spanning: {train.grpo.spanned} prompts at once, listed by the first")
+    if train.max_steps is not None and train.rounds(steps) % steps:
+        last = f"{train.rounds(steps) % steps} of {steps} steps"
         notes.append(f"train.max_steps {train.max_steps}: the last epoch ends after {last}")
     return notes
 
