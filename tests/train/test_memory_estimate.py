@@ -52,7 +52,7 @@ def test_the_formula_by_hand():
     again = of(gradient_checkpointing=True)
     assert again.activations == 2 * 5 * (3 * 32 + layer)
     assert of(precision="bfloat16").weights == 6 * 10 + 2 * 120
-    assert of(precision="bfloat16", average=2).weights == 6 * 10 + 4 * 10 + 2 * 120
+    assert of(precision="bfloat16", average=0.5).weights == 6 * 10 + 4 * 10 + 2 * 120
     assert of(precision="bfloat16").logits == 2 * 3 * 50 * 10
     assert of(precision="bfloat16", adapt={"method": "qlora"}).weights == 60 + 51 + 4 * 20
 
