@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 from tokenizers import AddedToken
 
 from paft.errors import ConfigError, DataError, ModelError, PaftError
-from paft.train.arguments import report_to
+from paft.train.arguments import TENSORBOARD_FOLDER, report_to
 from paft.train.failures import check_vocabulary, clear_errors
 from paft.train.loop import fine_tune
 from paft.train.settings import Train
@@ -83,3 +85,16 @@ def test_a_log_that_cannot_be_written_is_refused(monkeypatch):
     with pytest.raises(ConfigError, match="'tensorboard' needs its package"):
         report_to(Train(report_to="tensorboard"), None)
     assert report_to(Train(report_to=["wandb"]), None) == ["wandb"]
+
+
+def test_each_training_of_a_run_has_a_log_of_its_own_for_tensorboard(monkeypatch, tmp_path):
+    from transformers.integrations import integration_utils
+
+    monkeypatch.setattr(integration_utils, "get_available_reporting_integrations", lambda: ["tensorboard"])
+    monkeypatch.delenv(TENSORBOARD_FOLDER, raising=False)
+    for name in ("one", "two"):
+        report_to(Train(report_to="tensorboard"), tmp_path / name)
+        assert os.environ[TENSORBOARD_FOLDER] == str(tmp_path / name)
+    monkeypatch.setenv(TENSORBOARD_FOLDER, "mine")
+    report_to(Train(report_to="tensorboard"), tmp_path / "three")
+    assert os.environ[TENSORBOARD_FOLDER] == "mine"

@@ -24,8 +24,8 @@ def train(model_folder, train_examples, bank, tmp_path):
     """Fine-tune a newly loaded model; returns (record, folder)."""
     made = []
 
-    def run(seed=0, rate=5e-3, on_step=None, **settings):
-        output = tmp_path / f"out{len(made)}"
+    def run(seed=0, rate=5e-3, on_step=None, name=None, **settings):
+        output = tmp_path / (name or f"out{len(made)}")
         made.append(output)
         config = Train(**{**SETTINGS, "learning_rate": rate, **settings})
         trained = fine_tune(
@@ -184,6 +184,19 @@ def test_a_batch_that_micro_batches_do_not_divide_is_refused(train):
 def test_adapter_targets_that_name_no_module_are_refused(train):
     with pytest.raises(ConfigError, match=r"train\.adapt\.targets"):
         train(adapt={"targets": ["no_such_projection"]})
+
+
+def test_a_killed_run_goes_on_with_other_workers_and_checkpoints(train):
+    def die(step, *_):
+        if step == 5:
+            raise KeyboardInterrupt
+
+    noisy = {"adapt": {"rank": 4, "dropout": 0.3}, "batch_size": 8}
+    _, whole = train(**noisy)
+    with pytest.raises(KeyboardInterrupt):
+        train(on_step=die, name="killed", save_every=2, **noisy)
+    _, again = train(name="killed", save_every=3, workers=1, **noisy)
+    assert difference(weights(whole), weights(again)) == 0
 
 
 def test_a_full_disk_is_one_error_and_leaves_no_half_adapter(train, monkeypatch, tmp_path):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 LOG_EVERY = 5  # optimiser steps between two entries of the loss curve
 TENSORBOARD_FOLDER = "TENSORBOARD_LOGGING_DIR"
+_named: set[str] = set()  # folders for TensorBoard that this process named, one a training
 
 
 def training_arguments(config: Train, seed: int, folder: Path, logs: Path | None = None) -> TrainingArguments:
@@ -130,8 +131,10 @@ def report_to(config: Train, logs: Path | None) -> list[str]:
                 f"train.report_to {name!r} needs its package, which is not installed here: install it "
                 "(tensorboard: `pip install tensorboard`), or leave the name out"
             )
-    if "tensorboard" in config.report_to and logs is not None:
-        os.environ.setdefault(TENSORBOARD_FOLDER, str(logs))
+    users = os.environ.get(TENSORBOARD_FOLDER) not in (None, *_named)
+    if "tensorboard" in config.report_to and logs is not None and not users:
+        os.environ[TENSORBOARD_FOLDER] = str(logs)
+        _named.add(str(logs))
     return list(config.report_to)
 
 
