@@ -152,8 +152,9 @@ def bank_import(
     """
     from paft.bank import Bank, near_duplicates_across, near_warnings
     from paft.bank.importers import prompts_of, read_candidates
+    from paft.errors import ConfigError
 
-    names = dict(_pair(item, "--rename") for item in rename or [])
+    names = dict(options.pair(item, "--rename") for item in rename or [])
     files = {"train": train or [], "validation": validation or [], "test": test or []}
     splits: dict[str, tuple[Prompt, ...]] = {}
     for split, paths in files.items():
@@ -171,6 +172,9 @@ def bank_import(
         if prompts:
             splits[split] = tuple(prompts)
     bank = Bank(splits)
+    used = {name for prompt in bank for name in prompt.placeholders}
+    if idle := [old for old, new in names.items() if new not in used]:
+        raise ConfigError(f"--rename {idle[0]}={names[idle[0]]}: no prompt has {{{idle[0]}}}")
     near = near_duplicates_across(bank)
     _save(bank, output)
     for warning in near_warnings(bank, near):
@@ -251,7 +255,7 @@ def bank_split(
     if reword is not None and not adversarial:
         raise typer.BadParameter("it is for --adversarial: give that too", param_hint="--reword")
     prompts = list({p.id: p for source in sources for p in import_prompts(source, to_split=True)}.values())
-    held = [_pair(item, "--hold-out") for item in hold_out or []]
+    held = [options.pair(item, "--hold-out") for item in hold_out or []]
     bank = split_prompts(
         prompts,
         test=test or counts_of(ratio or "8:1", len(prompts) - validation),
@@ -313,8 +317,9 @@ def bank_show(
     task: options.MaybeTask = None,
     data: options.Data = None,
     example: Annotated[
-        int, typer.Option(help="With --task: the test (else training) example to fill in, from 0.", min=0)
-    ] = 0,
+        int | None,
+        typer.Option(help="With --task: the test (else training) example to fill in; 0 by default.", min=0),
+    ] = None,
     limit: Annotated[int, typer.Option(help="Prompts at most; 0 for all.", min=0)] = 0,
 ) -> None:
     """Page through prompts; with a task, filled in with a real example.
@@ -327,14 +332,18 @@ def bank_show(
 
     from paft.bank import load_bank
     from paft.bank.split import written_by
+    from paft.errors import ConfigError
 
     found = load_bank(bank)
     chosen = [(name, p) for name in ([split] if split else found.splits) for p in found.require(name)]
     for item in where or []:
-        matches = written_by([_pair(item, "--where")])
+        matches = written_by([options.pair(item, "--where")])
         chosen = [(name, prompt) for name, prompt in chosen if matches(prompt)]
     chosen = [(name, p) for name, p in chosen if grep is None or grep.casefold() in p.template.casefold()]
-    values = _example_values(task, data, example) if task is not None else None
+    target = options.load_given_task(task, data)
+    if target is None and example is not None:
+        raise ConfigError("--example fills prompts in with a row of a task: give --task too")
+    values = None if target is None else _example_values(target, example or 0)
     blocks = []
     for name, prompt in chosen[: limit or None]:
         told = ", ".join(f"{key} {value}" for key, value in prompt.provenance.items())
@@ -390,7 +399,9 @@ def bank_export(
     format: Annotated[str, typer.Option(help="jsonl, csv, dataset, lm-eval or promptfoo.")],
     task: options.MaybeTask = None,
     data: options.Data = None,
-    split: Annotated[str, typer.Option(help="Split that evaluation tools get.")] = "test",
+    split: Annotated[
+        str | None, typer.Option(help="Split that lm-eval and promptfoo get; test by default.")
+    ] = None,
     provider: Annotated[
         str | None,
         typer.Option(help="The model that promptfoo asks, say openai:gpt-4o; none by default."),
@@ -404,9 +415,8 @@ def bank_export(
     """
     from paft.bank import load_bank
     from paft.bank.exporters import export_bank
-    from paft.task.task import load_task
 
-    target = load_task(task, data) if task is not None else None
+    target = options.load_given_task(task, data)
     export_bank(load_bank(bank), output, format, task=target, split=split, provider=provider)
     typer.echo(f"{output} written")
 
@@ -477,10 +487,7 @@ def _save(bank: Bank, output: Path) -> None:
     typer.echo(f"{output}: {counts} prompts, fingerprint {bank.fingerprint}")
 
 
-def _example_values(task: str, data: str | None, index: int) -> dict[str, str]:
-    from paft.task.task import load_task
-
-    target = load_task(task, data)
+def _example_values(target: Task, index: int) -> dict[str, str]:
     split: Split = "test" if target.data.test or target.data.test_share else "train"
     examples = target.examples(split)
     if index >= len(examples):
@@ -488,10 +495,3 @@ def _example_values(task: str, data: str | None, index: int) -> dict[str, str]:
             f"the {split} split has examples 0 to {len(examples) - 1}", param_hint="--example"
         )
     return examples[index].values
-
-
-def _pair(item: str, option: str) -> tuple[str, str]:
-    old, equals, new = item.partition("=")
-    if not (old and equals and new):
-        raise typer.BadParameter(f"{item!r}: write name=value", param_hint=option)
-    return old, new

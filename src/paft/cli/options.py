@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from paft.config import RunConfig
+    from paft.task.task import Task as LoadedTask
 
 
 def line_breaks(prompt: str) -> str:
@@ -179,11 +180,33 @@ def overrides(options: Mapping[str, Any]) -> dict[str, Any]:
     written = parse_overrides(options["set_"] or [])
     nested = merged({}, written)
     for key, value in given.items():
-        if (there := _at(nested, key, value)) != value:
+        if (there := _at(nested, key, value)) is not value and there != value:  # NaN is not itself
             raise ConfigError(
                 f"{key} is given twice, as {value} and by --set as {there}: leave one of them out"
             )
     return written | given
+
+
+def pair(item: str, option: str) -> tuple[str, str]:
+    """Return both sides of ``name=value``, as the option has it."""
+    old, equals, new = item.partition("=")
+    if not (old and equals and new):
+        raise typer.BadParameter(f"{item!r}: write name=value", param_hint=option)
+    return old, new
+
+
+def load_given_task(task: str | None, data: str | None) -> LoadedTask | None:
+    """Return the task that is given, None where none is.
+
+    Raises:
+        ConfigError: If data are given alone, which would do nothing.
+    """
+    from paft.errors import ConfigError
+    from paft.task.task import load_task
+
+    if task is None and data is not None:
+        raise ConfigError("--data is where the rows of a task lie: give --task too")
+    return None if task is None else load_task(task, data)
 
 
 def load_settings(config: Path | None, options: Mapping[str, Any]) -> RunConfig:

@@ -48,26 +48,24 @@ def show_schedule(
 
     Docs: docs/train.md
     """
-    given = locals()
+    given = {
+        **locals(),
+        "methods": None if method is None else [method],
+        "seeds": None if seed is None else [seed],
+    }
     from rich.console import Console
 
     from paft.config import load_config
-    from paft.errors import ConfigError
     from paft.experiment.inputs import load_inputs
     from paft.methods import METHODS, method_to_train
-    from paft.schema import nearest
     from paft.train.schedule import make_schedule
     from paft.train.show import outline
     from paft.train.show_text import print_schedule, schedule_figures
 
-    trained = [name for name, known in METHODS.items() if known.schedule is not None]
-    if method is not None and method not in trained:
-        raise ConfigError(f"--method {method!r} is no method that trains{nearest(method, trained)}")
     settings = load_config(config, options.overrides(given))
-    method = method or method_to_train(settings.methods)
+    method, seed = method_to_train(settings.methods), settings.seeds[0]
     inputs = load_inputs(settings, evaluate=False, methods=[method])
     train = METHODS[method].settings(settings.train)
-    seed = settings.seeds[0] if seed is None else seed
     inputs = inputs.for_seed(seed)
     prompts = inputs.training_prompts(METHODS[method], train, seed=seed)
     schedule = make_schedule(train, len(prompts), seed=seed, examples=len(inputs.train))

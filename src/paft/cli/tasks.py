@@ -39,6 +39,8 @@ def tasks(
 
     console = open_console()
     if copy:
+        if json_:
+            raise ConfigError("--json lists the tasks, --copy writes one: give one of them")
         if name is None:
             raise ConfigError("which task is to be copied? Give its name; `paft tasks` lists them")
         _copy(name, Path(output or name))

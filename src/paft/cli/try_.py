@@ -110,6 +110,9 @@ def _rows(task: Task, text: str | None, fields: Sequence[str]) -> list[dict[str,
             item for item, (name, sign, _) in zip(fields, pairs, strict=True) if not (name and sign)
         ]:
             raise ConfigError(f"--field {wrong[0]!r}: write name=text")
+        names = [name for name, _, _ in pairs]
+        if double := [name for name in names if names.count(name) > 1]:
+            raise ConfigError(f"--field {double[0]} is given twice: one input has one text of it")
         return [{name: _value(task, name, value) for name, _, value in pairs}]
     if text is not None:
         return [_row(task, text)]

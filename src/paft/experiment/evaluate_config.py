@@ -62,6 +62,8 @@ class EvaluateConfig(AdapterOnTask):
                 "a budget of cells is for one model: leave it out, give precision, which compares several, "
                 "or evaluate each adapter into a folder of its own"
             )
+        if self.any_base and not self.adapter_folders:
+            raise ValueError("any_base puts an adapter on another base: give the adapter too")
         for name in self.adapters:
             check_name(name)
         if self.with_base and BASE in self.adapter_folders:

@@ -33,7 +33,7 @@ def export_bank(
     format: str,
     *,
     task: Task | None = None,
-    split: str = "test",
+    split: str | None = None,
     provider: str | None = None,
 ) -> None:
     """Write a bank in another tool's format.
@@ -44,15 +44,21 @@ def export_bank(
             empty, so that nothing of an earlier export stays in it.
         format: One of ``FORMATS``.
         task: What the prompts are for; needed by ``lm-eval`` and ``promptfoo``.
-        split: Which prompts ``lm-eval`` and ``promptfoo`` get; the other formats hold all of them.
+        split: Which prompts ``lm-eval`` and ``promptfoo`` get, ``test`` by default; the other formats hold
+            all of them.
         provider: The model ``promptfoo`` asks, for instance ``openai:gpt-4o-mini``.
 
     Raises:
-        ConfigError: If the format is unknown, lacks what it needs, or the folder holds files.
+        ConfigError: If the format is unknown, lacks what it needs or has no use for what is given, or the
+            folder holds files.
         DataError: If the task's test examples cannot be read.
         PromptError: If the split has no prompts or a prompt cannot be expressed in the format.
     """
     output = Path(output)
+    if split is not None and format in ("jsonl", "csv", "dataset"):
+        raise ConfigError(f"export format {format!r} holds the prompts of every split: leave the split out")
+    if provider is not None and format in FORMATS[:-1]:
+        raise ConfigError(f"a provider is for promptfoo, not for export format {format!r}: leave it out")
     if format == "jsonl":
         bank.save(output)
     elif format == "csv":
@@ -64,8 +70,8 @@ def export_bank(
     elif task is None:
         raise ConfigError(f"export format {format!r} needs a task: it carries the task's test examples")
     elif format == "lm-eval":
-        write_lm_eval(bank, output, task, split)
+        write_lm_eval(bank, output, task, split or "test")
     elif provider is None:
         raise ConfigError("export format 'promptfoo' needs a provider, say --provider openai:gpt-4o-mini")
     else:
-        write_promptfoo(bank, output, task, split, provider)
+        write_promptfoo(bank, output, task, split or "test", provider)
