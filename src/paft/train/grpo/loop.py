@@ -96,7 +96,6 @@ def reinforce(
     looked = preview_prompts(dataset, sampler, encoder, limit)
     steps = config.length(sampler.steps * config.iterations)
     stops = ends(encoder, language_model.model.generation_config)
-    reader = CompletionReader(task, examples, encoder, stops)
 
     # From the newest checkpoint of the same inputs, if there is one.
     shutil.rmtree(part, ignore_errors=True)
@@ -118,7 +117,7 @@ def reinforce(
         reward_funcs=[own_reward(config.grpo, limit), *rewards],
         train_dataset=_row_dataset(unroll_rows(sampler, config, -(-steps // config.iterations))),
         renderer=RowRenderer(dataset),
-        reader=reader,
+        reader=CompletionReader(task, examples, encoder, stops),
         sums=sums,
         checkpoints=checkpoints,
         save_every=_save_interval(config, steps),
