@@ -7,7 +7,7 @@ import pytest
 import paft as api
 from paft.bank import Bank
 from paft.config import RunConfig
-from paft.errors import ConfigError
+from paft.errors import ConfigError, DataError
 from paft.experiment.answer_tokens import check_lengths, check_options
 from paft.experiment.evaluate import EvaluateConfig, evaluate
 from paft.model.encode import Encoder
@@ -28,7 +28,7 @@ def words_only():
     backend.normalizer = normalizers.Lowercase()
     backend.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>", eos_token="</s>")
-    return Encoder(tokenizer, 64)
+    return Encoder(tokenizer, 512)
 
 
 def task(rule, gold="x", metric="exact_match", rows=None, **answer):
@@ -167,3 +167,21 @@ def test_a_warning_is_told_before_the_run_and_kept(tmp_path, model_folder):
     assert "gold answers of task 't' have more tokens" in heard.lines[0]
     assert f"warning: {results['warnings'][0]}" == heard.lines[0]
     assert json.loads((tmp_path / "out" / "results.json").read_text())["warnings"] == results["warnings"]
+
+
+def test_answers_that_leave_no_room_for_a_prompt_are_refused_before_anything_is_trained(
+    tmp_path, model_folder
+):
+    rows = [{"text": f"this is {i}", "answer": "x"} for i in range(20)]
+    made = task("text", rows=rows, max_tokens=40)
+    made = made.model_copy(update={"data": made.data.model_copy(update={"validation": rows})})
+    validated = Bank({**BANK.splits, "validation": (Prompt("Name it: {text} is"),)})
+    settings = {"max_length": 40, "adapt": {"rank": 4}}
+    config = RunConfig(output=str(tmp_path), model=str(model_folder), methods=("paft",), train=settings)
+    with pytest.raises(DataError, match="an answer of 40 tokens leaves no room for its prompt"):
+        api.run(config, Reporter(), task=made, bank=BANK)
+    settings["validate_every"] = 0.5
+    config = RunConfig(output=str(tmp_path), model=str(model_folder), methods=("paft",), train=settings)
+    with pytest.raises(DataError, match="an answer of 40 tokens leaves no room for its prompt"):
+        api.train_model(config, Reporter(), task=made, bank=validated)
+    assert not [*tmp_path.rglob("*.safetensors")] and not [*tmp_path.glob("trials")]

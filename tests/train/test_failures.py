@@ -7,6 +7,7 @@ import os
 import pytest
 import torch
 from tokenizers import AddedToken
+from transformers import Trainer
 
 from paft.errors import ConfigError, DataError, ModelError, PaftError
 from paft.train.arguments import TENSORBOARD_FOLDER, report_to
@@ -34,6 +35,18 @@ def test_only_what_can_be_lowered_is_named():
     with pytest.raises(PaftError) as caught, clear_errors(config, 1):
         raise torch.OutOfMemoryError("full")
     assert "lower train.max_length (now 1024). " in str(caught.value)
+
+
+def test_a_model_that_does_not_fit_on_the_device_is_one_line(
+    fresh_model, train_examples, bank, tmp_path, monkeypatch
+):
+    def full(*_):
+        raise torch.OutOfMemoryError("tried to allocate 2 GiB")
+
+    monkeypatch.setattr(Trainer, "_move_model_to_device", full)
+    monkeypatch.setattr(Trainer, "place_model_on_device", True, raising=False)
+    with pytest.raises(PaftError, match=r"does not fit on the device: take a smaller one, or .*qlora"):
+        fine_tune(fresh_model, train_examples, bank["train"], Train(), seed=0, output=tmp_path / "out")
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -50,7 +50,7 @@ def check_options(encoder: Encoder, task: Task, *splits: Sequence[Example]) -> N
 def check_lengths(
     encoder: Encoder, task: Task, examples: Sequence[Example], given: int | None = None
 ) -> list[str]:
-    """Compare gold answers that have to be generated with the tokens that may be.
+    """Compare gold answers that have to be generated with the tokens that may be, and these with all.
 
     Of many examples, ``CHECKED`` that lie evenly are looked at. ``given`` stands in for the task's
     limit (``train.grpo.max_tokens``).
@@ -61,8 +61,10 @@ def check_lengths(
 
     Raises:
         ConfigError: If more than ``FEW`` of the right answers do not fit.
+        DataError: If so many tokens leave no room for a prompt, before anything is trained or evaluated.
     """
     limit, looked = given or task.answer.generation_limit, spread(examples)
+    encoder.context(_CUES[0], limit)
     setting = "answer.max_tokens" if given is None else "train.grpo.max_tokens"
     lengths = [_shortest(encoder, task, example) for example in looked]
     long = [length for length in lengths if length > limit]

@@ -14,7 +14,7 @@ from paft.bank import Bank
 from paft.config import RunConfig
 from paft.errors import ConfigError, expect
 from paft.evaluate.runner import processes
-from paft.experiment.answer_tokens import check_completions, check_options
+from paft.experiment.answer_tokens import check_completions, check_lengths, check_options
 from paft.experiment.bank_choice import tell_composed
 from paft.experiment.identity import training_identity
 from paft.experiment.inputs import (
@@ -97,8 +97,10 @@ def training_inputs(config: RunConfig, task: Task | None = None, bank: Bank | No
     check_trained(config)
     encoder = encoder_of(config)
     check_options(encoder, inputs.task, inputs.train)
+    generated = not inputs.task.answer.closed or config.evaluate.generate
     warnings = [
         *check_completions(encoder, config, inputs.task, inputs.train),
+        *(check_lengths(encoder, inputs.task, inputs.validation) if inputs.validation and generated else ()),
         *few_validation_cells(inputs),
         *blank_fields(inputs.task, "train", inputs.train),
     ]

@@ -34,12 +34,12 @@ _FROM_WORKER = re.compile(r"paft\.errors\.DataError: (.*)\s*\Z", re.DOTALL)
 
 
 @contextmanager
-def clear_errors(config: Train, micro_batch_size: int) -> Iterator[None]:
+def clear_errors(config: Train, micro_batch_size: int | None) -> Iterator[None]:
     """Turn errors of loader workers and of the device's memory into ours.
 
     Args:
         config: Training settings, for what may be lowered.
-        micro_batch_size: Examples of a forward pass.
+        micro_batch_size: Examples of a forward pass; None while the model is put on the device.
 
     Raises:
         DataError: With the message alone, if a row cannot be used.
@@ -56,8 +56,11 @@ def clear_errors(config: Train, micro_batch_size: int) -> Iterator[None]:
         raise PaftError(_out_of_memory(config, micro_batch_size, str(error).splitlines()[0])) from error
 
 
-def _out_of_memory(config: Train, micro_batch_size: int, said: str) -> str:
+def _out_of_memory(config: Train, micro_batch_size: int | None, said: str) -> str:
     """Say what to lower when memory runs out; none of it changes what is learnt but ``max_length``."""
+    if micro_batch_size is None:
+        four_bit = ", or train.adapt.method=qlora, which holds it in 4 bit" * (config.adapt.method != "qlora")
+        return f"out of memory ({said}): the model does not fit on the device: take a smaller one{four_bit}"
     lower = []
     if micro_batch_size > 1:
         lower.append(

@@ -150,7 +150,8 @@ def fine_tune(
     checkpoints = Checkpoints(checkpoint_folder(output), inputs)
 
     # What is trained, with which loss.
-    trainer = make_trainer(language_model, dataset, schedule, config, args, checkpoints, on_step)
+    with clear_errors(config, None):
+        trainer = make_trainer(language_model, dataset, schedule, config, args, checkpoints, on_step)
     return complete_training(
         trainer, language_model, config, validation, part, output,
         steps=steps, keep_checkpoints=keep_checkpoints,

@@ -27,7 +27,7 @@ from paft.task.task import Example, Task
 from paft.train.arguments import argument_values, training_arguments
 from paft.train.batches import RenderedExamples
 from paft.train.checkpoint import Checkpoints, checkpoint_folder, save_interval, training_inputs
-from paft.train.failures import check_vocabulary
+from paft.train.failures import check_vocabulary, clear_errors
 from paft.train.grpo.rewards import CompletionReader, load_reward, own_reward, reward_digests
 from paft.train.grpo.rows import (
     RowRenderer,
@@ -96,7 +96,6 @@ def reinforce(
     looked = preview_prompts(dataset, sampler, encoder, limit)
     steps = config.length(sampler.steps * config.iterations)
     stops = ends(encoder, language_model.model.generation_config)
-    reader = CompletionReader(task, examples, encoder, stops)
 
     # From the newest checkpoint of the same inputs, if there is one.
     shutil.rmtree(part, ignore_errors=True)
@@ -111,13 +110,14 @@ def reinforce(
 
     sums = RewardSums(len(prompts))
     trainer = _make_trainer(
+        config,
         model=trainable(language_model, dataset, config, copies=1),
         args=args,
         processing_class=copy.deepcopy(language_model.tokenizer),  # TRL gives it padding
         reward_funcs=[own_reward(config.grpo, limit), *rewards],
         train_dataset=_row_dataset(unroll_rows(sampler, config, -(-steps // config.iterations))),
         renderer=RowRenderer(dataset),
-        reader=reader,
+        reader=CompletionReader(task, examples, encoder, stops),
         sums=sums,
         checkpoints=checkpoints,
         save_every=_save_interval(config, steps),
@@ -141,11 +141,12 @@ def _reward_inputs(config: Train, task: Task, limit: int) -> dict[str, Any]:
     }
 
 
-def _make_trainer(**keywords: Any) -> Any:
+def _make_trainer(config: Train, **keywords: Any) -> Any:
     from paft.train.grpo.trainer import GroupTrainer
 
     try:
-        trainer = GroupTrainer(**keywords)
+        with clear_errors(config, None):
+            trainer = GroupTrainer(**keywords)
     except ValueError as error:
         raise ConfigError(f"train.grpo: TRL refuses these settings: {said(error)}") from error
     trainer.remove_callback(PrinterCallback)  # progress goes to on_step, not to standard output
