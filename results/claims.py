@@ -15,6 +15,7 @@ from results.sources import (
     INFERENCE,
     K_T,
     MAIN,
+    NAMES,
     PROMPTS,
     REAL,
     TASKS,
@@ -65,7 +66,7 @@ def _by_task(tell: Callable[[str], str]) -> str:
 
 
 def _real_by_task(tell: Callable[[str], str]) -> str:
-    return ", ".join(f"{TASKS[task]} {tell(task)}" for task in read(REAL)["tasks"])
+    return ", ".join(f"{NAMES[task]} {tell(task)}" for task in read(REAL)["tasks"])
 
 
 def _supported(tasks: Sequence[bool], real: Sequence[bool] | None = None) -> str:

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paft.methods import METHODS
-from paft.report.plot import svg
-from results.sources import TASKS, significant
+from paft.report.plot import COLOURS, svg
+from results.sources import NAMES, significant
 from results.sources import Figure as Figures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FIGURES = {"mean": "mean", "min": "worst prompt"}
-ONE_PROMPT, BANK, PAFT = "#d1603d", "#4e8a4a", "#1f6f8b"
+ONE_PROMPT, BANK, PAFT = (COLOURS[method] for method in ("single", "per_example", "paft"))
 WIDTH, HEIGHT = 12.0, 6.4  # inches
 GROUPS = {"one prompt": ONE_PROMPT, "many prompts": BANK, "paft": PAFT}
 
@@ -60,7 +60,7 @@ def forest(tasks: Mapping[str, Mapping[str, Any]], height: float = HEIGHT) -> st
         for axes, (task, found) in zip(row, tasks.items(), strict=True):
             differences = {method: found["differences from single"][method] for method in methods}
             _draw(axes, list(bars(differences, key)))
-            axes.set_title(f"{TASKS[task]}: {name}", fontsize=10)
+            axes.set_title(f"{NAMES[task]}: {name}", fontsize=10)
     figure.supxlabel(
         "difference from single in points, 95 % interval (filled marker: excludes 0)", fontsize=10
     )

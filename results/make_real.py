@@ -1,7 +1,7 @@
 # python -m results.make_real [--check]
 """Work out the figures of the grid on a pretrained model from the predictions beside them.
 
-Writes real_gpu/figures.json: for each task and method the seeds, figures under unseen prompts and under the
+Writes real/figures.json: for each task and method the seeds, figures under unseen prompts and under the
 user's, paired differences from ``single``, and SNIPS apart for prompts that list the options. ``--check``
 changes nothing and fails when the file is not what the predictions give.
 """
@@ -28,9 +28,12 @@ from results.make_details import COMPARED, ROOT, Scores, drawn, figures, majorit
 from results.sources import HERE
 
 GRID = ROOT / "recipes" / "real" / "main.yaml"
-FOLDER = HERE / "real_gpu"
-FILE = FOLDER / "figures.json"
-TASKS = ("snips", "subj", "sms_spam")  # whose main methods are finished
+FILE = HERE / "real" / "figures.json"
+GPU, CPU = "real_gpu", "real"  # folders of predictions
+DEVICES = {GPU: "NVIDIA H200, bfloat16", CPU: "CPU, float32"}
+# Tasks whose main methods are finished, with where.
+TASKS = {"snips": GPU, "subj": GPU, "sms_spam": GPU, "banking20": CPU}
+RATE = "single_2e-3"  # the setting of `single` at the rate that was better for it on validation
 OTHERS = {"user_share": "per_example"}  # further settings of the grid, each with one method
 
 
@@ -41,7 +44,7 @@ def configs() -> Mapping[str, RunConfig]:
 
 def predictions(task: str) -> list[dict[str, Any]]:
     """Return a task's predictions; methods of further settings are named by the setting."""
-    folder = FOLDER / "predictions"
+    folder = HERE / TASKS[task] / "predictions"
     rows: list[dict[str, Any]] = parquet.read_table(folder / f"{task}-main.parquet").to_pylist()
     for setting, method in OTHERS.items():
         path = folder / f"{task}-{setting}.parquet"
@@ -83,6 +86,7 @@ def task_figures(config: RunConfig, task: str) -> dict[str, Any]:
     scores, own = scores_of(test, list(prompts)), scores_of(user, [user[0]["prompt_id"]])
     listed = [name for name, prompt in prompts.items() if OPTIONS in prompt.placeholders]
     found: dict[str, Any] = {
+        "device": DEVICES[TASKS[task]],
         "examples": config.train.examples,
         "epochs": config.train.epochs,
         "steps": config.train.epochs * -(-(config.train.examples or 0) // config.train.batch_size),
@@ -121,7 +125,7 @@ def both_devices(task: str = "snips") -> dict[str, Any]:
             for row in parquet.read_table(folder / "predictions" / f"{task}-main.parquet").to_pylist()
             if row["split"] == "test"
         }
-        for folder in (HERE / "real", FOLDER)
+        for folder in (HERE / CPU, HERE / GPU)
     ]
     found: dict[str, Any] = {}
     for method in dict.fromkeys(key[0] for key in sides[0]):
@@ -138,13 +142,38 @@ def both_devices(task: str = "snips") -> dict[str, Any]:
     return found
 
 
+def other_rate(task: str) -> dict[str, Any] | None:
+    """Return what ``single`` reaches at the rate that is better for it, beside its rate in the main table.
+
+    It was scored on a CPU with fewer examples, so all figures are of these; None where it is not finished.
+    """
+    path = HERE / CPU / "predictions" / f"{task}-{RATE}.parquet"
+    if not path.exists():
+        return None
+    rows = parquet.read_table(path).to_pylist()
+    examples = {row["example"] for row in rows}
+    found = [{**row, "method": RATE} for row in rows]
+    found += [row for row in predictions(task) if row["example"] in examples]
+    kept = [row for row in found if row["method"] in (RATE, "single", "per_example")]
+    split = {name: [row for row in kept if row["split"] == name] for name in ("test", "user")}
+    prompts = list(dict.fromkeys(row["prompt_id"] for row in split["test"]))
+    scores = scores_of(split["test"], prompts)
+    own = scores_of(split["user"], [split["user"][0]["prompt_id"]])
+    return {
+        "test examples": len(examples),
+        "seeds": len(scores[RATE]),
+        "methods": {name: {**figures(each), "own": float(own[name].mean())} for name, each in scores.items()},
+        "per_example - single": told(difference(scores["per_example"], scores[RATE], COMPARED)),
+    }
+
+
 def real_figures() -> dict[str, Any]:
     """Return the content of the file."""
     found = configs()
     return {
         "model": "SmolLM2-135M-Instruct",
-        "device": "NVIDIA H200, bfloat16",
         "same trials on a CPU": both_devices(),
+        RATE: {task: rates for task in TASKS if (rates := other_rate(task)) is not None},
         "tasks": {task: task_figures(found[f"{task}/main"], task) for task in TASKS},
     }
 
@@ -155,7 +184,7 @@ def main() -> None:
     if "--check" not in sys.argv:
         write_json(FILE, found)
     elif json.loads(FILE.read_text("utf-8")) != json.loads(json.dumps(found)):
-        raise SystemExit("results/real_gpu/figures.json is not what the predictions give: `make results`")
+        raise SystemExit("results/real/figures.json is not what the predictions give: `make results`")
 
 
 if __name__ == "__main__":

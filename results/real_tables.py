@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from paft.report.table import percent
-from results.sources import FINAL, REAL, TASKS, from_single, read, significant, task_details
+from results.sources import FINAL, NAMES, REAL, from_single, read, significant, task_details
 from results.text import between, ends, listed, points, shares, span, table
 
 SHOWN = ("base", "single", "per_example", "paft", "user_share")
@@ -19,7 +19,7 @@ def real_table() -> str:
     """Return every method on every task."""
     rows = []
     for task, found in read(REAL)["tasks"].items():
-        name = TASKS[task]
+        name = NAMES[task]
         for method in SHOWN:
             if method not in found["methods"]:
                 continue
@@ -36,7 +36,7 @@ def real_differences() -> str:
     """Return paired differences from ``single``."""
     rows = []
     for task, found in read(REAL)["tasks"].items():
-        name = TASKS[task]
+        name = NAMES[task]
         for method, moved in found["differences from single"].items():
             own = found["differences from single, user prompt"][method]["mean"]
             texts = [between(each) for each in (moved["mean"], moved["std"], moved["min"], own)]
@@ -50,7 +50,7 @@ def real_final() -> str:
     """Return the prompts looked at once beside the unseen ones, the same seed."""
     rows = []
     for task in dict.fromkeys(row["task"] for row in read(FINAL)["rows"]):
-        name = TASKS[task]
+        name = NAMES[task]
         for row in (row for row in read(FINAL)["rows"] if row["task"] == task):
             method = row["method"]
             test = task_details(task, REAL)["methods"][method]["seeds"][row["seed"] or 0]
@@ -75,13 +75,16 @@ def real_texts() -> dict[str, str]:
     share = tasks["snips"]["test prompts that list options"] / tasks["snips"]["test prompts"]
 
     def wins(figure: str) -> str:
-        return listed([TASKS[task] for task in tasks if significant(gained[task][figure], better=1)])
+        return listed([NAMES[task] for task in tasks if significant(gained[task][figure], better=1)])
+
+    def examples(device: str) -> str:
+        return span([each["test examples"] for each in tasks.values() if each["device"].startswith(device)])
 
     def lost(method: str) -> str:
         return listed([points(each[method]["mean"]["value"]) for each in own.values() if method in each])
 
     return {
-        "real tasks": listed([TASKS[task] for task in tasks]),
+        "real tasks": listed([NAMES[task] for task in tasks]),
         "real mean wins": wins("mean"),
         "real min wins": wins("min"),
         "real min gains": listed([points(found["min"]["value"]) for found in gained.values()]),
@@ -90,9 +93,10 @@ def real_texts() -> dict[str, str]:
         "real paft lost": lost("paft"),
         "real share lost": lost("user_share"),
         "real per_example - paft": ", ".join(
-            f"{TASKS[task]} {between(found['per_example - paft']['mean'])}" for task, found in tasks.items()
+            f"{NAMES[task]} {between(found['per_example - paft']['mean'])}" for task, found in tasks.items()
         ),
-        "real examples": span([found["test examples"] for found in tasks.values()]),
+        "real examples": examples("NVIDIA"),
+        "real cpu examples": examples("CPU"),
         "real prompts": span([found["test prompts"] for found in tasks.values()]),
         "real reached": span([n for found in tasks.values() for n in found["prompts reached by paft"]]),
         "real training": span([found["training prompts"] for found in tasks.values()]),

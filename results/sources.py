@@ -12,12 +12,13 @@ from paft.report.table import TIE
 
 HERE = Path(__file__).parent
 TASKS = {"snips": "SNIPS", "subj": "Subj", "sms_spam": "SMS spam", "banking77": "Banking77"}
+NAMES = TASKS | {"banking20": "Banking20"}  # those of the pretrained model too
 MAIN, DETAILS = "table1_small/main.json", "table1_small/details.json"
 K_T, PROMPTS = "k_and_t/k_t.json", "prompts/prompts.json"
 ADVERSARIAL, HELD_OUT = "unseen/adversarial.json", "unseen/held_out.json"
 INFERENCE, TIME = "inference/inference.json", "time/time.json"
 BEYOND, POOLED = "beyond/beyond.json", "wordings/beyond.json"
-REAL, FINAL = "real_gpu/figures.json", "real_gpu/final.json"
+REAL, FINAL = "real/figures.json", "real_gpu/final.json"
 GRPO = "grpo/figures.json"
 CONFIRMED, TRIALS = "wordings/beyond_seeds_8_to_15.json", "wordings/trials.json"
 GRIDS = (MAIN, K_T, PROMPTS, ADVERSARIAL, HELD_OUT, INFERENCE, TIME, BEYOND, POOLED)
