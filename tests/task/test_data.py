@@ -568,6 +568,7 @@ def numbered(tmp_path, name, count=12):
         ("[:4]", 0, 3),
         ("[ -3 : ]", 9, 11),
         ("[-25%:]", 9, 11),
+        ("[:-4%]", 0, 11),
         ("[2:50%]", 2, 5),
         ("[:]", 0, 11),
     ],
@@ -590,9 +591,18 @@ def test_parts_that_meet_hold_every_row_once(tmp_path, count):
     assert rows == [str(i) for i in range(count)]
 
 
+@pytest.mark.parametrize("count", [2, 5, 10, 15, 99])
+def test_a_share_counted_from_the_end_is_what_the_other_share_leaves(tmp_path, count):
+    numbered(tmp_path, "a.csv", count)
+    before, behind = (read(tmp_path, f"a.csv{part}") for part in ("[:70%]", "[-30%:]"))
+    assert [row["text"] for _, row in [*before, *behind]] == [str(i) for i in range(count)]
+
+
 @pytest.mark.parametrize(
     ("part", "said"),
     [
+        ("[-4%:]", "[-4%:] holds no rows"),
+        ("[-200%:]", "'-200%' in [-200%:] lies outside"),
         ("[:200%]", "'200%' in [:200%] lies outside of it"),
         ("[:13]", "'13' in [:13] lies outside of it; the file has 12 rows"),
         ("[-13:]", "'-13' in [-13:] lies outside"),
