@@ -187,7 +187,7 @@ def look_up(row: Mapping[str, Any], path: str) -> Any:
     """Return the value under a column's name, or a dotted path of keys and places.
 
     Returns:
-        The value, None for null (on the way there too), or ``ABSENT``.
+        The value, None for null (on the way there too, as what is unknown), or ``ABSENT``.
 
     >>> look_up({"choices": {"text": ["red", "blue"]}}, "choices.text.1")
     'blue'
@@ -196,8 +196,8 @@ def look_up(row: Mapping[str, Any], path: str) -> Any:
         return row[path]
     value: Any = row
     for part in path.split("."):
-        if value is None:
-            return None
+        if value is None or isinstance(value, Unknown):
+            return value
         if isinstance(value, Mapping) and part in value:
             value = value[part]
         elif part.isdecimal() and int(part) < len(as_list(value) or ()):
