@@ -59,7 +59,7 @@ def test_a_value_has_one_text(value, text):
         (np.float32("nan"), "is missing"),
         (Decimal("NaN"), "is missing"),
         (pd.NaT, "is missing"),
-        (pd.NA, "must be text or a number, got NAType"),
+        (pd.NA, "is missing"),
         (math.inf, "is infinite"),
         (Decimal("-Infinity"), "is infinite"),
         (10**4_000, "a number of more than 1,000 digits"),
