@@ -102,8 +102,10 @@ def part_range(part: str, count: int) -> range:
         if text and bound is None:
             raise ValueError(f"{text!r} in {part} is neither a number of rows nor a share in percent")
         place = default if bound is None else int(bound[1])
-        place = round(place * count / 100) if bound and bound[2] else place
-        place += count if place < 0 else 0
+        if bound and bound[2]:  # [-10%:] is what [:90%] leaves
+            place = round((place + 100 * text.startswith("-")) * count / 100)
+        elif text.startswith("-"):
+            place += count
         if not 0 <= place <= count:
             raise ValueError(f"{text!r} in {part} lies outside of it")
         found.append(place)

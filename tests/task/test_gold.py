@@ -98,7 +98,8 @@ def test_a_number_written_otherwise_is_refused_with_how_to_write_it(value, meant
 
 
 @pytest.mark.parametrize(
-    "value", ["3/4", "2024-05-01", "3.5.2024", "1,2,3", "1 2", "five", "5 to 6", "10:30"]
+    "value",
+    ["3/4", "2024-05-01", "3.5.2024", "1,2,3", "1 2", "five", "5 to 6", "10:30", "3½", "3²", "<5", "≤ 5"],
 )
 def test_what_means_no_one_number_gets_no_hint(value):
     assert "would be" not in refused("number", value)
@@ -174,7 +175,9 @@ def test_a_json_value_is_written_as_json(value, text):
     assert json.loads(text) == (value if not isinstance(value, str) else json.loads(value))
 
 
-@pytest.mark.parametrize("value", [{"a": float("nan")}, [float("inf")], {"a": b"\xff"}])
+@pytest.mark.parametrize(
+    "value", [{"a": float("nan")}, [float("inf")], {"a": b"\xff"}, {("a", "b"): 1}, {np.int64(1): 2}]
+)
 def test_a_value_that_json_has_not_is_refused(value):
     assert "field 'answer' holds a value that JSON has not" in refused("json", value)
 

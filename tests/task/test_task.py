@@ -217,17 +217,6 @@ def test_options_must_be_shown_where_they_differ_per_example_and_cannot_where_th
         task({"rule": "number"}).check_prompt(Prompt("{text} {options}"))
 
 
-def test_the_fingerprint_covers_what_defines_the_task():
-    prints = {
-        task(LABEL).fingerprint(),
-        task({**LABEL, "options": ["spam", "ham"]}).fingerprint(),
-        task(LABEL, metric="exact_match", thresholds=[0.5]).fingerprint(),
-        task(LABEL, prompt="{text}:").fingerprint(),
-    }
-    assert len(prints) == 4
-    assert task(LABEL).fingerprint() in prints
-
-
 def test_an_unknown_task_is_named_with_the_built_in_ones():
     with pytest.raises(ConfigError, match=r"no task 'rooting': .*`paft tasks`.* did you mean 'routing'"):
         load_task("rooting")

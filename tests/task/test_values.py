@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paft.task.data import HeldRows
+from paft.task.data import HeldRows, look_up
 from paft.task.values import CLOCK, FILLED, as_text, from_arrow
 
 NOON = datetime.datetime(2024, 5, 1, 12)
@@ -59,7 +59,7 @@ def test_a_value_has_one_text(value, text):
         (np.float32("nan"), "is missing"),
         (Decimal("NaN"), "is missing"),
         (pd.NaT, "is missing"),
-        (pd.NA, "must be text or a number, got NAType"),
+        (pd.NA, "is missing"),
         (math.inf, "is infinite"),
         (Decimal("-Infinity"), "is infinite"),
         (10**4_000, "a number of more than 1,000 digits"),
@@ -110,3 +110,10 @@ def test_rows_with_values_that_cannot_be_told_have_one_hash_in_every_process():
     )
     assert rows.digest() == HeldRows(pickle.loads(pickle.dumps(rows.rows))).digest()
     assert " at 0x" not in repr(rows.rows)
+
+
+@pytest.mark.parametrize("path", ["n.k", "n.k.0", "n.k.deep.er"])
+def test_null_on_the_way_to_a_nested_value_is_no_absent_column(path):
+    kind = pa.struct([("k", pa.list_(pa.string()))])
+    assert look_up({"n": from_arrow(pa.scalar({"k": None}, kind))}, path) is FILLED
+    assert look_up({"n": {"k": None}}, path) is None

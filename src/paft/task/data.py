@@ -50,7 +50,6 @@ FORMATS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".xlsx")
 ABSENT: Final = object()  # null is not absent
 GIVEN = "give a file, a list of files, or rows: a list of dicts, a DataFrame, one split of a data set"
 IN_MEMORY = 10_000  # rows of a Parquet file that are simply held
-_NEW = ("test_share", "seed")
 
 
 class HubDataset(Schema):
@@ -106,8 +105,8 @@ class DataSource(Schema):
         items = tuple(str(item) if isinstance(item, Path) else item for item in rows)
         files = bool(items) and isinstance(items[0], str)
         for place, item in enumerate(items):
-            fits = isinstance(item, str) if files else isinstance(item, dict) and _named_by_text(item)
-            if not fits:
+            row = isinstance(item, dict) and all(isinstance(name, str) for name in item)
+            if not (isinstance(item, str) if files else row):
                 raise ValueError(f"{GIVEN}; item {place} is {type(item).__name__} {shown(item)}")
         return items
 
@@ -172,22 +171,12 @@ class DataSource(Schema):
             files |= {"test": "test.jsonl", "test_share": None, "seed": 0}
         return self.model_copy(update=files)
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """All settings; those that a former version did not have, only where they are set."""
-        found = self.model_dump(mode="json")
-        return {key: value for key, value in found.items() if value or key not in _NEW}
-
-
-def _named_by_text(row: Mapping[Any, Any]) -> bool:
-    return all(isinstance(name, str) for name in row)
-
 
 def look_up(row: Mapping[str, Any], path: str) -> Any:
     """Return the value under a column's name, or a dotted path of keys and places.
 
     Returns:
-        The value, None for null (on the way there too), or ``ABSENT``.
+        The value, None for null (on the way there too, as what is unknown), or ``ABSENT``.
 
     >>> look_up({"choices": {"text": ["red", "blue"]}}, "choices.text.1")
     'blue'
@@ -196,8 +185,8 @@ def look_up(row: Mapping[str, Any], path: str) -> Any:
         return row[path]
     value: Any = row
     for part in path.split("."):
-        if value is None:
-            return None
+        if value is None or isinstance(value, Unknown):
+            return value
         if isinstance(value, Mapping) and part in value:
             value = value[part]
         elif part.isdecimal() and int(part) < len(as_list(value) or ()):
@@ -424,14 +413,26 @@ def _json_rows(path: Path) -> Rows:
     """Return the rows of a list of objects; a file that begins with an object is read as JSON Lines."""
     text = read_text(path, "data")
     if not text.lstrip().startswith("["):
-        lines = TextRows(find_lines(path), _json_row)
-        if len(lines) == 1 and all(isinstance(value, list | dict) for value in lines[0][1].values()):
-            raise DataError(f"{path} holds columns: write a list of rows (in pandas orient='records')")
-        return lines
+        _check_no_object(text, path)
+        return TextRows(find_lines(path), _json_row)
     rows = read_json_value(text, str(path), "a .json file is one list of objects")
     escapes = "\\u" if "\\u" in text else ""
     placed = ((f"{path}:row {number}", row) for number, row in enumerate(rows, start=1))
     return HeldRows([(where, as_object(row, escapes, where)) for where, row in placed])
+
+
+def _check_no_object(text: str, path: Path) -> None:
+    """Refuse a file that is one object, unless it stands in one line and may be a row."""
+    try:
+        whole = json.loads(text)  # of JSON Lines this fails behind the first
+    except (ValueError, RecursionError):
+        return
+    if not isinstance(whole, dict):
+        return
+    columns = all(isinstance(value, list | dict) for value in whole.values())
+    if columns or "\n" in text.strip():
+        what = "columns" if columns else f"one object ({', '.join(map(shown, whole))})"
+        raise DataError(f"{path} holds {what}: write a list of rows (in pandas orient='records')")
 
 
 def _sheet_rows(path: Path) -> Rows:

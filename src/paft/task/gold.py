@@ -74,7 +74,7 @@ def _json_text(value: Any) -> str:
         return as_text(value)
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_json_part)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:  # a TypeError of a key
         raise ValueError(f"holds a value that JSON has not: {error}") from None
 
 

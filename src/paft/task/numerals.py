@@ -30,7 +30,8 @@ def _pattern(separators: str) -> re.Pattern[str]:
     return re.compile(rf"[-+]?(?:(?:{grouped}|\d+)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 
 
-_UNIT = r"(?:[^\W\d_]{1,4}\.?|[^\w\s.,()/+-]+)"  # EUR, kg, a currency's sign, %
+_VALUED = "\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u2079\u2150-\u215f"  # 3\u00bd and 3\u00b2 are not 3
+_UNIT = rf"(?:[^\W\d_{_VALUED}]{{1,4}}\.?|[^\w\s.,()/+<>\u2264\u2265-]+)"  # EUR, kg, a currency's sign, %
 _AS_MEANT = re.compile(rf"{_UNIT}?\s*(?P<number>[-+]?\d[\d.,'\u2019\s]*)(?<!\s)\s*{_UNIT}?")
 _DECIMAL_COMMA = re.compile(r"[-+]?(?:\d{1,3}(?:[.'\u2019\s]\d{3})+|\d+),\d+")
 _SPACED_WHOLE = re.compile(r"[-+]?\d{1,3}(?:\s\d{3})+(?:\.\d+)?")
@@ -88,6 +89,8 @@ def number_meant(text: str) -> str | None:
     ['3.5', '1234.50', '12', '12', '1234']
     >>> [number_meant(text) for text in ("3/4", "2024-05-01", "five", "1,2,3", "(12)")]
     [None, None, None, None, None]
+    >>> [number_meant(text) for text in ("3\u00bd", "3\u00b2", "<5")]
+    [None, None, None]
     """
     found = _AS_MEANT.fullmatch(fold(text.strip()))
     if found is None:

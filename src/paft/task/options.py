@@ -169,7 +169,8 @@ def _none(answer: Answer, gold: str, texts: Sequence[str], keys: Sequence[str] |
     counted = listed and _WHOLE.fullmatch(gold) and int(gold) <= len(texts)
     hint = _COUNTED if counted else ""
     also = f" nor their keys ({_listed(list(answer.options))})" if isinstance(answer.options, dict) else ""
-    todo = f"correct the row or the task's `answer.options`{hint}"
+    setting = "options" if answer.options is not None else "options_field"
+    todo = f"correct the row or the task's `answer.{setting}`{hint}"
     return NoOptionError(f"is not among the options ({_listed(texts)}){also}: {todo}")
 
 

@@ -308,11 +308,6 @@ class Task(Schema):
         shown_options = self._shown(self.answer.words or self._row_options(values, where))
         return Example(index, fields, "", *shown_options)
 
-    def fingerprint(self) -> str:
-        """Hash of everything that defines the task, the rows themselves excluded."""
-        changed = {"answer": self.answer.settings, "data": self.data.settings}
-        return fingerprint(self.model_dump(mode="json") | changed)
-
     def _rows(self, split: Split) -> Rows:
         """Return the rows of a split; with ``data.test_share`` test rows are some of those of ``train``."""
         if self.data.test_share is None or split == "validation":

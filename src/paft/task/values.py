@@ -42,11 +42,12 @@ CLOCK: Final = Unknown(
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a value is null, NaN or NaT."""
+    """Whether a value is null, NaN, or pandas' NaT or NA."""
     if isinstance(value, Decimal):
         return value.is_nan()
     comparable = isinstance(value, (float, np.floating, datetime.datetime))  # pandas' NaT is a datetime
-    return value is None or (comparable and bool(value != value))
+    unknown = type(value).__name__ == "NAType"  # pandas', which is not loaded for this
+    return value is None or unknown or (comparable and bool(value != value))
 
 
 def as_list(value: Any) -> list[Any] | None:

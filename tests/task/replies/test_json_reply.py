@@ -71,3 +71,10 @@ def test_a_value_is_right_in_every_dress(value):
 def test_without_a_letter_or_digit_only_a_json_value_itself_is_read(text):
     if extract("json", text) is not None:
         json.loads(text.strip())
+
+
+def test_keys_are_sorted_by_what_they_are_and_not_by_how_they_are_encoded():
+    composed, taken_apart = '{"\u00e9": 1, "f": 2}', '{"e\u0301": 1, "f": 2}'
+    golds = {extract("json", text) for text in (composed, taken_apart, '{"e\\u0301": 1, "f": 2}')}
+    assert golds == {'{"f":2,"\u00e9":1}'}
+    assert extract("json", '{"\u00e9": 1, "e\u0301": 2}') is None  # one key that stands twice

@@ -125,7 +125,8 @@ def _integer(text: str) -> int:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
+    # Here and not in the written form: keys are sorted in between.
+    found = {unicodedata.normalize("NFC", key): value for key, value in pairs}
     if len(found) < len(pairs):
         raise _Unreadable
     return found
