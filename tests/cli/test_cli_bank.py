@@ -140,6 +140,11 @@ def test_what_cannot_be_done_is_refused_in_one_message(paft, own_desk, lines, tm
     refused(paft("bank", "audit", tmp_path / "none.txt"), "none.txt", "not found")
     refused(paft("bank", "import", "--train", tmp_path / "none.txt", "--output", out), "none.txt")
     refused(paft("bank", "export", lines, "--output", out, "--format", "csv"), "prompts.txt:1")
+    refused(
+        paft("bank", "export", lines, "--output", out, "--format", "csv", "--provider", "x"), "for --format"
+    )
+    refused(paft("bank", "export", lines, "--output", out, "--format", "csv", "--data", "x"), "give --task")
+    refused(paft("bank", "show", lines, "--example", 1), "give --task")
     assert not out.exists()
 
 

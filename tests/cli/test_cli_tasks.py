@@ -100,7 +100,12 @@ def test_a_copy_is_the_task_and_never_overwrites(paft, here, name):
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["--copy"], "which task"), (["snips"], "--copy writes it"), (["--output", "x"], "give --copy too")],
+    [
+        (["--copy"], "which task"),
+        (["snips"], "--copy writes it"),
+        (["--output", "x"], "give --copy too"),
+        (["snips", "--copy", "--json"], "leave it out with --copy"),
+    ],
 )
 def test_what_is_not_said_whole_is_refused(paft, here, arguments, words):
     code, out, err = paft("tasks", *arguments)

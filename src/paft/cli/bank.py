@@ -153,7 +153,7 @@ def bank_import(
     from paft.bank import Bank, near_duplicates_across, near_warnings
     from paft.bank.importers import prompts_of, read_candidates
 
-    names = dict(_pair(item, "--rename") for item in rename or [])
+    names = dict(options.name_and_value(item, "--rename") for item in rename or [])
     files = {"train": train or [], "validation": validation or [], "test": test or []}
     splits: dict[str, tuple[Prompt, ...]] = {}
     for split, paths in files.items():
@@ -251,7 +251,7 @@ def bank_split(
     if reword is not None and not adversarial:
         raise typer.BadParameter("it is for --adversarial: give that too", param_hint="--reword")
     prompts = list({p.id: p for source in sources for p in import_prompts(source, to_split=True)}.values())
-    held = [_pair(item, "--hold-out") for item in hold_out or []]
+    held = [options.name_and_value(item, "--hold-out") for item in hold_out or []]
     bank = split_prompts(
         prompts,
         test=test or counts_of(ratio or "8:1", len(prompts) - validation),
@@ -328,10 +328,12 @@ def bank_show(
     from paft.bank import load_bank
     from paft.bank.split import written_by
 
+    if task is None and (data is not None or example):
+        raise typer.BadParameter("--data and --example are of a task: give --task too")
     found = load_bank(bank)
     chosen = [(name, p) for name in ([split] if split else found.splits) for p in found.require(name)]
     for item in where or []:
-        matches = written_by([_pair(item, "--where")])
+        matches = written_by([options.name_and_value(item, "--where")])
         chosen = [(name, prompt) for name, prompt in chosen if matches(prompt)]
     chosen = [(name, p) for name, p in chosen if grep is None or grep.casefold() in p.template.casefold()]
     values = _example_values(task, data, example) if task is not None else None
@@ -406,6 +408,10 @@ def bank_export(
     from paft.bank.exporters import export_bank
     from paft.task.task import load_task
 
+    if task is None and data is not None:
+        raise typer.BadParameter("--data is of a task: give --task too")
+    if provider is not None and format != "promptfoo":
+        raise typer.BadParameter("--provider is for --format promptfoo")
     target = load_task(task, data) if task is not None else None
     export_bank(load_bank(bank), output, format, task=target, split=split, provider=provider)
     typer.echo(f"{output} written")
@@ -488,10 +494,3 @@ def _example_values(task: str, data: str | None, index: int) -> dict[str, str]:
             f"the {split} split has examples 0 to {len(examples) - 1}", param_hint="--example"
         )
     return examples[index].values
-
-
-def _pair(item: str, option: str) -> tuple[str, str]:
-    old, equals, new = item.partition("=")
-    if not (old and equals and new):
-        raise typer.BadParameter(f"{item!r}: write name=value", param_hint=option)
-    return old, new

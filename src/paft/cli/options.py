@@ -17,6 +17,14 @@ def line_breaks(prompt: str) -> str:
     return prompt.replace("\\n", "\n")
 
 
+def name_and_value(item: str, option: str) -> tuple[str, str]:
+    """Return both parts of ``name=value``, as an option takes it."""
+    name, equals, value = item.partition("=")
+    if not (name and equals and value):
+        raise typer.BadParameter(f"{item!r}: write name=value", param_hint=option)
+    return name, value
+
+
 Config = Annotated[
     Path | None, typer.Argument(help="YAML file; by default the built-in task's.", metavar="CONFIG")
 ]

@@ -41,6 +41,8 @@ def tasks(
     if copy:
         if name is None:
             raise ConfigError("which task is to be copied? Give its name; `paft tasks` lists them")
+        if json_:
+            raise ConfigError("--json is for the list of tasks: leave it out with --copy")
         _copy(name, Path(output or name))
         return
     if output is not None:
