@@ -86,3 +86,10 @@ def test_the_time_left_is_that_of_each_method_shared_by_the_workers():
     for job in jobs[2:5]:
         left.line(Outcome(job, 1.0))
     assert left.line(Outcome(jobs[5], 1.0, "mean 2")) == "[6/6] a/static-1: mean 2"
+
+
+@pytest.mark.parametrize("option", [("--ray-address", "auto"), ("--gpus-per-trial", "0.5")])
+def test_an_option_of_ray_is_refused_without_ray(paft, path, tmp_path, option):
+    code, out, err = paft("grid", path, *option)
+    assert code == 2 and not out and "are for --executor ray" in err
+    assert not (tmp_path / "out").exists()

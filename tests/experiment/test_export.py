@@ -230,6 +230,8 @@ def test_a_whole_model_comes_with_the_commands_that_make_a_gguf_file_of_it(paft,
     output = tmp_path / "my model"
     code, _, err = paft("export", adapter, "--gguf", "--output", output)
     assert code != 0 and "add --merge" in err and not output.exists()
+    code, _, err = paft("export", adapter, "--private", "--output", output)
+    assert code != 0 and "give --push-to-hub too" in err and not output.exists()
     code, out, err = paft("export", adapter, "--merge", "--gguf", "--output", output)
     assert code == 0, err
     convert, create = (line.strip() for line in out.splitlines()[-2:])

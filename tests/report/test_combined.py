@@ -13,6 +13,7 @@ from paft.evaluate.matrix import Matrix
 from paft.report.combined import read_combined
 from paft.report.data import read_report
 from paft.report.folder import read_results
+from paft.report.text import latex
 from paft.task.task import Task, data_fingerprint
 from report_run import write_run
 
@@ -193,6 +194,7 @@ def test_every_format_on_the_command_line(paft, runs, tmp_path, monkeypatch):
     assert code == 0 and "two/paft - one/paft" in out.replace("\\", ""), err
     code, out, err = paft("report", *runs, "--format", "latex")
     assert code == 0 and out.count("begin{table}") == 2, err
+    assert "% two is compared on 4 of" in out or "% one is compared on 4 of" in out
     code, out, err = paft("report", *runs, "--format", "csv")
     assert code == 0 and '"one/paft"' in out, err
 
@@ -246,3 +248,9 @@ def test_the_folder_of_a_grid_is_no_run_and_nothing_in_it_is_to_be_deleted(tmp_p
     ) as raised:
         read_results(tmp_path)
     assert "delete" not in str(raised.value)
+
+
+def test_a_caption_names_the_models_of_all_runs(copies):
+    put(copies[0] / "results.json", "model", "Qwen/Qwen3-0.6B")
+    put(copies[1] / "results.json", "model", "HuggingFaceTB/SmolLM2-135M")
+    assert "Qwen3-0.6B, SmolLM2-135M: accuracy in percent" in latex(read_combined(copies))

@@ -71,6 +71,17 @@ def test_what_cannot_be_said_is_said_and_why(paft, judged, tmp_path, name):
     assert "worst prompt" in REFUSALS[0] and all(refusal in text for refusal in REFUSALS)
 
 
+@pytest.mark.parametrize("name", ["md", "json", "latex", "html"])
+def test_warnings_stand_in_every_report(paft, judged, tmp_path, name):
+    folder = shutil.copytree(judged[12], tmp_path / "run")
+    results = json.loads((folder / "results.json").read_text("utf-8"))
+    results["warnings"] = ["all 4 prompts were in the training of base"]
+    (folder / "results.json").write_text(json.dumps(results), "utf-8")
+    code, _, err = paft("report", folder, "--format", name, "--output", tmp_path / "out.txt")
+    assert code == 0, err
+    assert "all 4 prompts were in the training of base" in (tmp_path / "out.txt").read_text("utf-8")
+
+
 @pytest.mark.parametrize("name", ["md", "csv", "json", "latex"])
 def test_the_command_prints_every_format(paft, judged, tmp_path, name):
     code, out, _ = paft("report", judged[12], "--format", name)

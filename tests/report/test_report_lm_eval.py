@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 
 import numpy as np
 import pytest
+import yaml
 
 from paft.evaluate.matrix import Matrix
 from paft.experiment.run import run
@@ -243,3 +244,17 @@ def test_no_name_of_a_run_leads_out_of_the_output(run_folder, tmp_path, model, m
     place = tmp_path / module._file_name(found.name)
     assert place.parent == tmp_path and place.name not in ("", ".", "..")
     assert (place / module._file_name(found.group)).resolve().parent == place
+
+
+def test_the_score_of_an_open_rule_keeps_its_name_where_the_task_is_gone(run_folder, tmp_path):
+    folder = shutil.copytree(run_folder, tmp_path / "run")
+    told = yaml.safe_load((folder / "config.yaml").read_text("utf-8"))
+    (folder / "config.yaml").write_text(yaml.safe_dump({**told, "task": "gone.yaml"}), "utf-8")
+    record = json.loads((folder / "run.json").read_text("utf-8"))
+    record |= {"task.metric": "token_f1", "task.answer.rule": "text"}
+    (folder / "run.json").write_text(json.dumps(record), "utf-8")
+    write_lm_eval(folder, tmp_path / "out")
+    found = document(tmp_path / "out")
+    assert "token_f1,none" in found["results"]["mail"] and "acc,none" not in found["results"]["mail"]
+    config = next(iter(found["configs"].values()))
+    assert config["output_type"] == "generate_until" and "doc_to_choice" not in config

@@ -154,7 +154,7 @@ def bank_import(
     from paft.bank.importers import prompts_of, read_candidates
     from paft.errors import ConfigError
 
-    names = dict(options.pair(item, "--rename") for item in rename or [])
+    names = dict(options.name_and_value(item, "--rename") for item in rename or [])
     files = {"train": train or [], "validation": validation or [], "test": test or []}
     splits: dict[str, tuple[Prompt, ...]] = {}
     for split, paths in files.items():
@@ -255,7 +255,7 @@ def bank_split(
     if reword is not None and not adversarial:
         raise typer.BadParameter("it is for --adversarial: give that too", param_hint="--reword")
     prompts = list({p.id: p for source in sources for p in import_prompts(source, to_split=True)}.values())
-    held = [options.pair(item, "--hold-out") for item in hold_out or []]
+    held = [options.name_and_value(item, "--hold-out") for item in hold_out or []]
     bank = split_prompts(
         prompts,
         test=test or counts_of(ratio or "8:1", len(prompts) - validation),
@@ -337,7 +337,7 @@ def bank_show(
     found = load_bank(bank)
     chosen = [(name, p) for name in ([split] if split else found.splits) for p in found.require(name)]
     for item in where or []:
-        matches = written_by([options.pair(item, "--where")])
+        matches = written_by([options.name_and_value(item, "--where")])
         chosen = [(name, prompt) for name, prompt in chosen if matches(prompt)]
     chosen = [(name, p) for name, p in chosen if grep is None or grep.casefold() in p.template.casefold()]
     target = options.load_given_task(task, data)

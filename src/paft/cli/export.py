@@ -65,6 +65,8 @@ def export(
     from paft.progress import quiet_libraries
 
     quiet_libraries()
+    if private and push_to_hub is None:
+        raise ConfigError("--private is of a repository on the Hub: give --push-to-hub too")
     if gguf and not merge and (find_weights(source, trial) / CONFIG).exists():
         raise ConfigError("--gguf is for whole models, and this is an adapter: add --merge")
     done = write(

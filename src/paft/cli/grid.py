@@ -37,8 +37,11 @@ def grid(
         str | None, typer.Option(help="A running Ray cluster; by default one is started here.")
     ] = None,
     gpus_per_trial: Annotated[
-        float, typer.Option(help="GPUs of a trial on Ray, or a share of one, where there are any.", min=0)
-    ] = 1.0,
+        float | None,
+        typer.Option(
+            help="GPUs of a trial on Ray, or a share of one, where there are any; 1 by default.", min=0
+        ),
+    ] = None,
     only: Annotated[
         str | None,
         typer.Option(
@@ -64,13 +67,16 @@ def grid(
     from paft.grid.file import load_grid
     from paft.grid.run import Execution, check_grid
 
+    if executor != "ray" and (ray_address is not None or gpus_per_trial is not None):
+        raise typer.BadParameter("--ray-address and --gpus-per-trial are for --executor ray")
     console = open_console()
     settings = [*(set_ or []), *(["trust_remote_code=true"] if trust_remote_code else [])]
     checked = check_grid(load_grid(file, settings, output=output, data=data), file, only)
     if dry_run:
         _dry_run(console, checked, workers)
         return
-    execution = Execution(executor, workers, ray_address, gpus_per_trial)
+    gpus = 1.0 if gpus_per_trial is None else gpus_per_trial
+    execution = Execution(executor, workers, ray_address, gpus)
     if _run(console, checked, execution):
         raise typer.Exit(EXIT_FAILED)
 

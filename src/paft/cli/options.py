@@ -18,6 +18,14 @@ def line_breaks(prompt: str) -> str:
     return prompt.replace("\\n", "\n")
 
 
+def name_and_value(item: str, option: str) -> tuple[str, str]:
+    """Return both parts of ``name=value``, as an option takes it."""
+    name, equals, value = item.partition("=")
+    if not (name and equals and value):
+        raise typer.BadParameter(f"{item!r}: write name=value", param_hint=option)
+    return name, value
+
+
 Config = Annotated[
     Path | None, typer.Argument(help="YAML file; by default the built-in task's.", metavar="CONFIG")
 ]
@@ -185,14 +193,6 @@ def overrides(options: Mapping[str, Any]) -> dict[str, Any]:
                 f"{key} is given twice, as {value} and by --set as {there}: leave one of them out"
             )
     return written | given
-
-
-def pair(item: str, option: str) -> tuple[str, str]:
-    """Return both sides of ``name=value``, as the option has it."""
-    old, equals, new = item.partition("=")
-    if not (old and equals and new):
-        raise typer.BadParameter(f"{item!r}: write name=value", param_hint=option)
-    return old, new
 
 
 def load_given_task(task: str | None, data: str | None) -> LoadedTask | None:

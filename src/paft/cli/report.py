@@ -84,7 +84,8 @@ def report(
     output: Annotated[
         Path | None,
         typer.Option(
-            help="File to write, or folder for it; by default RUN/report.html, RUN/lm_eval, or the terminal."
+            help="File to write, or folder for it; by default RUN/report.html (comparison.html here of "
+            "several runs, TABLE_report.html beside a --matrix), RUN/lm_eval, or the terminal."
         ),
     ] = None,
     no_intervals: Annotated[

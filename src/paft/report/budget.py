@@ -215,15 +215,26 @@ def budget_table(results: Mapping[str, Any], split: str) -> RichTable:
 
 
 def markdown(report: BudgetReport) -> str:
-    """Return headline, estimates, what they do not say, and every prompt as Markdown."""
-    refusals = "\n".join(f"- {escape_markdown(text)}" for text in report.refusals)
-    parts = [escape_markdown(report.headline), report.figures.markdown(), escape_markdown(report.source)]
-    return "\n\n".join([*parts, refusals, report.prompt_table.markdown()]) + "\n"
+    """Return headline, warnings, estimates, what they do not say, and every prompt as Markdown."""
+    parts = [
+        escape_markdown(report.headline),
+        *_list(report.results["warnings"]),
+        report.figures.markdown(),
+        escape_markdown(report.source),
+        *_list(report.refusals),
+        report.prompt_table.markdown(),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _list(texts: Sequence[str]) -> list[str]:
+    """Return a list in Markdown, nothing for no texts."""
+    return ["\n".join(f"- {escape_markdown(text)}" for text in texts)] if texts else []
 
 
 def latex(report: BudgetReport) -> str:
-    """Return the estimates as a LaTeX table; comments above it say what they are and are not."""
-    comments = [report.source, *report.refusals]
+    """Return the estimates as a LaTeX table; comments above it warn and say what they are and are not."""
+    comments = [*report.results["warnings"], report.source, *report.refusals]
     return report.figures.latex(report.headline, label=report.results["task"], comments=comments)
 
 

@@ -38,8 +38,9 @@ from paft.prompt import Prompt
 from paft.report.folder import read_examples, read_matrices, read_results, read_task
 from paft.report.method_rows import LABELS, main_split, same_trial
 from paft.report.run_folder import IDENTITY, RESULTS, Trial
-from paft.shape import interpreted
+from paft.shape import interpreted, read_record
 from paft.statistics.comparison import estimable, estimate
+from paft.task.answer import CLOSED_RULES
 from paft.task.task import Example
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class EvaluatedModel:
         task: The task; None where its file cannot be read.
         examples: By index; empty where the task's data cannot be read.
         available: Examples of the test data, as far as is known.
+        metric: Name of the score: ``acc``, or the task's metric if answers are generated.
     """
 
     results: Mapping[str, Any]
@@ -74,16 +76,12 @@ class EvaluatedModel:
     task: Task | None
     examples: Mapping[int, Example]
     available: int
+    metric: str = "acc"
 
     @property
     def group(self) -> str:
         """Name of the harness group."""
         return str(self.results["task"])
-
-    @property
-    def metric(self) -> str:
-        """Name of the score: ``acc``, or the task's metric if answers are generated."""
-        return "acc" if self.task is None or self.task.answer.closed else self.task.metric
 
     @property
     def name(self) -> str:
@@ -144,6 +142,7 @@ def _evaluated_models(results: Mapping[str, Any], folder: Path) -> list[Evaluate
     there = {index for key, matrix in matrices.items() if key[2] == split for index in matrix.examples}
     examples = {example.index: example for example in read_examples(folder, sorted(there))}
     available = len(task.examples("test")) if task is not None and examples else None
+    metric = _metric(folder, task)
     found = []
     for row in (row for row in results["rows"] if row["split"] == split):
         mine = [entry for entry in results["per_prompt"] if same_trial(entry, row)]
@@ -156,9 +155,20 @@ def _evaluated_models(results: Mapping[str, Any], folder: Path) -> list[Evaluate
             task=task,
             examples=examples,
             available=available or row["n_examples"],
+            metric=metric,
         )
         found.append(scored)
     return found
+
+
+def _metric(folder: Path, task: Task | None) -> str:
+    """Return the name of the score, from the run's record where the task cannot be read."""
+    if task is not None:
+        return "acc" if task.answer.closed else task.metric
+    place = folder / IDENTITY
+    told = read_record(place, "run identity", {}) if place.exists() else {}
+    is_open = "task.metric" in told and told.get("task.answer.rule") not in CLOSED_RULES
+    return str(told["task.metric"]) if is_open else "acc"
 
 
 def _document(scored: EvaluatedModel, samples: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:

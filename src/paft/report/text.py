@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,9 @@ WORST = ("Worst prompts", "Method", "Accuracy", "Unreadable", "Flipped", "Most f
 def markdown(report: Report) -> str:
     """Return headline, findings, warnings, table, what was measured, and the worst prompts as Markdown."""
     worst = _worst(report)
-    told = dict.fromkeys([*(each.text for each in report.findings), *report.results.get("warnings", ())])
     parts = [
         escape_markdown(report.headline),
-        "\n".join(f"- {escape_markdown(text)}" for text in told),
+        "\n".join(f"- {escape_markdown(text)}" for text in _cautions(report)),
         _table(report, escape_markdown, generated=True).markdown(str),
         *_differences(report),
         escape_markdown(" ".join(filter(None, [_measured(report), _sampled(report)]))),
@@ -49,9 +48,9 @@ def latex(report: Report, *, intervals: bool = True) -> str:
     brackets = "; in brackets 95 % intervals" if intervals and _has_intervals(report) else ""
     if any(OUTSIDE in cell for row in table.rows for cell in row[1:]):
         brackets += f", {OUTSIDE} observed outside its own"
-    what = measured.task if "table" in report.results else f"{measured.task}, {Path(measured.model).name}"
+    what = ", ".join([measured.task, *_models(report.results)])
     caption = f"{what}: accuracy in percent over {measured.size}{seeds}{brackets}."
-    said = [report.headline, *(finding.text for finding in report.findings), _measured(report, intervals)]
+    said = [report.headline, *_cautions(report), _measured(report, intervals)]
     first = table.latex(caption, label=measured.task, comments=said)
     if len(report.differences) < 2:
         return first
@@ -108,6 +107,18 @@ FORMATS: dict[str, Callable[[Report], str]] = {
     "json": json_figures,
     "latex": latex,
 }
+
+
+def _cautions(report: Report) -> list[str]:
+    """Return findings, then warnings, each once."""
+    told = [each.text for each in report.findings]
+    return list(dict.fromkeys([*told, *report.results.get("warnings", ())]))
+
+
+def _models(results: Mapping[str, Any]) -> list[str]:
+    """Return what was evaluated, without folders, each once; nothing of a table from elsewhere."""
+    runs = [] if "table" in results else results.get("runs", [results])
+    return list(dict.fromkeys(Path(run["model"]).name for run in runs))
 
 
 def _has_intervals(report: Report) -> bool:
