@@ -6,7 +6,7 @@ from chat_server import ChatServer
 from paft.bank.generate.generators import Generators
 from paft.errors import ConfigError, ModelError, PaftError
 from paft.model import endpoint as endpoint_module
-from paft.model.endpoint import EndpointClient, _retry_after
+from paft.model.endpoint import EndpointClient, _retry_after, check_address
 
 pytest.importorskip("openai")
 SECRET = "sk-very-secret-0123456789"
@@ -162,3 +162,9 @@ def test_without_the_package_the_error_says_what_to_install(monkeypatch):
 
     with pytest.raises(PaftError, match=r"pip install 'paft\[llm\]'"):
         client_for(Server, "good")
+
+
+@pytest.mark.parametrize("host", ["localhost:80000", "localhost:abc", "localhost:0", ":8000"])
+def test_an_address_without_a_host_or_with_an_impossible_port_is_refused(host: str) -> None:
+    with pytest.raises(ValueError, match="must name a host"):
+        check_address(f"http://{host}/v1", None)

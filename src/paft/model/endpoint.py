@@ -126,6 +126,12 @@ def check_address(base_url: str | None, api_key_env: str | None) -> None:
         raise ValueError("`base_url` must begin with http:// or https://")
     if "@" in parts.netloc or parts.query:
         raise ValueError("`base_url` must hold no password or query: name a key in `api_key_env`")
+    try:
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # urlsplit reads a port only when it is asked for
+        named = False
+    if not named:
+        raise ValueError("`base_url` must name a host and, if any, a port from 1 to 65535")
 
 
 @dataclass(frozen=True)
