@@ -79,4 +79,4 @@ def test_what_does_not_exist_is_found() -> None:
     assert PATH.findall("see `benchmarks/no_such.py`, ../docs/other.md") == ["benchmarks/no_such.py"]
     assert not known("paft.bank.generate.run.reword") and not known("paft.no_such")
     assert known("paft.bank.generate.reword")
-    assert known("paft.task.task.Task.fingerprint") and known("paft.task.answer.Answer.max_tokens")
+    assert known("paft.task.task.Task.examples") and known("paft.task.answer.Answer.max_tokens")
