@@ -105,6 +105,7 @@ def real_texts() -> dict[str, str]:
         "real snips listed": between(parts[0]),
         "real snips plain": between(parts[1]),
         "real listed part": f"{100 * share * parts[0]['value']:.1f}",
+        "real banking lead": between(gained["banking20"]["mean"]),
         "real snips lead": f"{100 * gained['snips']['mean']['value']:.1f}",
         "real devices": ", ".join(
             f"`{method}` {percent(each['cpu'])} and {percent(each['gpu'])}"
