@@ -45,7 +45,7 @@ def restored(text: str) -> str:
 
 
 def read_sheet(path: Path, what: str, *, formulas: bool = True) -> list[Sequence[Any]]:
-    """Return the cells of a workbook's first sheet, row by row.
+    """Return the cells of a workbook's first sheet, row by row, all rows of one length.
 
     Args:
         path: The file.
@@ -57,14 +57,18 @@ def read_sheet(path: Path, what: str, *, formulas: bool = True) -> list[Sequence
     """
     try:
         from openpyxl import load_workbook
+        from openpyxl.cell.read_only import EMPTY_CELL
     except ImportError:
         raise DataError(f"reading {path} needs openpyxl: pip install 'paft[xlsx]'") from None
     try:
-        return list(load_workbook(path, read_only=True, data_only=not formulas).worksheets[0].iter_rows())
+        rows = list(load_workbook(path, read_only=True, data_only=not formulas).worksheets[0].iter_rows())
     except FileNotFoundError:
         raise DataError(f"{what} file not found: {path}") from None
     except Exception as error:  # the library raises many unrelated types for one cause: no workbook
         raise DataError(f"{path} is not a readable .xlsx workbook: {said(error)}") from None
+    # A sheet that does not tell its size has rows that end with their last cell.
+    width = max(map(len, rows), default=0)
+    return [(*row, *[EMPTY_CELL] * (width - len(row))) for row in rows]
 
 
 def make_frame(rows: Sequence[Mapping[str, Any]]) -> DataFrame:

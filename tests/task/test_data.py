@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow
 import pytest
+from openpyxl import Workbook
 from pyarrow import parquet
 
 from paft.errors import ConfigError, DataError
@@ -535,6 +536,16 @@ def test_the_first_sheet_of_a_workbook_is_read(tmp_path):
     assert (first, second) == (f"{tmp_path}/a.xlsx:row 2", f"{tmp_path}/a.xlsx:row 4")
     assert row == {"text": "x", "label": 1, "": "-", "2024": day}
     assert other["label"] is None and as_text(other["2024"]) == "2.5"
+
+
+def test_a_row_of_a_workbook_that_ends_early_has_empty_cells(tmp_path):
+    book = Workbook(write_only=True)  # tells no size of its sheet
+    sheet = book.create_sheet()
+    for row in (["text", "label"], ["x"], ["y", "b"], ["z", None]):
+        sheet.append(row)
+    book.save(tmp_path / "a.xlsx")
+    rows = [row for _, row in read(tmp_path, "a.xlsx")]
+    assert rows == [{"text": "x", "label": None}, {"text": "y", "label": "b"}, {"text": "z", "label": None}]
 
 
 def test_a_workbook_with_an_error_in_a_cell_or_two_equal_names_is_refused(tmp_path):

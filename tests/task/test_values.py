@@ -4,6 +4,7 @@ import datetime
 import math
 import pickle
 from decimal import Decimal
+from enum import Enum
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ NOON = datetime.datetime(2024, 5, 1, 12)
     [
         (" as it is\n", " as it is\n"),
         ("NaN", "NaN"),
+        (Enum("Team", {"SALES": "sales"}, type=str).SALES, "sales"),
         (7, "7"),
         (10**40, "1" + "0" * 40),
         (np.int8(-7), "-7"),

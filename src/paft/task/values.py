@@ -66,7 +66,7 @@ def as_text(value: Any) -> str:
     ['0.00001', '20000000000000000', '1.5', 'True', 'café']
     """
     if isinstance(value, str):
-        return str(value)  # numpy has a class of its own
+        return str.__str__(value)  # numpy has a class of its own, a member of an Enum tells its name
     if is_missing(value):
         return _refuse("is missing (null or NaN)")
     if isinstance(value, Unknown):
