@@ -74,6 +74,8 @@ def real_texts() -> dict[str, str]:
     parts = [tasks["snips"][kind]["per_example"]["mean"] for kind in ("options listed", "no options")]
     share = tasks["snips"]["test prompts that list options"] / tasks["snips"]["test prompts"]
 
+    rates = read(REAL)["single_2e-3"]["snips"]
+
     def wins(figure: str) -> str:
         return listed([NAMES[task] for task in tasks if significant(gained[task][figure], better=1)])
 
@@ -112,6 +114,11 @@ def real_texts() -> dict[str, str]:
             for method, each in read(REAL)["same trials on a CPU"].items()
         ),
         "real device cells": f"{read(REAL)['same trials on a CPU']['base']['cells']:,}",
+        "real other rate": percent(rates["methods"]["single_2e-3"]["mean"]),
+        "real same rate": percent(rates["methods"]["single"]["mean"]),
+        "real rate seeds": str(rates["seeds"]),
+        "real rate examples": str(rates["test examples"]),
+        "real rate lead": between(rates["per_example - single"]["mean"]),
         "real final examples": span([row["n_examples"] for row in read(FINAL)["rows"]]),
     }
 
