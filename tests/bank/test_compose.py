@@ -64,6 +64,7 @@ def values_of(task):
     return {name: f"«{place}»" for place, name in enumerate(task.placeholders)}
 
 
+@pytest.mark.slow
 @every_task
 def test_every_shipped_task_has_200_prompts_that_pass_a_strict_audit(name, tmp_path):
     task = SHIPPED[name]

@@ -45,6 +45,7 @@ def small(monkeypatch):
     return calls
 
 
+@pytest.mark.slow
 def test_a_run_without_a_bank_composes_one_and_says_so(configure, tmp_path, small):
     config, heard = configure(tmp_path / "out", bank=None, evaluate={"examples": 2}), Hears()
     results = run(config, heard)

@@ -290,6 +290,7 @@ def test_the_command_can_be_pasted_whatever_the_folder_is_called(tmp_path):
     assert (tmp_path / "my tickets" / "run.yaml").read_text("utf-8").startswith(f"# {started.command}\n")
 
 
+@pytest.mark.slow
 def test_columns_called_by_whole_questions_leave_room_for_prompts(tmp_path):
     asked = [f"How satisfied were you with the {what} of our shop on the day of your visit, and why?"
              for what in ("speed", "price", "staff", "light", "music", "food", "seats", "size")]  # fmt: skip

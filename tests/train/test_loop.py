@@ -133,7 +133,7 @@ def test_the_prompts_seen_at_each_step_are_those_of_the_schedule(train, monkeypa
         assert sorted(examples) == list(range(24))
 
 
-@pytest.mark.parametrize("schedule", ["block", "example"])
+@pytest.mark.parametrize("schedule", ["block", pytest.param("example", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("length", [2, 8])  # within the first epoch of three steps, and past both
 def test_a_number_of_steps_ends_the_training_and_changes_no_draw(train, monkeypatch, schedule, length):
     seen, heard = [], []
@@ -186,6 +186,7 @@ def test_adapter_targets_that_name_no_module_are_refused(train):
         train(adapt={"targets": ["no_such_projection"]})
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_with_other_workers_and_checkpoints(train):
     def die(step, *_):
         if step == 5:
