@@ -19,6 +19,7 @@ from paft.report.data import read_report
 from paft.report.run_folder import met_in_training
 from paft.report.text import markdown
 
+pytestmark = pytest.mark.slow  # several trainings
 SAYS = "nothing about unseen prompts, take others instead"
 NEW = Prompt("{message} is for")
 

@@ -24,6 +24,7 @@ def create(data, output, **given):
     return create_task(str(data), take_first, output=str(output), **given)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", AWKWARD)
 def test_what_is_written_can_be_used(name, tmp_path):
     started = create(write_sample(tmp_path, name), tmp_path / "made")
