@@ -14,6 +14,7 @@ import json
 from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import accumulate
@@ -423,10 +424,9 @@ def _json_rows(path: Path) -> Rows:
 
 def _check_no_object(text: str, path: Path) -> None:
     """Refuse a file that is one object, unless it stands in one line and may be a row."""
-    try:
-        whole = json.loads(text)  # of JSON Lines this fails behind the first
-    except (ValueError, RecursionError):
-        return
+    whole = None
+    with suppress(ValueError, RecursionError):  # of JSON Lines this fails behind the first
+        whole = json.loads(text)
     if not isinstance(whole, dict):
         return
     columns = all(isinstance(value, list | dict) for value in whole.values())
@@ -442,13 +442,9 @@ def _sheet_rows(path: Path) -> Rows:
     double = next((name for name in names if name.strip() and names.count(name) > 1), None)
     if double is not None:
         raise DataError(f"{path}:row 1: two columns are called {shown(double)}: rename or remove one")
-    return HeldRows(
-        [
-            (f"{path}:row {number}", dict(zip(names, map(_cell, row), strict=False)))
-            for number, row in enumerate(rows, start=2)
-            if any(cell.value is not None for cell in row)
-        ]
-    )
+    filled = ((n, row) for n, row in enumerate(rows, start=2) if any(cell.value is not None for cell in row))
+    placed = ((f"{path}:row {n}", dict(zip(names, map(_cell, row), strict=True))) for n, row in filled)
+    return HeldRows(list(placed))
 
 
 def _cell(cell: Any) -> Any:
